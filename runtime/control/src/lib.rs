@@ -1,0 +1,1 @@
+//! The control socket of segue: its API, a server and a client.

@@ -1,0 +1,1 @@
+//! Replace the logic of a running service without stopping it.

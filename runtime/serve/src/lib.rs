@@ -1,0 +1,1 @@
+//! The application server of segue: HTTP in front of modules.
