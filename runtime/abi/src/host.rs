@@ -61,6 +61,8 @@ pub struct RecordRef<'a> {
     pub message: RStr<'a>,
     /// The other fields.
     pub fields: RSlice<'a, FieldRef<'a>>,
+    /// The span it belongs to: that id, none at all (0), or, where nothing is said, the one its thread is in.
+    pub parent: ROption<u64>,
 }
 
 /// A span that begins, borrowed for the call.

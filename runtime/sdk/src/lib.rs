@@ -1,1 +1,91 @@
-//! SDK.
+//! What the author of a segue module depends on: the trait [`Module`], the macro [`export_module!`], and nothing else.
+//!
+//! A module is a `cdylib` crate with this one dependency. It needs no build script, no linker flag and no `unsafe`.
+//!
+//! ```no_run
+//! use segue_sdk::prelude::*;
+//!
+//! pub struct Greeter {
+//!     greeting: String,
+//! }
+//!
+//! impl Module for Greeter {
+//!     fn on_load(host: &Host) -> Result<Self, Fault> {
+//!         tracing::info!(generation = host.generation(), "ready to greet");
+//!         Ok(Greeter { greeting: "Hello".to_owned() })
+//!     }
+//!
+//!     fn handle(&self, request: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+//!         let name = request.path().trim_start_matches('/');
+//!         if name.is_empty() {
+//!             return Err(Fault::new("nobody to greet"));
+//!         }
+//!         reply.text(&format!("{}, {name}!\n", self.greeting));
+//!         Ok(())
+//!     }
+//! }
+//!
+//! export_module!(Greeter);
+//! # fn main() {}
+//! ```
+//!
+//! # Concepts
+//!
+//! * [`Module`]: your logic. One value of it is made by each load ([`Module::on_load`]) and dropped at its purge.
+//! * [`Request`] and [`Reply`]: one call. A reply is written straight into memory of the host.
+//! * [`Fault`]: a call that failed. It fails that call and nothing else, as does a panic.
+//! * [`Host`]: who loaded this, and as which generation.
+//! * [`testing`]: call the module in a unit test, without a runtime.
+//!
+//! # What the runtime does for you, and what it cannot
+//!
+//! * `println!`, `std::thread`, thread-locals with `Drop`, and the crates that use them work as ever, and do not keep the
+//!   version from being unloaded: [`export_module!`] ties them to the image.
+//! * Log with [`tracing`]: events and spans reach the host's subscriber, with the module's name, version and generation.
+//! * A thread that you start keeps this version in memory until it ends. Ask it to end, and join it, in `Drop`.
+//! * Code that is not Rust, and signal handlers, are yours to take down in `Drop`.
+//! * A module must be built with `panic = "unwind"`, the default; another setting does not compile.
+//!
+//! # How it works
+//!
+//! `export_module!` puts the module's metadata into a section of the file (see [`segue_abi::metadata`]), exports the table
+//! of functions that the host calls ([`segue_abi::ModuleRoot`]), and defines hidden symbols that stand in for four
+//! functions of libc, so that what a thread has left to destroy in this image is known (see `src/interpose.rs`).
+
+mod export;
+mod fault;
+mod host;
+mod interpose;
+mod log;
+#[doc(hidden)]
+pub mod metadata;
+mod module;
+mod panics;
+mod reply;
+mod request;
+pub mod testing;
+
+pub use fault::Fault;
+pub use host::Host;
+pub use module::Module;
+pub use reply::Reply;
+pub use request::Request;
+pub use segue_abi;
+pub use tracing;
+
+/// Everything a module usually names.
+pub mod prelude {
+    pub use crate::{Fault, Host, Module, Reply, Request, export_module, tracing};
+}
+
+/// What the macro's expansion names. No part of the SDK's interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::{
+        export::{Identity, header},
+        interpose::{key_create, key_delete, thread_atexit, thread_create},
+        metadata,
+    };
+    pub use core::arch::global_asm;
+    pub use segue_abi::abi_stable::library::LibHeader;
+}

@@ -1,0 +1,186 @@
+//! The macro that makes a crate a module, and the functions that the host then calls.
+
+use segue_abi::{
+    HostRef, ModuleRoot, ModuleRootRef, ModuleState, Outcome, ReplyRef, RequestRef,
+    abi_stable::{
+        library::{__call_root_module_loader, CheckTypeLayout, LibHeader, RootModuleResult},
+        prefix_type::PrefixTypeTrait,
+    },
+};
+
+use crate::{Fault, Host, Module, Reply, Request, host, interpose, log, panics};
+
+/// Makes this crate a module, whose logic is the given type. Name and version are those of `Cargo.toml`.
+///
+/// Where the environment variable `SEGUE_MODULE_VERSION` is set while the module is compiled, its value is the version
+/// instead, so that a pipeline can stamp every build without touching a file.
+///
+/// It is used once, in a crate whose `Cargo.toml` says `crate-type = ["cdylib"]`.
+#[macro_export]
+macro_rules! export_module {
+    ($module:ty) => {
+        const _: () = {
+            #[cfg(not(panic = "unwind"))]
+            compile_error!(
+                "a segue module must be built with panic = \"unwind\": a panic has to stay inside its call"
+            );
+
+            use $crate::__private::metadata;
+
+            const NAME: &str = metadata::name(env!("CARGO_PKG_NAME"));
+            const VERSION: &str =
+                metadata::version(option_env!("SEGUE_MODULE_VERSION"), env!("CARGO_PKG_VERSION"));
+            const PARTS: &[&str] = &[
+                "{\"name\":\"",
+                NAME,
+                "\",\"version\":\"",
+                VERSION,
+                "\",\"abi\":",
+                metadata::REVISION,
+                ",\"compiler\":\"",
+                metadata::COMPILER,
+                "\",\"interfaces\":[],\"state_schema\":null,\"sticky\":false}",
+            ];
+
+            // Exported, so that no linker drops it as unused.
+            #[unsafe(export_name = "segue_module_metadata")]
+            #[unsafe(link_section = ".segue")]
+            static METADATA: [u8; metadata::section_len(PARTS)] = metadata::section(PARTS);
+
+            // The name under which abi_stable looks for a root module.
+            #[unsafe(export_name = "_1as_0lib_1header_0root_bmodule_bloader")]
+            static HEADER: $crate::__private::LibHeader = $crate::__private::header::<$module>();
+
+            impl $crate::__private::Identity for $module {
+                const NAME: &'static str = NAME;
+                const VERSION: &'static str = VERSION;
+            }
+        };
+
+        // A test of this crate runs without a host, and needs libc as it is.
+        #[cfg(not(test))]
+        $crate::__interpose! {
+            "__cxa_thread_atexit_impl" => $crate::__private::thread_atexit,
+            "pthread_key_create" => $crate::__private::key_create,
+            "pthread_key_delete" => $crate::__private::key_delete,
+            "pthread_create" => $crate::__private::thread_create,
+        }
+    };
+}
+
+/// Defines hidden symbols that lead to the given functions. They must stand in the `cdylib` crate itself, so the macro
+/// emits them: `std` in the module binds to them when the file is linked, and nobody else sees them.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __interpose {
+    ($($symbol:literal => $function:path),* $(,)?) => {
+        $(
+            #[cfg(target_arch = "x86_64")]
+            $crate::__private::global_asm!(
+                concat!(".globl ", $symbol),
+                concat!(".hidden ", $symbol),
+                concat!(".type ", $symbol, ",@function"),
+                concat!($symbol, ":"),
+                "jmp {}",
+                sym $function
+            );
+            #[cfg(target_arch = "aarch64")]
+            $crate::__private::global_asm!(
+                concat!(".globl ", $symbol),
+                concat!(".hidden ", $symbol),
+                concat!(".type ", $symbol, ",@function"),
+                concat!($symbol, ":"),
+                "b {}",
+                sym $function
+            );
+        )*
+    };
+}
+
+/// Who an exported module is; the macro implements it.
+pub trait Identity {
+    /// The module's name.
+    const NAME: &'static str;
+    /// The module's version.
+    const VERSION: &'static str;
+}
+
+/// What `abi_stable` looks for in the file: the layout of the root module, and the function that makes it.
+pub const fn header<M: Module + Identity>() -> LibHeader {
+    // SAFETY: `construct` returns the erased reference that abi_stable itself made from a `ModuleRootRef`.
+    unsafe { LibHeader::from_constructor::<ModuleRootRef>(construct::<M>, CheckTypeLayout::Yes) }
+}
+
+extern "C" fn construct<M: Module + Identity>() -> RootModuleResult {
+    __call_root_module_loader(root::<M>)
+}
+
+fn root<M: Module + Identity>() -> ModuleRootRef {
+    ModuleRoot {
+        attach,
+        on_load: on_load::<M>,
+        handle: handle::<M>,
+        unload: unload::<M>,
+        detach_thread: interpose::detach_thread,
+        audit: interpose::audit,
+        release: interpose::release,
+    }
+    .leak_into_prefix()
+}
+
+unsafe extern "C" fn attach(host: HostRef) {
+    // SAFETY: that is what the host promises (segue_abi::ModuleRoot).
+    unsafe { host::attach(host) };
+    panics::install_hook();
+    log::install();
+}
+
+pub(crate) unsafe extern "C" fn on_load<M: Module + Identity>(
+    reply: ReplyRef,
+    state: &mut *mut ModuleState,
+) -> Outcome {
+    panics::contain(|| {
+        let generation = host::attached().map_or(0, |host| host.generation);
+        match M::on_load(&Host::new(M::NAME, M::VERSION, generation)) {
+            Ok(module) => {
+                *state = Box::into_raw(Box::new(module)).cast();
+                Outcome::Done
+            }
+            Err(fault) => {
+                // SAFETY: the call for which `reply` was made is this one.
+                let mut reply = unsafe { Reply::new(reply) };
+                tell(&mut reply, &fault)
+            }
+        }
+    })
+}
+
+pub(crate) unsafe extern "C" fn handle<M: Module>(
+    state: *const ModuleState,
+    request: &RequestRef<'_>,
+    reply: ReplyRef,
+) -> Outcome {
+    panics::contain(|| {
+        // SAFETY: the host hands back what `on_load` made, until `unload`.
+        let module = unsafe { &*state.cast::<M>() };
+        // SAFETY: the call for which `reply` was made is this one.
+        let mut reply = unsafe { Reply::new(reply) };
+        match module.handle(&Request::new(request), &mut reply) {
+            Ok(()) => Outcome::Done,
+            Err(fault) => tell(&mut reply, &fault),
+        }
+    })
+}
+
+pub(crate) unsafe extern "C" fn unload<M: Module>(state: *mut ModuleState) -> Outcome {
+    panics::contain(|| {
+        // SAFETY: the host hands back what `on_load` made, once, when no call can reach it any more.
+        drop(unsafe { Box::from_raw(state.cast::<M>()) });
+        Outcome::Done
+    })
+}
+
+fn tell(reply: &mut Reply<'_>, fault: &Fault) -> Outcome {
+    reply.fault(fault.text());
+    Outcome::Fault
+}

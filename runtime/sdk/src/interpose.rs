@@ -1,0 +1,314 @@
+//! Stands in for four functions of libc, so that what a thread leaves behind in this image is known.
+//!
+//! `std` inside a module asks libc to run the destructors of thread-locals when a thread ends, and keeps a pthread key.
+//! Left alone, glibc then either never unmaps the image (`__cxa_thread_atexit_impl` counts the registrations of each
+//! image), or jumps into memory that is gone when a thread ends (a key's destructor), and the process runs out of keys
+//! after about a thousand loads. So [`export_module!`](crate::export_module) defines hidden symbols with the names of
+//! those functions, to which `std` and any C code in the module bind, and which lead here:
+//!
+//! * [`thread_atexit`] puts the destructor on a list of its own thread. The list is a thread-local without `Drop`: it goes
+//!   with the image's thread-local block, and a thread that is created later never finds the list of one that ended.
+//! * [`key_create`] and [`key_delete`] keep the image's keys. libc gets no destructor to call.
+//! * [`thread_create`] lets the host start the thread. The host's trampoline is at the bottom of its stack, and calls
+//!   [`detach_thread`] when the start routine has returned.
+//!
+//! [`detach_thread`] runs the calling thread's list and its keys' destructors: in a thread of the module at its end, in
+//! a thread of the host when the image is purged or the thread ends, whichever is first.
+//!
+//! The recipe, and what happens without it, was measured: 3,000 versions on four threads that live on, each with thread-
+//! locals, threads, panics and the like, leave nothing mapped, with every destructor run.
+
+use std::{
+    cell::Cell,
+    ffi::{CStr, c_int, c_void},
+    mem, ptr,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+};
+
+use libc::{pthread_attr_t, pthread_key_t, pthread_t};
+use segue_abi::{Audit, ThreadStart};
+
+use crate::host;
+
+/// A destructor, as libc and a pthread key take one.
+type Destructor = unsafe extern "C" fn(*mut c_void);
+
+/// The start routine of a thread.
+type Start = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
+
+/// One destructor of one thread, and the one that was registered before it.
+struct Registration {
+    destructor: Destructor,
+    object: *mut c_void,
+    earlier: *mut Registration,
+}
+
+/// One pthread key of this image.
+struct Key {
+    key: pthread_key_t,
+    destructor: Option<Destructor>,
+}
+
+thread_local! {
+    /// The calling thread's registrations, the latest first. It has no destructor itself, so using it registers nothing.
+    static LATEST: Cell<*mut Registration> = const { Cell::new(ptr::null_mut()) };
+}
+
+/// Registrations of all threads that have not run. Only counted: Relaxed is enough.
+static REGISTERED: AtomicU64 = AtomicU64::new(0);
+
+/// Threads that were started when there was no host yet. Only counted: Relaxed is enough.
+static UNKNOWN_THREADS: AtomicU32 = AtomicU32::new(0);
+
+static KEYS: Mutex<Vec<Key>> = Mutex::new(Vec::new());
+
+/// How often destructors may make new things to destroy, as POSIX has it (`PTHREAD_DESTRUCTOR_ITERATIONS`).
+const ROUNDS_MAX: usize = 4;
+
+// === What the hidden symbols lead to ===
+
+/// Stands in for `__cxa_thread_atexit_impl`.
+///
+/// # Safety
+///
+/// As there: `destructor` can be called with `object`, on this thread, when it ends.
+pub unsafe extern "C" fn thread_atexit(
+    destructor: Destructor,
+    object: *mut c_void,
+    _image: *mut c_void,
+) -> c_int {
+    let registration = Registration { destructor, object, earlier: LATEST.get() };
+    LATEST.set(Box::into_raw(Box::new(registration)));
+    REGISTERED.fetch_add(1, Ordering::Relaxed);
+    0
+}
+
+/// Stands in for `pthread_key_create`.
+///
+/// # Safety
+///
+/// As there: `key` can be written, and `destructor` called with a value of the key when a thread ends.
+pub unsafe extern "C" fn key_create(key: *mut pthread_key_t, destructor: Option<Destructor>) -> c_int {
+    type KeyCreate = unsafe extern "C" fn(*mut pthread_key_t, Option<Destructor>) -> c_int;
+    // SAFETY: that is the type of libc's function of this name.
+    let create: KeyCreate = unsafe { mem::transmute(libc_function(c"pthread_key_create")) };
+    // The lock is held across the call, so that `release` sees every key that exists.
+    let mut keys = KEYS.lock().unwrap_or_else(PoisonError::into_inner);
+    // SAFETY: our caller promised `key`. libc gets no destructor: `detach_thread` calls it.
+    let error = unsafe { create(key, None) };
+    if error == 0 {
+        // SAFETY: pthread_key_create has just written it.
+        keys.push(Key { key: unsafe { key.read() }, destructor });
+    }
+    error
+}
+
+/// Stands in for `pthread_key_delete`: a key that the module deletes itself may be somebody else's a moment later.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn key_delete(key: pthread_key_t) -> c_int {
+    let mut keys = KEYS.lock().unwrap_or_else(PoisonError::into_inner);
+    keys.retain(|ours| ours.key != key);
+    // SAFETY: our caller's promise, handed on.
+    unsafe { libc_key_delete(key) }
+}
+
+/// Stands in for `pthread_create`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn thread_create(
+    thread: *mut pthread_t,
+    attributes: *const pthread_attr_t,
+    start: Start,
+    argument: *mut c_void,
+) -> c_int {
+    if let Some(host) = host::attached() {
+        // SAFETY: the host is valid while code of this image runs; the rest is our caller's promise, handed on. On Linux a
+        // pthread_t is an integer of the size of usize.
+        return unsafe {
+            host.vtable.spawn()(host.context, thread.cast(), attributes.cast(), ThreadStart(start), argument)
+        };
+    }
+    UNKNOWN_THREADS.fetch_add(1, Ordering::Relaxed);
+    type ThreadCreate =
+        unsafe extern "C" fn(*mut pthread_t, *const pthread_attr_t, Start, *mut c_void) -> c_int;
+    // SAFETY: that is the type of libc's function of this name.
+    let create: ThreadCreate = unsafe { mem::transmute(libc_function(c"pthread_create")) };
+    let routine = Box::into_raw(Box::new((start, argument)));
+    // SAFETY: our caller's promise, handed on; `run_unknown` takes the box back.
+    let error = unsafe { create(thread, attributes, run_unknown, routine.cast()) };
+    if error != 0 {
+        // SAFETY: no thread was made that could take the box.
+        drop(unsafe { Box::from_raw(routine) });
+        UNKNOWN_THREADS.fetch_sub(1, Ordering::Relaxed);
+    }
+    error
+}
+
+/// The bottom of a thread that no host knows. The image can never be unmapped after one has run, since it ends in here.
+unsafe extern "C" fn run_unknown(routine: *mut c_void) -> *mut c_void {
+    // SAFETY: `thread_create` made the box for this one thread.
+    let (start, argument) = *unsafe { Box::from_raw(routine.cast::<(Start, *mut c_void)>()) };
+    // SAFETY: that is what the caller of pthread_create asked for.
+    let result = unsafe { start(argument) };
+    detach_thread();
+    result
+}
+
+// === What the host asks ===
+
+/// Runs what the calling thread has left to destroy in this image, and says how many destructors ran.
+pub(crate) extern "C" fn detach_thread() -> u64 {
+    let mut ran = 0;
+    for _ in 0..ROUNDS_MAX {
+        let before = ran;
+        ran += run_registrations();
+        ran += run_key_destructors();
+        if ran == before {
+            break;
+        }
+    }
+    ran
+}
+
+pub(crate) extern "C" fn audit() -> Audit {
+    let keys = KEYS.lock().unwrap_or_else(PoisonError::into_inner);
+    Audit {
+        destructors: REGISTERED.load(Ordering::Relaxed),
+        keys: u32::try_from(keys.len()).unwrap_or(u32::MAX),
+        unknown_threads: UNKNOWN_THREADS.load(Ordering::Relaxed),
+    }
+}
+
+/// Gives the keys back, and says what is left.
+///
+/// # Safety
+///
+/// No thread may run code of this image afterwards, but for this call's return.
+pub(crate) unsafe extern "C" fn release() -> Audit {
+    let left = audit();
+    let keys = mem::take(&mut *KEYS.lock().unwrap_or_else(PoisonError::into_inner));
+    for ours in &keys {
+        // SAFETY: it is a key of this image, not deleted before (`key_delete` forgets those), and nobody will use it.
+        unsafe { libc_key_delete(ours.key) };
+    }
+    left
+}
+
+// === impl ===
+
+fn run_registrations() -> u64 {
+    let mut ran = 0;
+    loop {
+        let latest = LATEST.get();
+        if latest.is_null() {
+            return ran;
+        }
+        // SAFETY: the list holds boxes that `thread_atexit` made on this thread, each taken off it once: here.
+        let registration = unsafe { Box::from_raw(latest) };
+        // Off the list before it runs: a destructor may register another.
+        LATEST.set(registration.earlier);
+        REGISTERED.fetch_sub(1, Ordering::Relaxed);
+        // SAFETY: whoever registered it promised that it can be called so on this thread, when it has ended its work.
+        unsafe { (registration.destructor)(registration.object) };
+        ran += 1;
+    }
+}
+
+fn run_key_destructors() -> u64 {
+    // Taken out first: a destructor may make or delete a key.
+    let ours: Vec<(pthread_key_t, Destructor)> = KEYS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .iter()
+        .filter_map(|key| Some((key.key, key.destructor?)))
+        .collect();
+    let mut ran = 0;
+    for (key, destructor) in ours {
+        // SAFETY: reading the calling thread's value of any key is allowed, and of a deleted one it is null.
+        let value = unsafe { libc::pthread_getspecific(key) };
+        if !value.is_null() {
+            // SAFETY: as libc does it: the value is taken away, then the destructor gets it.
+            unsafe {
+                libc::pthread_setspecific(key, ptr::null());
+                destructor(value);
+            }
+            ran += 1;
+        }
+    }
+    ran
+}
+
+unsafe fn libc_key_delete(key: pthread_key_t) -> c_int {
+    type KeyDelete = unsafe extern "C" fn(pthread_key_t) -> c_int;
+    // SAFETY: that is the type of libc's function of this name.
+    let delete: KeyDelete = unsafe { mem::transmute(libc_function(c"pthread_key_delete")) };
+    // SAFETY: our caller's promise, handed on.
+    unsafe { delete(key) }
+}
+
+/// The address of libc's own function, past the hidden symbol of the same name, which the dynamic linker does not see.
+fn libc_function(name: &CStr) -> *mut c_void {
+    // SAFETY: a look-up by name, in the scope of the process, has no further conditions.
+    let function = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+    if function.is_null() {
+        // Without it nothing can go on, and a panic might come here again.
+        std::process::abort();
+    }
+    function
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    unsafe extern "C" fn count(object: *mut c_void) {
+        // SAFETY: the tests below register it with a pointer to a counter that lives on.
+        unsafe { *object.cast::<u32>() += 1 };
+    }
+
+    unsafe extern "C" fn register_another(object: *mut c_void) {
+        // SAFETY: as above.
+        unsafe { thread_atexit(count, object, ptr::null_mut()) };
+    }
+
+    #[test]
+    fn a_thread_runs_its_own_destructors_once_and_those_that_they_add() {
+        let mut counter = 0u32;
+        let object = (&raw mut counter).cast::<c_void>();
+        // SAFETY: `counter` outlives the detach.
+        unsafe {
+            thread_atexit(count, object, ptr::null_mut());
+            thread_atexit(register_another, object, ptr::null_mut());
+        }
+        std::thread::spawn(|| assert_eq!(detach_thread(), 0, "another thread has nothing to run"))
+            .join()
+            .unwrap();
+        assert_eq!(detach_thread(), 3);
+        assert_eq!(detach_thread(), 0);
+        assert_eq!(counter, 2);
+    }
+
+    #[test]
+    fn keys_run_their_destructors_and_are_given_back() {
+        let mut counter = 0u32;
+        let mut key = 0;
+        // SAFETY: `key` can be written, and the value, a pointer to `counter`, outlives the detach.
+        unsafe {
+            assert_eq!(key_create(&mut key, Some(count)), 0);
+            libc::pthread_setspecific(key, (&raw mut counter).cast());
+        }
+        assert_eq!(run_key_destructors(), 1);
+        assert_eq!(counter, 1);
+        // SAFETY: it exists, and is deleted once.
+        assert_eq!(unsafe { key_delete(key) }, 0);
+        assert!(!KEYS.lock().unwrap().iter().any(|ours| ours.key == key));
+    }
+}

@@ -1,0 +1,237 @@
+//! Hands the module's `tracing` events and spans to the host, as data.
+//!
+//! A module has a copy of `tracing` of its own. Sharing the host's subscriber would leave references into this image in
+//! the host (every callsite is a `&'static` of the image), so the image has a subscriber of its own, and the host gets
+//! names, texts and numbers, and keeps copies.
+
+use std::{
+    collections::HashMap,
+    fmt::{self, Write},
+    sync::{Mutex, PoisonError},
+};
+
+use segue_abi::{
+    FieldRef, HostRef, Level, RecordRef, SpanRef, ValueRef,
+    abi_stable::std_types::{RNone, ROption, RSome},
+};
+use tracing::{
+    Event, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+    subscriber::{self, Interest},
+};
+
+use crate::host;
+
+/// Makes the host the subscriber of this image.
+pub(crate) fn install() {
+    // Fails only where the module was quicker, with a subscriber of its own: then that is what its author wants.
+    let _ = subscriber::set_global_default(Forward::default());
+}
+
+/// Hands everything on.
+#[derive(Default)]
+struct Forward {
+    /// How many handles each open span has: the host is told when the last one goes.
+    handles: Mutex<HashMap<u64, usize>>,
+}
+
+/// The fields of one record, with text where `tracing` has only `Debug`.
+#[derive(Default)]
+struct Fields {
+    message: String,
+    others: Vec<(&'static str, Value)>,
+}
+
+enum Value {
+    Bool(bool),
+    I64(i64),
+    U64(u64),
+    F64(f64),
+    Text(String),
+}
+
+// === impl Forward ===
+
+impl Subscriber for Forward {
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        // The host's filter may change at any time, so it is asked each time.
+        Interest::sometimes()
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        host::attached().is_some_and(|host| {
+            // SAFETY: the host is valid while code of this image runs.
+            unsafe { host.vtable.enabled()(host.context, level(metadata.level())) }
+        })
+    }
+
+    fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        let id = host::attached().map_or(1, |host| {
+            let metadata = attributes.metadata();
+            fields.lend(|_, fields| {
+                let span = SpanRef {
+                    level: level(metadata.level()),
+                    target: metadata.target().into(),
+                    name: metadata.name().into(),
+                    fields: fields.into(),
+                    parent: parent(attributes.parent(), attributes.is_root()),
+                };
+                // SAFETY: the host is valid while code of this image runs, and copies what it is given.
+                unsafe { host.vtable.span_new()(host.context, &span) }
+            })
+        });
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner).insert(id, 1);
+        span::Id::from_u64(id.max(1))
+    }
+
+    fn record(&self, span: &span::Id, values: &span::Record<'_>) {
+        let mut fields = Fields::default();
+        values.record(&mut fields);
+        with_host(|host| {
+            // SAFETY: the host is valid while code of this image runs, and copies what it is given.
+            fields.lend(|_, fields| unsafe {
+                host.vtable.span_record()(host.context, span.into_u64(), fields.into());
+            });
+        });
+    }
+
+    /// The host keeps no such relation: its own subscribers are told of parents only.
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let metadata = event.metadata();
+        with_host(|host| {
+            fields.lend(|message, fields| {
+                let record = RecordRef {
+                    level: level(metadata.level()),
+                    target: metadata.target().into(),
+                    message: message.into(),
+                    fields: fields.into(),
+                    parent: parent(event.parent(), event.is_root()),
+                };
+                // SAFETY: the host is valid while code of this image runs, and copies what it is given.
+                unsafe { host.vtable.event()(host.context, &record) };
+            });
+        });
+    }
+
+    fn enter(&self, span: &span::Id) {
+        // SAFETY: the host is valid while code of this image runs.
+        with_host(|host| unsafe { host.vtable.span_enter()(host.context, span.into_u64()) });
+    }
+
+    fn exit(&self, span: &span::Id) {
+        // SAFETY: the host is valid while code of this image runs.
+        with_host(|host| unsafe { host.vtable.span_exit()(host.context, span.into_u64()) });
+    }
+
+    fn clone_span(&self, span: &span::Id) -> span::Id {
+        let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        *handles.entry(span.into_u64()).or_insert(0) += 1;
+        span.clone()
+    }
+
+    fn try_close(&self, span: span::Id) -> bool {
+        let id = span.into_u64();
+        {
+            let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(count) = handles.get_mut(&id) else { return false };
+            *count -= 1;
+            if *count > 0 {
+                return false;
+            }
+            handles.remove(&id);
+        }
+        // SAFETY: the host is valid while code of this image runs.
+        with_host(|host| unsafe { host.vtable.span_close()(host.context, id) });
+        true
+    }
+}
+
+fn with_host(tell: impl FnOnce(&HostRef)) {
+    if let Some(host) = host::attached() {
+        tell(host);
+    }
+}
+
+fn level(level: &tracing::Level) -> Level {
+    match *level {
+        tracing::Level::ERROR => Level::Error,
+        tracing::Level::WARN => Level::Warn,
+        tracing::Level::INFO => Level::Info,
+        tracing::Level::DEBUG => Level::Debug,
+        tracing::Level::TRACE => Level::Trace,
+    }
+}
+
+fn parent(explicit: Option<&span::Id>, is_root: bool) -> ROption<u64> {
+    match (explicit, is_root) {
+        (Some(id), _) => RSome(id.into_u64()),
+        (None, true) => RSome(0),
+        (None, false) => RNone,
+    }
+}
+
+// === impl Fields ===
+
+impl Fields {
+    /// Lends message and fields in the form that crosses the boundary.
+    fn lend<R>(&self, take: impl FnOnce(&str, &[FieldRef<'_>]) -> R) -> R {
+        let fields: Vec<FieldRef<'_>> = self
+            .others
+            .iter()
+            .map(|(name, value)| FieldRef {
+                name: (*name).into(),
+                value: match value {
+                    Value::Bool(value) => ValueRef::Bool(*value),
+                    Value::I64(value) => ValueRef::I64(*value),
+                    Value::U64(value) => ValueRef::U64(*value),
+                    Value::F64(value) => ValueRef::F64(*value),
+                    Value::Text(text) => ValueRef::Str(text.as_str().into()),
+                },
+            })
+            .collect();
+        take(&self.message, &fields)
+    }
+
+    fn push(&mut self, field: &Field, value: Value) {
+        match (field.name(), value) {
+            ("message", Value::Text(text)) => self.message = text,
+            (name, value) => self.others.push((name, value)),
+        }
+    }
+}
+
+impl Visit for Fields {
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.push(field, Value::Bool(value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.push(field, Value::I64(value));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.push(field, Value::U64(value));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.push(field, Value::F64(value));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.push(field, Value::Text(value.to_owned()));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let mut text = String::new();
+        // A `Debug` that fails has written what it could.
+        let _ = write!(text, "{value:?}");
+        self.push(field, Value::Text(text));
+    }
+}
