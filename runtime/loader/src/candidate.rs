@@ -1,0 +1,175 @@
+//! A file on its way in: read once, inspected, copied to a path of its own.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    process,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use crate::{CheckError, Digest, Metadata, StageError, elf};
+
+/// The largest file that is taken, in bytes. It is read into memory whole.
+pub const FILE_BYTES_MAX: u64 = 512 << 20;
+
+/// Counts the private copies of this process, so that no path is used twice. Only counted: Relaxed is enough.
+static COPIES: AtomicU64 = AtomicU64::new(0);
+
+/// The bytes of a file that may become a version.
+pub struct Candidate {
+    bytes: Vec<u8>,
+    digest: Digest,
+}
+
+/// A candidate that is a whole module for this machine.
+pub struct Inspected {
+    bytes: Vec<u8>,
+    digest: Digest,
+    metadata: Metadata,
+    is_nodelete: bool,
+}
+
+/// A candidate that has its private copy, ready to be mapped.
+#[derive(Debug)]
+pub struct Staged {
+    pub(crate) path: PathBuf,
+    pub(crate) metadata: Metadata,
+    pub(crate) digest: Digest,
+    pub(crate) generation: u64,
+    pub(crate) is_nodelete: bool,
+}
+
+// === impl Candidate ===
+
+impl Candidate {
+    /// Reads a file whole.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not there, no regular file, too large, cannot be read, or was written to meanwhile.
+    pub fn read(path: &Path) -> Result<Self, StageError> {
+        let failed = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound => StageError::NotFound { path: path.to_owned() },
+            _ => StageError::Read { path: path.to_owned(), source },
+        };
+        // Not blocking: opening a pipe that nobody writes to would wait for ever.
+        let mut file =
+            OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(failed)?;
+        let before = file.metadata().map_err(failed)?;
+        if !before.is_file() {
+            return Err(StageError::NotAFile { path: path.to_owned() });
+        }
+        let too_large = |size_bytes| StageError::TooLarge {
+            path: path.to_owned(),
+            size_bytes,
+            max_bytes: FILE_BYTES_MAX,
+        };
+        if before.len() > FILE_BYTES_MAX {
+            return Err(too_large(before.len()));
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or_default() + 1);
+        // One more than allowed: it may have grown since.
+        let read = (&mut file).take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)? as u64;
+        let after = file.metadata().map_err(failed)?;
+        if read > FILE_BYTES_MAX {
+            return Err(too_large(read));
+        }
+        let stamp = |metadata: &fs::Metadata| (metadata.len(), metadata.mtime(), metadata.mtime_nsec());
+        if stamp(&before) != stamp(&after) || read != after.len() {
+            return Err(StageError::Changed { path: path.to_owned() });
+        }
+        Ok(Candidate::from_bytes(bytes))
+    }
+
+    /// A candidate that somebody sent.
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        let digest = Digest::of(&bytes);
+        Candidate { bytes, digest }
+    }
+
+    /// The digest of the bytes.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Checks that the bytes are a whole module for this machine, without running anything of them.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that does not fit.
+    pub fn inspect(self) -> Result<Inspected, CheckError> {
+        let elf::Inspected { metadata, is_nodelete } = elf::inspect(&self.bytes)?;
+        let metadata = Metadata::parse(metadata)?;
+        Ok(Inspected { bytes: self.bytes, digest: self.digest, metadata, is_nodelete })
+    }
+}
+
+// === impl Inspected ===
+
+impl Inspected {
+    /// What the file says of itself.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// The digest of the bytes.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// How long the file is, in bytes.
+    pub fn size_bytes(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    /// Writes the private copy that will be mapped, into a directory that only this runtime uses, at a path that this
+    /// process never used before.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written; then nothing is left of it.
+    pub fn stage(self, directory: &Path, generation: u64) -> Result<Staged, StageError> {
+        let Inspected { bytes, digest, metadata, is_nodelete } = self;
+        let copy = COPIES.fetch_add(1, Ordering::Relaxed);
+        let file_name =
+            format!("{}-g{generation}-{}-{}-{copy}.so", metadata.name, &digest.hex()[..12], process::id());
+        let failed = |path: &Path, source| StageError::Write { path: path.to_owned(), source };
+        // The dynamic linker keeps the path as it is given: an absolute one stays true.
+        let directory = directory.canonicalize().map_err(|source| failed(directory, source))?;
+        let path = directory.join(file_name);
+        let written = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o500)
+            .open(&path)
+            .and_then(|mut file| file.write_all(&bytes));
+        if let Err(source) = written {
+            // Half a copy is of no use; where removing it fails too, the next start does it.
+            let _ = fs::remove_file(&path);
+            return Err(failed(&path, source));
+        }
+        Ok(Staged { path, metadata, digest, generation, is_nodelete })
+    }
+}
+
+// === impl Staged ===
+
+impl Staged {
+    /// What the file says of itself.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// The private copy.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes the private copy of a candidate that will not be mapped after all.
+    pub fn discard(self) {
+        // Where it cannot be removed, the next start does it.
+        let _ = fs::remove_file(&self.path);
+    }
+}

@@ -1,0 +1,164 @@
+//! The host, as one image sees it: what stands behind the pointer that a module hands back.
+
+use std::{
+    cell::RefCell,
+    ffi::{c_int, c_void},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use segue_abi::{
+    FieldRef, HostContext, HostRef, HostVTable, HostVTableRef, Level, NativeThread, RecordRef, SpanRef,
+    ThreadAttributes, ThreadStart,
+    abi_stable::{
+        prefix_type::WithMetadata,
+        std_types::{RSlice, RStr},
+    },
+};
+
+use crate::{CallFault, threads::Threads};
+
+/// What the embedding host does with what a module says. Everything is borrowed for the call: keep copies only.
+///
+/// The functions are called from any thread. A panic in one of them stays in it.
+pub trait Services: Send + Sync + 'static {
+    /// Whether anybody listens to records of this level.
+    fn enabled(&self, level: Level) -> bool;
+    /// Takes a log record.
+    fn event(&self, record: &RecordRef<'_>);
+    /// Begins a span and gives it an id, never 0 and never used before for this image.
+    fn span_new(&self, span: &SpanRef<'_>) -> u64;
+    /// Adds fields to a span.
+    fn span_record(&self, span: u64, fields: &[FieldRef<'_>]);
+    /// The calling thread enters a span.
+    fn span_enter(&self, span: u64);
+    /// The calling thread leaves a span.
+    fn span_exit(&self, span: u64);
+    /// A span ends.
+    fn span_close(&self, span: u64);
+    /// The calling thread panicked inside the module.
+    fn panicked(&self, message: &str, file: &str, line: u32);
+}
+
+/// Stands behind [`HostContext`]. Shared by the image and by each thread that the module started, so that the last of
+/// them to go can still count itself out.
+pub(crate) struct Context {
+    pub(crate) services: Box<dyn Services>,
+    pub(crate) threads: Threads,
+}
+
+thread_local! {
+    /// The calling thread's last panic inside a module, until the call that it ended is told of it.
+    static LAST_PANIC: RefCell<Option<CallFault>> = const { RefCell::new(None) };
+}
+
+/// The calling thread's last panic inside a module.
+pub(crate) fn take_panic() -> CallFault {
+    let last = LAST_PANIC.try_with(|last| last.borrow_mut().take()).ok().flatten();
+    // A module that replaced the panic hook tells nothing.
+    last.unwrap_or_else(|| CallFault::Panicked {
+        message: "(the module did not say)".to_owned(),
+        file: "unknown".to_owned(),
+        line: 0,
+    })
+}
+
+impl Context {
+    /// What is handed to the module. Valid while the `Arc` is kept.
+    pub(crate) fn host_ref(self: &Arc<Self>, generation: u64) -> HostRef {
+        HostRef { context: Arc::as_ptr(self).cast(), vtable: VTABLE, generation }
+    }
+}
+
+const VTABLE: HostVTableRef = {
+    const TABLE: &WithMetadata<HostVTable> = &WithMetadata::new(HostVTable {
+        enabled,
+        event,
+        span_new,
+        span_record,
+        span_enter,
+        span_exit,
+        span_close,
+        panicked,
+        spawn,
+    });
+    HostVTableRef(TABLE.static_as_prefix())
+};
+
+/// Runs a service for a module, and keeps a panic of the host away from it.
+///
+/// # Safety
+///
+/// As [`HostVTable`] says; `context` came from [`Context::host_ref`].
+unsafe fn serve<R>(context: *const HostContext, otherwise: R, service: impl FnOnce(&Context) -> R) -> R {
+    // SAFETY: our caller's promise: the context is kept until the image has left memory.
+    let context = unsafe { &*context.cast::<Context>() };
+    catch_unwind(AssertUnwindSafe(|| service(context))).unwrap_or(otherwise)
+}
+
+unsafe extern "C" fn enabled(context: *const HostContext, level: Level) -> bool {
+    // SAFETY: our caller's promise.
+    unsafe { serve(context, false, |context| context.services.enabled(level)) }
+}
+
+unsafe extern "C" fn event(context: *const HostContext, record: &RecordRef<'_>) {
+    // SAFETY: our caller's promise.
+    unsafe { serve(context, (), |context| context.services.event(record)) }
+}
+
+unsafe extern "C" fn span_new(context: *const HostContext, span: &SpanRef<'_>) -> u64 {
+    // SAFETY: our caller's promise.
+    unsafe { serve(context, u64::MAX, |context| context.services.span_new(span)) }
+}
+
+unsafe extern "C" fn span_record(context: *const HostContext, span: u64, fields: RSlice<'_, FieldRef<'_>>) {
+    // SAFETY: our caller's promise.
+    unsafe { serve(context, (), |context| context.services.span_record(span, fields.as_slice())) }
+}
+
+unsafe extern "C" fn span_enter(context: *const HostContext, span: u64) {
+    // SAFETY: our caller's promise.
+    unsafe { serve(context, (), |context| context.services.span_enter(span)) }
+}
+
+unsafe extern "C" fn span_exit(context: *const HostContext, span: u64) {
+    // SAFETY: our caller's promise.
+    unsafe { serve(context, (), |context| context.services.span_exit(span)) }
+}
+
+unsafe extern "C" fn span_close(context: *const HostContext, span: u64) {
+    // SAFETY: our caller's promise.
+    unsafe { serve(context, (), |context| context.services.span_close(span)) }
+}
+
+unsafe extern "C" fn panicked(context: *const HostContext, message: RStr<'_>, file: RStr<'_>, line: u32) {
+    let tell = |context: &Context| {
+        let (message, file) = (message.as_str(), file.as_str());
+        let panic = CallFault::Panicked { message: message.to_owned(), file: file.to_owned(), line };
+        // Fails only on a thread that is ending, where no call waits for it.
+        let _ = LAST_PANIC.try_with(|last| *last.borrow_mut() = Some(panic));
+        context.services.panicked(message, file, line);
+    };
+    // SAFETY: our caller's promise.
+    unsafe { serve(context, (), tell) }
+}
+
+unsafe extern "C" fn spawn(
+    context: *const HostContext,
+    thread: *mut NativeThread,
+    attributes: ThreadAttributes,
+    start: ThreadStart,
+    argument: *mut c_void,
+) -> c_int {
+    let context: *const Context = context.cast();
+    // SAFETY: our caller's promise: the context is kept until the image has left memory, and came from an `Arc`.
+    let shared = unsafe {
+        Arc::increment_strong_count(context);
+        Arc::from_raw(context)
+    };
+    catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: our caller's promise, handed on: it is that of `pthread_create`.
+        unsafe { Threads::spawn(shared, thread, attributes, start, argument) }
+    }))
+    .unwrap_or(libc::EAGAIN)
+}

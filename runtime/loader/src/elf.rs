@@ -1,0 +1,127 @@
+//! Reads an ELF file without running anything of it.
+//!
+//! `dlopen` trusts its file: one that is cut off ends the process with SIGBUS instead of an error. So everything that the
+//! dynamic linker will map is checked to lie within the file first.
+
+use object::{
+    LittleEndian as LE,
+    elf::{self, FileHeader64},
+    read::elf::{FileHeader, ProgramHeader, SectionHeader},
+};
+use segue_abi::metadata::SECTION;
+
+use crate::CheckError;
+
+/// What was read from a file.
+pub(crate) struct Inspected<'data> {
+    /// The bytes of the metadata section.
+    pub(crate) metadata: &'data [u8],
+    /// Whether the file asks never to be unloaded (`DF_1_NODELETE`).
+    pub(crate) is_nodelete: bool,
+}
+
+#[cfg(target_arch = "x86_64")]
+const THIS_MACHINE: (elf::Machine, &str) = (elf::EM_X86_64, "x86_64");
+#[cfg(target_arch = "aarch64")]
+const THIS_MACHINE: (elf::Machine, &str) = (elf::EM_AARCH64, "aarch64");
+
+/// Checks that the bytes are a whole shared object for this machine, and finds what the runtime wants to know.
+pub(crate) fn inspect(bytes: &[u8]) -> Result<Inspected<'_>, CheckError> {
+    if !bytes.starts_with(&elf::ELFMAG) {
+        return Err(CheckError::NotElf);
+    }
+    let header = header(bytes)?;
+    check_machine(header)?;
+    if header.e_type.get(LE) != elf::ET_DYN {
+        return Err(CheckError::NotShared { found: header.e_type.get(LE).0 });
+    }
+
+    let segments = header.program_headers(LE, bytes).map_err(damaged)?;
+    let mut is_nodelete = false;
+    let mut loads = 0usize;
+    for segment in segments {
+        let (offset, len) = (segment.p_offset.get(LE), segment.p_filesz.get(LE));
+        let end = offset.checked_add(len).filter(|end| *end <= bytes.len() as u64);
+        if end.is_none() {
+            let what =
+                format!("a segment of {len} bytes at {offset} reaches past the file's {}", bytes.len());
+            return Err(CheckError::Damaged { what });
+        }
+        if segment.p_type(LE) == elf::PT_LOAD {
+            loads += 1;
+        }
+        for entry in segment.dynamic(LE, bytes).map_err(damaged)?.unwrap_or_default() {
+            if entry.d_tag.get(LE) == elf::DT_FLAGS_1 {
+                is_nodelete = entry.d_val.get(LE) & elf::DF_1_NODELETE.0 != 0;
+            }
+        }
+    }
+    if loads == 0 {
+        return Err(CheckError::Damaged { what: "it has nothing to load".to_owned() });
+    }
+
+    let sections = header.sections(LE, bytes).map_err(damaged)?;
+    let (_, section) = sections.section_by_name(LE, SECTION.as_bytes()).ok_or(CheckError::NoMetadata)?;
+    let metadata = section.data(LE, bytes).map_err(damaged)?;
+    Ok(Inspected { metadata, is_nodelete })
+}
+
+/// The file's header, where it is a little-endian 64-bit one.
+fn header(bytes: &[u8]) -> Result<&FileHeader64<LE>, CheckError> {
+    let ident =
+        bytes.get(..16).ok_or_else(|| CheckError::Damaged { what: "the header is cut off".to_owned() })?;
+    let (class, data) = (ident[4], ident[5]);
+    if class != elf::ELFCLASS64.0 || data != elf::ELFDATA2LSB.0 {
+        let found = format!("{}-bit {}-endian", if class == elf::ELFCLASS32.0 { 32 } else { 64 }, {
+            if data == elf::ELFDATA2MSB.0 { "big" } else { "little" }
+        });
+        return Err(CheckError::WrongMachine { found, expected: THIS_MACHINE.1 });
+    }
+    FileHeader64::<LE>::parse(bytes).map_err(damaged)
+}
+
+fn check_machine(header: &FileHeader64<LE>) -> Result<(), CheckError> {
+    let found = header.e_machine.get(LE);
+    if found == THIS_MACHINE.0 {
+        return Ok(());
+    }
+    let found = match found {
+        elf::EM_X86_64 => "x86_64".to_owned(),
+        elf::EM_AARCH64 => "aarch64".to_owned(),
+        elf::EM_386 => "x86".to_owned(),
+        elf::EM_ARM => "arm".to_owned(),
+        elf::EM_RISCV => "riscv".to_owned(),
+        elf::EM_PPC64 => "powerpc64".to_owned(),
+        elf::EM_S390 => "s390x".to_owned(),
+        other => format!("ELF machine {}", other.0),
+    };
+    Err(CheckError::WrongMachine { found, expected: THIS_MACHINE.1 })
+}
+
+fn damaged(error: object::read::Error) -> CheckError {
+    CheckError::Damaged { what: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_no_elf_file_and_four_bytes_are_not_enough() {
+        assert!(matches!(inspect(b"#!/bin/sh\n"), Err(CheckError::NotElf)));
+        assert!(matches!(inspect(b""), Err(CheckError::NotElf)));
+        assert!(matches!(inspect(b"\x7fELF"), Err(CheckError::Damaged { .. })));
+    }
+
+    #[test]
+    fn this_test_itself_is_no_module_and_cutting_it_off_is_noticed() {
+        let bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        assert!(matches!(inspect(&bytes), Err(CheckError::NoMetadata)));
+        for len in [64, 1000, bytes.len() / 2, bytes.len() - 1] {
+            assert!(matches!(inspect(&bytes[..len]), Err(CheckError::Damaged { .. })), "{len}");
+        }
+        let mut other = bytes;
+        other[18] = 0xf3; // e_machine: RISC-V
+        assert!(matches!(inspect(&other), Err(CheckError::WrongMachine { .. })));
+    }
+}

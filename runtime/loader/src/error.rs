@@ -1,0 +1,147 @@
+//! What can go wrong on the way of a file, one variant a step.
+
+use std::{io, path::PathBuf};
+
+use segue_abi::metadata::REVISION;
+
+/// The file could not be read, or its private copy not be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StageError {
+    /// There is no such file.
+    #[error("{}: there is no such file", path.display())]
+    NotFound {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is a directory, a device, a socket.
+    #[error("{}: not a regular file", path.display())]
+    NotAFile {
+        /// What was to be a file.
+        path: PathBuf,
+    },
+    /// It is larger than a module may be.
+    #[error("{}: {size_bytes} bytes are more than the {max_bytes} that a module may have", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        size_bytes: u64,
+        /// The limit.
+        max_bytes: u64,
+    },
+    /// It was written to while it was read.
+    #[error("{}: the file changed while it was read", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It could not be read.
+    #[error("reading {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The private copy could not be written.
+    #[error("writing the private copy {}: {source}", path.display())]
+    Write {
+        /// The private copy.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+/// The file is no module that this runtime can take.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckError {
+    /// It does not begin as an ELF file does.
+    #[error("not an ELF file")]
+    NotElf,
+    /// It is cut off, or its tables point outside it.
+    #[error("damaged ELF file: {what}")]
+    Damaged {
+        /// What does not fit.
+        what: String,
+    },
+    /// It is an ELF file, but no shared object.
+    #[error("not a shared object: its ELF type is {found}")]
+    NotShared {
+        /// The type in the file.
+        found: u16,
+    },
+    /// It was built for another machine.
+    #[error("built for another machine: the file is for {found}, this machine is {expected}")]
+    WrongMachine {
+        /// The file's machine.
+        found: String,
+        /// This machine.
+        expected: &'static str,
+    },
+    /// It does not say that it is a module.
+    #[error("no segue metadata: the file has no section {:?}", segue_abi::metadata::SECTION)]
+    NoMetadata,
+    /// Its metadata cannot be understood.
+    #[error("the segue metadata cannot be understood: {reason}")]
+    BadMetadata {
+        /// What does not fit.
+        reason: String,
+    },
+    /// It was built for another revision of the boundary's types.
+    #[error("built with revision {found} of the module interface, and this runtime has revision {REVISION}")]
+    Revision {
+        /// The file's revision.
+        found: u32,
+    },
+}
+
+/// The file could not be mapped, or what it exports does not fit.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MapError {
+    /// The dynamic linker refused it.
+    #[error("the dynamic linker refused it: {source}")]
+    Open {
+        /// The linker's reason.
+        source: libloading::Error,
+    },
+    /// The dynamic linker answered with an image that it had before.
+    #[error("the dynamic linker answered with an image that it had before")]
+    NotNew,
+    /// It exports no root module.
+    #[error("it exports no root module: {source}")]
+    NoRoot {
+        /// The linker's reason.
+        source: libloading::Error,
+    },
+    /// Its root module was built with another `abi_stable`, or has another layout.
+    #[error("what it exports has another layout than this runtime expects: {reason}")]
+    Layout {
+        /// The first differences, as the layout check tells them.
+        reason: String,
+    },
+}
+
+/// A call, or the module's start, failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallFault {
+    /// The module said so.
+    #[error("{text}")]
+    Fault {
+        /// Its words.
+        text: String,
+    },
+    /// The module panicked.
+    #[error("panicked at {file}:{line}: {message}")]
+    Panicked {
+        /// The panic's message.
+        message: String,
+        /// The source file, as the compiler named it.
+        file: String,
+        /// The line in it.
+        line: u32,
+    },
+}

@@ -1,0 +1,68 @@
+//! An image whose module has started: it can be called.
+
+use std::{ops::Deref, ptr::NonNull};
+
+use segue_abi::{ModuleState, Outcome, ReplyRef, RequestRef};
+
+use crate::{CallFault, Mapped, ReplyBuffer, mapped::fault};
+
+/// An image whose module has started, and can be called from any thread.
+///
+/// It derefs to [`Mapped`], for what can be asked of either. Dropped without [`unload`](Image::unload), it stays in memory
+/// for ever.
+pub struct Image {
+    mapped: Mapped,
+    state: NonNull<ModuleState>,
+    /// Read out of the root module once: a call goes through one pointer less.
+    handle: unsafe extern "C" fn(*const ModuleState, &RequestRef<'_>, ReplyRef) -> Outcome,
+}
+
+// SAFETY: the state is a `Module`, which is Send and Sync; the SDK's trait demands it. The functions of a root module may be
+// called from any thread.
+unsafe impl Send for Image {}
+// SAFETY: as above.
+unsafe impl Sync for Image {}
+
+impl Image {
+    pub(crate) fn new(mapped: Mapped, state: NonNull<ModuleState>) -> Self {
+        let handle = mapped.root().handle();
+        Image { mapped, state, handle }
+    }
+
+    /// Has the module answer a request.
+    ///
+    /// # Errors
+    ///
+    /// The module's fault, or its panic. What it had written by then stays in `reply` and means nothing.
+    pub fn handle(&self, request: &RequestRef<'_>, reply: &mut ReplyBuffer) -> Result<(), CallFault> {
+        // SAFETY: the state is that of `on_load`, and `unload`, which consumes the image, was not called.
+        match unsafe { (self.handle)(self.state.as_ptr(), request, reply.raw()) } {
+            Outcome::Done => Ok(()),
+            outcome => Err(fault(outcome, std::mem::take(reply))),
+        }
+    }
+
+    /// Drops the module's own value, on the calling thread, which is to be detached afterwards like any that was inside.
+    ///
+    /// # Errors
+    ///
+    /// Where its `Drop` panicked. The image can be unmapped all the same.
+    pub fn unload(self) -> (Mapped, Result<(), CallFault>) {
+        // SAFETY: it is the state of `on_load`, this is called once (it consumes the image), and no call is inside: a call
+        // borrows the image.
+        let outcome = unsafe { self.mapped.root().unload()(self.state.as_ptr()) };
+        let ended = match outcome {
+            Outcome::Done => Ok(()),
+            outcome => Err(fault(outcome, ReplyBuffer::new())),
+        };
+        (self.mapped, ended)
+    }
+}
+
+impl Deref for Image {
+    type Target = Mapped;
+
+    fn deref(&self) -> &Mapped {
+        &self.mapped
+    }
+}

@@ -1,0 +1,280 @@
+//! An image in memory, before its module has started and after it has ended; and the proof that it left.
+
+use std::{
+    fs,
+    mem::ManuallyDrop,
+    path::{Path, PathBuf},
+    ptr,
+    sync::Arc,
+    time::Instant,
+};
+
+use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use segue_abi::{
+    ModuleRootRef, Outcome,
+    abi_stable::{
+        StableAbi,
+        abi_stability::abi_checking::{CheckingGlobals, check_layout_compatibility_with_globals},
+        library::{AbiHeaderRef, ROOT_MODULE_LOADER_NAME_WITH_NUL},
+    },
+};
+
+use crate::{
+    CallFault, Digest, Image, MapError, Metadata, ModuleThread, ReplyBuffer, Services, Staged,
+    context::{Context, take_panic},
+    linkmap,
+    threads::Threads,
+};
+
+/// How much of the layout check's report is kept, in characters; the whole may be many pages.
+const REPORT_CHARS_MAX: usize = 2000;
+
+/// An image in memory whose module has not started, or has ended. Nothing can be called in it.
+///
+/// Dropped without [`unmap`](Mapped::unmap), it stays in memory for ever: leaving needs its order.
+pub struct Mapped {
+    library: ManuallyDrop<Library>,
+    context: ManuallyDrop<Arc<Context>>,
+    root: ModuleRootRef,
+    staged: Staged,
+}
+
+/// The image has left memory: the dynamic linker's list says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unmapped {
+    /// Destructors of thread-locals that did not run, since their threads were never detached. What they would have
+    /// freed is leaked.
+    pub destructors_dropped: u64,
+    /// pthread keys that were given back.
+    pub keys_deleted: u32,
+}
+
+/// The image could not leave memory. Nothing of it runs any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retained {
+    /// The private copy that stays mapped.
+    pub path: PathBuf,
+    /// What keeps it, in words.
+    pub reasons: Vec<String>,
+}
+
+/// A module that refused to start, with its image, which is to be taken down like any other.
+pub struct Vetoed {
+    /// The image.
+    pub mapped: Mapped,
+    /// The module's fault, or its panic.
+    pub fault: CallFault,
+}
+
+/// Why a file was not mapped.
+#[derive(Debug)]
+pub struct MapFailure {
+    /// What went wrong.
+    pub error: MapError,
+    /// Where the image was in memory already and could not leave it.
+    pub retained: Option<Retained>,
+}
+
+// === impl Staged ===
+
+impl Staged {
+    /// Maps the private copy, checks the layout of what it exports, and introduces the host.
+    ///
+    /// This runs the file's constructors, and so trusts whoever made it, as all code in a process must be trusted. Where
+    /// it fails, the image is taken down again, and the private copy removed.
+    ///
+    /// # Errors
+    ///
+    /// Where the dynamic linker refuses the file, or what it exports does not fit.
+    pub fn map(self, services: Box<dyn Services>) -> Result<Mapped, MapFailure> {
+        let staged = self;
+        if linkmap::is_mapped(&staged.path) {
+            staged.discard();
+            return Err(MapFailure { error: MapError::NotNew, retained: None });
+        }
+        // SAFETY: the file is whole (`elf::inspect`), nobody changes it (it is ours and read-only), and running its
+        // constructors is what this function is asked for. RTLD_NOW: a missing symbol is an error here and not later.
+        let library = match unsafe { Library::open(Some(&staged.path), RTLD_NOW | RTLD_LOCAL) } {
+            Ok(library) => library,
+            Err(source) => {
+                staged.discard();
+                return Err(MapFailure { error: MapError::Open { source }, retained: None });
+            }
+        };
+        // SAFETY: the image has just been mapped, and stays so while the root module is used: `Mapped` sees to it.
+        let root = match unsafe { checked_root(&library) } {
+            Ok(root) => root,
+            Err(error) => {
+                let retained = close(library, &staged).err();
+                return Err(MapFailure { error, retained });
+            }
+        };
+        let context = Arc::new(Context { services, threads: Threads::new() });
+        context.threads.set_detach(root.detach_thread());
+        // SAFETY: it is called once, first, and the context is kept until the image has left memory.
+        unsafe { root.attach()(context.host_ref(staged.generation)) };
+        Ok(Mapped { library: ManuallyDrop::new(library), context: ManuallyDrop::new(context), root, staged })
+    }
+}
+
+/// The root module of an image, after its layout was checked type by type.
+///
+/// # Safety
+///
+/// The image must stay mapped while the answer is used.
+unsafe fn checked_root(library: &Library) -> Result<ModuleRootRef, MapError> {
+    let layout =
+        |reason: String| MapError::Layout { reason: reason.chars().take(REPORT_CHARS_MAX).collect() };
+    // SAFETY: a symbol of this name is such a reference: abi_stable checks its magic bytes next.
+    let header = unsafe { library.get::<AbiHeaderRef>(ROOT_MODULE_LOADER_NAME_WITH_NUL.as_bytes()) }
+        .map_err(|source| MapError::NoRoot { source })?;
+    let header = header.upgrade().map_err(|error| layout(error.to_string()))?;
+    let found = header.layout().ok_or_else(|| layout("the file does not describe its layout".to_owned()))?;
+    // Each check gets a memory of its own. The one that abi_stable shares keeps references into the images it has seen,
+    // and follows them when a later image has another number of fields: after an unload, that is a crash.
+    let memory = CheckingGlobals::new();
+    // The report refers to the image, so it becomes text while that is mapped.
+    check_layout_compatibility_with_globals(<ModuleRootRef as StableAbi>::LAYOUT, found, &memory)
+        .map_err(|errors| layout(errors.to_string()))?;
+    drop(memory);
+    // SAFETY: the layout was checked just now.
+    unsafe { header.unchecked_layout::<ModuleRootRef>() }.map_err(|error| layout(format!("{error:?}")))
+}
+
+/// Closes an image, and asks whether it is gone. Then its private copy is removed.
+fn close(library: Library, staged: &Staged) -> Result<(), Retained> {
+    let closed = library.close();
+    if !linkmap::is_mapped(&staged.path) {
+        // Where it cannot be removed, the next start does it.
+        let _ = fs::remove_file(&staged.path);
+        return Ok(());
+    }
+    let mut reasons = Vec::new();
+    if let Err(error) = closed {
+        reasons.push(format!("the dynamic linker refused to close it: {error}"));
+    }
+    if staged.is_nodelete {
+        reasons.push("the file is marked DF_1_NODELETE: it asks never to be unloaded".to_owned());
+    }
+    if reasons.is_empty() {
+        reasons.push(
+            "the dynamic linker keeps it: a thread-local destructor, or another library, refers to it"
+                .to_owned(),
+        );
+    }
+    Err(Retained { path: staged.path.clone(), reasons })
+}
+
+// === impl Mapped ===
+
+impl Mapped {
+    /// Lets the module start.
+    ///
+    /// # Errors
+    ///
+    /// The module's veto, with the image.
+    pub fn on_load(self) -> Result<Image, Box<Vetoed>> {
+        let mut reply = ReplyBuffer::new();
+        let mut state = ptr::null_mut();
+        // SAFETY: the host was attached in `map`, and this is called once: it consumes the `Mapped`, and `Image::unload`
+        // makes one that is only to be unmapped.
+        let outcome = unsafe { self.root.on_load()(reply.raw(), &mut state) };
+        match (outcome, ptr::NonNull::new(state)) {
+            (Outcome::Done, Some(state)) => Ok(Image::new(self, state)),
+            (outcome, _) => Err(Box::new(Vetoed { fault: fault(outcome, reply), mapped: self })),
+        }
+    }
+
+    /// What the file says of itself.
+    pub fn metadata(&self) -> &Metadata {
+        &self.staged.metadata
+    }
+
+    /// The digest of the file.
+    pub fn digest(&self) -> Digest {
+        self.staged.digest
+    }
+
+    /// Which load it is.
+    pub fn generation(&self) -> u64 {
+        self.staged.generation
+    }
+
+    /// The private copy that is mapped.
+    pub fn path(&self) -> &Path {
+        &self.staged.path
+    }
+
+    /// The threads that the module started and that have not ended.
+    pub fn threads(&self) -> Vec<ModuleThread> {
+        self.context.threads.list()
+    }
+
+    /// Waits for the threads that the module started; false where one is left at the deadline. Once it has answered true,
+    /// no thread can begin in the image.
+    pub fn wait_for_threads(&self, deadline: Instant) -> bool {
+        self.context.threads.close(deadline)
+    }
+
+    /// Destructors of thread-locals that are registered, on whatever thread, and have not run.
+    pub fn destructors_registered(&self) -> u64 {
+        // SAFETY: the image is mapped.
+        unsafe { self.root.audit()() }.destructors
+    }
+
+    /// Runs what the calling thread has left to destroy in the image, and says how many destructors ran. The thread must
+    /// not enter the image again: where it does, and uses its thread-locals, `std` in there ends the process.
+    pub fn detach_thread(&self) -> u64 {
+        // SAFETY: the image is mapped, and the function only looks at what this thread left.
+        unsafe { self.root.detach_thread()() }
+    }
+
+    /// Takes the image out of memory, and proves it.
+    ///
+    /// No call can be inside: calls borrow the [`Image`], which was consumed for this value. Destructors that threads did
+    /// not run by now are dropped.
+    ///
+    /// # Errors
+    ///
+    /// Where the dynamic linker still has it, or where it must not be asked: a thread of the module runs. Then the image
+    /// stays in memory for ever.
+    pub fn unmap(mut self) -> Result<Unmapped, Retained> {
+        let mut reasons = Vec::new();
+        if !self.wait_for_threads(Instant::now()) {
+            reasons.extend(
+                self.threads().iter().map(|thread| format!("thread {} of the module runs", thread.tid)),
+            );
+        }
+        // SAFETY: the image is mapped.
+        let unknown = unsafe { self.root.audit()() }.unknown_threads;
+        if unknown > 0 {
+            reasons.push(format!(
+                "{unknown} threads were started by constructors, before the runtime could know them"
+            ));
+        }
+        if !reasons.is_empty() {
+            return Err(Retained { path: self.staged.path.clone(), reasons });
+        }
+        // SAFETY: no call is inside, no thread of the module is left, and none can begin.
+        let left = unsafe { self.root.release()() };
+        // SAFETY: `self` is consumed, and has no destructor, so it is not used again.
+        let library = unsafe { ManuallyDrop::take(&mut self.library) };
+        close(library, &self.staged)?;
+        // SAFETY: as above; the image is gone, so nobody has the pointer. Where it is not gone, the context is leaked.
+        drop(unsafe { ManuallyDrop::take(&mut self.context) });
+        Ok(Unmapped { destructors_dropped: left.destructors, keys_deleted: left.keys })
+    }
+
+    pub(crate) fn root(&self) -> ModuleRootRef {
+        self.root
+    }
+}
+
+/// What to tell of a call that was not done.
+pub(crate) fn fault(outcome: Outcome, reply: ReplyBuffer) -> CallFault {
+    match outcome {
+        Outcome::Panicked => take_panic(),
+        Outcome::Fault => CallFault::Fault { text: reply.fault },
+        Outcome::Done => CallFault::Fault { text: "it made no state".to_owned() },
+    }
+}
