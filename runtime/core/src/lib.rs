@@ -1,1 +1,117 @@
-//! Core.
+//! The two-version cell of segue: what lets a module be replaced while threads are inside it.
+//!
+//! A [`Cell`] holds at most two occupants, **current** and **old**. A new call enters current; a call that is inside old
+//! finishes there; and old comes out of the cell when the last call has left it, and not before. The cell knows who is
+//! inside, counts calls exactly, and says which threads have ever been inside, since those may keep something of it.
+//!
+//! # Trade-offs
+//! - Entering costs plain loads and stores, without a lock, an atomic read-modify-write, a fence instruction or a write to a
+//!   line that another thread writes. The writer pays for that, with a system call per replacement (0.25 µs) and a walk over
+//!   the counters of all threads per look.
+//! - A thread's first entry into a cell takes a mutex and allocates: 384 bytes of counters, which a later thread takes over.
+//!   Its table of counters has a pointer for each id up to the highest cell that it has entered, and ids are not used again.
+//! - Entering from a **signal handler** is not supported: a handler that interrupts an entry of its own thread loses a count.
+//! - After a **fork** the child's cells count the parent's other threads as they were: what they were inside is never drained.
+//! - A thread-local that was there before the thread's first entry is destroyed after our own, and can still enter; each
+//!   thread that does costs a stripe and a table for good, and stays in the list of visitors.
+//! - Whoever has a `&T` from a guard can lend it to another thread for the guard's lifetime. That is sound, but that thread
+//!   is not in the list of visitors. It is, if it dereferences an [`OwnedCallGuard`] itself.
+//!
+//! # How it works
+//! Each generation owns one of eight **lanes**. Per thread and cell there is a **stripe**, which has two counters per lane:
+//! `entered` and `left`. `current` names the lane that new calls enter.
+//!
+//! A caller reads `current`, adds one to `entered` of that lane (nobody else writes it), reads `current` again, and if it
+//! still names the lane, is inside; if not, it takes the entry back and tries again. It leaves by adding one to `left`.
+//!
+//! A writer stores `current`, then executes a *heavy* fence. From there on a caller who has not been counted yet will find,
+//! when it looks again, that the lane is not current. Then the writer sums `left` over all stripes, and after that `entered`:
+//! if they are equal, nobody is inside. A guard that moves to another thread is counted out on that thread's stripe, which is
+//! why there are two counters, and why only their sums mean anything.
+//!
+//! To be woken instead of asking again, the writer raises a flag and executes a heavy fence before it sums; a leaver looks at
+//! the flag after it has counted itself out.
+//!
+//! The caller's half of each pair of fences is free where the kernel has `membarrier` ([`Fences`]). The shape, two counters per
+//! thread whose sums are compared, is that of Linux SRCU; the asymmetric fences are liburcu's and, in Rust, seize's; `enter`,
+//! `publish` and the way this is written down are from left-right.
+//!
+//! # How to use it
+//! ```
+//! use segue_core::{Cell, Occupant, Vacate, Which};
+//! use std::sync::{Arc, mpsc};
+//!
+//! struct Version(u32);
+//!
+//! impl Occupant for Version {
+//!     fn depart(&self) {
+//!         println!("{:?} exits and has been in version {}", std::thread::current().id(), self.0);
+//!     }
+//! }
+//!
+//! // Whoever empties an old version that is waited for calls this.
+//! let (wake, woken) = mpsc::channel();
+//! let cell = Cell::new(Box::new(move || wake.send(()).unwrap_or(())));
+//!
+//! assert!(cell.enter().is_none());
+//! cell.reserve(Arc::new(Version(1)))?.publish();
+//!
+//! // A call that takes its time, on another thread.
+//! let guard = cell.enter_owned().expect("version 1 is current");
+//! let (finish, finished) = mpsc::channel::<()>();
+//! let call = std::thread::spawn(move || {
+//!     finished.recv().ok();
+//!     guard.0
+//! });
+//!
+//! // Meanwhile the next version. A seat that is dropped instead would have changed nothing.
+//! let seat = cell.reserve(Arc::new(Version(2)))?;
+//! let old = seat.publish().expect("version 1 was current");
+//! assert_eq!(old.0, 1);
+//! drop(old);
+//! assert_eq!(cell.enter().expect("version 2 is current").0, 2);
+//!
+//! // Version 1 is old, and somebody is inside.
+//! assert_eq!(cell.count(Which::Old).map(|count| count.inside), Some(1));
+//! cell.watch_old();
+//! finish.send(())?;
+//! let gone = loop {
+//!     match cell.vacate_old() {
+//!         Vacate::Vacant(version) => break version,
+//!         Vacate::Busy { .. } => woken.recv()?,
+//!         Vacate::Nothing => unreachable!("nobody else takes it out"),
+//!     }
+//! };
+//! assert_eq!(Arc::into_inner(gone).expect("the cell kept nothing of it").0, 1);
+//! assert_eq!(call.join().expect("the call returns"), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Where things are
+//! In the order in which to read them: `fence` is the pair of fences, `stripe` one thread's counters, `registry` all stripes of
+//! a cell and the sums over them, `lane` one generation's place, `cell` the writer's side with what it answers in `answer`,
+//! `seat` a candidate before it is published, `guard` the caller's side with the central argument, `thread` how a thread finds
+//! its stripe, `exit` what happens when it exits, and `depart` the cell's part in that. `sync` is where loom comes in.
+
+mod answer;
+mod cell;
+mod depart;
+mod exit;
+mod fence;
+mod guard;
+mod lane;
+mod registry;
+mod seat;
+mod stripe;
+mod sync;
+mod thread;
+
+pub use answer::{Count, NothingToRollBack, NothingToWithdraw, Vacate, Which};
+pub use cell::{Cell, Occupant};
+pub use fence::Fences;
+pub use guard::{CallGuard, OwnedCallGuard};
+pub use seat::{Refused, Seat};
+#[cfg(loom)]
+#[doc(hidden)]
+pub use sync::modelled as model;
+pub use thread::ThreadId;

@@ -1,1 +1,86 @@
 //! Replace the logic of a running service without stopping it.
+//!
+//! Service logic is a *module*: a Rust `cdylib` written with `segue-sdk`. A [`Runtime`] keeps at most two versions of each
+//! module, **current** and **old**. A new call enters current; a call that is inside old finishes there; and when nobody
+//! is inside old any more, it leaves memory, which is proven and not hoped for.
+//!
+//! ```no_run
+//! use segue::{Request, Runtime};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let runtime = Runtime::builder().state_dir("state").build()?;
+//! runtime.load("target/release/libgreeter.so")?;
+//!
+//! let greeter = runtime.module("greeter")?; // Clone, Send, Sync; always calls current
+//! let answer = greeter.call(&Request::get("/ada"))?;
+//! println!("{}", String::from_utf8_lossy(&answer.body));
+//!
+//! // Later, while other threads go on calling:
+//! runtime.load("target/release/libgreeter.so")?; // the new file is current
+//! runtime.rollback("greeter")?; // the version before it is current again, as long as it is in memory
+//! runtime.shutdown(std::time::Duration::from_secs(10))?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Concepts
+//!
+//! * [`Runtime`]: the modules of a process, what may be done with them, and what happened ([`Events`]).
+//! * [`ModuleHandle`]: calls one module. [`CallGuard`] is one caller inside one version.
+//! * **load**: a file goes through stage, read, map, ABI check and `on_load`; until the last of them nothing has changed,
+//!   then one store makes it current. What was current is old.
+//! * **purge**: old is left by its last caller, its threads end, what host threads keep for it is destroyed, it is
+//!   unmapped, and the dynamic linker's list is asked. This begins by itself.
+//! * **rollback**: while old is there, one store makes it current again.
+//! * **modules directory**: a file that is put there is loaded.
+//! * [`Resident`]: a thread that takes part in purges, as those of a server's pool should.
+//!
+//! # What it costs, and what it asks
+//!
+//! Entering and leaving a version is two loads and two stores on memory of the calling thread. Nothing that the runtime
+//! does makes a caller wait. In return, what a module hands over is copied into memory of the host, and a version stays in
+//! memory for as long as one call, or one thread that it started, is in it.
+//!
+//! # How it works
+//!
+//! The counting is in `segue-core`, the way of a file in and out of memory in `segue-loader`; this crate decides when and
+//! whether. One thread, a *journey*, takes a version through its load, and then the version that it displaced out of
+//! memory (`load.rs`, `retire.rs`).
+
+#![forbid(unsafe_code)]
+
+mod builder;
+mod check;
+mod error;
+mod event;
+mod handle;
+mod journey;
+mod load;
+mod log;
+mod message;
+mod module;
+mod purge;
+mod resident;
+mod retire;
+mod rollback;
+mod runtime;
+mod settle;
+mod state_dir;
+mod status;
+mod version;
+mod watch;
+
+pub use builder::Builder;
+pub use check::{FileReport, check};
+pub use error::{Code, Error, ErrorObject, Step};
+pub use event::{Event, Events, Next, Record, Subscription};
+pub use handle::{CallError, CallGuard, ModuleHandle};
+pub use load::{LoadOptions, Policy, Source};
+pub use message::{Reply, Request};
+pub use resident::{Calling, Errand, Resident};
+pub use runtime::Runtime;
+pub use segue_loader::{Digest, Interface, Metadata};
+pub use status::{
+    LoadOutcome, Loaded, ModuleStatus, Pin, PinKind, Purged, RolledBack, Standing, Took, VersionId,
+    VersionStatus,
+};

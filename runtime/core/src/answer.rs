@@ -1,0 +1,46 @@
+//! What a cell is asked, and what it answers.
+
+use std::sync::Arc;
+
+/// Which occupant is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The one that new calls enter.
+    Current,
+    /// The one that new calls cannot reach any more.
+    Old,
+}
+
+/// What the counters say of one occupant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// Callers inside, threads on their way out included. Never too few for an old occupant: zero means drained.
+    pub inside: u64,
+    /// Calls that entered since the occupant was given its lane. Exact if `inside` is zero. Otherwise an entry that is being
+    /// retried, because a new occupant was published in that very moment, may be among them until it is taken back.
+    pub calls: u64,
+}
+
+/// What [`Cell::vacate_old`](crate::Cell::vacate_old) found.
+#[derive(Debug)]
+pub enum Vacate<T> {
+    /// There is no old occupant.
+    Nothing,
+    /// Somebody is inside the old occupant, which stays.
+    Busy {
+        /// How many.
+        inside: u64,
+    },
+    /// The old occupant, out of the cell. The cell keeps nothing of it.
+    Vacant(Arc<T>),
+}
+
+/// There is no old occupant to go back to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there is no old version to roll back to")]
+pub struct NothingToRollBack;
+
+/// There is no current occupant that could be withdrawn now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there is no current version, or an old one, or a candidate, is in the way")]
+pub struct NothingToWithdraw;

@@ -1,0 +1,303 @@
+//! The writer's side of a cell: who is current, who is old, and whether anybody is still inside.
+
+use crate::answer::{Count, NothingToRollBack, NothingToWithdraw, Vacate, Which};
+use crate::exit::{self, Home};
+use crate::fence::Fences;
+use crate::lane::{Book, Lane, State};
+use crate::seat::{Refused, Seat};
+use crate::stripe::{LANES, Stripe};
+use crate::sync::{AtomicUsize, Mutex, Ordering, Piece, lacks, next_cell_id};
+use crate::thread::{self, ThreadId};
+use std::ptr::NonNull;
+use std::sync::{Arc, Weak};
+
+/// The `current` of a cell without one. Not a lane, so that a caller's bounds check finds it.
+const NONE: usize = usize::MAX;
+
+/// What can occupy a cell.
+pub trait Occupant: Send + Sync + 'static {
+    /// The calling thread has been inside this occupant and is about to exit. It is counted in, so the occupant stays.
+    ///
+    /// Called once per thread and occupant, with none of the cell's locks held; a panic in it ends here. (Again, at most four
+    /// times, if the thread enters it once more while it says goodbye to another.) A thread that exits when the occupant has
+    /// already been taken out of the cell is not announced any more.
+    fn depart(&self);
+}
+
+/// The current and the old occupant of one module, and who is inside them.
+///
+/// Callers [`enter`](Cell::enter) it from any thread without waiting for anything. One writer at a time (they queue at a
+/// mutex that callers never touch, except at a thread's first entry) moves occupants through it:
+/// [`reserve`](Cell::reserve) → [`publish`](Seat::publish) → current → old → [`vacate_old`](Cell::vacate_old).
+///
+/// Dropping a cell drops the occupants that it still holds: guards borrow or own the cell, so nobody is inside. A thread that
+/// is exiting owns, for that moment, the cells that it has entered. (Joining a thread waits for that;
+/// [`std::thread::scope`] alone does not.)
+///
+/// # Example
+/// See the [crate's documentation](crate).
+#[repr(align(128))] // Keeps the reference count of its Arc, which owned guards write, off the line that callers read.
+pub struct Cell<T: Occupant> {
+    pub(crate) current: AtomicUsize,
+    pub(crate) fences: Fences,
+    id: usize,
+    pub(crate) lanes: [Lane<T>; LANES],
+    pub(crate) wake: Box<dyn Fn() + Send + Sync>,
+    me: Weak<Self>,
+    apart: Apart<Mutex<Book<T>>>,
+}
+
+/// A value on cache lines of its own.
+#[repr(align(128))]
+struct Apart<M>(M);
+
+impl<T: Occupant> Cell<T> {
+    /// An empty cell. `wake` is called by a leaver that may have emptied a lane that is watched
+    /// (see [`watch_old`](Cell::watch_old)): on the leaver's thread and in its way, so it must neither block nor panic.
+    pub fn new(wake: Box<dyn Fn() + Send + Sync>) -> Arc<Self> {
+        Self::with_fences(wake, Fences::detect())
+    }
+
+    /// An empty cell with the pair of fences given, for tests of the pair that this machine would not choose.
+    #[doc(hidden)]
+    pub fn with_fences(wake: Box<dyn Fn() + Send + Sync>, fences: Fences) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            current: AtomicUsize::new(NONE),
+            fences,
+            id: next_cell_id(),
+            lanes: std::array::from_fn(|_| Lane::new()),
+            wake,
+            me: Weak::clone(me),
+            apart: Apart(Mutex::new(Book::new())),
+        })
+    }
+
+    /// The occupant that new calls enter. For the writer's side: it locks, and the clone keeps the occupant in memory.
+    pub fn current(&self) -> Option<Arc<T>> {
+        self.book().lock().current().map(|(_, occupant)| Arc::clone(occupant))
+    }
+
+    /// The occupant that only its remaining callers are in. For the writer's side, as [`current`](Cell::current).
+    pub fn old(&self) -> Option<Arc<T>> {
+        self.book().lock().old().map(|(_, occupant)| Arc::clone(occupant))
+    }
+
+    /// Gives `occupant` a lane, where nobody can call it before [`Seat::publish`].
+    ///
+    /// # Errors
+    /// Nothing has changed then, and `occupant` was dropped. See [`Refused`].
+    ///
+    /// # Example
+    /// ```
+    /// # use segue_core::{Cell, Occupant};
+    /// # use std::sync::Arc;
+    /// # struct Version(u32);
+    /// # impl Occupant for Version { fn depart(&self) {} }
+    /// # let cell = Cell::new(Box::new(|| {}));
+    /// let seat = cell.reserve(Arc::new(Version(1)))?;
+    /// assert!(cell.enter().is_none(), "nobody can call it yet");
+    /// seat.publish();
+    /// assert_eq!(cell.enter().expect("it is current").0, 1);
+    /// # Ok::<(), segue_core::Refused>(())
+    /// ```
+    pub fn reserve(&self, occupant: Arc<T>) -> Result<Seat<'_, T>, Refused> {
+        let mut book = self.book().lock();
+        if book.old().is_some() {
+            return Err(Refused::OldPresent);
+        }
+        if book.has_candidate() {
+            return Err(Refused::Reserved);
+        }
+        let free = |lane: &usize| matches!(book.states[*lane], State::Free);
+        let start = |lane: usize| Some((lane, book.registry.start(lane)?));
+        let (lane, calls_before) = (0..LANES).filter(free).find_map(start).ok_or(Refused::NoFreeLane)?;
+        book.calls_before[lane] = calls_before;
+        self.lanes[lane].seat(&occupant);
+        book.states[lane] = State::Reserved(occupant);
+        Ok(Seat::new(self, lane))
+    }
+
+    /// Makes the old occupant current and the current one old, by the same store as a publish: callers inside either finish
+    /// where they are. A watch on the occupant that was old is over.
+    ///
+    /// # Errors
+    /// [`NothingToRollBack`] if there is no old occupant.
+    ///
+    /// # Example
+    /// ```
+    /// # use segue_core::{Cell, Occupant};
+    /// # use std::sync::Arc;
+    /// # struct Version(u32);
+    /// # impl Occupant for Version { fn depart(&self) {} }
+    /// # let cell = Cell::new(Box::new(|| {}));
+    /// # cell.reserve(Arc::new(Version(1)))?.publish();
+    /// # cell.reserve(Arc::new(Version(2)))?.publish();
+    /// cell.rollback().expect("version 1 is old");
+    /// assert_eq!(cell.current().expect("there is one").0, 1);
+    /// assert_eq!(cell.old().expect("there is one").0, 2);
+    /// # Ok::<(), segue_core::Refused>(())
+    /// ```
+    pub fn rollback(&self) -> Result<(), NothingToRollBack> {
+        let mut book = self.book().lock();
+        let (lane, _) = book.old().ok_or(NothingToRollBack)?;
+        self.switch(&mut book, lane);
+        Ok(())
+    }
+
+    /// Makes the current occupant old without another in its place: nobody can enter until the next publish.
+    ///
+    /// # Errors
+    /// [`NothingToWithdraw`] if there is no current occupant, or an old one that must go first, or a candidate with a seat.
+    pub fn withdraw(&self) -> Result<(), NothingToWithdraw> {
+        let mut book = self.book().lock();
+        if book.old().is_some() || book.has_candidate() {
+            return Err(NothingToWithdraw);
+        }
+        book.retire_current().ok_or(NothingToWithdraw)?;
+        // Relaxed: it hands nothing over. The fence orders it for callers as that of `switch` does.
+        self.current.store(NONE, Ordering::Relaxed);
+        self.fences.heavy();
+        Ok(())
+    }
+
+    /// What the counters say. None if there is no such occupant.
+    ///
+    /// # Example
+    /// ```
+    /// # use segue_core::{Cell, Occupant, Which};
+    /// # use std::sync::Arc;
+    /// # struct Version(u32);
+    /// # impl Occupant for Version { fn depart(&self) {} }
+    /// # let cell = Cell::new(Box::new(|| {}));
+    /// # cell.reserve(Arc::new(Version(1)))?.publish();
+    /// let guard = cell.enter();
+    /// let count = cell.count(Which::Current).expect("there is one");
+    /// assert_eq!((count.inside, count.calls), (1, 1));
+    /// drop(guard);
+    /// let count = cell.count(Which::Current).expect("there is one");
+    /// assert_eq!((count.inside, count.calls), (0, 1));
+    /// # Ok::<(), segue_core::Refused>(())
+    /// ```
+    pub fn count(&self, which: Which) -> Option<Count> {
+        let book = self.book().lock();
+        let lane = book.lane_of(which)?;
+        let tally = book.registry.tally(lane);
+        Some(Count { inside: tally.inside(), calls: tally.calls().saturating_sub(book.calls_before[lane]) })
+    }
+
+    /// The threads that have been inside, now or earlier, and have not exited. A thread that only tried to enter at the moment
+    /// of a publish may be listed too; one that was inside is never missing, unless all it had was a `&T` that it borrowed
+    /// from another thread's guard, or its entry was made after this thread's exit hook and it is gone by now.
+    ///
+    /// # Example
+    /// ```
+    /// # use segue_core::{Cell, Occupant, ThreadId, Which};
+    /// # use std::sync::Arc;
+    /// # struct Version(u32);
+    /// # impl Occupant for Version { fn depart(&self) {} }
+    /// # let cell = Cell::new(Box::new(|| {}));
+    /// # cell.reserve(Arc::new(Version(1)))?.publish();
+    /// drop(cell.enter());
+    /// assert_eq!(cell.visitors(Which::Current), [ThreadId::current()]);
+    /// # Ok::<(), segue_core::Refused>(())
+    /// ```
+    pub fn visitors(&self, which: Which) -> Vec<ThreadId> {
+        let book = self.book().lock();
+        // Makes entries visible that their threads have completed.
+        self.fences.heavy();
+        book.lane_of(which).map(|lane| book.registry.visitors(lane)).unwrap_or_default()
+    }
+
+    /// Raises the flag on the old occupant: from now on each caller who leaves it calls `wake`. To wait for the old occupant,
+    /// raise the flag, then look ([`vacate_old`](Cell::vacate_old)), then wait for `wake`, then look again: a caller that
+    /// leaves in between is seen by one of the two. The flag falls when the occupant goes, or by a rollback.
+    pub fn watch_old(&self) {
+        let book = self.book().lock();
+        let Some((lane, _)) = book.old() else { return };
+        // Relaxed: the fences of this pair order it against the leaver's `left`.
+        self.lanes[lane].watched.store(true, Ordering::Relaxed);
+        if !lacks(Piece::FenceOfWatch) {
+            // For each leaver: either its counting out is visible to the sums made after this, or it sees the flag.
+            self.fences.heavy();
+        }
+    }
+
+    /// Takes the old occupant out if nobody is inside. Its lane is free again then.
+    ///
+    /// # Example
+    /// ```
+    /// # use segue_core::{Cell, Occupant, Vacate};
+    /// # use std::sync::Arc;
+    /// # struct Version(u32);
+    /// # impl Occupant for Version { fn depart(&self) {} }
+    /// # let cell = Cell::new(Box::new(|| {}));
+    /// # cell.reserve(Arc::new(Version(1)))?.publish();
+    /// let guard = cell.enter();
+    /// cell.reserve(Arc::new(Version(2)))?.publish();
+    /// assert!(matches!(cell.vacate_old(), Vacate::Busy { inside: 1 }));
+    /// drop(guard);
+    /// assert!(matches!(cell.vacate_old(), Vacate::Vacant(old) if old.0 == 1));
+    /// assert!(matches!(cell.vacate_old(), Vacate::Nothing));
+    /// # Ok::<(), segue_core::Refused>(())
+    /// ```
+    pub fn vacate_old(&self) -> Vacate<T> {
+        let mut book = self.book().lock();
+        let Some((lane, _)) = book.old() else { return Vacate::Nothing };
+        // The heavy fence since this lane was current is that of `switch`: an entry that these sums do not see will find,
+        // at its second look, that the lane is not current. Threads without a stripe yet get one under the mutex we hold.
+        let tally = book.registry.tally(lane);
+        if !tally.is_drained() {
+            return Vacate::Busy { inside: tally.inside() };
+        }
+        self.lanes[lane].clear();
+        book.take(lane).map_or(Vacate::Nothing, Vacate::Vacant)
+    }
+
+    /// Makes the occupant of `next` current, and what was current old. Hands out what is old now.
+    pub(crate) fn switch(&self, book: &mut Book<T>, next: usize) -> Option<Arc<T>> {
+        let previous = book.switch(next);
+        self.lanes[next].unwatch();
+        // Release: pairs with the Acquire of the second look in `enter_on`, which thereby sees the occupant moved in.
+        self.current.store(next, Ordering::Release);
+        if !lacks(Piece::FenceOfSwitch) {
+            // For each caller: either its counting in is visible to all sums made from here on, or its second look sees
+            // the store above. Before the mutex is let go, so that no sum is made without it.
+            self.fences.heavy();
+        }
+        previous
+    }
+
+    pub(crate) fn book(&self) -> &Mutex<Book<T>> {
+        &self.apart.0
+    }
+
+    /// This thread's stripe.
+    #[inline(always)]
+    pub(crate) fn stripe(&self) -> &Stripe {
+        let stripe = thread::stripe_in(self.id).unwrap_or_else(|| self.first_entry());
+        // SAFETY: what the table has under our id came from `first_entry` of this very cell, as ids are never used again.
+        // The registry keeps all its stripes until the cell is dropped, which `&self` outrules.
+        unsafe { stripe.as_ref() }
+    }
+
+    /// A thread that this cell does not know gets a stripe.
+    #[cold]
+    #[inline(never)]
+    fn first_entry(&self) -> NonNull<Stripe> {
+        let stripe = NonNull::from(&**self.book().lock().registry.take(ThreadId::current()));
+        thread::remember(self.id, stripe);
+        let home: Weak<dyn Home> = Weak::<Self>::clone(&self.me);
+        exit::enlist(stripe, home);
+        stripe
+    }
+}
+
+impl<T: Occupant> std::fmt::Debug for Cell<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cell")
+            .field("id", &self.id)
+            .field("current", &self.count(Which::Current))
+            .field("old", &self.count(Which::Old))
+            .finish_non_exhaustive()
+    }
+}

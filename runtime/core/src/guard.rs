@@ -1,0 +1,271 @@
+//! The caller's side: in, and out.
+
+use crate::cell::{Cell, Occupant};
+use crate::stripe::{Counters, LANES, Stripe};
+use crate::sync::{Ordering, Piece, lacks};
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// A caller inside an occupant, counted out when this is dropped. It stays on its thread.
+///
+/// ```compile_fail,E0277
+/// use segue_core::{CallGuard, Occupant};
+///
+/// fn elsewhere<T: Occupant>(guard: CallGuard<'static, T>) {
+///     std::thread::spawn(move || drop(guard));
+/// }
+/// ```
+/// What does move to another thread is an [`OwnedCallGuard`]:
+/// ```
+/// use segue_core::{Occupant, OwnedCallGuard};
+///
+/// fn elsewhere<T: Occupant>(guard: OwnedCallGuard<T>) {
+///     std::thread::spawn(move || drop(guard));
+/// }
+/// ```
+#[must_use = "a guard that is dropped counts the caller out"]
+pub struct CallGuard<'a, T: Occupant> {
+    cell: &'a Cell<T>,
+    stripe: &'a Stripe,
+    lane: usize,
+    occupant: NonNull<T>,
+    /// Counting out writes the stripe, which only its own thread may.
+    stays: PhantomData<*const ()>,
+}
+
+/// A caller inside an occupant, who may move to another thread and be counted out there. It keeps the cell.
+///
+/// Each thread that dereferences it is noted as a visitor of the occupant, and departs from it when it exits. For a thread that
+/// has never entered the cell this is its first entry, with what that costs ([`Cell::enter`]); so is counting out there.
+#[must_use = "a guard that is dropped counts the caller out"]
+pub struct OwnedCallGuard<T: Occupant> {
+    cell: Arc<Cell<T>>,
+    lane: usize,
+    occupant: NonNull<T>,
+}
+
+// SAFETY: what it gives access to is a `&T`, and `T` is Sync; it may drop the cell, whose occupants are Send; and counting out
+// uses the stripe of the thread that it is dropped on.
+unsafe impl<T: Occupant> Send for OwnedCallGuard<T> {}
+// SAFETY: a shared guard gives access to a `&T`, and `T` is Sync; noting a visit writes the stripe of the calling thread only.
+unsafe impl<T: Occupant> Sync for OwnedCallGuard<T> {}
+
+impl<T: Occupant> Cell<T> {
+    /// Enters the current occupant. None if there is none.
+    ///
+    /// # Performance
+    /// Warm, about a dozen instructions and no write to a line that another thread writes. A thread's first entry into a cell
+    /// takes a mutex and allocates. Where two publishes follow each other while a caller is on its way in, it tries again.
+    ///
+    /// # Not from a signal handler
+    /// The counters are plain loads and stores of their thread. A handler that interrupts one and enters would be lost to them.
+    ///
+    /// # Example
+    /// ```
+    /// # use segue_core::{Cell, Occupant};
+    /// # use std::sync::Arc;
+    /// # struct Version(u32);
+    /// # impl Occupant for Version { fn depart(&self) {} }
+    /// # let cell = Cell::new(Box::new(|| {}));
+    /// # cell.reserve(Arc::new(Version(1)))?.publish();
+    /// let version = cell.enter().expect("version 1 is current");
+    /// assert_eq!(version.0, 1);
+    /// # Ok::<(), segue_core::Refused>(())
+    /// ```
+    #[inline]
+    pub fn enter(&self) -> Option<CallGuard<'_, T>> {
+        // The stripe before `current`: a thread that gets its stripe now is seen by all sums made later, and sees in
+        // `current` all that was stored before the sums made earlier.
+        let stripe = self.stripe();
+        let (lane, occupant) = self.enter_on(stripe)?;
+        Some(CallGuard { cell: self, stripe, lane, occupant, stays: PhantomData })
+    }
+
+    /// Enters the current occupant, with a guard that may be dropped on another thread. None if there is none.
+    ///
+    /// # Performance
+    /// As [`enter`](Cell::enter), and two updates of the cell's reference count, which is a line that threads share.
+    ///
+    /// # Example
+    /// ```
+    /// # use segue_core::{Cell, Occupant};
+    /// # use std::sync::Arc;
+    /// # struct Version(u32);
+    /// # impl Occupant for Version { fn depart(&self) {} }
+    /// # let cell = Cell::new(Box::new(|| {}));
+    /// # cell.reserve(Arc::new(Version(1)))?.publish();
+    /// let version = cell.enter_owned().expect("version 1 is current");
+    /// let number = std::thread::spawn(move || version.0).join();
+    /// assert_eq!(number.expect("the thread returns"), 1);
+    /// # Ok::<(), segue_core::Refused>(())
+    /// ```
+    #[inline]
+    pub fn enter_owned(self: &Arc<Self>) -> Option<OwnedCallGuard<T>> {
+        let stripe = self.stripe();
+        let (lane, occupant) = self.enter_on(stripe)?;
+        stripe.lend();
+        Some(OwnedCallGuard { cell: Arc::clone(self), lane, occupant })
+    }
+
+    /// Counts the owner of `stripe` into the current lane.
+    #[inline(always)]
+    fn enter_on(&self, stripe: &Stripe) -> Option<(usize, NonNull<T>)> {
+        loop {
+            // Relaxed: a guess, which the second look confirms.
+            let lane = self.current.load(Ordering::Relaxed);
+            let counters = stripe.find(lane)?;
+            counters.count_in();
+            if !lacks(Piece::FenceOfEnter) {
+                self.fences.light();
+            }
+            // Acquire: pairs with the Release in `switch`; whoever sees a lane current sees its occupant moved in.
+            if self.current.load(Ordering::Acquire) == lane || lacks(Piece::SecondLook) {
+                // Why what `occupant` says now is the occupant that our `entered` holds in its lane, although the lane may
+                // have changed hands since the guess (lane 0 with generation 1, lane 1 with 2, lane 0 with 3). Let P be the
+                // store of `current` that the second look read, and G the generation that it published.
+                //
+                // 1. G is still current when we leave. Then nobody has taken it out.
+                // 2. A switch S stored `current` after P. The second look did not see S, so by the pair of fences all sums
+                //    made after S see our `entered`. G is taken out by such a sum if it equals that of `left`, so not before
+                //    our `left`, whose Release comes after this load: neither the clearing of the lane nor a later occupant
+                //    can be what this load reads.
+                // 3. As 2, but S was undone by a rollback, perhaps many times. G never left its lane between, since only a
+                //    sum takes it out, and each sum comes after some S that 2 holds for.
+                //
+                // An older occupant it cannot read either: P is a Release after G moved in, and the second look an Acquire.
+                // Nor was our `entered` booked for an earlier generation, though it may have been counted before G moved in:
+                // a lane is given away only if each entry that its baselines include is over, and ours is not. So G's count
+                // of calls and its list of visitors have us.
+                //
+                // In all cases, it is G's, and it stays until we leave.
+                let occupant = self.lanes[lane].occupant.load(Ordering::Relaxed);
+                // A model without its second look gets here, and is to fail rather than to crash.
+                assert!(!cfg!(any(loom, debug_assertions)) || !occupant.is_null(), "nobody is here");
+                // SAFETY: a lane that is or was current has an occupant, and by the above it is still there.
+                return Some((lane, unsafe { NonNull::new_unchecked(occupant) }));
+            }
+            self.take_back(counters, lane);
+        }
+    }
+
+    /// The lane stopped being current between the guess and the second look: the entry was none.
+    #[cold]
+    #[inline(never)]
+    fn take_back(&self, counters: &Counters, lane: usize) {
+        counters.count_retry();
+        if lacks(Piece::WakeOfRetry) {
+            counters.count_out();
+        } else {
+            // As any leaver, since a sum may have seen the entry and somebody may wait for its end.
+            self.leave(counters, lane);
+        }
+    }
+
+    /// Counts one caller out of a lane.
+    #[inline(always)]
+    fn leave(&self, counters: &Counters, lane: usize) {
+        counters.count_out();
+        if !lacks(Piece::FenceOfLeave) {
+            // With the fence in `watch_old`: either the sum made after it sees our counting out, or we see the flag.
+            self.fences.light();
+        }
+        // Relaxed: ordered by that fence. The lane may have changed hands by now; then somebody is woken for nothing.
+        if self.lanes[lane].watched.load(Ordering::Relaxed) {
+            self.wake();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wake(&self) {
+        (self.wake)();
+    }
+
+    /// Counts the calling thread, which exits, once more into each occupant that it has visited. No calls.
+    pub(crate) fn enter_to_depart<'a>(&'a self, stripe: &'a Stripe) -> Vec<CallGuard<'a, T>> {
+        let book = self.book().lock();
+        let visited = (0..LANES).filter(|lane| book.is_open(*lane) && stripe.lane(*lane).visited());
+        let enter = |lane: usize| {
+            // No second look: the lane cannot change hands while we hold the mutex, and who sums next holds it after us.
+            let occupant = NonNull::new(self.lanes[lane].occupant.load(Ordering::Relaxed))?;
+            stripe.lane(lane).count_in();
+            stripe.lane(lane).count_retry();
+            Some(CallGuard { cell: self, stripe, lane, occupant, stays: PhantomData })
+        };
+        visited.filter_map(enter).collect()
+    }
+}
+
+impl<T: Occupant> CallGuard<'_, T> {
+    /// Strikes the caller from the list of visitors: it has departed, and exits.
+    pub(crate) fn forget_visit(&self) {
+        let _book = self.cell.book().lock();
+        self.stripe.lane(self.lane).forget_visit();
+    }
+}
+
+impl<T: Occupant> OwnedCallGuard<T> {
+    /// Lists the calling thread, which need not be the one that entered, among the visitors.
+    #[inline]
+    fn note_visit(&self) {
+        let counters = self.cell.stripe().lane(self.lane);
+        if !counters.visited() {
+            // In and out at once. The lane is ours as long as this guard lives, so there is nothing to look at again.
+            counters.count_in();
+            counters.count_retry();
+            counters.count_out();
+        }
+    }
+}
+
+impl<T: Occupant> Deref for CallGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: the occupant stays in its lane, and so in memory, while we are counted in, which ends with this guard.
+        unsafe { self.occupant.as_ref() }
+    }
+}
+
+impl<T: Occupant> Deref for OwnedCallGuard<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        self.note_visit();
+        // SAFETY: the occupant stays in its lane, and so in memory, while we are counted in, which ends with this guard.
+        unsafe { self.occupant.as_ref() }
+    }
+}
+
+impl<T: Occupant> Drop for CallGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.cell.leave(self.stripe.lane(self.lane), self.lane);
+    }
+}
+
+impl<T: Occupant> Drop for OwnedCallGuard<T> {
+    #[inline]
+    fn drop(&mut self) {
+        let stripe = self.cell.stripe();
+        stripe.settle();
+        self.cell.leave(stripe.lane(self.lane), self.lane);
+    }
+}
+
+impl<T: Occupant + fmt::Debug> fmt::Debug for CallGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CallGuard").field(&**self).finish()
+    }
+}
+
+impl<T: Occupant + fmt::Debug> fmt::Debug for OwnedCallGuard<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OwnedCallGuard").field(&**self).finish()
+    }
+}

@@ -1,0 +1,217 @@
+//! The cell against a twin that is slow and obviously right: random sequences on one thread, each answer compared.
+#![cfg(not(loom))]
+#![allow(clippy::unwrap_used, reason = "a test says what it means by failing")]
+#![allow(dead_code, reason = "each test binary uses its own part of `support`")]
+
+mod support;
+
+use proptest::prelude::*;
+use segue_core::{CallGuard, Fences, OwnedCallGuard, Refused, ThreadId, Vacate, Which};
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, Mutex};
+use support::{Log, Tracked, both_fences, empty_cell};
+
+/// One generation, as the twin sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Generation {
+    number: u64,
+    inside: u64,
+    calls: u64,
+}
+
+/// The twin: everything under one mutex.
+#[derive(Default)]
+struct Twin(Mutex<Pair>);
+
+#[derive(Default)]
+struct Pair {
+    current: Option<Generation>,
+    old: Option<Generation>,
+}
+
+impl Twin {
+    fn enter(&self) -> Option<u64> {
+        let mut pair = self.0.lock().unwrap();
+        let current = pair.current.as_mut()?;
+        current.inside += 1;
+        current.calls += 1;
+        Some(current.number)
+    }
+
+    fn leave(&self, number: u64) {
+        let mut pair = self.0.lock().unwrap();
+        let Pair { current, old } = &mut *pair;
+        let mut both = [current, old].into_iter().flatten();
+        both.find(|one| one.number == number).expect("nobody leaves what is gone").inside -= 1;
+    }
+
+    fn publish(&self, number: u64) -> Result<Option<u64>, Refused> {
+        let mut pair = self.0.lock().unwrap();
+        if pair.old.is_some() {
+            return Err(Refused::OldPresent);
+        }
+        pair.old = pair.current.replace(Generation { number, inside: 0, calls: 0 });
+        Ok(pair.old.map(|old| old.number))
+    }
+
+    fn rollback(&self) -> bool {
+        let mut pair = self.0.lock().unwrap();
+        let Pair { current, old } = &mut *pair;
+        let possible = old.is_some();
+        if possible {
+            std::mem::swap(current, old);
+        }
+        possible
+    }
+
+    /// The number of who went, or how many are inside; none if there is no old one.
+    fn vacate(&self) -> Option<Result<u64, u64>> {
+        let mut pair = self.0.lock().unwrap();
+        let old = pair.old?;
+        if old.inside > 0 {
+            return Some(Err(old.inside));
+        }
+        pair.old = None;
+        Some(Ok(old.number))
+    }
+
+    fn look(&self, which: Which) -> Option<Generation> {
+        let pair = self.0.lock().unwrap();
+        match which {
+            Which::Current => pair.current,
+            Which::Old => pair.old,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Enter,
+    EnterOwned,
+    /// Which guard of those alive, modulo their number.
+    Leave(usize),
+    /// On another thread.
+    LeaveElsewhere(usize),
+    Publish,
+    Abandon,
+    DropSeat,
+    Rollback,
+    Watch,
+    Vacate,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => Just(Step::Enter),
+        3 => Just(Step::EnterOwned),
+        4 => any::<usize>().prop_map(Step::Leave),
+        2 => any::<usize>().prop_map(Step::LeaveElsewhere),
+        4 => Just(Step::Publish),
+        1 => Just(Step::Abandon),
+        1 => Just(Step::DropSeat),
+        2 => Just(Step::Rollback),
+        1 => Just(Step::Watch),
+        4 => Just(Step::Vacate),
+    ]
+}
+
+/// Runs the steps on a cell and on its twin.
+fn run(fences: Fences, steps: &[Step]) {
+    let log = Arc::new(Log::default());
+    let cell = empty_cell(fences);
+    let twin = Twin::default();
+    let mut made = 0;
+    let mut gone = 0;
+    {
+        let mut guards: Vec<CallGuard<'_, Tracked>> = vec![];
+        let mut owned: Vec<OwnedCallGuard<Tracked>> = vec![];
+        for step in steps {
+            match *step {
+                Step::Enter => {
+                    let guard = cell.enter();
+                    assert_eq!(guard.as_ref().map(|guard| guard.call()), twin.enter());
+                    guards.extend(guard);
+                }
+                Step::EnterOwned => {
+                    let guard = cell.enter_owned();
+                    assert_eq!(guard.as_ref().map(|guard| guard.call()), twin.enter());
+                    owned.extend(guard);
+                }
+                Step::Leave(which) if !guards.is_empty() => {
+                    let guard = guards.swap_remove(which % guards.len());
+                    twin.leave(guard.call());
+                }
+                Step::Leave(which) | Step::LeaveElsewhere(which) if !owned.is_empty() => {
+                    let guard = owned.swap_remove(which % owned.len());
+                    twin.leave(guard.generation);
+                    if matches!(step, Step::LeaveElsewhere(_)) {
+                        std::thread::spawn(move || guard.call()).join().unwrap();
+                    }
+                }
+                Step::Leave(_) | Step::LeaveElsewhere(_) => {}
+                Step::Publish => {
+                    made += 1;
+                    let seat = cell.reserve(Tracked::new(made, &log));
+                    let before = seat.map(|seat| seat.publish().map(|old| old.generation));
+                    gone += usize::from(before.is_err());
+                    assert_eq!(before, twin.publish(made));
+                }
+                Step::Abandon | Step::DropSeat => {
+                    made += 1;
+                    gone += 1;
+                    if let Ok(seat) = cell.reserve(Tracked::new(made, &log)) {
+                        assert_eq!(
+                            cell.reserve(Tracked::new(0, &Arc::default())).unwrap_err(),
+                            Refused::Reserved
+                        );
+                        if matches!(step, Step::Abandon) {
+                            assert!(Arc::into_inner(seat.abandon()).is_some());
+                        }
+                    }
+                }
+                Step::Rollback => assert_eq!(cell.rollback().is_ok(), twin.rollback()),
+                Step::Watch => cell.watch_old(),
+                Step::Vacate => match (cell.vacate_old(), twin.vacate()) {
+                    (Vacate::Nothing, None) => {}
+                    (Vacate::Busy { inside }, Some(Err(expected))) => assert_eq!(inside, expected),
+                    (Vacate::Vacant(occupant), Some(Ok(expected))) => {
+                        assert_eq!(occupant.generation, expected);
+                        assert!(Arc::into_inner(occupant).is_some(), "the cell keeps nothing");
+                        gone += 1;
+                    }
+                    (ours, twins) => panic!("{ours:?}, the twin {twins:?}"),
+                },
+            }
+            for which in [Which::Current, Which::Old] {
+                let expected = twin.look(which);
+                let count = cell.count(which);
+                assert_eq!(
+                    count.map(|count| (count.inside, count.calls)),
+                    expected.map(|one| (one.inside, one.calls))
+                );
+                let occupant = if which == Which::Current { cell.current() } else { cell.old() };
+                assert_eq!(occupant.map(|one| one.generation), expected.map(|one| one.number));
+                let visited = expected.is_some_and(|one| one.calls > 0);
+                assert_eq!(cell.visitors(which).contains(&ThreadId::current()), visited);
+            }
+            assert_eq!(log.drops.load(SeqCst), gone);
+        }
+        // The owned ones leave last, after the cell's other owner.
+        drop(guards);
+        drop(cell);
+        drop(owned);
+    }
+    assert_eq!(log.drops.load(SeqCst), usize::try_from(made).unwrap(), "each is dropped exactly once");
+    assert!(!log.broken.load(SeqCst));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 8 } else { 512 }, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_cell_answers_as_its_twin(steps in proptest::collection::vec(step(), 0..80)) {
+        for fences in both_fences() {
+            run(fences, &steps);
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! The cell under all interleavings, and under all that the memory model allows to be read.
+//!
+//! ```sh
+//! RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom cargo test -p segue-core --release --test loom
+//! ```
+//! The models run the code that production runs, with the symmetric pair of fences (`src/sync.rs` says why that is the right
+//! model of the other pair). Each model has broken twins: the same model, with one piece of the protocol taken out, must
+//! fail. A model whose twin passes proves nothing.
+//!
+//! The models are complete: no bound on how often a thread is interrupted, which takes some 20 s, nearly all of them in
+//! `a_lane_can_be_used_again`. `LOOM_MAX_PREEMPTIONS=4` takes half a second, and is the least that finds all the twins out.
+#![cfg(loom)]
+#![allow(clippy::unwrap_used, reason = "a test says what it means by failing")]
+
+use loom::cell::UnsafeCell;
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use loom::thread;
+use segue_core::model::{Piece, exit_thread, take_out};
+use segue_core::{Cell, Occupant, ThreadId, Vacate, Which};
+use std::sync::Arc;
+
+/// An image that knows whether it is mapped. loom fails a model in which a call and the unmapping are not ordered.
+struct Image {
+    generation: usize,
+    mapped: UnsafeCell<bool>,
+    departures: AtomicUsize,
+}
+
+// SAFETY: loom checks each access to `mapped`; that is what these models are for.
+unsafe impl Send for Image {}
+// SAFETY: as above.
+unsafe impl Sync for Image {}
+
+impl Image {
+    fn new(generation: usize) -> Arc<Self> {
+        Arc::new(Self { generation, mapped: UnsafeCell::new(true), departures: AtomicUsize::new(0) })
+    }
+
+    fn call(&self) -> usize {
+        // SAFETY: loom fails the model where this is not so.
+        self.mapped.with(|mapped| assert!(unsafe { *mapped }, "a call into an unmapped image"));
+        self.generation
+    }
+
+    fn unmap(&self) {
+        // SAFETY: loom fails the model where this is not so.
+        self.mapped.with_mut(|mapped| unsafe { *mapped = false });
+    }
+}
+
+impl Occupant for Image {
+    fn depart(&self) {
+        self.call();
+        self.departures.fetch_add(1, SeqCst);
+    }
+}
+
+/// A cell with generation 1 current, and the generations, which the model keeps so that a broken twin frees no memory.
+fn cell(wake: impl Fn() + Send + Sync + 'static) -> (Arc<Cell<Image>>, [Arc<Image>; 4]) {
+    let cell = Cell::new(Box::new(wake));
+    let images = [0, 1, 2, 3].map(Image::new);
+    publish(&cell, &images[1]);
+    (cell, images)
+}
+
+fn publish(cell: &Cell<Image>, image: &Arc<Image>) {
+    cell.reserve(Arc::clone(image)).expect("a seat").publish();
+}
+
+/// Takes old out if it is drained, and unmaps it. Whether it did.
+fn vacate(cell: &Cell<Image>) -> bool {
+    match cell.vacate_old() {
+        Vacate::Vacant(image) => {
+            image.unmap();
+            true
+        }
+        Vacate::Busy { inside } => {
+            assert_ne!(inside, 0);
+            false
+        }
+        Vacate::Nothing => panic!("there was an old one"),
+    }
+}
+
+fn check(model: fn()) {
+    loom::model(model);
+}
+
+/// The model must fail without `piece`.
+fn breaks(piece: Piece, model: fn()) {
+    let run = std::thread::spawn(move || {
+        take_out(Some(piece));
+        check(model);
+    });
+    assert!(run.join().is_err(), "the model does not miss {piece:?}");
+}
+
+/// A caller against a publish and a drain.
+fn enter_against_drain() {
+    let (cell, images) = cell(|| {});
+    let caller = {
+        let cell = Arc::clone(&cell);
+        thread::spawn(move || cell.enter().expect("there is always a current one").call())
+    };
+    publish(&cell, &images[2]);
+    let drained = vacate(&cell);
+    let generation = caller.join().unwrap();
+    assert!(drained || vacate(&cell), "nobody is inside any more");
+    let calls = cell.count(Which::Current).unwrap().calls;
+    assert_eq!(calls, u64::from(generation == 2), "retries are no calls");
+}
+
+#[test]
+fn a_caller_is_never_in_a_drained_image() {
+    check(enter_against_drain);
+}
+
+#[test]
+fn a_caller_needs_its_fence() {
+    breaks(Piece::FenceOfEnter, enter_against_drain);
+}
+
+#[test]
+fn a_switch_needs_its_fence() {
+    breaks(Piece::FenceOfSwitch, enter_against_drain);
+}
+
+#[test]
+fn a_caller_needs_its_second_look() {
+    breaks(Piece::SecondLook, enter_against_drain);
+}
+
+#[test]
+fn a_leaver_needs_its_release() {
+    breaks(Piece::ReleaseOfLeave, enter_against_drain);
+}
+
+/// A caller that is taking its entry back, while another is inside.
+fn retry_beside_a_caller() {
+    let (cell, images) = cell(|| {});
+    let inside = cell.enter().expect("there is a current one");
+    let caller = {
+        let cell = Arc::clone(&cell);
+        thread::spawn(move || drop(cell.enter()))
+    };
+    publish(&cell, &images[2]);
+    assert!(!vacate(&cell), "somebody is inside");
+    inside.call();
+    drop(inside);
+    caller.join().unwrap();
+    assert!(vacate(&cell));
+}
+
+#[test]
+fn a_retry_does_not_hide_a_caller() {
+    check(retry_beside_a_caller);
+}
+
+#[test]
+fn left_must_be_summed_first() {
+    breaks(Piece::LeftFirst, retry_beside_a_caller);
+}
+
+/// A caller against a lane that is drained, given to generation 3 and published again.
+fn enter_against_reuse() {
+    let (cell, images) = cell(|| {});
+    let caller = {
+        let cell = Arc::clone(&cell);
+        thread::spawn(move || {
+            (ThreadId::current(), cell.enter().expect("there is always a current one").call())
+        })
+    };
+    publish(&cell, &images[2]);
+    let reused = vacate(&cell);
+    if reused {
+        publish(&cell, &images[3]);
+        vacate(&cell);
+    }
+    let (thread, generation) = caller.join().unwrap();
+    if reused {
+        let current = cell.count(Which::Current).unwrap();
+        assert_eq!(current.inside, 0);
+        assert_eq!(current.calls, u64::from(generation == 3), "each call is counted where it was");
+        if generation == 3 {
+            assert!(cell.visitors(Which::Current).contains(&thread), "who was inside is a visitor");
+        }
+    }
+}
+
+#[test]
+fn a_lane_can_be_used_again() {
+    check(enter_against_reuse);
+}
+
+#[test]
+fn a_lane_must_be_quiet_to_be_used_again() {
+    breaks(Piece::QuietLane, enter_against_reuse);
+}
+
+#[test]
+fn a_reused_lane_needs_the_second_look() {
+    breaks(Piece::SecondLook, enter_against_reuse);
+}
+
+/// A guard that is made on one thread and dropped on another, against a drain on a third.
+fn moved_against_drain() {
+    let (cell, images) = cell(|| {});
+    let guard = cell.enter_owned().expect("there is a current one");
+    let leaver = thread::spawn(move || {
+        guard.call();
+        drop(guard);
+    });
+    publish(&cell, &images[2]);
+    let drained = vacate(&cell);
+    leaver.join().unwrap();
+    assert!(drained || vacate(&cell));
+}
+
+/// As before, with the guard made beside the writer too.
+fn moved_twice_against_drain() {
+    let (cell, images) = cell(|| {});
+    let caller = {
+        let cell = Arc::clone(&cell);
+        thread::spawn(move || {
+            let guard = cell.enter_owned().expect("there is always a current one");
+            thread::spawn(move || drop(guard)).join().unwrap();
+        })
+    };
+    publish(&cell, &images[2]);
+    let drained = vacate(&cell);
+    caller.join().unwrap();
+    assert!(drained || vacate(&cell));
+}
+
+#[test]
+fn a_guard_may_be_dropped_elsewhere() {
+    check(moved_against_drain);
+    check(moved_twice_against_drain);
+}
+
+#[test]
+fn a_leaver_elsewhere_needs_its_release() {
+    breaks(Piece::ReleaseOfLeave, moved_against_drain);
+}
+
+/// A caller against a publish, a rollback, and the drain of the one that was current in between.
+fn enter_against_rollback() {
+    let (cell, images) = cell(|| {});
+    let caller = {
+        let cell = Arc::clone(&cell);
+        thread::spawn(move || cell.enter().expect("there is always a current one").call())
+    };
+    publish(&cell, &images[2]);
+    cell.rollback().expect("there is an old one");
+    let drained = vacate(&cell);
+    let generation = caller.join().unwrap();
+    assert!(drained || vacate(&cell));
+    assert_eq!(cell.count(Which::Current).unwrap().calls, u64::from(generation == 1));
+}
+
+#[test]
+fn a_rollback_is_a_publish() {
+    check(enter_against_rollback);
+}
+
+#[test]
+fn a_rollback_needs_its_fence() {
+    breaks(Piece::FenceOfSwitch, enter_against_rollback);
+}
+
+/// A writer that waits for a caller to leave (or to take its entry back).
+fn leave_against_watch() {
+    let woken = Arc::new(AtomicBool::new(false));
+    let (cell, images) = cell({
+        let woken = Arc::clone(&woken);
+        move || woken.store(true, SeqCst)
+    });
+    let caller = {
+        let cell = Arc::clone(&cell);
+        thread::spawn(move || drop(cell.enter()))
+    };
+    publish(&cell, &images[2]);
+    cell.watch_old();
+    let drained = vacate(&cell);
+    caller.join().unwrap();
+    assert!(drained || woken.load(SeqCst), "a wake is lost");
+    assert!(drained || vacate(&cell));
+}
+
+#[test]
+fn no_wake_is_lost() {
+    check(leave_against_watch);
+}
+
+#[test]
+fn a_leaver_needs_its_fence() {
+    breaks(Piece::FenceOfLeave, leave_against_watch);
+}
+
+#[test]
+fn a_watch_needs_its_fence() {
+    breaks(Piece::FenceOfWatch, leave_against_watch);
+}
+
+#[test]
+fn a_retry_wakes_too() {
+    breaks(Piece::WakeOfRetry, leave_against_watch);
+}
+
+/// A thread that calls and exits, against a publish and a drain.
+fn exit_against_drain() {
+    let (cell, images) = cell(|| {});
+    let caller = {
+        let cell = Arc::clone(&cell);
+        thread::spawn(move || {
+            let generation = cell.enter().expect("there is always a current one").call();
+            exit_thread();
+            generation
+        })
+    };
+    publish(&cell, &images[2]);
+    let drained = vacate(&cell);
+    let generation = caller.join().unwrap();
+    assert!(drained || vacate(&cell));
+    let told = |which: usize| images[which].departures.load(SeqCst);
+    assert!(told(generation) <= 1);
+    assert!(told(generation) == 1 || generation == 1, "who was inside what is still here says goodbye");
+    assert_eq!(cell.visitors(Which::Current), [], "who has exited is no visitor");
+    assert_eq!(
+        cell.count(Which::Current).unwrap().calls,
+        u64::from(generation == 2),
+        "a departure is no call"
+    );
+}
+
+#[test]
+fn a_thread_may_exit_during_a_drain() {
+    check(exit_against_drain);
+}

@@ -1,0 +1,133 @@
+//! Real threads that call, while a writer replaces, rolls back and vacates. Nothing here is timed; everything is counted.
+#![cfg(not(loom))]
+#![allow(clippy::unwrap_used, reason = "a test says what it means by failing")]
+#![allow(dead_code, reason = "each test binary uses its own part of `support`")]
+
+mod support;
+
+use segue_core::{Cell, Count, Fences, Vacate, Which};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::mpsc;
+use support::{Log, Tracked, both_fences, empty_cell};
+
+const CALLERS: u64 = 4;
+const GENERATIONS: u64 = if cfg!(miri) { 20 } else { 300 };
+
+fn publish(cell: &Cell<Tracked>, generation: u64, log: &Arc<Log>) {
+    cell.reserve(Tracked::new(generation, log)).unwrap().publish();
+}
+
+fn vacated(cell: &Cell<Tracked>) -> Arc<Tracked> {
+    loop {
+        match cell.vacate_old() {
+            Vacate::Vacant(occupant) => return occupant,
+            Vacate::Busy { .. } => std::thread::yield_now(),
+            Vacate::Nothing => panic!("there was an old one"),
+        }
+    }
+}
+
+#[test]
+fn generations_pass_under_callers() {
+    for fences in both_fences() {
+        pass(fences);
+    }
+}
+
+fn pass(fences: Fences) {
+    let log = Arc::new(Log::default());
+    let cell = empty_cell(fences);
+    publish(&cell, 0, &log);
+    let stop = AtomicBool::new(false);
+    let called = AtomicU64::new(0);
+    let counted = std::thread::scope(|scope| {
+        let caller = |caller: u64| {
+            let (cell, stop, called) = (&cell, &stop, &called);
+            scope.spawn(move || {
+                // Half of the callers send their guards to a thread of their own, which counts them out.
+                let (send, receive) = mpsc::sync_channel(16);
+                let leaver = std::thread::spawn(move || {
+                    receive.into_iter().for_each(|guard: segue_core::OwnedCallGuard<Tracked>| drop(guard));
+                });
+                let mut calls = 0;
+                let mut newest = 0;
+                while !stop.load(SeqCst) {
+                    // A rollback takes callers back by one generation, never further.
+                    let generation = if caller % 2 == 0 {
+                        cell.enter().unwrap().call()
+                    } else {
+                        let guard = cell.enter_owned().unwrap();
+                        let generation = guard.call();
+                        send.send(guard).unwrap();
+                        generation
+                    };
+                    assert!(generation + 1 >= newest, "{generation} after {newest}");
+                    newest = newest.max(generation);
+                    calls += 1;
+                }
+                drop(send);
+                leaver.join().unwrap();
+                called.fetch_add(calls, SeqCst);
+            })
+        };
+        let callers: Vec<_> = (0..CALLERS).map(caller).collect();
+        let mut counted = 0;
+        for generation in 1..GENERATIONS {
+            publish(&cell, generation, &log);
+            if generation % 3 == 0 {
+                cell.rollback().unwrap();
+                cell.rollback().unwrap();
+            }
+            // Calls are exact in an answer that also says that nobody is inside, not in the next one: a caller who guessed
+            // this lane long ago may be counting in, and about to take it back.
+            counted += loop {
+                match cell.count(Which::Old).unwrap() {
+                    Count { inside: 0, calls } => break calls,
+                    Count { .. } => std::thread::yield_now(),
+                }
+            };
+            assert!(Arc::into_inner(vacated(&cell)).is_some(), "the cell keeps nothing");
+        }
+        stop.store(true, SeqCst);
+        // By hand: a scope does not wait for the destructors of thread-locals, which are still at home in the cell.
+        callers.into_iter().for_each(|caller| caller.join().unwrap());
+        counted
+    });
+    let last = cell.count(Which::Current).unwrap();
+    assert_eq!(last.inside, 0);
+    assert_eq!(counted + last.calls, called.load(SeqCst), "each call was counted once, and nothing else was");
+    drop(cell);
+    assert_eq!(log.drops.load(SeqCst) as u64, GENERATIONS);
+    assert!(!log.broken.load(SeqCst));
+}
+
+#[test]
+fn a_writer_that_waits_is_woken() {
+    for fences in both_fences() {
+        let log = Arc::new(Log::default());
+        let (wake, woken) = mpsc::channel();
+        let cell = Cell::with_fences(Box::new(move || wake.send(()).unwrap_or(())), fences);
+        publish(&cell, 0, &log);
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !stop.load(SeqCst) {
+                        cell.enter().unwrap().call();
+                    }
+                });
+            }
+            for generation in 1..GENERATIONS {
+                publish(&cell, generation, &log);
+                cell.watch_old();
+                while let Vacate::Busy { .. } = cell.vacate_old() {
+                    // A lost wake would hang here.
+                    woken.recv().unwrap();
+                }
+            }
+            stop.store(true, SeqCst);
+        });
+        assert_eq!(log.drops.load(SeqCst) as u64, GENERATIONS - 1);
+    }
+}

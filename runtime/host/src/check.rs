@@ -1,0 +1,34 @@
+//! Reading a file without running it.
+
+use std::path::Path;
+
+use segue_loader::{Digest, Metadata};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Took, load::read};
+
+/// What a file says of itself, and is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileReport {
+    /// What the module's author put into it.
+    #[serde(flatten)]
+    pub metadata: Metadata,
+    /// The SHA-256 of its bytes.
+    pub digest: Digest,
+    /// How long it is, in bytes.
+    pub size_bytes: u64,
+}
+
+/// Reads a file as a load does, up to where something of it would be executed.
+///
+/// # Errors
+///
+/// Where a load would refuse it for what it is.
+pub fn check(path: &Path) -> Result<FileReport, Error> {
+    let inspected = read(path, &mut Took::default())?;
+    Ok(FileReport {
+        metadata: inspected.metadata().clone(),
+        digest: inspected.digest(),
+        size_bytes: inspected.size_bytes(),
+    })
+}

@@ -1,0 +1,382 @@
+//! Why something did not happen: one error for the whole runtime, which names the step, the reason and what to try next.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use segue_loader::{CheckError, MapError, StageError};
+use serde::{Deserialize, Serialize};
+
+/// Why something did not happen. Whatever it says, nothing has changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No module of this name was ever loaded.
+    #[error("there is no module {name:?}")]
+    NoSuchModule {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// The module has no current version: nothing can be called.
+    #[error("module {name:?} has no current version")]
+    NoCurrent {
+        /// The module.
+        name: String,
+    },
+    /// The file could not be copied into the state directory.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// The file is no module that this runtime can take.
+    #[error("{}: {source}", path.display())]
+    Check {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: CheckError,
+    },
+    /// The file names another module than the one it was to replace.
+    #[error("{}: the file is module {found:?}, and {expected:?} was expected", path.display())]
+    NameMismatch {
+        /// The file.
+        path: PathBuf,
+        /// The name that was expected.
+        expected: String,
+        /// The name in the file.
+        found: String,
+    },
+    /// The file could not be mapped, or what it exports does not fit.
+    #[error("{}: {source}", path.display())]
+    Map {
+        /// The file.
+        path: PathBuf,
+        /// The module that it says it is.
+        module: String,
+        /// What went wrong.
+        source: MapError,
+    },
+    /// The new version refused to be loaded.
+    #[error("{module} {version}: on_load {reason}")]
+    OnLoad {
+        /// The module.
+        module: String,
+        /// The version that refused.
+        version: String,
+        /// Its fault, or its panic.
+        reason: String,
+    },
+    /// An old version is still in use, so that a third cannot come.
+    #[error("{module}: old version {version} (generation {generation}) still has {inside} calls inside")]
+    NotPurged {
+        /// The module.
+        module: String,
+        /// The version that is old.
+        version: String,
+        /// Its generation.
+        generation: u64,
+        /// The calls inside it.
+        inside: u64,
+    },
+    /// There is no old version to go back to.
+    #[error("{module}: there is no old version to go back to")]
+    NothingToRollBack {
+        /// The module.
+        module: String,
+    },
+    /// Something did not happen in the time that it had.
+    #[error("{what} did not happen within {} s", after.as_secs_f64())]
+    Deadline {
+        /// What was waited for.
+        what: String,
+        /// How long.
+        after: Duration,
+    },
+    /// A newer file of the same module came while this one waited for its turn.
+    #[error("{}: a newer version of {module:?} came while this one waited", path.display())]
+    Superseded {
+        /// The file.
+        path: PathBuf,
+        /// The module.
+        module: String,
+    },
+    /// The state directory is used by another runtime.
+    #[error("{}: another runtime uses this state directory", path.display())]
+    StateDirInUse {
+        /// The state directory.
+        path: PathBuf,
+    },
+    /// A directory or file that the runtime itself needs.
+    #[error("{action} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb: "creating".
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The modules directory could not be watched.
+    #[error("watching {}: {source}", path.display())]
+    Watch {
+        /// The modules directory.
+        path: PathBuf,
+        /// The reason.
+        source: notify::Error,
+    },
+    /// A thread of the runtime could not be started.
+    #[error("starting the thread {name}: {source}")]
+    Thread {
+        /// The thread's name.
+        name: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The runtime is shutting down, and takes nothing new.
+    #[error("the runtime is shutting down")]
+    ShuttingDown,
+    /// The runtime itself failed: a bug worth reporting.
+    #[error("internal error: {what}")]
+    Internal {
+        /// What happened.
+        what: String,
+    },
+}
+
+/// What kind of refusal an error is: the `code` of an error object. The list is a promise, and grows only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Code {
+    /// No such module, or no such file.
+    NotFound,
+    /// The file could not be read.
+    BadFile,
+    /// The file is no ELF shared object, or a damaged one.
+    BadElf,
+    /// The file is for another machine.
+    WrongMachine,
+    /// The file does not say that it is a module.
+    NoMetadata,
+    /// The file is another module than was expected.
+    NameMismatch,
+    /// The file does not fit this runtime.
+    AbiMismatch,
+    /// An interface of the module does not fit those who use it.
+    InterfaceMismatch,
+    /// The file is not signed.
+    Unsigned,
+    /// The file's signature is not valid.
+    BadSignature,
+    /// The file was blocked.
+    Blocked,
+    /// The probe failed.
+    ProbeFailed,
+    /// The new version refused to be loaded.
+    OnLoadFailed,
+    /// The state could not be handed over.
+    CodeChangeFailed,
+    /// The old version is still in use.
+    NotPurged,
+    /// There is no old version to go back to.
+    NothingToRollBack,
+    /// The module does not want to be replaced.
+    Sticky,
+    /// Somebody else is at it.
+    Busy,
+    /// It took too long.
+    Deadline,
+    /// Not allowed.
+    Denied,
+    /// The runtime cannot be reached.
+    Unreachable,
+    /// The request makes no sense.
+    BadRequest,
+    /// The request is too large.
+    TooLarge,
+    /// The runtime itself failed.
+    Internal,
+}
+
+/// Where on the journey of a version something failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Step {
+    /// Copying the file into the state directory.
+    Stage,
+    /// Reading what the file is, without running it.
+    Read,
+    /// Mapping it, and checking what it exports.
+    Map,
+    /// The module's own start.
+    OnLoad,
+    /// Making it current.
+    Publish,
+    /// Going back.
+    Rollback,
+    /// Taking an old version down.
+    Purge,
+}
+
+/// An error as the command's `--json` and the control socket write it, inside `{"error": …}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorObject {
+    /// What kind of refusal it is.
+    pub code: Code,
+    /// Where on the journey of a version it happened.
+    pub step: Option<Step>,
+    /// The module that it is about.
+    pub module: Option<String>,
+    /// What happened, and why.
+    pub message: String,
+    /// What to try next.
+    pub hint: Option<String>,
+}
+
+// === impl Error ===
+
+impl Error {
+    /// What kind of refusal this is.
+    pub fn code(&self) -> Code {
+        match self {
+            Error::NoSuchModule { .. } | Error::NoCurrent { .. } => Code::NotFound,
+            Error::Stage(StageError::NotFound { .. }) => Code::NotFound,
+            Error::Stage(StageError::TooLarge { .. }) => Code::TooLarge,
+            Error::Stage(StageError::Write { .. }) => Code::Internal,
+            Error::Stage(_) => Code::BadFile,
+            Error::Check { source, .. } => match source {
+                CheckError::WrongMachine { .. } => Code::WrongMachine,
+                CheckError::NoMetadata | CheckError::BadMetadata { .. } => Code::NoMetadata,
+                CheckError::Revision { .. } => Code::AbiMismatch,
+                _ => Code::BadElf,
+            },
+            Error::NameMismatch { .. } => Code::NameMismatch,
+            Error::Map { source, .. } => match source {
+                MapError::Open { .. } => Code::BadElf,
+                _ => Code::AbiMismatch,
+            },
+            Error::OnLoad { .. } => Code::OnLoadFailed,
+            Error::NotPurged { .. } => Code::NotPurged,
+            Error::NothingToRollBack { .. } => Code::NothingToRollBack,
+            Error::Deadline { .. } => Code::Deadline,
+            Error::Superseded { .. } | Error::StateDirInUse { .. } | Error::ShuttingDown => Code::Busy,
+            Error::Io { .. } | Error::Watch { .. } | Error::Thread { .. } | Error::Internal { .. } => {
+                Code::Internal
+            }
+        }
+    }
+
+    /// Where on the journey of a version it happened.
+    pub fn step(&self) -> Option<Step> {
+        match self {
+            Error::Stage(_) => Some(Step::Stage),
+            Error::Check { .. } | Error::NameMismatch { .. } => Some(Step::Read),
+            Error::Map { .. } => Some(Step::Map),
+            Error::OnLoad { .. } => Some(Step::OnLoad),
+            Error::NotPurged { .. } | Error::Superseded { .. } => Some(Step::Publish),
+            Error::NothingToRollBack { .. } => Some(Step::Rollback),
+            _ => None,
+        }
+    }
+
+    /// The module that it is about, where that is known.
+    pub fn module(&self) -> Option<&str> {
+        match self {
+            Error::NoSuchModule { name } | Error::NoCurrent { name } => Some(name),
+            Error::NameMismatch { expected, .. } => Some(expected),
+            Error::Map { module, .. }
+            | Error::OnLoad { module, .. }
+            | Error::NotPurged { module, .. }
+            | Error::NothingToRollBack { module }
+            | Error::Superseded { module, .. } => Some(module),
+            _ => None,
+        }
+    }
+
+    /// What to try next.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Error::NoSuchModule { .. } => "see what is loaded with `segue ls`",
+            Error::NoCurrent { .. } => "load a version of it",
+            Error::Stage(StageError::NotFound { .. }) => "cargo puts a module at target/release/lib<name>.so",
+            Error::Stage(StageError::Changed { .. }) => {
+                "wait until it is written, or copy it and then rename it"
+            }
+            Error::Stage(StageError::Write { .. }) => {
+                "see that the state directory has room and can be written to"
+            }
+            Error::Stage(_) => "give a .so file that cargo built",
+            Error::Check { source, .. } => match source {
+                CheckError::NotElf | CheckError::NotShared { .. } => {
+                    "a module is a crate with crate-type = [\"cdylib\"]; `segue new NAME` writes one"
+                }
+                CheckError::Damaged { .. } => {
+                    "copy the file again, whole; best under another name, and then rename it"
+                }
+                CheckError::WrongMachine { .. } => "build it for this machine, or with cargo's --target",
+                CheckError::NoMetadata | CheckError::BadMetadata { .. } => {
+                    "the crate needs segue-sdk, and export_module! with the type that is its logic"
+                }
+                CheckError::Revision { .. } => "build it with the segue-sdk that belongs to this runtime",
+                _ => return None,
+            },
+            Error::NameMismatch { .. } => "the name is that of the package in the module's Cargo.toml",
+            Error::Map { source: MapError::Open { .. }, .. } => {
+                "see what it is linked to with `ldd FILE`, and that the state directory allows running files"
+            }
+            Error::Map { .. } => "build it with the segue-sdk that belongs to this runtime",
+            Error::OnLoad { .. } => "the module's log says more; what was current still is",
+            Error::NotPurged { .. } => {
+                "wait for the calls inside (`segue purge`), or load with --policy wait"
+            }
+            Error::NothingToRollBack { .. } => {
+                "an old version leaves memory with its last call; load its file again"
+            }
+            Error::Deadline { .. } => "`segue status` shows who is inside; give a longer --deadline",
+            Error::Superseded { .. } => "nothing: the newer file is taken",
+            Error::StateDirInUse { .. } => "end the other runtime, or give this one another --state",
+            Error::Watch { .. } => "see that the modules directory exists and can be read",
+            _ => return None,
+        })
+    }
+}
+
+impl From<&Error> for ErrorObject {
+    fn from(error: &Error) -> Self {
+        ErrorObject {
+            code: error.code(),
+            step: error.step(),
+            module: error.module().map(str::to_owned),
+            message: error.to_string(),
+            hint: error.hint().map(str::to_owned),
+        }
+    }
+}
+
+/// As it is written in JSON: `not_found`.
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// As it is written in JSON: `on_load`.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_steps_are_written_as_promised() {
+        assert_eq!(Code::OnLoadFailed.to_string(), "on_load_failed");
+        assert_eq!(Step::OnLoad.to_string(), "on_load");
+        let error = Error::NothingToRollBack { module: "greeter".to_owned() };
+        let json = serde_json::to_value(ErrorObject::from(&error)).unwrap();
+        assert_eq!(json["code"], "nothing_to_roll_back");
+        assert_eq!(json["step"], "rollback");
+        assert_eq!(json["module"], "greeter");
+        assert!(json["hint"].is_string());
+    }
+}

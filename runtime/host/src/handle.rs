@@ -1,0 +1,148 @@
+//! Calling a module.
+
+use std::{ops::Deref, sync::Arc};
+
+use segue_loader::{
+    CallFault, ReplyBuffer,
+    abi::{HeaderRef, RequestRef},
+};
+
+use crate::{Reply, Request, VersionId, module::Module, version::Version};
+
+/// Calls one module: always its current version. Cheap to clone, and can be used from any thread.
+#[derive(Clone)]
+pub struct ModuleHandle {
+    module: Arc<Module>,
+}
+
+/// A caller inside one version: that version stays until the guard is dropped, and all calls through the guard go to it.
+///
+/// It belongs to the thread that entered:
+///
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<segue::CallGuard<'static>>();
+/// ```
+///
+/// ```
+/// fn is_send<T: Send>() {}
+/// is_send::<segue::ModuleHandle>();
+/// ```
+pub struct CallGuard<'a> {
+    guard: segue_core::CallGuard<'a, Version>,
+}
+
+/// Why a call has no answer. Only this call failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The module has no current version.
+    #[error("module {module:?} has no current version")]
+    NoCurrent {
+        /// The module.
+        module: String,
+    },
+    /// The module said that it failed.
+    #[error("{module} {version}: {text}")]
+    Fault {
+        /// The module.
+        module: String,
+        /// The version that failed.
+        version: VersionId,
+        /// Its words.
+        text: String,
+    },
+    /// The module panicked.
+    #[error("{module} {version} panicked at {file}:{line}: {message}")]
+    Panicked {
+        /// The module.
+        module: String,
+        /// The version that panicked.
+        version: VersionId,
+        /// The panic's message.
+        message: String,
+        /// The source file, as the compiler named it.
+        file: String,
+        /// The line in it.
+        line: u32,
+    },
+}
+
+// === impl ModuleHandle ===
+
+impl ModuleHandle {
+    pub(crate) fn new(module: Arc<Module>) -> Self {
+        ModuleHandle { module }
+    }
+
+    /// The module's name.
+    pub fn name(&self) -> &str {
+        &self.module.name
+    }
+
+    /// Enters the current version. It never waits: not for a load, not for a purge, not for other callers.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::NoCurrent`].
+    pub fn enter(&self) -> Result<CallGuard<'_>, CallError> {
+        match self.module.cell.enter() {
+            Some(guard) => Ok(CallGuard { guard }),
+            None => Err(CallError::NoCurrent { module: self.module.name.to_string() }),
+        }
+    }
+
+    /// Has the current version answer a request.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no current version, and where the module fails or panics.
+    pub fn call(&self, request: &Request<'_>) -> Result<Reply, CallError> {
+        self.enter()?.call(request)
+    }
+}
+
+// === impl CallGuard ===
+
+impl CallGuard<'_> {
+    /// The version that was entered.
+    pub fn version(&self) -> &VersionId {
+        &self.guard.about.id
+    }
+
+    /// Has the version that was entered answer a request.
+    ///
+    /// # Errors
+    ///
+    /// Where the module fails or panics.
+    pub fn call(&self, request: &Request<'_>) -> Result<Reply, CallError> {
+        let headers: Vec<HeaderRef<'_>> = request
+            .headers
+            .iter()
+            .map(|(name, value)| HeaderRef { name: (*name).into(), value: (*value).into() })
+            .collect();
+        let raw = RequestRef {
+            method: request.method.into(),
+            path: request.path.into(),
+            query: request.query.into(),
+            headers: headers.as_slice().into(),
+            body: request.body.into(),
+        };
+        let mut reply = ReplyBuffer::new();
+        match self.guard.image.handle(&raw, &mut reply) {
+            Ok(()) => Ok(Reply { status: reply.status, headers: reply.headers, body: reply.body }),
+            Err(fault) => Err(failed(self.guard.deref(), fault)),
+        }
+    }
+}
+
+fn failed(version: &Version, fault: CallFault) -> CallError {
+    let module = version.about.module.to_string();
+    let version = version.about.id.clone();
+    match fault {
+        CallFault::Fault { text } => CallError::Fault { module, version, text },
+        CallFault::Panicked { message, file, line } => {
+            CallError::Panicked { module, version, message, file, line }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Puts what a module logs before the subscriber of the host.
+//!
+//! A record comes as data: level, target, text, fields. The host's subscriber wants callsites that live for ever, so there
+//! is one per level here, with the target `segue::module`, the module's name, version and generation as fields, and the
+//! record's own fields, whose names are not known here, as one text.
+
+use std::{
+    collections::HashMap,
+    fmt::Write,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use parking_lot::Mutex;
+use segue_loader::{
+    Services,
+    abi::{FieldRef, Level, RecordRef, SpanRef, ValueRef, abi_stable::std_types::ROption},
+};
+use tracing::{Span, field};
+
+use crate::VersionId;
+
+/// What one image logs.
+pub(crate) struct ModuleLog {
+    module: String,
+    id: VersionId,
+    /// The id that the next span gets. Only counted: Relaxed is enough.
+    next_span: AtomicU64,
+    spans: Mutex<HashMap<u64, Span>>,
+}
+
+/// Runs `$macro` with the level as a constant, as tracing's macros want it.
+macro_rules! at_level {
+    ($level:expr, $constant:ident => $body:expr) => {
+        match $level {
+            Level::Error => {
+                const $constant: tracing::Level = tracing::Level::ERROR;
+                $body
+            }
+            Level::Warn => {
+                const $constant: tracing::Level = tracing::Level::WARN;
+                $body
+            }
+            Level::Info => {
+                const $constant: tracing::Level = tracing::Level::INFO;
+                $body
+            }
+            Level::Debug => {
+                const $constant: tracing::Level = tracing::Level::DEBUG;
+                $body
+            }
+            Level::Trace => {
+                const $constant: tracing::Level = tracing::Level::TRACE;
+                $body
+            }
+        }
+    };
+}
+
+// === impl ModuleLog ===
+
+impl ModuleLog {
+    pub(crate) fn new(module: &str, id: &VersionId) -> Self {
+        ModuleLog {
+            module: module.to_owned(),
+            id: id.clone(),
+            next_span: AtomicU64::new(1),
+            spans: Mutex::default(),
+        }
+    }
+
+    /// The parent that a record names: a span, none at all, or the one its thread is in.
+    fn parent(&self, parent: ROption<u64>) -> Option<tracing::span::Id> {
+        match parent {
+            ROption::RSome(id) => self.span(id).and_then(|span| span.id()),
+            ROption::RNone => Span::current().id(),
+        }
+    }
+
+    fn span(&self, id: u64) -> Option<Span> {
+        self.spans.lock().get(&id).cloned()
+    }
+
+    fn with_span(&self, id: u64, act: impl FnOnce(&tracing::span::Id, &tracing::Dispatch)) {
+        if let Some(span) = self.span(id) {
+            span.with_subscriber(|(id, dispatch)| act(id, dispatch));
+        }
+    }
+}
+
+impl Services for ModuleLog {
+    fn enabled(&self, level: Level) -> bool {
+        at_level!(level, LEVEL => tracing::enabled!(target: "segue::module", LEVEL))
+    }
+
+    fn event(&self, record: &RecordRef<'_>) {
+        let parent = self.parent(record.parent);
+        at_level!(record.level, LEVEL => tracing::event!(
+            target: "segue::module",
+            parent: parent,
+            LEVEL,
+            module = self.module,
+            version = self.id.version,
+            generation = self.id.generation,
+            from = record.target.as_str(),
+            fields = text(record.fields.as_slice()),
+            "{}", record.message
+        ));
+    }
+
+    fn span_new(&self, span: &SpanRef<'_>) -> u64 {
+        let parent = self.parent(span.parent);
+        let ours = at_level!(span.level, LEVEL => tracing::span!(
+            target: "segue::module",
+            parent: parent,
+            LEVEL,
+            "module",
+            module = self.module,
+            version = self.id.version,
+            generation = self.id.generation,
+            from = span.target.as_str(),
+            span = span.name.as_str(),
+            fields = text(span.fields.as_slice()),
+            recorded = field::Empty,
+        ));
+        let id = self.next_span.fetch_add(1, Ordering::Relaxed);
+        self.spans.lock().insert(id, ours);
+        id
+    }
+
+    fn span_record(&self, span: u64, fields: &[FieldRef<'_>]) {
+        if let Some(span) = self.span(span) {
+            span.record("recorded", text(fields));
+        }
+    }
+
+    fn span_enter(&self, span: u64) {
+        self.with_span(span, |id, dispatch| dispatch.enter(id));
+    }
+
+    fn span_exit(&self, span: u64) {
+        self.with_span(span, |id, dispatch| dispatch.exit(id));
+    }
+
+    fn span_close(&self, span: u64) {
+        // Out of the lock: the subscriber may do much when a span closes.
+        let closed = self.spans.lock().remove(&span);
+        drop(closed);
+    }
+
+    fn panicked(&self, message: &str, file: &str, line: u32) {
+        tracing::error!(
+            target: "segue::module",
+            module = self.module,
+            version = self.id.version,
+            generation = self.id.generation,
+            "panicked at {file}:{line}: {message}"
+        );
+    }
+}
+
+/// Fields as one text: `user=7 name="ada"`.
+fn text(fields: &[FieldRef<'_>]) -> String {
+    let mut text = String::new();
+    for field in fields {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        let name = field.name;
+        // Writing to a String cannot fail.
+        let _ = match field.value {
+            ValueRef::Bool(value) => write!(text, "{name}={value}"),
+            ValueRef::I64(value) => write!(text, "{name}={value}"),
+            ValueRef::U64(value) => write!(text, "{name}={value}"),
+            ValueRef::F64(value) => write!(text, "{name}={value}"),
+            ValueRef::Str(value) => write!(text, "{name}={:?}", value.as_str()),
+        };
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_become_one_text() {
+        let fields = [
+            FieldRef { name: "user".into(), value: ValueRef::U64(7) },
+            FieldRef { name: "name".into(), value: ValueRef::Str("a\"da".into()) },
+        ];
+        assert_eq!(text(&fields), r#"user=7 name="a\"da""#);
+    }
+}

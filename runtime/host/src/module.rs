@@ -1,0 +1,220 @@
+//! One module: its cell, and the book that is kept about it.
+
+use std::{sync::Arc, time::Instant};
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use segue_core::{Cell, Which};
+
+use crate::{
+    Error, ModuleStatus, Pin, PinKind, Standing, VersionStatus,
+    resident::Residents,
+    version::{About, Version},
+};
+
+/// One module of a runtime.
+pub(crate) struct Module {
+    pub(crate) name: Arc<str>,
+    pub(crate) cell: Arc<Cell<Version>>,
+    /// Held by the load that goes on: loads of one module queue, loads of different modules do not.
+    pub(crate) turn: Mutex<()>,
+    /// Which drop-in is the newest; an earlier one that still waits gives way.
+    pub(crate) newest_drop_in: Mutex<u64>,
+    book: Mutex<Book>,
+    /// Rung at each change of the book.
+    changed: Condvar,
+    bell: Arc<Bell>,
+}
+
+/// Who is current and who is old, as the cell has it, with what is to be told of them. Every change of the cell's
+/// occupants is made with the book locked, so that the two agree.
+#[derive(Default)]
+pub(crate) struct Book {
+    pub(crate) current: Option<Arc<About>>,
+    pub(crate) old: Option<Old>,
+    pub(crate) quarantined: Vec<Quarantined>,
+    /// Whether any version was ever current.
+    pub(crate) is_known: bool,
+}
+
+/// The version that is old.
+pub(crate) struct Old {
+    pub(crate) about: Arc<About>,
+    pub(crate) since: Instant,
+    pub(crate) phase: Phase,
+}
+
+/// How far the old version is.
+pub(crate) enum Phase {
+    /// Calls may be inside, and it can be rolled back to.
+    Draining,
+    /// Nobody is inside, and it is being taken down. What keeps it, where something does.
+    Leaving { calls: u64, pins: Vec<Pin> },
+}
+
+/// A version that stays in memory though nobody will enter it again.
+pub(crate) struct Quarantined {
+    pub(crate) about: Arc<About>,
+    pub(crate) calls: u64,
+    pub(crate) pins: Vec<Pin>,
+}
+
+/// Wakes whoever waits for an old version to empty. Rung by the callers that leave it.
+#[derive(Default)]
+pub(crate) struct Bell {
+    rung: Mutex<u64>,
+    ring: Condvar,
+}
+
+// === impl Bell ===
+
+impl Bell {
+    pub(crate) fn ring(&self) {
+        *self.rung.lock() += 1;
+        self.ring.notify_all();
+    }
+
+    /// How often it was rung; to be read before looking, so that no ring after the look is missed.
+    pub(crate) fn count(&self) -> u64 {
+        *self.rung.lock()
+    }
+
+    /// Waits until it has been rung more often than that.
+    pub(crate) fn wait_past(&self, count: u64) {
+        self.ring.wait_while(&mut self.rung.lock(), |rung| *rung <= count);
+    }
+}
+
+// === impl Module ===
+
+impl Module {
+    pub(crate) fn new(name: &str) -> Arc<Self> {
+        let bell = Arc::new(Bell::default());
+        let rung_by_leavers = bell.clone();
+        Arc::new(Module {
+            name: name.into(),
+            cell: Cell::new(Box::new(move || rung_by_leavers.ring())),
+            turn: Mutex::new(()),
+            newest_drop_in: Mutex::new(0),
+            book: Mutex::default(),
+            changed: Condvar::new(),
+            bell,
+        })
+    }
+
+    pub(crate) fn bell(&self) -> &Bell {
+        &self.bell
+    }
+
+    pub(crate) fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock()
+    }
+
+    /// To be called after each change of the book, or of what waiters of the book look at: they look again.
+    pub(crate) fn tell_change(&self) {
+        // A waiter that has looked and does not wait yet holds the lock.
+        drop(self.book.lock());
+        self.changed.notify_all();
+        self.bell.ring();
+    }
+
+    /// Waits until this is so of the book, and answers with the book; none where it is not so at the deadline. Without a
+    /// deadline it waits for ever.
+    pub(crate) fn wait_for(
+        &self,
+        deadline: Option<Instant>,
+        mut is_so: impl FnMut(&mut Book) -> bool,
+    ) -> Option<MutexGuard<'_, Book>> {
+        let mut book = self.book.lock();
+        while !is_so(&mut book) {
+            match deadline {
+                None => self.changed.wait(&mut book),
+                Some(deadline) => {
+                    if self.changed.wait_until(&mut book, deadline).timed_out() && !is_so(&mut book) {
+                        return None;
+                    }
+                }
+            }
+        }
+        Some(book)
+    }
+
+    /// The refusal of a third version; none where there is no old one.
+    pub(crate) fn not_purged(&self, book: &Book) -> Option<Error> {
+        book.old.as_ref().map(|old| Error::NotPurged {
+            module: self.name.to_string(),
+            version: old.about.id.version.clone(),
+            generation: old.about.id.generation,
+            inside: self.inside(Which::Old),
+        })
+    }
+
+    /// The calls inside a version now.
+    pub(crate) fn inside(&self, which: Which) -> u64 {
+        self.cell.count(which).map_or(0, |count| count.inside)
+    }
+
+    /// What is told of the module; none where no version of it was ever current.
+    pub(crate) fn status(&self, residents: &Residents) -> Option<ModuleStatus> {
+        let book = self.book.lock();
+        if !book.is_known {
+            return None;
+        }
+        let entered = |about: &About, which, status| {
+            let count = self.cell.count(which);
+            VersionStatus {
+                inside: count.map_or(0, |count| count.inside),
+                calls: count.map_or(0, |count| count.calls),
+                oldest_ms: residents.oldest_ms(about.id.generation),
+                ..told(about, status)
+            }
+        };
+        let current =
+            book.current.as_deref().map(|about| entered(about, Which::Current, Standing::Confirmed));
+        let old = book.old.as_ref().map(|old| match &old.phase {
+            Phase::Draining => VersionStatus {
+                pins: self.call_pins(&old.about, residents),
+                ..entered(&old.about, Which::Old, Standing::Draining)
+            },
+            Phase::Leaving { calls, pins } => {
+                VersionStatus { calls: *calls, pins: pins.clone(), ..told(&old.about, Standing::Pinned) }
+            }
+        });
+        let quarantined = book
+            .quarantined
+            .iter()
+            .map(|version| VersionStatus {
+                calls: version.calls,
+                pins: version.pins.clone(),
+                ..told(&version.about, Standing::Pinned)
+            })
+            .collect();
+        Some(ModuleStatus { name: self.name.to_string(), current, old, quarantined, sticky: false })
+    }
+
+    /// The calls that keep the old version: each that is known, and how many others there are.
+    pub(crate) fn call_pins(&self, about: &About, residents: &Residents) -> Vec<Pin> {
+        let mut pins = residents.calls(about.id.generation);
+        let unknown = self.inside(Which::Old).saturating_sub(pins.len() as u64);
+        if unknown > 0 {
+            let detail = format!("{unknown} calls on threads that the runtime does not know");
+            pins.push(Pin { kind: PinKind::Call, detail });
+        }
+        pins
+    }
+}
+
+/// What is told of any version.
+fn told(about: &About, status: Standing) -> VersionStatus {
+    VersionStatus {
+        version: about.id.version.clone(),
+        generation: about.id.generation,
+        digest: about.digest,
+        source: about.source.clone(),
+        loaded_at: about.loaded_at,
+        status,
+        inside: 0,
+        oldest_ms: None,
+        calls: 0,
+        pins: Vec::new(),
+    }
+}

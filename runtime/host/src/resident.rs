@@ -1,0 +1,189 @@
+//! Threads of the host that take part in purges: what an old version left on them is destroyed on them.
+
+use std::{
+    collections::HashMap,
+    marker::PhantomData,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use parking_lot::Mutex;
+use segue_core::ThreadId;
+
+use crate::{CallGuard, Pin, PinKind, version::Version};
+
+/// How long a purge waits for residents to run their errands. One that is inside a long call of another version does not
+/// come in time; then what it keeps for the version that leaves is dropped without running, and counted.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A thread that looks in now and then, so that a purge can have a module's thread-locals destroyed on it.
+///
+/// A thread-local that module code made on a thread must be destroyed on that thread, before the module's image goes. Of
+/// a thread that is no resident, thread-locals are destroyed when it ends; where it outlives the version, they are
+/// dropped without running, and counted. So threads that live long and call modules should be residents:
+///
+/// ```no_run
+/// # fn serve(runtime: segue::Runtime, jobs: crossbeam_channel::Receiver<Box<dyn FnOnce() + Send>>) {
+/// let resident = runtime.resident();
+/// loop {
+///     crossbeam_channel::select! {
+///         recv(jobs) -> job => match job {
+///             Ok(job) => job(), // calls modules
+///             Err(_) => break,
+///         },
+///         recv(resident.inbox()) -> errand => if let Ok(errand) = errand {
+///             errand.run();
+///         },
+///     }
+/// }
+/// # }
+/// ```
+pub struct Resident {
+    residents: Arc<Residents>,
+    id: ThreadId,
+    entry: Arc<Entry>,
+    inbox: Receiver<Errand>,
+    /// It is about the thread that made it.
+    not_send: PhantomData<*const ()>,
+}
+
+/// Something that a purge asks of a resident. Run it soon, outside of any call; or drop it, and the purge goes on.
+pub struct Errand {
+    version: Arc<Version>,
+    done: Sender<u64>,
+}
+
+/// Notes, while it exists, that a call goes on.
+pub struct Calling<'a> {
+    entry: &'a Entry,
+}
+
+/// The residents of one runtime.
+#[derive(Default)]
+pub(crate) struct Residents {
+    by_thread: Mutex<HashMap<ThreadId, Listed>>,
+}
+
+/// A resident, as purges see it.
+struct Listed {
+    outbox: Sender<Errand>,
+    entry: Arc<Entry>,
+}
+
+/// What is known of one resident.
+struct Entry {
+    thread: String,
+    call: Mutex<Option<Call>>,
+}
+
+/// The call that a resident is in.
+struct Call {
+    generation: u64,
+    what: String,
+    since: Instant,
+}
+
+// === impl Resident ===
+
+impl Resident {
+    pub(crate) fn new(residents: Arc<Residents>) -> Self {
+        let (outbox, inbox) = unbounded();
+        let id = ThreadId::current();
+        let thread = thread::current().name().unwrap_or("without a name").to_owned();
+        let entry = Arc::new(Entry { thread, call: Mutex::new(None) });
+        residents.by_thread.lock().insert(id, Listed { outbox, entry: entry.clone() });
+        Resident { residents, id, entry, inbox, not_send: PhantomData }
+    }
+
+    /// What purges ask of this thread. Select on it beside the thread's own queue, and run what comes.
+    pub fn inbox(&self) -> &Receiver<Errand> {
+        &self.inbox
+    }
+
+    /// Notes that this thread's call began now, so that [`VersionStatus::oldest_ms`](crate::VersionStatus::oldest_ms) and
+    /// the list of pins can tell of it; until the answer is dropped.
+    pub fn calling<'a>(&'a self, guard: &CallGuard<'_>, what: impl FnOnce() -> String) -> Calling<'a> {
+        let call = Call { generation: guard.version().generation, what: what(), since: Instant::now() };
+        *self.entry.call.lock() = Some(call);
+        Calling { entry: &self.entry }
+    }
+}
+
+impl Drop for Resident {
+    fn drop(&mut self) {
+        self.residents.by_thread.lock().remove(&self.id);
+    }
+}
+
+impl Drop for Calling<'_> {
+    fn drop(&mut self) {
+        *self.entry.call.lock() = None;
+    }
+}
+
+// === impl Errand ===
+
+impl Errand {
+    /// Destroys what the calling thread has left in the version that leaves.
+    pub fn run(self) {
+        let Errand { version, done } = self;
+        let ran = version.image.detach_thread();
+        // Before it is told: the purge wants to be the only owner.
+        drop(version);
+        // Fails where the purge did not wait so long.
+        let _ = done.send(ran);
+    }
+}
+
+// === impl Residents ===
+
+impl Residents {
+    /// Has the residents among these threads destroy what they have left in a version that nobody enters any more, and
+    /// waits for them. Answers how many destructors ran.
+    pub(crate) fn detach(&self, visitors: &[ThreadId], version: &Arc<Version>) -> u64 {
+        let (done, ran) = unbounded();
+        {
+            let by_thread = self.by_thread.lock();
+            for listed in visitors.iter().filter_map(|visitor| by_thread.get(visitor)) {
+                // Fails where the resident has just ended: then it has destroyed everything.
+                let _ = listed.outbox.send(Errand { version: version.clone(), done: done.clone() });
+            }
+        }
+        drop(done);
+        let deadline = Instant::now() + PATIENCE;
+        let mut sum = 0;
+        // It ends early when every errand has run or was dropped.
+        while let Ok(count) = ran.recv_deadline(deadline) {
+            sum += count;
+        }
+        sum
+    }
+
+    /// How long the oldest known call of this generation has been inside.
+    pub(crate) fn oldest_ms(&self, generation: u64) -> Option<u64> {
+        self.calls_of(generation, |_, call| call.since).into_iter().min().map(|since| millis(since.elapsed()))
+    }
+
+    /// The known calls of this generation.
+    pub(crate) fn calls(&self, generation: u64) -> Vec<Pin> {
+        self.calls_of(generation, |thread, call| Pin {
+            kind: PinKind::Call,
+            detail: format!("{} on thread {thread} for {} ms", call.what, millis(call.since.elapsed())),
+        })
+    }
+
+    fn calls_of<R>(&self, generation: u64, tell: impl Fn(&str, &Call) -> R) -> Vec<R> {
+        let by_thread = self.by_thread.lock();
+        let tell = |entry: &Entry| {
+            let call = entry.call.lock();
+            call.as_ref().filter(|call| call.generation == generation).map(|call| tell(&entry.thread, call))
+        };
+        by_thread.values().filter_map(|listed| tell(&listed.entry)).collect()
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,131 @@
+//! When a file in the modules directory has settled: when whoever writes it is done, as far as one can see.
+
+use std::{
+    collections::HashMap,
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+/// How long a file must be left alone that is being written to, and whose writer did not say that it is done. A pause of
+/// its writer that is longer makes it be read half-written; then it is refused, and taken when it changes again.
+const QUIET: Duration = Duration::from_millis(250);
+
+/// How long is waited after a writer has closed a file, or renamed it to its place: some do so twice.
+const CLOSED_QUIET: Duration = Duration::from_millis(20);
+
+/// What tells one state of a file from another without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Stamp {
+    /// When it was last written to: seconds and nanoseconds.
+    modified: (i64, i64),
+    size: u64,
+    inode: u64,
+}
+
+/// The files that changed and have not settled, and the ones that were taken.
+#[derive(Default)]
+pub(crate) struct Settling {
+    due: HashMap<PathBuf, Instant>,
+    taken: HashMap<PathBuf, Stamp>,
+}
+
+/// What is known of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Somebody wrote to it, or it has just appeared.
+    Touched,
+    /// Its writer is done: it was closed, or renamed to its place.
+    Closed,
+}
+
+impl Stamp {
+    /// The stamp of a regular file; links are followed.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+        let modified = (metadata.mtime(), metadata.mtime_nsec());
+        Some(Stamp { modified, size: metadata.size(), inode: metadata.ino() })
+    }
+}
+
+impl Settling {
+    /// Notes a change of a file.
+    pub(crate) fn note(&mut self, path: PathBuf, change: Change, now: Instant) {
+        let quiet = match change {
+            Change::Touched => QUIET,
+            Change::Closed => CLOSED_QUIET,
+        };
+        self.due.insert(path, now + quiet);
+    }
+
+    /// Notes what was found in the directory: a file whose stamp is new was changed without our being told.
+    pub(crate) fn note_found(&mut self, path: PathBuf, stamp: Stamp, now: Instant) {
+        if self.taken.get(&path) != Some(&stamp) && !self.due.contains_key(&path) {
+            self.note(path, Change::Touched, now);
+        }
+    }
+
+    /// When the next file may have settled.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.due.values().min().copied()
+    }
+
+    /// Takes the files that have settled.
+    pub(crate) fn take_settled(&mut self, now: Instant) -> Vec<PathBuf> {
+        let mut settled: Vec<(Option<Stamp>, PathBuf)> =
+            self.due.extract_if(|_, due| *due <= now).map(|(path, _)| (Stamp::of(&path), path)).collect();
+        // The latest last: where two are files of one module, it is the one that stays.
+        settled.sort();
+        settled
+            .into_iter()
+            .filter_map(|(stamp, path)| {
+                match stamp {
+                    Some(stamp) => {
+                        let is_new = self.taken.insert(path.clone(), stamp) != Some(stamp);
+                        is_new.then_some(path)
+                    }
+                    None => {
+                        // It went again. Coming back unchanged, it is new.
+                        self.taken.remove(&path);
+                        None
+                    }
+                }
+            })
+            .collect()
+    }
+
+    /// Forgets that a file was taken, and looks at it again when it is left alone.
+    pub(crate) fn again(&mut self, path: PathBuf, now: Instant) {
+        self.taken.remove(&path);
+        self.note(path, Change::Touched, now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_settles_once_for_each_state_it_is_in() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.so");
+        fs::write(&path, "one").unwrap();
+        let mut settling = Settling::default();
+        let start = Instant::now();
+        settling.note(path.clone(), Change::Touched, start);
+        assert!(settling.take_settled(start).is_empty(), "it may still be written to");
+        settling.note(path.clone(), Change::Closed, start);
+        assert_eq!(settling.take_settled(start + CLOSED_QUIET), std::slice::from_ref(&path));
+        settling.note(path.clone(), Change::Closed, start);
+        assert!(settling.take_settled(start + QUIET).is_empty(), "nothing has changed");
+        settling.note_found(path.clone(), Stamp::of(&path).unwrap(), start);
+        assert_eq!(settling.next_due(), None, "what was taken is not found again");
+        fs::write(&path, "two and more").unwrap();
+        settling.note_found(path.clone(), Stamp::of(&path).unwrap(), start);
+        assert_eq!(settling.take_settled(start + QUIET), std::slice::from_ref(&path));
+        fs::remove_file(&path).unwrap();
+        settling.note(path.clone(), Change::Touched, start);
+        assert!(settling.take_settled(start + QUIET).is_empty());
+    }
+}

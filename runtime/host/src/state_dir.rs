@@ -1,0 +1,152 @@
+//! The runtime's own directory: the private copies that are mapped, and the store of files by digest.
+
+use std::{
+    fs::{self, DirBuilder, File, TryLockError},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use segue_loader::Digest;
+use tempfile::{NamedTempFile, TempDir};
+
+use crate::Error;
+
+/// The state directory, held against other runtimes.
+pub(crate) struct StateDir {
+    /// Without links, as the dynamic linker's list is to have it.
+    root: PathBuf,
+    /// Locked while it is open: the system lets go of it when the process ends, however it ends.
+    _lock: File,
+    /// The directory of a runtime that was given none, removed with it.
+    _temporary: Option<TempDir>,
+}
+
+impl StateDir {
+    /// Opens the directory, and makes what is missing. What a runtime that was killed has left in `stage/` is removed.
+    pub(crate) fn open(root: Option<&Path>) -> Result<Self, Error> {
+        let Some(root) = root else {
+            let temporary = TempDir::with_prefix("segue-")
+                .map_err(failed("creating a directory in", &std::env::temp_dir()))?;
+            let mut state = StateDir::open(Some(temporary.path()))?;
+            state._temporary = Some(temporary);
+            return Ok(state);
+        };
+        // Only the owner: whoever can write here decides what this process runs.
+        DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(failed("creating", root))?;
+        let root = root.canonicalize().map_err(failed("opening", root))?;
+        let lock_path = root.join("lock");
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&lock_path)
+            .map_err(failed("opening", &lock_path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(Error::StateDirInUse { path: root }),
+            Err(TryLockError::Error(source)) => return Err(failed("locking", &lock_path)(source)),
+        }
+        let state = StateDir { root, _lock: lock, _temporary: None };
+        for directory in [state.stage(), state.images()] {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&directory)
+                .map_err(failed("creating", &directory))?;
+        }
+        state.clear_stage()?;
+        Ok(state)
+    }
+
+    /// Where the private copies are.
+    pub(crate) fn stage(&self) -> PathBuf {
+        self.root.join("stage")
+    }
+
+    /// The file of the store with this digest. It may not exist.
+    pub(crate) fn image(&self, digest: &Digest) -> PathBuf {
+        self.images().join(format!("{}.so", digest.hex()))
+    }
+
+    /// Puts bytes into the store: all of them, or nothing.
+    pub(crate) fn put(&self, digest: &Digest, bytes: &[u8]) -> Result<(), Error> {
+        let path = self.image(digest);
+        if path.exists() {
+            return Ok(());
+        }
+        let write = || -> io::Result<()> {
+            let mut file = NamedTempFile::new_in(self.images())?;
+            file.write_all(bytes)?;
+            file.as_file().set_permissions(fs::Permissions::from_mode(0o400))?;
+            file.as_file().sync_all()?;
+            file.persist(&path)?;
+            Ok(())
+        };
+        write().map_err(failed("writing", &path))
+    }
+
+    /// Keeps a private copy in the store, as a second name of the same file.
+    pub(crate) fn keep(&self, digest: &Digest, staged: &Path) -> io::Result<()> {
+        match fs::hard_link(staged, self.image(digest)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            linked => linked,
+        }
+    }
+
+    fn images(&self) -> PathBuf {
+        self.root.join("images")
+    }
+
+    /// We have the lock, so whoever made these copies is gone.
+    fn clear_stage(&self) -> Result<(), Error> {
+        let stage = self.stage();
+        for entry in fs::read_dir(&stage).map_err(failed("reading", &stage))? {
+            let path = entry.map_err(failed("reading", &stage))?.path();
+            fs::remove_file(&path).map_err(failed("removing", &path))?;
+        }
+        Ok(())
+    }
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Io { action, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_runtime_is_refused_and_leftovers_are_removed() {
+        let root = TempDir::new().unwrap();
+        let first = StateDir::open(Some(root.path())).unwrap();
+        let leftover = first.stage().join("greeter-g1.so");
+        fs::write(&leftover, "half a file").unwrap();
+        assert!(matches!(StateDir::open(Some(root.path())), Err(Error::StateDirInUse { .. })));
+        assert!(leftover.exists(), "a refused runtime touches nothing");
+        drop(first);
+        StateDir::open(Some(root.path())).unwrap();
+        assert!(!leftover.exists());
+    }
+
+    #[test]
+    fn the_store_takes_the_same_bytes_twice() {
+        let state = StateDir::open(None).unwrap();
+        let digest = Digest::of(b"bytes");
+        state.put(&digest, b"bytes").unwrap();
+        state.put(&digest, b"bytes").unwrap();
+        assert_eq!(fs::read(state.image(&digest)).unwrap(), b"bytes");
+        assert_eq!(fs::read_dir(state.images()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_temporary_directory_goes_with_its_runtime() {
+        let state = StateDir::open(None).unwrap();
+        let root = state.root.clone();
+        assert!(root.exists());
+        drop(state);
+        assert!(!root.exists());
+    }
+}

@@ -1,0 +1,189 @@
+//! What is loaded, as `segue ls --json` and the control socket tell it. The field names are a promise.
+
+use jiff::Timestamp;
+use segue_loader::Digest;
+use serde::{Deserialize, Serialize};
+
+/// One module: what is current, what is old.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModuleStatus {
+    /// The module's name.
+    pub name: String,
+    /// The version that new calls enter.
+    pub current: Option<VersionStatus>,
+    /// The version before it, while calls are inside or until it has left memory.
+    pub old: Option<VersionStatus>,
+    /// Versions that could not be taken out of memory. They are never entered again.
+    pub quarantined: Vec<VersionStatus>,
+    /// Whether the module refuses to be replaced.
+    pub sticky: bool,
+}
+
+/// One version of a module that is in memory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VersionStatus {
+    /// The version, as in the module's `Cargo.toml`.
+    pub version: String,
+    /// Which load in this runtime it is.
+    pub generation: u64,
+    /// The SHA-256 of the file.
+    pub digest: Digest,
+    /// Where the file came from: a path, or `sha256:…` for one from the store.
+    pub source: String,
+    /// When it became current.
+    pub loaded_at: Timestamp,
+    /// What is to become of it.
+    pub status: Standing,
+    /// The calls inside it now.
+    pub inside: u64,
+    /// How long the oldest call inside has been there, in milliseconds, where the runtime knows: for calls that a
+    /// [`Resident`](crate::Resident) thread makes, as those of the server are.
+    pub oldest_ms: Option<u64>,
+    /// The calls that it got in all.
+    pub calls: u64,
+    /// What keeps it in memory, where it is to leave.
+    pub pins: Vec<Pin>,
+}
+
+/// What is to become of a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Standing {
+    /// It is current, and not confirmed yet.
+    Trial,
+    /// It is current.
+    Confirmed,
+    /// It is old, and finishes the calls inside.
+    Draining,
+    /// It is old, nobody is inside, and it is kept for a rollback.
+    Warm,
+    /// It is old, nobody is inside, and something keeps it in memory.
+    Pinned,
+}
+
+/// Something that keeps an image in memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    /// What kind of thing: `call`, `thread`, `tls`, `flag`, `handle`.
+    pub kind: PinKind,
+    /// Which one, in words.
+    pub detail: String,
+}
+
+/// What kind of thing keeps an image in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PinKind {
+    /// A call that is inside.
+    Call,
+    /// A thread that the module started.
+    Thread,
+    /// A thread-local of the module on a thread that has not destroyed it yet.
+    Tls,
+    /// Something in the host that holds on to the image.
+    Handle,
+    /// A mark in the file that forbids unloading, or the dynamic linker's own reasons.
+    Flag,
+}
+
+/// A version and the load that brought it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct VersionId {
+    /// The version.
+    pub version: String,
+    /// The generation.
+    pub generation: u64,
+}
+
+/// What a load did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loaded {
+    /// The module.
+    pub module: String,
+    /// The version that is current now.
+    pub version: String,
+    /// Its generation.
+    pub generation: u64,
+    /// The SHA-256 of its file.
+    pub digest: Digest,
+    /// What was current before, and is old now.
+    pub replaced: Option<VersionId>,
+    /// Whether anything changed.
+    pub outcome: LoadOutcome,
+    /// How long the steps took.
+    pub took_us: Took,
+}
+
+/// Whether a load changed anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadOutcome {
+    /// The file is current now.
+    Loaded,
+    /// The same file was current already, and nothing was done.
+    Unchanged,
+}
+
+/// How long each step of a load took, in microseconds; null for a step that was not taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Took {
+    /// Copying the file, with its digest.
+    pub stage: Option<u64>,
+    /// Reading ELF and metadata.
+    pub read: Option<u64>,
+    /// Checking signature and policy.
+    pub verify: Option<u64>,
+    /// Loading it in a process of its own.
+    pub probe: Option<u64>,
+    /// Mapping it, and checking its layout.
+    pub map: Option<u64>,
+    /// The module's own start.
+    pub on_load: Option<u64>,
+    /// Handing the state over.
+    pub code_change: Option<u64>,
+    /// The one store that makes it current, with its barrier.
+    pub publish: Option<u64>,
+    /// All of it, with what was waited for.
+    pub total: u64,
+}
+
+/// What a rollback did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolledBack {
+    /// The module.
+    pub module: String,
+    /// What is current now.
+    pub current: VersionId,
+    /// What was current, and is old now.
+    pub old: VersionId,
+    /// How long the store took, with its barrier, in microseconds.
+    pub took_us: u64,
+}
+
+/// What a purge, or a soft purge, did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purged {
+    /// The module.
+    pub module: String,
+    /// Whether there was an old version, and it is gone. With nothing to purge it is false, and nothing lingers.
+    pub purged: bool,
+    /// Whether the dynamic linker's list says that the image has left memory.
+    pub unmapped: bool,
+    /// How long it took, in microseconds.
+    pub took_us: u64,
+    /// The calls that are still inside.
+    pub lingering: u64,
+    /// What keeps the old version in memory.
+    pub pins: Vec<Pin>,
+}
+
+// === impl VersionId ===
+
+/// As in the header `x-segue-version`: `1.2.0+g7`.
+impl std::fmt::Display for VersionId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}+g{}", self.version, self.generation)
+    }
+}

@@ -1,0 +1,247 @@
+//! Watches the modules directory: a file that is put there, in whatever way, is loaded when it has settled.
+//!
+//! The kernel tells of changes (through `notify`), and every few seconds the directory is looked through as well: messages
+//! get lost when there are many, some file systems send none, and the directory itself may come and go.
+//!
+//! One thread reads the files, in the order in which they settled, and begins a journey for each; so a module that waits
+//! for its old version holds nobody else up, and of two files of one module the later one wins.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Weak},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
+use notify::{
+    EventKind, RecommendedWatcher, RecursiveMode, Watcher,
+    event::{AccessKind, AccessMode, ModifyKind, RenameMode},
+};
+
+use crate::{
+    Error, Event, Policy, Took,
+    load::{self, is_being_written},
+    runtime::Inner,
+    settle::{Change, Settling, Stamp},
+};
+
+/// How often the directory is looked through, whatever the kernel tells.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// The watch of one directory. Dropping it ends it.
+pub(crate) struct Watch {
+    stop: Option<Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+/// What the watcher's thread has.
+struct Watching {
+    /// Weak, so that a runtime that nobody has any more ends.
+    inner: Weak<Inner>,
+    directory: PathBuf,
+    settling: Settling,
+    /// The kernel's messages; replaced when the directory has come back.
+    watcher: Option<(RecommendedWatcher, Receiver<notify::Result<notify::Event>>)>,
+    /// Whether it was told that the directory cannot be read or watched.
+    is_troubled: bool,
+}
+
+// === impl Watch ===
+
+impl Watch {
+    /// Loads what lies in the directory, and begins to watch it.
+    pub(crate) fn begin(inner: &Arc<Inner>, directory: PathBuf) -> Result<Self, Error> {
+        let mut watching = Watching {
+            inner: Arc::downgrade(inner),
+            directory,
+            settling: Settling::default(),
+            watcher: None,
+            is_troubled: false,
+        };
+        watching.look(Instant::now());
+        // What lies there is taken for settled, and is loaded before anybody is served. Where one is still being written
+        // to, the watch tells.
+        let journeys = watching.take_settled(inner, Instant::now() + LOOK_EVERY);
+        for journey in journeys {
+            // Disconnected where the journey panicked; the panic was printed.
+            let _ = journey.recv();
+        }
+        let (stop, stopped) = bounded(0);
+        let name = "segue-watch".to_owned();
+        let thread = thread::Builder::new()
+            .name(name.clone())
+            .spawn(move || watching.run(&stopped))
+            .map_err(|source| Error::Thread { name, source })?;
+        Ok(Watch { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.stop.take();
+        // It is its own thread where the runtime's last owner was a journey that the watch began: then it ends by itself.
+        if let Some(thread) = self.thread.take().filter(|watch| watch.thread().id() != thread::current().id())
+        {
+            // A panic in it was printed.
+            let _ = thread.join();
+        }
+    }
+}
+
+// === impl Watching ===
+
+impl Watching {
+    fn run(mut self, stopped: &Receiver<()>) {
+        let mut next_look = Instant::now();
+        loop {
+            let now = Instant::now();
+            if now >= next_look {
+                self.look(now);
+                next_look = now + LOOK_EVERY;
+            }
+            let Some(inner) = self.inner.upgrade() else { return };
+            self.take_settled(&inner, now);
+            drop(inner);
+
+            let wake = self.settling.next_due().map_or(next_look, |due| due.min(next_look));
+            let silence = never();
+            let messages = self.watcher.as_ref().map_or(&silence, |(_, messages)| messages);
+            select! {
+                recv(stopped) -> _ => return,
+                recv(messages) -> message => match message {
+                    Ok(Ok(event)) => self.note(event),
+                    // What was lost is found by looking.
+                    Ok(Err(_)) => next_look = Instant::now(),
+                    Err(_) => self.watcher = None,
+                },
+                default(wake.saturating_duration_since(Instant::now())) => {}
+            }
+        }
+    }
+
+    /// Looks through the directory, and has the kernel tell of it.
+    fn look(&mut self, now: Instant) {
+        let looked = self.watch().and_then(|()| self.find(now));
+        match looked {
+            Ok(()) => self.is_troubled = false,
+            Err(error) => {
+                // The kernel's watch is of a directory that may be gone.
+                self.watcher = None;
+                if !std::mem::replace(&mut self.is_troubled, true) {
+                    self.tell_trouble(&error);
+                }
+            }
+        }
+    }
+
+    fn watch(&mut self) -> Result<(), Error> {
+        if self.watcher.is_some() {
+            return Ok(());
+        }
+        let failed = |source| Error::Watch { path: self.directory.clone(), source };
+        let (tell, messages) = unbounded();
+        let mut watcher = notify::recommended_watcher(move |message| {
+            // Fails when nobody watches any more.
+            let _ = tell.send(message);
+        })
+        .map_err(failed)?;
+        watcher.watch(&self.directory, RecursiveMode::NonRecursive).map_err(failed)?;
+        self.watcher = Some((watcher, messages));
+        Ok(())
+    }
+
+    fn find(&mut self, now: Instant) -> Result<(), Error> {
+        let failed = |source| Error::Io { action: "reading", path: self.directory.clone(), source };
+        for entry in fs::read_dir(&self.directory).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if let Some(stamp) = is_module_file(&path).then(|| Stamp::of(&path)).flatten() {
+                self.settling.note_found(path, stamp, now);
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, event: notify::Event) {
+        let change = match event.kind {
+            EventKind::Access(AccessKind::Close(AccessMode::Write))
+            | EventKind::Modify(ModifyKind::Name(RenameMode::To)) => Change::Closed,
+            EventKind::Create(_) | EventKind::Modify(_) => Change::Touched,
+            EventKind::Remove(_) if event.paths.contains(&self.directory) => {
+                self.watcher = None;
+                return;
+            }
+            _ => return,
+        };
+        let now = Instant::now();
+        for path in event.paths.into_iter().filter(|path| is_module_file(path)) {
+            self.settling.note(path, change, now);
+        }
+    }
+
+    /// Begins a journey for each file that has settled; each says when its load is done.
+    fn take_settled(&mut self, inner: &Arc<Inner>, now: Instant) -> Vec<Receiver<()>> {
+        let mut journeys = Vec::new();
+        for path in self.settling.take_settled(now) {
+            match drop_in(inner, &path) {
+                Ok(journey) => journeys.push(journey),
+                Err(error) if is_being_written(&error) => self.settling.again(path, Instant::now()),
+                Err(error) => inner.tell_refused(path.display().to_string(), &error),
+            }
+        }
+        journeys
+    }
+
+    fn tell_trouble(&self, error: &Error) {
+        tracing::warn!("the modules directory cannot be watched: {error}");
+        if let Some(inner) = self.inner.upgrade() {
+            let directory = self.directory.display().to_string();
+            inner.events.push(Event::WatchFailed { directory, reason: error.to_string() });
+        }
+    }
+}
+
+/// Files that end in `.so` and are not hidden: whoever copies under another name first and then renames is understood.
+fn is_module_file(path: &Path) -> bool {
+    let is_hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
+    !is_hidden && path.extension().is_some_and(|extension| extension == "so")
+}
+
+/// Reads a file, and begins the journey of its load. It waits for its old version, and gives way to a later file.
+fn drop_in(inner: &Arc<Inner>, path: &Path) -> Result<Receiver<()>, Error> {
+    let started = Instant::now();
+    let mut took = Took::default();
+    let candidate = load::read(path, &mut took)?;
+    let module = inner.module_to_be(&candidate.metadata().name);
+    let number = {
+        let mut newest = module.newest_drop_in.lock();
+        *newest += 1;
+        *newest
+    };
+    // Those that wait for their old version look whether they were overtaken.
+    module.tell_change();
+    let source = path.display().to_string();
+    let request = load::Request {
+        candidate,
+        source: source.clone(),
+        policy: Policy::Wait,
+        deadline: None,
+        after: Duration::ZERO,
+        drop_in: Some(number),
+        started,
+        took,
+    };
+    let (tell, told) = bounded(1);
+    let of_journey = inner.clone();
+    inner.journeys.begin(format!("load {}", module.name), move || {
+        of_journey.travel(request, |loaded| {
+            if let Err(error) = loaded {
+                of_journey.tell_refused(source, &error);
+            }
+            // Fails where nobody waits for it: only the start does.
+            let _ = tell.send(());
+        });
+    })?;
+    Ok(told)
+}
