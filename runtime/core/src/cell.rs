@@ -148,15 +148,27 @@ impl<T: Occupant> Cell<T> {
     ///
     /// # Errors
     /// [`NothingToWithdraw`] if there is no current occupant, or an old one that must go first, or a candidate with a seat.
+    ///
+    /// # Example
+    /// ```
+    /// # use segue_core::{Cell, Occupant};
+    /// # use std::sync::Arc;
+    /// # struct Version(u32);
+    /// # impl Occupant for Version { fn depart(&self) {} }
+    /// # let cell = Cell::new(Box::new(|| {}));
+    /// # cell.reserve(Arc::new(Version(1)))?.publish();
+    /// cell.withdraw().expect("version 1 is current");
+    /// assert!(cell.enter().is_none());
+    /// assert_eq!(cell.old().expect("it is old now").0, 1);
+    /// # Ok::<(), segue_core::Refused>(())
+    /// ```
     pub fn withdraw(&self) -> Result<(), NothingToWithdraw> {
         let mut book = self.book().lock();
         if book.old().is_some() || book.has_candidate() {
             return Err(NothingToWithdraw);
         }
         book.retire_current().ok_or(NothingToWithdraw)?;
-        // Relaxed: it hands nothing over. The fence orders it for callers as that of `switch` does.
-        self.current.store(NONE, Ordering::Relaxed);
-        self.fences.heavy();
+        self.steer(NONE);
         Ok(())
     }
 
@@ -243,7 +255,7 @@ impl<T: Occupant> Cell<T> {
     pub fn vacate_old(&self) -> Vacate<T> {
         let mut book = self.book().lock();
         let Some((lane, _)) = book.old() else { return Vacate::Nothing };
-        // The heavy fence since this lane was current is that of `switch`: an entry that these sums do not see will find,
+        // The heavy fence since this lane was current is that of `steer`: an entry that these sums do not see will find,
         // at its second look, that the lane is not current. Threads without a stripe yet get one under the mutex we hold.
         let tally = book.registry.tally(lane);
         if !tally.is_drained() {
@@ -257,14 +269,19 @@ impl<T: Occupant> Cell<T> {
     pub(crate) fn switch(&self, book: &mut Book<T>, next: usize) -> Option<Arc<T>> {
         let previous = book.switch(next);
         self.lanes[next].unwatch();
+        self.steer(next);
+        previous
+    }
+
+    /// Sends new callers to a lane, or nowhere. Before the mutex is let go, so that no sum is made between store and fence.
+    fn steer(&self, lane: usize) {
         // Release: pairs with the Acquire of the second look in `enter_on`, which thereby sees the occupant moved in.
-        self.current.store(next, Ordering::Release);
+        self.current.store(lane, Ordering::Release);
         if !lacks(Piece::FenceOfSwitch) {
             // For each caller: either its counting in is visible to all sums made from here on, or its second look sees
-            // the store above. Before the mutex is let go, so that no sum is made without it.
+            // the store above.
             self.fences.heavy();
         }
-        previous
     }
 
     pub(crate) fn book(&self) -> &Mutex<Book<T>> {

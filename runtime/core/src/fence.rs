@@ -125,7 +125,7 @@ mod tests {
     use super::Fences;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-    const ROUNDS: usize = if cfg!(miri) { 100 } else { 50_000 };
+    const ROUNDS: usize = if cfg!(miri) { 100 } else { 10_000 };
 
     /// Flags far enough apart that each store has to wait for its line.
     #[repr(align(128))]

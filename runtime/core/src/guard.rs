@@ -121,17 +121,17 @@ impl<T: Occupant> Cell<T> {
             if !lacks(Piece::FenceOfEnter) {
                 self.fences.light();
             }
-            // Acquire: pairs with the Release in `switch`; whoever sees a lane current sees its occupant moved in.
+            // Acquire: pairs with the Release in `steer`; whoever sees a lane current sees its occupant moved in.
             if self.current.load(Ordering::Acquire) == lane || lacks(Piece::SecondLook) {
                 // Why what `occupant` says now is the occupant that our `entered` holds in its lane, although the lane may
                 // have changed hands since the guess (lane 0 with generation 1, lane 1 with 2, lane 0 with 3). Let P be the
                 // store of `current` that the second look read, and G the generation that it published.
                 //
                 // 1. G is still current when we leave. Then nobody has taken it out.
-                // 2. A switch S stored `current` after P. The second look did not see S, so by the pair of fences all sums
-                //    made after S see our `entered`. G is taken out by such a sum if it equals that of `left`, so not before
-                //    our `left`, whose Release comes after this load: neither the clearing of the lane nor a later occupant
-                //    can be what this load reads.
+                // 2. A store S of `current`, of another lane or of none, came after P. The second look did not see S, so by
+                //    the pair of fences all sums made after S see our `entered`. G is taken out by such a sum if it equals
+                //    that of `left`, so not before our `left`, whose Release comes after this load: neither the clearing of
+                //    the lane nor a later occupant can be what this load reads.
                 // 3. As 2, but S was undone by a rollback, perhaps many times. G never left its lane between, since only a
                 //    sum takes it out, and each sum comes after some S that 2 holds for.
                 //

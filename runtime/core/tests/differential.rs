@@ -64,6 +64,15 @@ impl Twin {
         possible
     }
 
+    fn withdraw(&self) -> bool {
+        let mut pair = self.0.lock().unwrap();
+        let possible = pair.old.is_none() && pair.current.is_some();
+        if possible {
+            pair.old = pair.current.take();
+        }
+        possible
+    }
+
     /// The number of who went, or how many are inside; none if there is no old one.
     fn vacate(&self) -> Option<Result<u64, u64>> {
         let mut pair = self.0.lock().unwrap();
@@ -96,6 +105,7 @@ enum Step {
     Abandon,
     DropSeat,
     Rollback,
+    Withdraw,
     Watch,
     Vacate,
 }
@@ -110,6 +120,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Abandon),
         1 => Just(Step::DropSeat),
         2 => Just(Step::Rollback),
+        2 => Just(Step::Withdraw),
         1 => Just(Step::Watch),
         4 => Just(Step::Vacate),
     ]
@@ -170,6 +181,7 @@ fn run(fences: Fences, steps: &[Step]) {
                     }
                 }
                 Step::Rollback => assert_eq!(cell.rollback().is_ok(), twin.rollback()),
+                Step::Withdraw => assert_eq!(cell.withdraw().is_ok(), twin.withdraw()),
                 Step::Watch => cell.watch_old(),
                 Step::Vacate => match (cell.vacate_old(), twin.vacate()) {
                     (Vacate::Nothing, None) => {}

@@ -7,7 +7,7 @@
 //! model of the other pair). Each model has broken twins: the same model, with one piece of the protocol taken out, must
 //! fail. A model whose twin passes proves nothing.
 //!
-//! The models are complete: no bound on how often a thread is interrupted, which takes some 20 s, nearly all of them in
+//! The models are complete: no bound on how often a thread is interrupted, which takes some 20 s on two cores, nearly all of them in
 //! `a_lane_can_be_used_again`. `LOOM_MAX_PREEMPTIONS=4` takes half a second, and is the least that finds all the twins out.
 #![cfg(loom)]
 #![allow(clippy::unwrap_used, reason = "a test says what it means by failing")]
@@ -266,6 +266,30 @@ fn a_rollback_is_a_publish() {
 #[test]
 fn a_rollback_needs_its_fence() {
     breaks(Piece::FenceOfSwitch, enter_against_rollback);
+}
+
+/// A caller against a withdrawal and a drain.
+fn enter_against_withdrawal() {
+    let (cell, _images) = cell(|| {});
+    let caller = {
+        let cell = Arc::clone(&cell);
+        thread::spawn(move || cell.enter().map(|guard| guard.call()))
+    };
+    cell.withdraw().expect("there is a current one");
+    let drained = vacate(&cell);
+    caller.join().unwrap();
+    assert!(drained || vacate(&cell));
+    assert!(cell.enter().is_none());
+}
+
+#[test]
+fn a_withdrawal_is_a_publish_of_nothing() {
+    check(enter_against_withdrawal);
+}
+
+#[test]
+fn a_withdrawal_needs_its_fence() {
+    breaks(Piece::FenceOfSwitch, enter_against_withdrawal);
 }
 
 /// A writer that waits for a caller to leave (or to take its entry back).

@@ -54,7 +54,7 @@ fn pass(fences: Fences) {
                 let mut newest = 0;
                 while !stop.load(SeqCst) {
                     // A rollback takes callers back by one generation, never further.
-                    let generation = if caller % 2 == 0 {
+                    let generation = if caller.is_multiple_of(2) {
                         cell.enter().unwrap().call()
                     } else {
                         let guard = cell.enter_owned().unwrap();
@@ -75,7 +75,7 @@ fn pass(fences: Fences) {
         let mut counted = 0;
         for generation in 1..GENERATIONS {
             publish(&cell, generation, &log);
-            if generation % 3 == 0 {
+            if generation.is_multiple_of(3) {
                 cell.rollback().unwrap();
                 cell.rollback().unwrap();
             }
