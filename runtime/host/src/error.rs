@@ -32,14 +32,14 @@ pub enum Error {
         /// What is wrong with it.
         source: CheckError,
     },
-    /// The file names another module than the one it was to replace.
-    #[error("{}: the file is module {found:?}, and {expected:?} was expected", path.display())]
+    /// The file is another module than its name says.
+    #[error("{}: the file is module {found:?}, and its name says {expected:?}", path.display())]
     NameMismatch {
         /// The file.
         path: PathBuf,
-        /// The name that was expected.
+        /// The module that the file's name says.
         expected: String,
-        /// The name in the file.
+        /// The module that the file is.
         found: String,
     },
     /// The file could not be mapped, or what it exports does not fit.
@@ -317,7 +317,9 @@ impl Error {
                 CheckError::Revision { .. } => "build it with the segue-sdk that belongs to this runtime",
                 _ => return None,
             },
-            Error::NameMismatch { .. } => "the name is that of the package in the module's Cargo.toml",
+            Error::NameMismatch { .. } => {
+                "a module's name is its package's in Cargo.toml; call the file lib<name>.so, or lib<name>-<anything>.so"
+            }
             Error::Map { source: MapError::Open { .. }, .. } => {
                 "see what it is linked to with `ldd FILE`, and that the state directory allows running files"
             }

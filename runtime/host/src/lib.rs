@@ -75,7 +75,7 @@ pub use check::{FileReport, check};
 pub use error::{Code, Error, ErrorObject, Step};
 pub use event::{Event, Events, Next, Record, Subscription};
 pub use handle::{CallError, CallGuard, ModuleHandle};
-pub use load::{LoadOptions, Policy, Source};
+pub use load::{LoadOptions, ParsePolicyError, Policy, Source};
 pub use message::{Reply, Request};
 pub use resident::{Calling, Errand, Resident};
 pub use runtime::Runtime;

@@ -39,8 +39,6 @@ pub struct LoadOptions {
     pub policy: Policy,
     /// How long the load may wait: for another load of the same module, and for the old version where the policy says so.
     pub deadline: Duration,
-    /// The name that the module must have.
-    pub expect: Option<String>,
 }
 
 /// What a load does when the module has an old version that is still in use: there can be no third.
@@ -89,9 +87,9 @@ impl FromStr for Policy {
 }
 
 impl Default for LoadOptions {
-    /// Refuses a third version, waits 30 s for another load of the same module, and takes any module.
+    /// Refuses a third version, and waits 30 s for another load of the same module.
     fn default() -> Self {
-        LoadOptions { policy: Policy::Refuse, deadline: Duration::from_secs(30), expect: None }
+        LoadOptions { policy: Policy::Refuse, deadline: Duration::from_secs(30) }
     }
 }
 
@@ -128,10 +126,6 @@ impl Inner {
         };
         let mut took = Took::default();
         let candidate = read(&path, &mut took)?;
-        let found = &candidate.metadata().name;
-        if let Some(expected) = options.expect.as_ref().filter(|expected| *expected != found) {
-            return Err(Error::NameMismatch { path, expected: expected.clone(), found: found.clone() });
-        }
         let request = Request {
             candidate,
             source: source.to_string(),
@@ -280,8 +274,29 @@ pub(crate) fn read(path: &Path, took: &mut Took) -> Result<Inspected, Error> {
     let candidate = Candidate::read(path)?;
     took.stage = Some(lap(&mut clock));
     let inspected = candidate.inspect().map_err(|source| Error::Check { path: path.to_owned(), source })?;
+    check_name(path, &inspected.metadata().name)?;
     took.read = Some(lap(&mut clock));
     Ok(inspected)
+}
+
+/// Refuses a file whose name says that it is another module: `lib<name>.so`, as cargo calls it, where something may follow
+/// the name after `-`, `.` or `_`. A file that is not called `lib…` may be any module.
+fn check_name(path: &Path, found: &str) -> Result<(), Error> {
+    let Some(claimed) =
+        path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.strip_prefix("lib"))
+    else {
+        return Ok(());
+    };
+    // Cargo writes a package's `-` as `_`.
+    let (claims, name) = (claimed.replace('-', "_"), found.replace('-', "_"));
+    match claims.strip_prefix(&name).map(|rest| rest.chars().next()) {
+        Some(None | Some('_' | '.')) => Ok(()),
+        _ => Err(Error::NameMismatch {
+            path: path.to_owned(),
+            expected: claimed.to_owned(),
+            found: found.to_owned(),
+        }),
+    }
 }
 
 /// Waits, as the policy says, until there is no old version; and gives way to a newer drop-in.

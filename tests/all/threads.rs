@@ -1,0 +1,31 @@
+//! Threads that a module starts keep it in memory until they end, and no longer.
+
+use segue::{PinKind, Request, Standing};
+use segue_tests::{Bench, V1, V2, fixture, until};
+
+#[test]
+fn a_thread_that_drop_joins_does_not_keep_its_version() {
+    let bench = Bench::new();
+    bench.runtime.load(fixture("thread-spawner", V1)).unwrap();
+    for round in 0..20 {
+        bench.runtime.load(fixture("thread-spawner", if round % 2 == 0 { V2 } else { V1 })).unwrap();
+        until("old has left memory", || bench.runtime.images_mapped() == 1);
+    }
+}
+
+#[test]
+fn a_thread_that_nobody_joins_keeps_its_version_until_it_ends() {
+    let bench = Bench::new();
+    bench.runtime.load(fixture("thread-spawner", V1)).unwrap();
+    let module = bench.runtime.module("thread-spawner").unwrap();
+    module.call(&Request { query: "detached=1&ms=2500", ..Request::get("/") }).unwrap();
+    bench.runtime.load(fixture("thread-spawner", V2)).unwrap();
+    let old = segue_tests::within("the pin is told", || {
+        bench.runtime.status("thread-spawner").unwrap().old.filter(|old| !old.pins.is_empty())
+    });
+    assert_eq!((old.status, old.pins[0].kind), (Standing::Pinned, PinKind::Thread));
+    assert_eq!(bench.runtime.images_mapped(), 2);
+    assert!(bench.runtime.rollback("thread-spawner").is_err(), "it is past going back to");
+    until("the thread has ended and old is gone", || bench.runtime.images_mapped() == 1);
+    assert!(bench.runtime.status("thread-spawner").unwrap().quarantined.is_empty());
+}

@@ -1,0 +1,129 @@
+//! Thread-locals of a module on threads of the host: destroyed on their own thread, once, before the image goes.
+
+use std::{collections::BTreeMap, fs, path::Path, thread};
+
+use crossbeam_channel::{Sender, bounded, select, unbounded};
+use segue::{ModuleHandle, Request, Runtime};
+use segue_tests::{Bench, V1, V2, fixture, in_child, until};
+
+/// A long-lived thread of a host that calls when it is told to, and takes part in purges.
+struct Worker {
+    calls: Sender<(String, Sender<()>)>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Worker {
+    fn start(runtime: &Runtime, module: ModuleHandle) -> Self {
+        let (calls, inbox) = unbounded::<(String, Sender<()>)>();
+        let runtime = runtime.clone();
+        let thread = thread::spawn(move || {
+            let resident = runtime.resident();
+            loop {
+                select! {
+                    recv(inbox) -> call => {
+                        let Ok((query, done)) = call else { break };
+                        module.call(&Request { query: &query, ..Request::get("/") }).unwrap();
+                        done.send(()).unwrap();
+                    }
+                    recv(resident.inbox()) -> errand => errand.unwrap().run(),
+                }
+            }
+        });
+        Worker { calls, thread }
+    }
+
+    fn call(&self, file: &Path) {
+        let (done, is_done) = bounded(1);
+        self.calls.send((format!("file={}", file.display()), done)).unwrap();
+        is_done.recv().unwrap();
+    }
+
+    fn end(self) {
+        drop(self.calls);
+        self.thread.join().unwrap();
+    }
+}
+
+/// How many notes each thread has written.
+fn notes(file: &Path) -> BTreeMap<String, usize> {
+    let mut by_thread = BTreeMap::new();
+    for line in fs::read_to_string(file).unwrap_or_default().lines() {
+        *by_thread.entry(line.split(' ').nth(1).unwrap().to_owned()).or_insert(0) += 1;
+    }
+    by_thread
+}
+
+/// How many pthread keys are in use, up to the limit.
+fn version(round: usize) -> &'static str {
+    if round.is_multiple_of(2) { V1 } else { V2 }
+}
+
+/// In a process of its own, for its threads end at its end: done wrongly, that is a SIGSEGV. More loads than there are
+/// pthread keys (1024) would show a leak of keys by an abort; `segue-bench` does that, here it would take long.
+#[test]
+fn residents_destroy_what_each_version_left_on_them() {
+    in_child("tls::residents_destroy_what_each_version_left_on_them", || {
+        const ROUNDS: usize = 60;
+        let bench = Bench::new();
+        let file = bench.state.path().join("notes");
+        bench.runtime.load(fixture("tls-owner", version(0))).unwrap();
+        let module = bench.runtime.module("tls-owner").unwrap();
+        let workers: Vec<Worker> = (0..4).map(|_| Worker::start(&bench.runtime, module.clone())).collect();
+        for round in 1..=ROUNDS {
+            workers.iter().for_each(|worker| worker.call(&file));
+            bench.runtime.load(fixture("tls-owner", version(round))).unwrap();
+            until("old has left memory", || bench.runtime.images_mapped() == 1);
+            let written = notes(&file);
+            assert_eq!(written.len(), 4, "each thread has destroyed its own: {written:?}");
+            assert!(written.values().all(|count| *count == round), "once each round: {written:?}");
+        }
+        workers.into_iter().for_each(Worker::end);
+        bench.runtime.shutdown(std::time::Duration::from_secs(30)).unwrap();
+    });
+}
+
+#[test]
+fn a_thread_that_ends_destroys_what_it_has_left() {
+    in_child("tls::a_thread_that_ends_destroys_what_it_has_left", || {
+        let bench = Bench::new();
+        let file = bench.state.path().join("notes");
+        bench.runtime.load(fixture("tls-owner", V1)).unwrap();
+        let module = bench.runtime.module("tls-owner").unwrap();
+        for ended in 1..=8 {
+            let (module, query) = (module.clone(), format!("file={}", file.display()));
+            thread::spawn(move || {
+                module.call(&Request { query: &query, ..Request::get("/") }).unwrap();
+            })
+            .join()
+            .unwrap();
+            until("its note is written", || notes(&file).values().sum::<usize>() == ended);
+        }
+        bench.runtime.load(fixture("tls-owner", V2)).unwrap();
+        until("old has left memory", || bench.runtime.images_mapped() == 1);
+    });
+}
+
+#[test]
+fn a_thread_that_is_no_resident_does_not_keep_the_version() {
+    in_child("tls::a_thread_that_is_no_resident_does_not_keep_the_version", || {
+        let bench = Bench::new();
+        let file = bench.state.path().join("notes");
+        bench.runtime.load(fixture("tls-owner", V1)).unwrap();
+        let module = bench.runtime.module("tls-owner").unwrap();
+        let query = format!("file={}", file.display());
+        let (leave, may_leave) = bounded::<()>(0);
+        let (called, has_called) = bounded(1);
+        let idle = thread::spawn(move || {
+            module.call(&Request { query: &query, ..Request::get("/") }).unwrap();
+            called.send(()).unwrap();
+            // It lives on, and never comes by again.
+            let _ = may_leave.recv();
+        });
+        has_called.recv().unwrap();
+        bench.runtime.load(fixture("tls-owner", V2)).unwrap();
+        until("old has left memory", || bench.runtime.images_mapped() == 1);
+        assert!(notes(&file).is_empty(), "its thread-local was dropped without running");
+        drop(leave);
+        idle.join().expect("and the thread ends well, though the image is gone");
+    });
+}

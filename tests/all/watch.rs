@@ -1,0 +1,175 @@
+//! A file that is put into the modules directory is loaded, in whatever way it is put there.
+
+use std::{
+    fs::{self, File},
+    io::{Read, Write},
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use segue::{Event, Request, Runtime};
+use segue_tests::{V1, V2, fixture, until};
+use tempfile::TempDir;
+
+/// A runtime that watches a directory.
+struct Watched {
+    runtime: Runtime,
+    modules: PathBuf,
+    _home: TempDir,
+}
+
+impl Watched {
+    fn new() -> Self {
+        let home = TempDir::new().unwrap();
+        let modules = home.path().join("modules");
+        fs::create_dir(&modules).unwrap();
+        Watched::in_home(home, modules)
+    }
+
+    fn in_home(home: TempDir, modules: PathBuf) -> Self {
+        let builder = Runtime::builder().modules_dir(&modules).state_dir(home.path().join("state"));
+        Watched { runtime: builder.build().unwrap(), modules, _home: home }
+    }
+
+    fn wait_for(&self, version: &str) {
+        until(&format!("{version} is current"), || {
+            self.runtime.status("greeter").is_ok_and(|status| status.current.unwrap().version == version)
+        });
+        let answer = self.runtime.module("greeter").unwrap().call(&Request::get("/ada")).unwrap();
+        assert_eq!(
+            String::from_utf8(answer.body).unwrap(),
+            format!("Hello, ada! This is greeter {version}.\n")
+        );
+    }
+
+    fn count(&self, is_it: impl Fn(&Event) -> bool) -> usize {
+        self.runtime.events().kept(0).iter().filter(|record| is_it(&record.event)).count()
+    }
+}
+
+/// Writes into the file that is there, as `cp` does.
+fn overwrite(from: &Path, to: &Path) {
+    let mut bytes = Vec::new();
+    File::open(from).unwrap().read_to_end(&mut bytes).unwrap();
+    File::create(to).unwrap().write_all(&bytes).unwrap();
+}
+
+#[test]
+fn renamed_copied_and_copied_over() {
+    let watched = Watched::new();
+    let file = watched.modules.join("libgreeter.so");
+    let beside = watched.modules.join(".libgreeter.so.partial");
+
+    fs::copy(fixture("greeter", V1), &beside).unwrap();
+    fs::rename(&beside, &file).unwrap();
+    watched.wait_for(V1);
+
+    overwrite(&fixture("greeter", V2), &file);
+    watched.wait_for(V2);
+
+    fs::copy(fixture("greeter", V1), watched.modules.join("libgreeter-old.so")).unwrap();
+    watched.wait_for(V1);
+
+    fs::hard_link(fixture("greeter", V2), &beside).unwrap();
+    fs::rename(&beside, &file).unwrap();
+    watched.wait_for(V2);
+    until("one image is left", || watched.runtime.images_mapped() == 1);
+    assert_eq!(watched.count(|event| matches!(event, Event::Refused { .. })), 0);
+}
+
+#[test]
+fn an_identical_file_is_unchanged() {
+    let watched = Watched::new();
+    let file = watched.modules.join("libgreeter.so");
+    overwrite(&fixture("greeter", V1), &file);
+    watched.wait_for(V1);
+    overwrite(&fixture("greeter", V1), &file);
+    until("it was looked at", || watched.count(|event| matches!(event, Event::Unchanged { .. })) == 1);
+    assert_eq!(watched.count(|event| matches!(event, Event::Loaded { .. })), 1);
+}
+
+#[test]
+fn a_file_that_is_written_slowly_counts_when_it_is_whole() {
+    let watched = Watched::new();
+    let bytes = fs::read(fixture("greeter", V1)).unwrap();
+    let mut file = File::create(watched.modules.join("libgreeter.so")).unwrap();
+    for piece in bytes.chunks(bytes.len() / 12 + 1) {
+        file.write_all(piece).unwrap();
+        file.flush().unwrap();
+        thread::sleep(Duration::from_millis(50));
+    }
+    drop(file);
+    watched.wait_for(V1);
+    assert_eq!(
+        watched.count(|event| matches!(event, Event::Refused { .. })),
+        0,
+        "it was not read half-written"
+    );
+}
+
+#[test]
+fn what_lies_there_is_loaded_at_the_start() {
+    let home = TempDir::new().unwrap();
+    let modules = home.path().join("modules");
+    fs::create_dir(&modules).unwrap();
+    overwrite(&fixture("greeter", V2), &modules.join("libgreeter.so"));
+    overwrite(&fixture("no-metadata", V1), &modules.join("libnothing.so"));
+    fs::write(modules.join("notes.txt"), "no module").unwrap();
+    let watched = Watched::in_home(home, modules);
+    assert_eq!(watched.runtime.status("greeter").unwrap().current.unwrap().version, V2);
+    assert_eq!(watched.count(|event| matches!(event, Event::Refused { .. })), 1, "the bad file is told of");
+}
+
+#[test]
+fn a_refused_file_is_told_once_and_its_successor_is_taken() {
+    let watched = Watched::new();
+    let file = watched.modules.join("libgreeter.so");
+    overwrite(&fixture("greeter", V1), &file);
+    watched.wait_for(V1);
+    fs::write(&file, b"not a module").unwrap();
+    until("it was refused", || watched.count(|event| matches!(event, Event::Refused { .. })) == 1);
+    watched.wait_for(V1);
+    overwrite(&fixture("greeter", V2), &file);
+    watched.wait_for(V2);
+    assert_eq!(watched.count(|event| matches!(event, Event::Refused { .. })), 1);
+}
+
+#[test]
+fn the_directory_may_go_and_come_back() {
+    let watched = Watched::new();
+    overwrite(&fixture("greeter", V1), &watched.modules.join("libgreeter.so"));
+    watched.wait_for(V1);
+    fs::remove_dir_all(&watched.modules).unwrap();
+    until("the loss is told", || watched.count(|event| matches!(event, Event::WatchFailed { .. })) == 1);
+    watched.wait_for(V1);
+    fs::create_dir(&watched.modules).unwrap();
+    overwrite(&fixture("greeter", V2), &watched.modules.join("libgreeter.so"));
+    watched.wait_for(V2);
+}
+
+#[test]
+fn a_file_that_waits_gives_way_to_a_later_one() {
+    let watched = Watched::new();
+    let drop_in = |version, name: &str| overwrite(&fixture("greeter", version), &watched.modules.join(name));
+    drop_in(V1, "libgreeter-1.so");
+    watched.wait_for(V1);
+    let greeter = watched.runtime.module("greeter").unwrap();
+    let inside = greeter.enter().unwrap();
+    drop_in(V2, "libgreeter-2.so");
+    watched.wait_for(V2);
+    // Old is in use: these two wait, and only the later one will be taken.
+    drop_in(V1, "libgreeter-3.so");
+    thread::sleep(Duration::from_millis(600));
+    assert_eq!(watched.runtime.images_mapped(), 2, "what waits is not even mapped");
+    fs::copy(fixture("greeter", V1), watched.modules.join("libgreeter-4.so")).unwrap();
+    until("the earlier one is told to have given way", || {
+        watched
+            .count(|event| matches!(event, Event::Refused { error, .. } if error.code == segue::Code::Busy))
+            == 1
+    });
+    drop(inside);
+    watched.wait_for(V1);
+    let loaded = watched.runtime.status("greeter").unwrap().current.unwrap();
+    assert!(loaded.source.ends_with("libgreeter-4.so"), "{}", loaded.source);
+}

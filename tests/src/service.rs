@@ -1,0 +1,227 @@
+//! The command as a process: run to its end, or as a service that goes on.
+
+use std::{
+    ffi::OsStr,
+    io::{BufRead, BufReader, Read},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{self, Child, ExitStatus, Stdio},
+    thread::{self, JoinHandle},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::wait::within;
+
+/// The program under test; a test passes `env!("CARGO_BIN_EXE_segue-under-test")`.
+#[derive(Clone, Debug)]
+pub struct Command {
+    program: PathBuf,
+    control: Option<PathBuf>,
+}
+
+/// A `segue serve` that runs, with directories of its own.
+pub struct Service {
+    /// The command, speaking to this service.
+    pub command: Command,
+    /// Where it serves.
+    pub address: SocketAddr,
+    /// The directory of everything: `modules/`, `state/`, `segue.sock`.
+    pub home: TempDir,
+    child: Child,
+    log: Option<JoinHandle<String>>,
+}
+
+/// What a command printed, and how it ended.
+#[derive(Debug)]
+pub struct Output {
+    /// The exit code.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it complained.
+    pub stderr: String,
+}
+
+// === impl Command ===
+
+impl Command {
+    /// The program, speaking to no service.
+    pub fn new(program: &str) -> Self {
+        Command { program: program.into(), control: None }
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Panics
+    ///
+    /// Where it cannot be started.
+    pub fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Output {
+        let output =
+            self.process().args(arguments).stdin(Stdio::null()).output().expect("the command starts");
+        Output {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Runs it with `--json` and reads its answer.
+    ///
+    /// # Panics
+    ///
+    /// Where it prints no JSON.
+    pub fn json(&self, arguments: &[&str]) -> (Option<i32>, Value) {
+        let output = self.run(arguments.iter().copied().chain(["--json"]));
+        match serde_json::from_str(&output.stdout) {
+            Ok(value) => (output.code, value),
+            Err(error) => panic!("{arguments:?} --json: {error}\n{output:?}"),
+        }
+    }
+
+    fn process(&self) -> process::Command {
+        let mut process = process::Command::new(&self.program);
+        process.env_remove("SEGUE_CONTROL").env_remove("RUST_LOG");
+        if let Some(control) = &self.control {
+            process.env("SEGUE_CONTROL", control);
+        }
+        process
+    }
+}
+
+// === impl Service ===
+
+impl Service {
+    /// Starts a service with an empty modules directory, and further arguments.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not come up.
+    pub fn start(program: &str, further: &[&str]) -> Self {
+        Service::start_in(program, TempDir::new().expect("a temporary directory"), "127.0.0.1:0", further)
+    }
+
+    /// Starts a service in a directory that was used before, at this address.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not come up.
+    pub fn start_in(program: &str, home: TempDir, listen: &str, further: &[&str]) -> Self {
+        let modules = home.path().join("modules");
+        std::fs::create_dir_all(&modules).expect("a directory can be made");
+        let control = home.path().join("segue.sock");
+        let command = Command { program: program.into(), control: Some(control.clone()) };
+        let mut child = command
+            .process()
+            .args(["serve", "--json", "--listen", listen])
+            .arg("--modules")
+            .arg(&modules)
+            .arg("--state")
+            .arg(home.path().join("state"))
+            .arg("--control")
+            .arg(&control)
+            .args(further)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the service starts");
+        let mut stderr = child.stderr.take().expect("it was piped");
+        let log = thread::spawn(move || {
+            let mut log = String::new();
+            // A log that is no text is no reason to stop reading: the service would wait.
+            let _ = stderr.read_to_string(&mut log);
+            log
+        });
+        let mut ready = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().expect("it was piped"));
+        stdout.read_line(&mut ready).expect("it says when it is ready");
+        let Ok(ready) = serde_json::from_str::<Value>(&ready) else {
+            let status = child.wait();
+            panic!("the service did not come up: {ready:?} {status:?}\n{}", log.join().unwrap_or_default());
+        };
+        let address = ready["listening"].as_str().and_then(|text| text.parse().ok());
+        let address = address.unwrap_or_else(|| panic!("no address in {ready}"));
+        Service { command, address, home, child, log: Some(log) }
+    }
+
+    /// Puts a file into the modules directory under this name, the safe way: copied beside, then renamed.
+    ///
+    /// # Panics
+    ///
+    /// Where it cannot be written.
+    pub fn drop_in(&self, file: &Path, name: &str) {
+        let modules = self.home.path().join("modules");
+        let beside = modules.join(format!(".{name}.partial"));
+        std::fs::copy(file, &beside).expect("it can be copied");
+        std::fs::rename(&beside, modules.join(name)).expect("it can be renamed");
+    }
+
+    /// What `segue status MODULE --json` says; none where there is no such module.
+    pub fn status(&self, module: &str) -> Option<Value> {
+        let (code, status) = self.command.json(&["status", module]);
+        (code == Some(0)).then_some(status)
+    }
+
+    /// Waits until this version of a module is current.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not become so.
+    pub fn wait_for_version(&self, module: &str, version: &str) -> Value {
+        within(&format!("{module} {version} is current"), || {
+            self.status(module).filter(|status| status["current"]["version"] == version)
+        })
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal by name, as `kill` does: `TERM`.
+    ///
+    /// # Panics
+    ///
+    /// Where it cannot be sent.
+    pub fn signal(&self, signal: &str) {
+        let status = process::Command::new("kill")
+            .args(["-s", signal, &self.child.id().to_string()])
+            .status()
+            .expect("kill can be started");
+        assert!(status.success(), "kill -s {signal}: {status}");
+    }
+
+    /// Waits for its end; answers with how it ended, and its log.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not end.
+    pub fn wait(mut self) -> (ExitStatus, String, TempDir) {
+        let status = within("the service has ended", || self.child.try_wait().expect("it can be waited for"));
+        let log = self.log.take().and_then(|log| log.join().ok()).unwrap_or_default();
+        let home = std::mem::replace(&mut self.home, TempDir::new().expect("a temporary directory"));
+        (status, log, home)
+    }
+
+    /// Ends it as a service manager does, and expects it to end well.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not exit with 0.
+    pub fn stop(self) -> (String, TempDir) {
+        self.signal("TERM");
+        let (status, log, home) = self.wait();
+        assert_eq!(status.code(), Some(0), "SIGTERM ends a service well:\n{log}");
+        (log, home)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // A test that failed leaves no process; one that has ended cannot be killed, which is as well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
