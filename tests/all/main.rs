@@ -2,15 +2,25 @@
 
 #![forbid(unsafe_code)]
 
+mod cli;
+mod control;
+mod demo;
 mod drain;
+mod http;
+mod kill;
 mod layout;
 mod lifecycle;
 mod logging;
+mod new;
 mod panics;
 mod purge;
 mod refusals;
+mod releases;
 mod rollback;
 mod storm;
 mod threads;
 mod tls;
 mod watch;
+
+/// The command, as cargo built it for these tests.
+const SEGUE: &str = env!("CARGO_BIN_EXE_segue-under-test");

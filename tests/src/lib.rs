@@ -7,6 +7,7 @@
 
 mod child;
 mod fixture;
+pub mod http;
 mod service;
 mod wait;
 

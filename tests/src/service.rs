@@ -80,6 +80,19 @@ impl Command {
         }
     }
 
+    /// Runs it with `--json` and reads its answer, an object a line.
+    ///
+    /// # Panics
+    ///
+    /// Where a line is no JSON.
+    pub fn json_lines(&self, arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
+        let output = self.run(arguments.iter().copied().chain(["--json"]));
+        let read = |line: &str| {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{arguments:?} --json: {error}\n{line}"))
+        };
+        (output.code, output.stdout.lines().map(read).collect())
+    }
+
     fn process(&self) -> process::Command {
         let mut process = process::Command::new(&self.program);
         process.env_remove("SEGUE_CONTROL").env_remove("RUST_LOG");

@@ -18,9 +18,9 @@ pub(crate) struct Answer {
 pub(crate) enum Refusal {
     /// The path is none of ours.
     NoSuchRoute,
-    /// The path exists, for this method only.
+    /// The path exists, for other methods.
     WrongMethod {
-        /// The method it exists for.
+        /// The methods it exists for.
         allow: &'static str,
     },
     /// The body is no UTF-8.

@@ -10,7 +10,7 @@ use crate::{
 
 /// One thing that can be asked.
 pub(crate) struct Route {
-    /// The only method that it takes.
+    /// The method that it takes.
     pub(crate) method: &'static str,
     /// Its path inside the module.
     pub(crate) path: &'static str,
@@ -54,8 +54,8 @@ pub(crate) fn answer(textkit: &Textkit, request: &Request<'_>) -> Result<Answer,
         path => path,
     };
     let route = ROUTES.iter().find(|route| route.bare_path() == path).ok_or(Refusal::NoSuchRoute)?;
-    if request.method() != route.method {
-        return Err(Refusal::WrongMethod { allow: route.method });
+    if !route.allow().split(", ").any(|method| method == request.method()) {
+        return Err(Refusal::WrongMethod { allow: route.allow() });
     }
     (route.run)(textkit, request)
 }
@@ -68,6 +68,12 @@ pub(crate) fn text<'a>(request: &Request<'a>) -> Result<&'a str, Refusal> {
 // === impl Route ===
 
 impl Route {
+    /// The methods that it takes, as the header `allow` has them. What can be got can be asked for without its body, which
+    /// the server then leaves out.
+    fn allow(&self) -> &'static str {
+        if self.method == "GET" { "GET, HEAD" } else { self.method }
+    }
+
     /// The path without the parameter that it needs.
     fn bare_path(&self) -> &'static str {
         self.path.split_once('?').map_or(self.path, |(path, _)| path)

@@ -1,8 +1,8 @@
 //! `POST /regex?re=…`: where a regular expression matches in the body.
 //!
-//! The expressions are those of the crate `regex`: no look-around and no back-references, hence time that grows with the
-//! length of the text and never explodes. What could still be too much is limited: the expression's length, the size of
-//! its automaton, and the number of matches.
+//! The expressions are those of the crate `regex`: no look-around and no back-references, so that looking for one match
+//! takes time in proportion to the text. What could still be too much is limited: the length of the expression, the size
+//! of what it is compiled to, and the number of matches.
 
 use regex::{Captures, Regex, RegexBuilder};
 use segue_sdk::prelude::*;

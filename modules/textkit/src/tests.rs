@@ -99,7 +99,8 @@ fn it_refuses_other_methods_and_paths() {
     let answer = textkit().get("/markdown").unwrap();
     assert_eq!((answer.status, answer.header("allow").as_deref()), (405, Some("POST")));
     let answer = post("/", "");
-    assert_eq!((answer.status, answer.header("allow").as_deref()), (405, Some("GET")));
+    assert_eq!((answer.status, answer.header("allow").as_deref()), (405, Some("GET, HEAD")));
+    assert_eq!(textkit().call("HEAD", "/", b"").unwrap().status, 200);
     assert_eq!(post("/markdown/x", "").status, 404);
     assert_eq!(post("/json", "").status, 404);
     assert_eq!(post("/markdown/", "").status, 200);

@@ -1,0 +1,68 @@
+//! Lists the sources of the SDK, so that `segue new` can write them beside a new module: they are on no registry.
+
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+};
+
+/// The crates that a module is built from, as folder of the workspace and as folder beside the module.
+const CRATES: &[(&str, &str)] = &[("runtime/sdk", "segue-sdk"), ("runtime/abi", "segue-abi")];
+
+/// How the SDK names the other crate in its own `Cargo.toml`, and how it has to where the folders are named differently.
+const ABI_PATH: (&str, &str) = ("path = \"../abi\"", "path = \"../segue-abi\"");
+
+/// Writes `sdk_sources.rs` into the script's output directory: pairs of a path below `vendor` and the file's text.
+pub(crate) fn write_list(workspace: &Path) -> io::Result<()> {
+    let out_dir = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR for a build script"));
+    let mut files = Vec::new();
+    for (folder, name) in CRATES {
+        let folder = workspace.join(folder);
+        for part in ["Cargo.toml", "build.rs", "src"] {
+            collect(&folder.join(part), &format!("{name}/{part}"), &mut files)?;
+        }
+    }
+    // Whoever gets the sources gets their licence.
+    for entry in fs::read_dir(workspace)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.starts_with("LICENSE-") {
+            collect(&workspace.join(&name), &name, &mut files)?;
+        }
+    }
+    files.sort();
+    for (name, source) in &mut files {
+        if name == "segue-sdk/Cargo.toml" {
+            *source = rewrite_manifest(source, &out_dir)?;
+        }
+    }
+    let mut list = String::from("&[\n");
+    for (name, source) in &files {
+        list.push_str(&format!("    ({name:?}, include_str!({source:?})),\n"));
+    }
+    list.push_str("]\n");
+    fs::write(out_dir.join("sdk_sources.rs"), list)
+}
+
+/// Collects a file, or the files below a folder; nothing where nothing is.
+fn collect(path: &Path, name: &str, files: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
+    if path.is_dir() {
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            let below = format!("{name}/{}", entry.file_name().to_string_lossy());
+            collect(&entry.path(), &below, files)?;
+        }
+    } else if path.is_file() {
+        files.push((name.to_owned(), path.to_owned()));
+    }
+    Ok(())
+}
+
+fn rewrite_manifest(manifest: &Path, out_dir: &Path) -> io::Result<PathBuf> {
+    let text = fs::read_to_string(manifest)?;
+    if !text.contains(ABI_PATH.0) {
+        let missing = format!("{}: there is no {} in it", manifest.display(), ABI_PATH.0);
+        return Err(io::Error::new(io::ErrorKind::InvalidData, missing));
+    }
+    let rewritten = out_dir.join("segue-sdk.Cargo.toml");
+    fs::write(&rewritten, text.replace(ABI_PATH.0, ABI_PATH.1))?;
+    Ok(rewritten)
+}

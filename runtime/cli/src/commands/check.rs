@@ -1,0 +1,119 @@
+//! `segue check`: reads a file without running it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use segue::FileReport;
+
+use crate::{
+    Context, Error, ExitCode,
+    text::{clean, size},
+};
+
+/// Read a module's file without running any of it
+///
+/// Says what the file says of itself, or why a runtime would refuse it. No runtime is asked, and nothing of the file is
+/// executed, not even a constructor.
+#[derive(Args, Debug)]
+#[command(after_long_help = "Example:\n  segue check target/release/libgreeter.so")]
+pub struct Check {
+    /// The file
+    file: PathBuf,
+}
+
+// === impl Check ===
+
+impl Check {
+    pub(crate) fn run(&self, context: &Context) -> Result<ExitCode, Error> {
+        let report = segue::check(&self.file)?;
+        context.format.print(&report, render)?;
+        Ok(ExitCode::Done)
+    }
+}
+
+fn render(report: &FileReport) -> String {
+    let metadata = &report.metadata;
+    let interfaces = match metadata.interfaces.as_slice() {
+        [] => "none".to_owned(),
+        interfaces => interfaces
+            .iter()
+            .map(|interface| format!("{} ({})", clean(&interface.name), clean(&interface.fingerprint)))
+            .collect::<Vec<_>>()
+            .join(", "),
+    };
+    let lines = [
+        ("module", clean(&metadata.name).into_owned()),
+        ("version", clean(&metadata.version).into_owned()),
+        ("digest", report.digest.to_string()),
+        ("size", size(report.size_bytes)),
+        ("abi", format!("revision {}", metadata.abi)),
+        ("compiler", clean(&metadata.compiler).into_owned()),
+        ("interfaces", interfaces),
+        ("state", metadata.state_schema.as_deref().map_or("none".into(), clean).into_owned()),
+        ("sticky", if metadata.sticky { "yes" } else { "no" }.to_owned()),
+    ];
+    lines.iter().map(|(name, value)| format!("{name:<10}  {value}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use segue::{Digest, Metadata};
+
+    use super::*;
+
+    fn report() -> FileReport {
+        let metadata = Metadata {
+            name: "greeter".to_owned(),
+            version: "1.0.0".to_owned(),
+            abi: 3,
+            compiler: "rustc 1.95.0\x1b[31m".to_owned(),
+            interfaces: Vec::new(),
+            state_schema: None,
+            sticky: false,
+        };
+        FileReport { metadata, digest: Digest::of(b""), size_bytes: 1_572_864 }
+    }
+
+    #[test]
+    fn a_person_reads_a_list() {
+        let expected = "\
+module      greeter
+version     1.0.0
+digest      sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+size        1.5 MiB
+abi         revision 3
+compiler    rustc 1.95.0\\u{1b}[31m
+interfaces  none
+state       none
+sticky      no
+";
+        assert_eq!(render(&report()), expected);
+    }
+
+    #[test]
+    fn a_script_reads_one_flat_object() {
+        let json = serde_json::to_value(report()).unwrap();
+        let keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        let mut expected = [
+            "abi",
+            "compiler",
+            "digest",
+            "interfaces",
+            "name",
+            "size_bytes",
+            "state_schema",
+            "sticky",
+            "version",
+        ];
+        expected.sort_unstable();
+        assert_eq!(keys, expected);
+    }
+
+    #[test]
+    fn what_is_refused_has_its_exit_code() {
+        let context = Context { format: crate::Format::Json, control: None };
+        let check = |file: &str| Check { file: file.into() }.run(&context).unwrap_err().exit_code();
+        assert_eq!(check("/nowhere/libx.so"), ExitCode::NotFound);
+        assert_eq!(check(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")), ExitCode::Refused);
+    }
+}

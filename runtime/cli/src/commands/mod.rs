@@ -1,0 +1,60 @@
+//! One file per command: its options, what it does, and how it says so.
+
+pub mod check;
+pub mod completions;
+mod deadline;
+pub mod demo;
+pub mod events;
+pub mod load;
+pub mod ls;
+pub mod new;
+pub mod purge;
+mod purged;
+pub mod rollback;
+pub mod serve;
+pub mod soft_purge;
+pub mod status;
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use segue::{Digest, ModuleStatus, Pin, PinKind, Standing, VersionStatus};
+
+    /// A module whose old version still has a call inside.
+    pub(crate) fn module() -> ModuleStatus {
+        let current = VersionStatus {
+            version: "1.1.0".to_owned(),
+            generation: 2,
+            digest: Digest::of(b""),
+            source: "/srv/modules/libgreeter.so".to_owned(),
+            loaded_at: "2026-01-02T03:04:05Z".parse().unwrap(),
+            status: Standing::Confirmed,
+            inside: 0,
+            oldest_ms: None,
+            calls: 40,
+            pins: Vec::new(),
+        };
+        let old = VersionStatus {
+            version: "1.0.0".to_owned(),
+            generation: 1,
+            loaded_at: "2026-01-02T02:04:05Z".parse().unwrap(),
+            status: Standing::Draining,
+            inside: 1,
+            oldest_ms: Some(2500),
+            calls: 1000,
+            pins: vec![Pin { kind: PinKind::Call, detail: "GET /slow".to_owned() }],
+            ..current.clone()
+        };
+        ModuleStatus {
+            name: "greeter".to_owned(),
+            current: Some(current),
+            old: Some(old),
+            quarantined: Vec::new(),
+            sticky: false,
+        }
+    }
+
+    /// The moment at which tests look.
+    pub(crate) fn now() -> jiff::Timestamp {
+        "2026-01-02T03:04:17Z".parse().unwrap()
+    }
+}

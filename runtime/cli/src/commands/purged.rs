@@ -1,0 +1,75 @@
+//! How both purges answer.
+
+use segue::Purged;
+
+use super::status::{render_lingering, render_pin};
+use crate::{
+    ExitCode,
+    text::{clean, micros},
+};
+
+/// Whether old is still there. Where there was none, nothing lingers.
+pub(super) fn exit_code(purged: &Purged) -> ExitCode {
+    if lingers(purged) { ExitCode::Lingering } else { ExitCode::Done }
+}
+
+fn lingers(purged: &Purged) -> bool {
+    !purged.purged && (purged.lingering > 0 || !purged.pins.is_empty())
+}
+
+pub(super) fn render(purged: &Purged) -> String {
+    let module = clean(&purged.module);
+    let took = micros(purged.took_us);
+    if lingers(purged) {
+        let mut text = format!("{module}: old is still in memory after {took}");
+        if purged.lingering > 0 {
+            text.push_str(&format!(", with {}", render_lingering(purged.lingering)));
+        }
+        text.push('\n');
+        for pin in &purged.pins {
+            text.push_str(&format!("  {}\n", render_pin(pin)));
+        }
+        return text;
+    }
+    match (purged.purged, purged.unmapped) {
+        (false, _) => format!("{module}: there is no old version\n"),
+        (true, true) => format!("{module}: old is gone from memory; took {took}\n"),
+        (true, false) => format!("{module}: old is not used any more, and its image is kept; took {took}\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use segue::{Pin, PinKind};
+
+    use super::*;
+
+    #[test]
+    fn what_lingers_is_named_and_has_its_exit_code() {
+        let gone = Purged {
+            module: "greeter".to_owned(),
+            purged: true,
+            unmapped: true,
+            took_us: 1500,
+            lingering: 0,
+            pins: Vec::new(),
+        };
+        assert_eq!(render(&gone), "greeter: old is gone from memory; took 1.5 ms\n");
+        assert_eq!(exit_code(&gone), ExitCode::Done);
+
+        let none = Purged { purged: false, unmapped: false, ..gone.clone() };
+        assert_eq!(render(&none), "greeter: there is no old version\n");
+        assert_eq!(exit_code(&none), ExitCode::Done);
+
+        let pins = vec![Pin { kind: PinKind::Call, detail: "GET /slow".to_owned() }];
+        let lingering = Purged { took_us: 5_000_000, lingering: 1, pins, ..none.clone() };
+        let text = "greeter: old is still in memory after 5.0 s, with 1 call inside\n  call: GET /slow\n";
+        assert_eq!(render(&lingering), text);
+        assert_eq!(exit_code(&lingering), ExitCode::Lingering);
+
+        let pins = vec![Pin { kind: PinKind::Thread, detail: "ticker".to_owned() }];
+        let pinned = Purged { pins, ..none };
+        assert_eq!(render(&pinned), "greeter: old is still in memory after 1.5 ms\n  thread: ticker\n");
+        assert_eq!(exit_code(&pinned), ExitCode::Lingering);
+    }
+}

@@ -1,0 +1,107 @@
+//! `segue status`: everything about one module.
+
+use std::time::Duration;
+
+use clap::Args;
+use jiff::Timestamp;
+use segue::{ModuleStatus, Pin, PinKind, VersionStatus};
+
+use super::ls::{standing, versions};
+use crate::{
+    Context, Error, ExitCode,
+    text::{age, clean, count, span},
+};
+
+/// Show everything about one module
+#[derive(Args, Debug)]
+#[command(after_long_help = "Example:\n  segue status greeter")]
+pub struct Status {
+    /// The module's name
+    module: String,
+}
+
+// === impl Status ===
+
+impl Status {
+    pub(crate) async fn run(&self, context: &Context) -> Result<ExitCode, Error> {
+        let module = context.client().status(&self.module).await?;
+        context.format.print(&module, |module| render(module, Timestamp::now()))?;
+        Ok(ExitCode::Done)
+    }
+}
+
+fn render(module: &ModuleStatus, now: Timestamp) -> String {
+    let mut text = format!("{}{}\n", clean(&module.name), if module.sticky { " (sticky)" } else { "" });
+    if module.current.is_none() {
+        text.push_str("  current      none: it cannot be called\n");
+    }
+    for (slot, version) in versions(module) {
+        text.push_str(&render_version(slot, version, now));
+    }
+    text
+}
+
+fn render_version(slot: &str, version: &VersionStatus, now: Timestamp) -> String {
+    let id = format!("{}+g{}", clean(&version.version), version.generation);
+    let loaded = format!("{:.0} ({} ago)", version.loaded_at, age(version.loaded_at, now));
+    let oldest = match version.oldest_ms {
+        Some(oldest_ms) => format!(", the oldest for {}", span(Duration::from_millis(oldest_ms))),
+        None => String::new(),
+    };
+    let calls = format!("{} in all, {} inside{oldest}", version.calls, version.inside);
+    let mut text = format!("  {slot:<11}  {id}  {}\n", standing(version.status));
+    let mut line = |name: &str, value: &str| text.push_str(&format!("               {name:<7}  {value}\n"));
+    line("loaded", &loaded);
+    line("from", &clean(&version.source));
+    line("digest", &version.digest.to_string());
+    line("calls", &calls);
+    for pin in &version.pins {
+        line("pinned", &render_pin(pin));
+    }
+    text
+}
+
+/// What keeps a version in memory.
+pub(super) fn render_pin(pin: &Pin) -> String {
+    let kind = match pin.kind {
+        PinKind::Call => "call",
+        PinKind::Thread => "thread",
+        PinKind::Tls => "thread-local",
+        PinKind::Handle => "handle",
+        PinKind::Flag => "linker",
+        _ => "other",
+    };
+    format!("{kind}: {}", clean(&pin.detail))
+}
+
+/// What lingers, in one line: `2 calls inside`.
+pub(super) fn render_lingering(calls: u64) -> String {
+    format!("{} inside", count(calls, "call"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::tests::{module, now};
+
+    #[test]
+    fn a_person_reads_a_list() {
+        let expected = "\
+greeter
+  current      1.1.0+g2  confirmed
+               loaded   2026-01-02T03:04:05Z (12 s ago)
+               from     /srv/modules/libgreeter.so
+               digest   sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+               calls    40 in all, 0 inside
+  old          1.0.0+g1  draining
+               loaded   2026-01-02T02:04:05Z (1h 00m ago)
+               from     /srv/modules/libgreeter.so
+               digest   sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+               calls    1000 in all, 1 inside, the oldest for 2.5 s
+               pinned   call: GET /slow
+";
+        assert_eq!(render(&module(), now()), expected);
+        let gone = ModuleStatus { current: None, old: None, ..module() };
+        assert_eq!(render(&gone, now()), "greeter\n  current      none: it cannot be called\n");
+    }
+}

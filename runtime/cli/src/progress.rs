@@ -1,0 +1,89 @@
+//! Shows on a terminal that a long wait is one, and what is waited for.
+
+use std::{
+    future::Future,
+    pin::pin,
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use segue::VersionStatus;
+use tokio::time;
+
+use crate::{
+    Context,
+    text::{clean, count, span},
+};
+
+/// What is done in this time is shown by its result only.
+const QUIET: Duration = Duration::from_millis(300);
+/// How often the runtime is asked what is waited for.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often the spinner moves.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Waits for `work`, and on a terminal shows that it goes on, for how long, and which calls are still inside the old
+/// version of the module.
+pub(crate) async fn while_waiting<T>(
+    context: &Context,
+    what: &str,
+    module: Option<&str>,
+    work: impl Future<Output = T>,
+) -> T {
+    if !context.shows_progress() {
+        return work.await;
+    }
+    let begun = Instant::now();
+    let mut work = pin!(work);
+    if let Ok(done) = time::timeout(QUIET, &mut work).await {
+        return done;
+    }
+    let spinner = ProgressBar::new_spinner().with_style(
+        ProgressStyle::with_template("{spinner} {msg}").expect("the template is fixed, and it is a good one"),
+    );
+    spinner.enable_steady_tick(TICK);
+    let done = loop {
+        let look = async {
+            let old = match module {
+                Some(module) => context.client().status(module).await.ok().and_then(|status| status.old),
+                None => None,
+            };
+            spinner.set_message(message(what, begun.elapsed(), old.as_ref()));
+            time::sleep(LOOK_EVERY).await;
+        };
+        tokio::select! {
+            done = &mut work => break done,
+            () = look => {}
+        }
+    };
+    spinner.finish_and_clear();
+    done
+}
+
+fn message(what: &str, elapsed: Duration, old: Option<&VersionStatus>) -> String {
+    let what = clean(what);
+    let elapsed = elapsed.as_secs();
+    let Some(old) = old else { return format!("{what}, {elapsed} s") };
+    let inside = count(old.inside, "call");
+    let oldest = match old.oldest_ms {
+        Some(oldest_ms) => format!(", the oldest for {}", span(Duration::from_millis(oldest_ms))),
+        None => String::new(),
+    };
+    format!("{what}, {elapsed} s: {inside} inside {}+g{}{oldest}", clean(&old.version), old.generation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::tests::module;
+
+    #[test]
+    fn the_message_says_who_is_inside() {
+        let old = module().old;
+        assert_eq!(
+            message("purging greeter", Duration::from_secs(3), old.as_ref()),
+            "purging greeter, 3 s: 1 call inside 1.0.0+g1, the oldest for 2.5 s"
+        );
+        assert_eq!(message("loading x.so", Duration::from_secs(1), None), "loading x.so, 1 s");
+    }
+}

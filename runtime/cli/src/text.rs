@@ -1,0 +1,124 @@
+//! Words and numbers for a person.
+
+use std::{borrow::Cow, time::Duration};
+
+use jiff::Timestamp;
+
+/// Text from outside (a file's metadata, a path, an answer) without anything that steers a terminal or hides what it says.
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut cleaned = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if is_unsafe(character) {
+            cleaned.extend(character.escape_unicode());
+        } else {
+            cleaned.push(character);
+        }
+    }
+    Cow::Owned(cleaned)
+}
+
+/// Control characters, and those that turn the direction of writing around.
+fn is_unsafe(character: char) -> bool {
+    let turns =
+        matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    character.is_control() || turns
+}
+
+/// A span of time with two or three digits that matter.
+pub(crate) fn span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match span.as_micros() {
+        micros @ 0..1_000 => format!("{micros} µs"),
+        micros @ 1_000..1_000_000 => format!("{} ms", digits(micros as f64 / 1e3)),
+        micros @ 1_000_000..60_000_000 => format!("{} s", digits(micros as f64 / 1e6)),
+        _ if seconds < 60 * 60 => format!("{}m {:02}s", seconds / 60, seconds % 60),
+        _ if seconds < 24 * 60 * 60 => format!("{}h {:02}m", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{}d {:02}h", seconds / 86_400, seconds / 3600 % 24),
+    }
+}
+
+/// One digit behind the point, where there is only one before it.
+fn digits(number: f64) -> String {
+    // Rounded down, so that it never reads as the next unit.
+    if number < 10.0 {
+        format!("{:.1}", (number * 10.0).floor() / 10.0)
+    } else {
+        format!("{:.0}", number.floor())
+    }
+}
+
+/// A span that was measured in microseconds.
+pub(crate) fn micros(micros: u64) -> String {
+    span(Duration::from_micros(micros))
+}
+
+/// How long ago something was, in seconds at the finest. A clock that was set back makes it now.
+pub(crate) fn age(then: Timestamp, now: Timestamp) -> String {
+    let seconds = u64::try_from(now.as_second().saturating_sub(then.as_second())).unwrap_or(0);
+    if seconds < 60 { format!("{seconds} s") } else { span(Duration::from_secs(seconds)) }
+}
+
+/// A number of things: `1 call`, `2 calls`.
+pub(crate) fn count(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A size in bytes.
+pub(crate) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),
+        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_short() {
+        let cases = [
+            (0, "0 µs"),
+            (999, "999 µs"),
+            (1_000, "1.0 ms"),
+            (9_990, "9.9 ms"),
+            (12_345, "12 ms"),
+            (999_999, "999 ms"),
+            (2_500_000, "2.5 s"),
+            (59_999_999, "59 s"),
+            (60_000_000, "1m 00s"),
+            (3_600_000_000, "1h 00m"),
+            (100_000_000_000, "1d 03h"),
+        ];
+        for (number, text) in cases {
+            assert_eq!(micros(number), text);
+        }
+    }
+
+    #[test]
+    fn ages_are_never_negative() {
+        let then: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+        assert_eq!(age(then, "2026-01-02T03:04:17Z".parse().unwrap()), "12 s");
+        assert_eq!(age(then, "2026-01-02T03:04:00Z".parse().unwrap()), "0 s");
+        assert_eq!(age(then, "2026-01-02T03:06:10Z".parse().unwrap()), "2m 05s");
+    }
+
+    #[test]
+    fn numbers_have_their_thing() {
+        assert_eq!((count(0, "call"), count(1, "call")), ("0 calls".to_owned(), "1 call".to_owned()));
+        assert_eq!(
+            (size(10), size(1536), size(3 << 20)),
+            ("10 B".into(), "1.5 KiB".into(), "3.0 MiB".into())
+        );
+    }
+
+    #[test]
+    fn only_what_can_do_harm_is_changed() {
+        assert!(matches!(clean("grüße, 世界"), Cow::Borrowed(_)));
+        assert_eq!(clean("a\tb\u{202e}c"), "a\\u{9}b\\u{202e}c");
+    }
+}

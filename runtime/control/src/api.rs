@@ -1,0 +1,249 @@
+//! What is written and read on the socket, where the runtime has no type for it yet.
+//!
+//! Most answers are the runtime's own types: [`ModuleStatus`], [`Loaded`], [`RolledBack`], [`Purged`], [`Record`]. The
+//! field names are a promise; a request with a field that is not known is refused, so that a misspelt one is noticed.
+
+use std::path::PathBuf;
+
+use segue::{Digest, ErrorObject, Policy};
+use serde::{Deserialize, Serialize};
+
+#[doc(no_inline)]
+pub use segue::{Loaded, ModuleStatus, Purged, Record, RolledBack};
+
+/// The body of `POST /v1/load`.
+///
+/// ```
+/// use segue_control::api::{ImageRef, LoadRequest};
+///
+/// let request = LoadRequest::new(ImageRef::Path("/srv/libgreeter.so".into()));
+/// assert_eq!(serde_json::to_string(&request)?, r#"{"images":[{"path":"/srv/libgreeter.so"}]}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadRequest {
+    /// What to load. For now exactly one; the answer is a list already.
+    pub images: Vec<ImageRef>,
+    /// What to do while an old version still has calls inside; refusing, where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
+    /// How long the load may take in all, in milliseconds; the runtime's default, where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_ms: Option<u64>,
+}
+
+/// One file to load.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImageRef {
+    /// A file that the runtime's process can read: an absolute path, for the two processes need not share a directory.
+    Path(PathBuf),
+    /// Bytes that were put with `PUT /v1/images`, or that were loaded before.
+    Digest(Digest),
+}
+
+/// The answer to `POST /v1/load`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadAnswer {
+    /// What was done with each image, in the order of the request.
+    pub loaded: Vec<Loaded>,
+}
+
+/// The body of `POST /v1/modules/{name}/purge`; it may be left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PurgeRequest {
+    /// How long to wait for the calls inside, in milliseconds; 5000 where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_ms: Option<u64>,
+}
+
+/// The answer to `PUT /v1/images`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageAnswer {
+    /// What the bytes are called by from now on.
+    pub digest: Digest,
+}
+
+/// The answer to `GET /healthz`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// Always `ok`: a runtime that is not does not answer.
+    pub status: String,
+}
+
+/// What every refusal looks like.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// Why.
+    pub error: ErrorObject,
+}
+
+// === impl LoadRequest ===
+
+impl LoadRequest {
+    /// Loads this one image, as the runtime does by default.
+    pub fn new(image: ImageRef) -> Self {
+        LoadRequest { images: vec![image], policy: None, deadline_ms: None }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use segue::{Code, LoadOutcome, Pin, PinKind, Standing, Step, Took, VersionId, VersionStatus};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A module whose old version still has a call inside.
+    pub(crate) fn module() -> ModuleStatus {
+        let current = VersionStatus {
+            version: "1.1.0".to_owned(),
+            generation: 2,
+            digest: Digest::of(b""),
+            source: "/srv/modules/libgreeter.so".to_owned(),
+            loaded_at: "2026-01-02T03:04:05Z".parse().unwrap(),
+            status: Standing::Confirmed,
+            inside: 0,
+            oldest_ms: None,
+            calls: 40,
+            pins: Vec::new(),
+        };
+        let old = VersionStatus {
+            version: "1.0.0".to_owned(),
+            generation: 1,
+            status: Standing::Draining,
+            inside: 1,
+            oldest_ms: Some(2500),
+            calls: 1000,
+            pins: vec![Pin { kind: PinKind::Call, detail: "GET /slow".to_owned() }],
+            ..current.clone()
+        };
+        ModuleStatus {
+            name: "greeter".to_owned(),
+            current: Some(current),
+            old: Some(old),
+            quarantined: Vec::new(),
+            sticky: false,
+        }
+    }
+
+    fn loaded() -> Loaded {
+        let took_us = Took { publish: Some(3), total: 2100, ..Took::default() };
+        Loaded {
+            module: "greeter".to_owned(),
+            version: "1.1.0".to_owned(),
+            generation: 2,
+            digest: Digest::of(b""),
+            replaced: Some(VersionId { version: "1.0.0".to_owned(), generation: 1 }),
+            outcome: LoadOutcome::Loaded,
+            took_us,
+        }
+    }
+
+    /// One value of each schema that `openapi.json` has.
+    pub(crate) fn samples() -> Vec<(&'static str, Value)> {
+        fn sample<T: Serialize>(name: &'static str, value: T) -> (&'static str, Value) {
+            (name, serde_json::to_value(value).unwrap())
+        }
+        let module = module();
+        let version = VersionId { version: "1.0.0".to_owned(), generation: 1 };
+        let error = ErrorObject {
+            code: Code::NotPurged,
+            step: Some(Step::Publish),
+            module: Some("greeter".to_owned()),
+            message: "…".to_owned(),
+            hint: None,
+        };
+        let event = segue::Event::WatchFailed { directory: "/srv".to_owned(), reason: "…".to_owned() };
+        let load = LoadRequest {
+            policy: Some(Policy::Wait),
+            deadline_ms: Some(1),
+            ..LoadRequest::new(ImageRef::Digest(Digest::of(b"")))
+        };
+        let purged = Purged {
+            module: "greeter".to_owned(),
+            purged: false,
+            unmapped: false,
+            took_us: 5_000_000,
+            lingering: 1,
+            pins: module.old.clone().unwrap().pins,
+        };
+        let rolled_back = RolledBack {
+            module: "greeter".to_owned(),
+            current: version.clone(),
+            old: version.clone(),
+            took_us: 4,
+        };
+        vec![
+            sample("ModuleStatus", &module),
+            sample("VersionStatus", module.old.clone()),
+            sample("Pin", &purged.pins[0]),
+            sample("Digest", Digest::of(b"")),
+            sample("VersionId", version),
+            sample("LoadRequest", load),
+            sample("ImageRef", ImageRef::Path("/x".into())),
+            sample("LoadAnswer", LoadAnswer { loaded: vec![loaded()] }),
+            sample("Loaded", loaded()),
+            sample("Took", Took::default()),
+            sample("RolledBack", rolled_back),
+            sample("PurgeRequest", PurgeRequest { deadline_ms: Some(1) }),
+            sample("Purged", purged),
+            sample("ImageAnswer", ImageAnswer { digest: Digest::of(b"") }),
+            sample("Record", Record { seq: 1, at: "2026-01-02T03:04:05Z".parse().unwrap(), event }),
+            sample("Health", Health { status: "ok".to_owned() }),
+            sample("ErrorBody", ErrorBody { error: error.clone() }),
+            sample("ErrorObject", error),
+        ]
+    }
+
+    #[test]
+    fn a_module_is_written_as_promised() {
+        let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let promised = json!({
+            "name": "greeter",
+            "current": {
+                "version": "1.1.0", "generation": 2, "digest": digest, "source": "/srv/modules/libgreeter.so",
+                "loaded_at": "2026-01-02T03:04:05Z", "status": "confirmed", "inside": 0, "oldest_ms": null,
+                "calls": 40, "pins": []
+            },
+            "old": {
+                "version": "1.0.0", "generation": 1, "digest": digest, "source": "/srv/modules/libgreeter.so",
+                "loaded_at": "2026-01-02T03:04:05Z", "status": "draining", "inside": 1, "oldest_ms": 2500,
+                "calls": 1000, "pins": [{"kind": "call", "detail": "GET /slow"}]
+            },
+            "quarantined": [],
+            "sticky": false
+        });
+        assert_eq!(serde_json::to_value(module()).unwrap(), promised);
+    }
+
+    #[test]
+    fn a_load_is_written_as_promised() {
+        let promised = json!({"loaded": [{
+            "module": "greeter", "version": "1.1.0", "generation": 2,
+            "digest": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "replaced": {"version": "1.0.0", "generation": 1}, "outcome": "loaded",
+            "took_us": {"stage": null, "read": null, "verify": null, "probe": null, "map": null, "on_load": null,
+                        "code_change": null, "publish": 3, "total": 2100}
+        }]});
+        assert_eq!(serde_json::to_value(LoadAnswer { loaded: vec![loaded()] }).unwrap(), promised);
+    }
+
+    #[test]
+    fn requests_are_read_as_promised_and_a_misspelt_field_is_noticed() {
+        let text = r#"{"images":[{"path":"/x.so"}],"policy":"wait","deadline_ms":30000}"#;
+        let request: LoadRequest = serde_json::from_str(text).unwrap();
+        assert_eq!(request.images, [ImageRef::Path("/x.so".into())]);
+        assert_eq!((request.policy, request.deadline_ms), (Some(Policy::Wait), Some(30_000)));
+        for bad in [
+            r#"{"images":[{"path":"/x.so"}],"dedline_ms":1}"#,
+            r#"{"images":[{"file":"/x.so"}]}"#,
+            r#"{"images":[{"digest":"sha256:12"}]}"#,
+            r#"{"images":[{"path":"/x.so"}],"policy":"hope"}"#,
+        ] {
+            assert!(serde_json::from_str::<LoadRequest>(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! How a request is read: bounded in size and in time, and refused with the error object.
+
+use axum::{
+    body::Body,
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+};
+use bytes::{Bytes, BytesMut};
+use http::request::Parts;
+use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
+use tokio::time;
+
+use super::{refusal::Refusal, state::State};
+use crate::Limits;
+
+/// A JSON body.
+///
+/// The content type is not looked at: `curl -d` sends another one, and a browser, against which that would be a guard,
+/// cannot reach this socket.
+pub(super) struct JsonBody<T>(pub(super) T);
+
+/// A JSON body that may be left out.
+pub(super) struct OptionalJsonBody<T>(pub(super) T);
+
+/// The module's name in the path.
+pub(super) struct Name(pub(super) String);
+
+/// What follows the question mark.
+pub(super) struct Params<T>(pub(super) T);
+
+// === impl JsonBody ===
+
+impl<T: DeserializeOwned> FromRequest<State> for JsonBody<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &State) -> Result<Self, Refusal> {
+        let body = read_body(request, state.limits.json_bytes_max, &state.limits).await?;
+        parse(&body).map(JsonBody)
+    }
+}
+
+// === impl OptionalJsonBody ===
+
+impl<T: DeserializeOwned + Default> FromRequest<State> for OptionalJsonBody<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &State) -> Result<Self, Refusal> {
+        let body = read_body(request, state.limits.json_bytes_max, &state.limits).await?;
+        if body.is_empty() {
+            return Ok(OptionalJsonBody(T::default()));
+        }
+        parse(&body).map(OptionalJsonBody)
+    }
+}
+
+// === impl Name ===
+
+impl FromRequestParts<State> for Name {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Refusal> {
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(name)) => Ok(Name(name)),
+            Err(rejection) => Err(Refusal::bad_request(rejection.body_text())),
+        }
+    }
+}
+
+// === impl Params ===
+
+impl<T: DeserializeOwned> FromRequestParts<State> for Params<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Refusal> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(params)) => Ok(Params(params)),
+            Err(rejection) => Err(Refusal::bad_request(rejection.body_text())),
+        }
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body)
+        .map_err(|error| Refusal::bad_request(format!("the body is not understood: {error}")))
+}
+
+/// Reads a whole body.
+pub(super) async fn read_body(request: Request, bytes_max: usize, limits: &Limits) -> Result<Bytes, Refusal> {
+    let mut body = request.into_body();
+    let mut whole = BytesMut::new();
+    while let Some(data) = next_data(&mut body, limits).await? {
+        if whole.len() + data.len() > bytes_max {
+            discard(body, limits).await;
+            return Err(Refusal::too_large(bytes_max));
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.freeze())
+}
+
+/// Reads what is left and drops it, for as long as an answer may take. A client that is still writing does not look for
+/// an answer, and would only see that the connection broke.
+async fn discard(mut body: Body, limits: &Limits) {
+    let rest = async { while let Ok(Some(_)) = next_data(&mut body, limits).await {} };
+    if time::timeout(limits.body_pause_max, rest).await.is_err() {
+        tracing::debug!("a body that is too large went on, and was cut off");
+    }
+}
+
+async fn next_data(body: &mut Body, limits: &Limits) -> Result<Option<Bytes>, Refusal> {
+    loop {
+        match time::timeout(limits.body_pause_max, body.frame()).await {
+            Err(_) => {
+                let seconds = limits.body_pause_max.as_secs_f64();
+                return Err(Refusal::bad_request(format!("nothing more of the body came for {seconds} s")));
+            }
+            Ok(None) => return Ok(None),
+            Ok(Some(Err(error))) => {
+                return Err(Refusal::bad_request(format!("the body could not be read: {error}")));
+            }
+            // Trailers are of no interest.
+            Ok(Some(Ok(frame))) => {
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
+            }
+        }
+    }
+}

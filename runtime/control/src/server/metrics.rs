@@ -1,0 +1,137 @@
+//! `GET /metrics`: what is loaded, as Prometheus reads it.
+
+use std::fmt::Write;
+
+use axum::{
+    extract,
+    response::{IntoResponse, Response},
+};
+use http::header;
+use segue::{ModuleStatus, VersionStatus};
+
+use super::{refusal::Refusal, state::State};
+
+pub(super) async fn metrics(extract::State(state): extract::State<State>) -> Result<Response, Refusal> {
+    let text = state.look(|runtime| Ok(render(&runtime.modules(), runtime.images_mapped()))).await?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}
+
+/// One metric with a sample for each version that is in memory.
+struct Metric {
+    name: &'static str,
+    kind: &'static str,
+    help: &'static str,
+    sample: fn(&VersionStatus) -> Option<f64>,
+}
+
+/// The series of a version begin with its load and end when it leaves memory, and a counter is never reset in between:
+/// the generation is among the labels.
+const METRICS: [Metric; 3] = [
+    Metric {
+        name: "segue_calls_total",
+        kind: "counter",
+        help: "Calls that the version got.",
+        sample: |version| Some(version.calls as f64),
+    },
+    Metric {
+        name: "segue_calls_inside",
+        kind: "gauge",
+        help: "Calls that are inside the version now.",
+        sample: |version| Some(version.inside as f64),
+    },
+    Metric {
+        name: "segue_oldest_call_seconds",
+        kind: "gauge",
+        help: "How long the oldest call inside has been there, where it is known.",
+        sample: |version| version.oldest_ms.map(|oldest_ms| oldest_ms as f64 / 1000.0),
+    },
+];
+
+fn render(modules: &[ModuleStatus], images_mapped: usize) -> String {
+    let mut text = String::new();
+    for metric in METRICS {
+        header(&mut text, metric.name, metric.kind, metric.help);
+        for (_, labels, version) in versions(modules) {
+            if let Some(value) = (metric.sample)(version) {
+                line(&mut text, format_args!("{}{{{labels}}} {value}", metric.name));
+            }
+        }
+    }
+    header(&mut text, "segue_version_info", "gauge", "Always 1; the labels say what the version is.");
+    for (slot, labels, version) in versions(modules) {
+        let digest = version.digest;
+        line(&mut text, format_args!("segue_version_info{{{labels},slot=\"{slot}\",digest=\"{digest}\"}} 1"));
+    }
+    header(
+        &mut text,
+        "segue_images_mapped",
+        "gauge",
+        "Images of modules in memory, by the dynamic linker's own list.",
+    );
+    line(&mut text, format_args!("segue_images_mapped {images_mapped}"));
+    text
+}
+
+/// Every version in memory, with its slot and its labels. The slot is not among them: it changes, and with it a series
+/// would end and another begin.
+fn versions(modules: &[ModuleStatus]) -> impl Iterator<Item = (&'static str, String, &VersionStatus)> {
+    modules.iter().flat_map(|module| {
+        let current = module.current.iter().map(|version| ("current", version));
+        let old = module.old.iter().map(|version| ("old", version));
+        let quarantined = module.quarantined.iter().map(|version| ("quarantined", version));
+        current.chain(old).chain(quarantined).map(|(slot, version)| {
+            let labels = format!(
+                "module=\"{}\",version=\"{}\",generation=\"{}\"",
+                escape(&module.name),
+                escape(&version.version),
+                version.generation,
+            );
+            (slot, labels, version)
+        })
+    })
+}
+
+fn header(text: &mut String, name: &str, kind: &str, help: &str) {
+    line(text, format_args!("# HELP {name} {help}\n# TYPE {name} {kind}"));
+}
+
+fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    writeln!(text, "{arguments}").expect("writing to a String cannot fail");
+}
+
+/// A label's value: names and versions come from files.
+fn escape(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_is_what_prometheus_reads() {
+        let modules = [crate::api::tests::module()];
+        let expected = "\
+# HELP segue_calls_total Calls that the version got.
+# TYPE segue_calls_total counter
+segue_calls_total{module=\"greeter\",version=\"1.1.0\",generation=\"2\"} 40
+segue_calls_total{module=\"greeter\",version=\"1.0.0\",generation=\"1\"} 1000
+# HELP segue_calls_inside Calls that are inside the version now.
+# TYPE segue_calls_inside gauge
+segue_calls_inside{module=\"greeter\",version=\"1.1.0\",generation=\"2\"} 0
+segue_calls_inside{module=\"greeter\",version=\"1.0.0\",generation=\"1\"} 1
+# HELP segue_oldest_call_seconds How long the oldest call inside has been there, where it is known.
+# TYPE segue_oldest_call_seconds gauge
+segue_oldest_call_seconds{module=\"greeter\",version=\"1.0.0\",generation=\"1\"} 2.5
+# HELP segue_version_info Always 1; the labels say what the version is.
+# TYPE segue_version_info gauge
+segue_version_info{module=\"greeter\",version=\"1.1.0\",generation=\"2\",slot=\"current\",digest=\"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"} 1
+segue_version_info{module=\"greeter\",version=\"1.0.0\",generation=\"1\",slot=\"old\",digest=\"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"} 1
+# HELP segue_images_mapped Images of modules in memory, by the dynamic linker's own list.
+# TYPE segue_images_mapped gauge
+segue_images_mapped 2
+";
+        assert_eq!(render(&modules, 2), expected);
+        assert_eq!(escape("a\"b\\c\nd"), "a\\\"b\\\\c\\nd");
+    }
+}

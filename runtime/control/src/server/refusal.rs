@@ -1,0 +1,132 @@
+//! How a request is refused: always with the error object, and with the status that fits its code.
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use segue::{Code, ErrorObject};
+use tokio::task::JoinError;
+
+use crate::api::ErrorBody;
+
+/// A request that was refused.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    error: Box<ErrorObject>,
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    fn new(code: Code, message: impl Into<String>, hint: Option<&str>) -> Self {
+        let error = ErrorObject {
+            code,
+            step: None,
+            module: None,
+            message: message.into(),
+            hint: hint.map(str::to_owned),
+        };
+        Refusal { status: status_of(code), error: Box::new(error) }
+    }
+
+    /// The request makes no sense.
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Refusal::new(Code::BadRequest, message, Some("GET /openapi.json describes every request"))
+    }
+
+    /// Its body is larger than it may be.
+    pub(super) fn too_large(bytes_max: usize) -> Self {
+        Refusal::new(Code::TooLarge, format!("the body is larger than {bytes_max} bytes"), None)
+    }
+
+    /// Too many do the same.
+    pub(super) fn busy(what: &str) -> Self {
+        Refusal::new(
+            Code::Busy,
+            format!("too many {what} at once"),
+            Some("try again when one of them has ended"),
+        )
+    }
+
+    /// There is nothing at this path.
+    pub(super) fn no_such_path(path: &str) -> Self {
+        Refusal::new(
+            Code::NotFound,
+            format!("there is nothing at {path}"),
+            Some("GET /openapi.json describes every request"),
+        )
+    }
+
+    /// There is something at this path, and this method is not for it.
+    pub(super) fn wrong_method(method: &http::Method, path: &str) -> Self {
+        Refusal {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            ..Refusal::bad_request(format!("{method} is not for {path}"))
+        }
+    }
+
+    /// The thread that was to answer panicked.
+    pub(super) fn broken(error: JoinError) -> Self {
+        tracing::error!(%error, "a request on the control socket broke");
+        Refusal::new(Code::Internal, "the runtime broke while it answered; its log says more", None)
+    }
+}
+
+impl From<segue::Error> for Refusal {
+    fn from(error: segue::Error) -> Self {
+        let error = ErrorObject::from(&error);
+        Refusal { status: status_of(error.code), error: Box::new(error) }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.status, Json(ErrorBody { error: *self.error })).into_response()
+    }
+}
+
+/// The status that a refusal of this kind has.
+fn status_of(code: Code) -> StatusCode {
+    match code {
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::BadRequest => StatusCode::BAD_REQUEST,
+        Code::Denied => StatusCode::FORBIDDEN,
+        Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::NotPurged | Code::NothingToRollBack | Code::Sticky | Code::Busy => StatusCode::CONFLICT,
+        Code::Deadline => StatusCode::GATEWAY_TIMEOUT,
+        Code::Unreachable => StatusCode::BAD_GATEWAY,
+        Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        // All others say what is wrong with a file.
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_has_its_status() {
+        let statuses = [
+            ("not_found", 404),
+            ("bad_elf", 422),
+            ("wrong_machine", 422),
+            ("on_load_failed", 422),
+            ("not_purged", 409),
+            ("nothing_to_roll_back", 409),
+            ("sticky", 409),
+            ("busy", 409),
+            ("deadline", 504),
+            ("denied", 403),
+            ("bad_request", 400),
+            ("too_large", 413),
+            ("internal", 500),
+        ];
+        for (name, status) in statuses {
+            let code: Code = serde_json::from_value(name.into()).unwrap();
+            assert_eq!(status_of(code).as_u16(), status, "{name}");
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! The server and the client over a real socket, with a real runtime in which nothing is loaded.
+
+#![allow(clippy::unwrap_used, reason = "a test says what it means by failing, and so do its helpers")]
+
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use segue::{Code, Digest, Event, Runtime};
+use segue_control::{
+    Client, ClientError, Extent, Limits, Socket,
+    api::{ImageRef, LoadRequest},
+    serve,
+};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+    sync::oneshot,
+};
+
+/// A running server in a directory of its own.
+struct Server {
+    directory: tempfile::TempDir,
+    path: PathBuf,
+    runtime: Runtime,
+}
+
+/// Runs a test against a server, and then checks that the server ends in good order.
+fn with_server<F: Future>(limits: Limits, test: impl FnOnce(Server) -> F) -> F::Output {
+    let executor =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("segue.sock");
+    let runtime = Runtime::builder().state_dir(directory.path().join("state")).build().unwrap();
+    let output = executor.block_on(async {
+        let socket = Socket::bind(&path).unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(serve(runtime.clone(), socket, limits, async { drop(stopped.await) }));
+        let output = test(Server { directory, path: path.clone(), runtime: runtime.clone() }).await;
+        drop(stop);
+        server.await.unwrap().unwrap();
+        assert!(!path.exists(), "the server takes its file away");
+        output
+    });
+    runtime.shutdown(Duration::from_secs(5)).unwrap();
+    output
+}
+
+/// Sends these bytes, and reads until the other side closes.
+async fn raw(path: &Path, bytes: &[u8]) -> String {
+    let mut stream = UnixStream::connect(path).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+/// Asks once, as `curl --unix-socket` does: status, head and body.
+async fn ask(path: &Path, method: &str, target: &str, body: &str) -> (u16, String, String) {
+    let length = body.len();
+    let request = format!(
+        "{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
+    let answer = raw(path, request.as_bytes()).await;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, head.to_owned(), body.to_owned())
+}
+
+fn error_of(body: &str) -> Value {
+    let value: Value = serde_json::from_str(body).unwrap_or_else(|_| panic!("not an error object: {body:?}"));
+    value["error"].clone()
+}
+
+fn refused(result: Result<impl std::fmt::Debug, ClientError>) -> (Code, u16) {
+    match result {
+        Err(ClientError::Refused { error, status }) => (error.code, status.as_u16()),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn the_client_is_answered() {
+    with_server(Limits::default(), async |server: Server| {
+        let client = Client::new(&server.path);
+        assert_eq!(client.health().await.unwrap().status, "ok");
+        assert_eq!(client.modules().await.unwrap(), []);
+        assert!(client.metrics().await.unwrap().contains("segue_images_mapped 0\n"));
+        assert_eq!(refused(client.status("greeter").await), (Code::NotFound, 404));
+        assert_eq!(refused(client.status("gr/ee ter?ä").await), (Code::NotFound, 404));
+        assert_eq!(refused(client.rollback("greeter").await), (Code::NotFound, 404));
+        assert_eq!(refused(client.soft_purge("greeter").await), (Code::NotFound, 404));
+        assert_eq!(refused(client.purge("greeter", Duration::from_millis(1)).await), (Code::NotFound, 404));
+        let missing = LoadRequest::new(ImageRef::Path(server.directory.path().join("missing.so")));
+        assert_eq!(refused(client.load(&missing).await), (Code::NotFound, 404));
+        let absent = LoadRequest::new(ImageRef::Digest(Digest::of(b"never put")));
+        assert_eq!(refused(client.load(&absent).await), (Code::NotFound, 404));
+    });
+}
+
+#[test]
+fn a_file_that_is_no_module_is_refused_by_path_and_by_its_bytes() {
+    with_server(Limits::default(), async |server: Server| {
+        let client = Client::new(&server.path);
+        let path = server.directory.path().join("readme.so");
+        std::fs::write(&path, "not an ELF file").unwrap();
+        assert_eq!(refused(client.load(&LoadRequest::new(ImageRef::Path(path))).await), (Code::BadElf, 422));
+        assert_eq!(refused(client.put_image(&b"not an ELF file"[..]).await), (Code::BadElf, 422));
+    });
+}
+
+#[test]
+fn whatever_is_wrong_is_told_by_an_error_object() {
+    with_server(Limits::default(), async |server: Server| {
+        let load = |body: Value| body.to_string();
+        let cases = [
+            ("GET", "/", String::new(), 404, "not_found"),
+            ("GET", "/v2/modules", String::new(), 404, "not_found"),
+            ("DELETE", "/v1/modules", String::new(), 405, "bad_request"),
+            ("GET", "/v1/load", String::new(), 405, "bad_request"),
+            ("GET", "/v1/modules/%ff", String::new(), 400, "bad_request"),
+            ("GET", "/v1/modules/greeter", String::new(), 404, "not_found"),
+            ("POST", "/v1/load", String::new(), 400, "bad_request"),
+            ("POST", "/v1/load", "{".to_owned(), 400, "bad_request"),
+            ("POST", "/v1/load", load(json!({"images": []})), 400, "bad_request"),
+            ("POST", "/v1/load", load(json!({"images": [{"path": "relative.so"}]})), 400, "bad_request"),
+            (
+                "POST",
+                "/v1/load",
+                load(json!({"images": [{"path": "/a"}, {"path": "/b"}]})),
+                400,
+                "bad_request",
+            ),
+            (
+                "POST",
+                "/v1/load",
+                load(json!({"images": [{"path": "/a"}], "polcy": "wait"})),
+                400,
+                "bad_request",
+            ),
+            (
+                "POST",
+                "/v1/load",
+                load(json!({"images": [{"path": "/a"}], "deadline_ms": u64::MAX})),
+                400,
+                "bad_request",
+            ),
+            ("POST", "/v1/load", " ".repeat(70_000), 413, "too_large"),
+            ("POST", "/v1/modules/greeter/purge", "{\"deadline_ms\":\"5s\"}".to_owned(), 400, "bad_request"),
+            ("POST", "/v1/modules/greeter/purge", String::new(), 404, "not_found"),
+            ("PUT", "/v1/images", String::new(), 400, "bad_request"),
+            ("GET", "/v1/events?from=x", String::new(), 400, "bad_request"),
+            ("GET", "/v1/events?form=1", String::new(), 400, "bad_request"),
+        ];
+        for (method, target, body, status, code) in cases {
+            let (got, head, body) = ask(&server.path, method, target, &body).await;
+            assert_eq!(got, status, "{method} {target}: {body}");
+            assert_eq!(error_of(&body)["code"], code, "{method} {target}: {body}");
+            assert!(head.to_lowercase().contains("content-type: application/json"), "{head}");
+            assert_eq!(head.to_lowercase().contains("\r\nallow:"), status == 405, "{head}");
+        }
+        let (_, _, sets) =
+            ask(&server.path, "POST", "/v1/load", r#"{"images":[{"path":"/a"},{"path":"/b"}]}"#).await;
+        assert!(error_of(&sets)["message"].as_str().unwrap().contains("later"));
+    });
+}
+
+#[test]
+fn a_body_past_its_limit_is_refused_while_it_is_written() {
+    let mut limits = Limits::default();
+    limits.image_bytes_max = 100_000;
+    with_server(limits, async |server: Server| {
+        let client = Client::new(&server.path);
+        assert_eq!(refused(client.put_image(vec![b'x'; 100_000]).await), (Code::BadElf, 422));
+        assert_eq!(refused(client.put_image(vec![b'x'; 100_001]).await), (Code::TooLarge, 413));
+        assert_eq!(refused(client.put_image(vec![b'x'; 30_000_000]).await), (Code::TooLarge, 413));
+        assert_eq!(client.health().await.unwrap().status, "ok");
+    });
+}
+
+#[test]
+fn events_are_told_followed_and_resumed() {
+    with_server(Limits::default(), async |server: Server| {
+        let client = Client::new(&server.path);
+        let refuse = async || {
+            let missing = LoadRequest::new(ImageRef::Path("/nowhere/missing.so".into()));
+            refused(client.load(&missing).await);
+        };
+        refuse().await;
+        refuse().await;
+        let mut kept = client.events(0, Extent::Kept).await.unwrap();
+        let first = kept.next().await.unwrap().unwrap();
+        assert_eq!(first.seq, 1);
+        assert!(matches!(first.event, Event::Refused { .. }));
+        assert_eq!(kept.next().await.unwrap().unwrap().seq, 2);
+        assert_eq!(kept.next().await.unwrap(), None);
+
+        let mut followed = client.events(2, Extent::Follow).await.unwrap();
+        assert_eq!(followed.next().await.unwrap().unwrap().seq, 2);
+        refuse().await;
+        assert_eq!(followed.next().await.unwrap().unwrap().seq, 3);
+
+        let mut resumed = client.events_after(2, Extent::Kept).await.unwrap();
+        assert_eq!(resumed.next().await.unwrap().unwrap().seq, 3);
+        assert_eq!(resumed.next().await.unwrap(), None);
+        let mut up_to_date = client.events_after(3, Extent::Kept).await.unwrap();
+        assert_eq!(up_to_date.next().await.unwrap(), None);
+        // Number 900 was told by a runtime before this one.
+        let mut restarted = client.events_after(900, Extent::Kept).await.unwrap();
+        assert_eq!(restarted.next().await.unwrap().unwrap().seq, 1);
+
+        let (status, head, body) = ask(&server.path, "GET", "/v1/events?from=3&follow=false", "").await;
+        assert_eq!(status, 200);
+        assert!(head.to_lowercase().contains("content-type: text/event-stream"), "{head}");
+        assert!(
+            body.contains("id: 3\n") && body.contains("event: refused\n") && body.contains("data: {"),
+            "{body}"
+        );
+    });
+}
+
+#[test]
+fn a_stream_of_events_ends_with_the_runtime() {
+    with_server(Limits::default(), async |server: Server| {
+        let mut followed = Client::new(&server.path).events(0, Extent::Follow).await.unwrap();
+        let runtime = server.runtime.clone();
+        let ended = tokio::spawn(async move { followed.next().await });
+        tokio::task::spawn_blocking(move || runtime.shutdown(Duration::from_secs(5))).await.unwrap().unwrap();
+        assert_eq!(ended.await.unwrap().unwrap(), None);
+    });
+}
+
+#[test]
+fn a_stream_of_events_does_not_hold_the_shutdown_up() {
+    let begun = Instant::now();
+    let stream = with_server(Limits::default(), async |server: Server| {
+        Client::new(&server.path).events(0, Extent::Follow).await.unwrap()
+    });
+    assert!(begun.elapsed() < Duration::from_secs(4), "took {:?}", begun.elapsed());
+    drop(stream);
+}
+
+#[test]
+fn idle_clients_are_closed_and_do_not_keep_others_out() {
+    let mut limits = Limits::default();
+    limits.connections_max = 8;
+    limits.header_read_timeout = Duration::from_millis(300);
+    with_server(limits, async |server: Server| {
+        let mut idle = Vec::new();
+        for n in 0..20 {
+            let mut stream = UnixStream::connect(&server.path).await.unwrap();
+            if n % 2 == 0 {
+                stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-slow: ").await.unwrap();
+            }
+            idle.push(stream);
+        }
+        let client = Client::new(&server.path);
+        let answer = tokio::time::timeout(Duration::from_secs(10), client.health()).await;
+        assert_eq!(answer.expect("idle clients kept this one out").unwrap().status, "ok");
+        for mut stream in idle {
+            let mut rest = Vec::new();
+            tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut rest))
+                .await
+                .unwrap()
+                .unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_body_that_stalls_is_given_up() {
+    let mut limits = Limits::default();
+    limits.body_pause_max = Duration::from_millis(200);
+    with_server(limits, async |server: Server| {
+        let request =
+            b"POST /v1/load HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 100\r\n\r\n{";
+        let answer = raw(&server.path, request).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        assert!(answer.contains("nothing more of the body came for 0.2 s"), "{answer}");
+    });
+}
+
+#[test]
+fn too_many_readers_of_events_are_told_so() {
+    let mut limits = Limits::default();
+    limits.followers_max = 2;
+    with_server(limits, async |server: Server| {
+        let client = Client::new(&server.path);
+        let first = client.events(0, Extent::Follow).await.unwrap();
+        let _second = client.events(0, Extent::Follow).await.unwrap();
+        assert!(matches!(
+            client.events(0, Extent::Kept).await,
+            Err(ClientError::Refused { error, .. }) if error.code == Code::Busy
+        ));
+        assert_eq!(client.health().await.unwrap().status, "ok");
+        drop(first);
+        let begun = Instant::now();
+        while client.events(0, Extent::Kept).await.is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(10), "a reader that left still counts");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+}
+
+#[test]
+fn where_nobody_answers_the_client_says_so() {
+    let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    executor.block_on(async {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("segue.sock");
+        let client = Client::new(&path);
+        let missing = client.modules().await.unwrap_err();
+        assert!(matches!(missing, ClientError::Unreachable { .. }));
+        assert_eq!(missing.code(), Code::Unreachable);
+        assert!(missing.object().hint.unwrap().contains("segue serve"));
+        // A file that a dead process left.
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        assert_eq!(client.modules().await.unwrap_err().code(), Code::Unreachable);
+        // Something that is no runtime.
+        let listener = std::os::unix::net::UnixListener::bind(directory.path().join("other.sock")).unwrap();
+        let other = std::thread::spawn(move || {
+            use std::io::{Read, Write};
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]).unwrap();
+            stream.write_all(b"HTTP/1.1 500 Oh\r\ncontent-length: 4\r\n\r\noops").unwrap();
+        });
+        let error = Client::new(directory.path().join("other.sock")).modules().await.unwrap_err();
+        assert!(matches!(&error, ClientError::Protocol { what, .. } if what.contains("500")), "{error}");
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn the_description_is_served_as_it_is() {
+    with_server(Limits::default(), async |server: Server| {
+        let (status, _, body) = ask(&server.path, "GET", "/openapi.json", "").await;
+        assert_eq!(status, 200);
+        assert_eq!(body, segue_control::OPENAPI);
+    });
+}

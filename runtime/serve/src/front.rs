@@ -1,0 +1,201 @@
+//! One request, on the reactor: nothing in here waits for anything but the network.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use crossbeam_channel::{Sender, TrySendError};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header, request::Parts};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body;
+use parking_lot::RwLock;
+use segue::{ModuleHandle, Runtime};
+use tokio::{sync::oneshot, time::timeout};
+
+use crate::{
+    Config,
+    answer::{Answer, Refusal},
+    pool::Job,
+    route::Routes,
+    stats::{Count, Gauge, Stats},
+};
+
+/// Takes requests, and sees that each gets one answer.
+pub(crate) struct Front {
+    pub(crate) runtime: Runtime,
+    pub(crate) routes: Routes,
+    pub(crate) config: Config,
+    pub(crate) stats: Stats,
+    pub(crate) handles: Handles,
+    pub(crate) jobs: Sender<Job>,
+}
+
+/// The handles of the modules that were asked for.
+///
+/// A handle is good for ever: it always calls what is current, also where the module had no version for a while. So no
+/// request but a module's first needs the runtime's registry, whose locks belong to those who load. Only modules that
+/// exist are remembered, so clients cannot make this grow.
+#[derive(Default)]
+pub(crate) struct Handles {
+    by_name: RwLock<HashMap<String, ModuleHandle>>,
+}
+
+/// An answer, and whether the request's body is still on its way.
+pub(crate) struct Answered {
+    pub(crate) answer: Answer,
+    pub(crate) body_left: bool,
+}
+
+// === impl Front ===
+
+impl Front {
+    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Answered
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.stats.count(Count::Request);
+        let (head, body) = request.into_parts();
+        let (version, has_body) = (head.version, !body.is_end_stream());
+        match self.ask(head, body).await {
+            Ok(answer) => Answered { answer, body_left: false },
+            Err(refusal) => {
+                tracing::debug!(?refusal, "refused a request");
+                if let Some(count) = refusal.count() {
+                    self.stats.count(count);
+                }
+                let mut answer = refusal.answer();
+                let body_left = has_body && refusal.leaves_body();
+                if body_left && version <= Version::HTTP_11 {
+                    // What comes next on the connection is the body that nobody wants, and no request.
+                    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                Answered { answer, body_left }
+            }
+        }
+    }
+
+    async fn ask<B>(&self, mut head: Parts, body: B) -> Result<Answer, Refusal>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        within_limits(&head, &self.config)?;
+        if head.method == Method::CONNECT {
+            return Err(Refusal::Connect);
+        }
+        let (module, rest_at) = self.find(head.uri.path())?;
+        let body = self.read(body).await?;
+        name_host(&mut head.headers, &head.uri);
+        let (answer, answered) = oneshot::channel();
+        let waiting = self.stats.lasting(Gauge::Queued);
+        self.jobs.try_send(Job { module, head, rest_at, body, answer, waiting }).map_err(|refused| {
+            match refused {
+                TrySendError::Full(_) => Refusal::QueueFull,
+                TrySendError::Disconnected(_) => Refusal::Internal,
+            }
+        })?;
+        // A job that was dropped instead of answered has panicked on its thread, which logs that.
+        answered.await.map_err(|_| Refusal::Internal)
+    }
+
+    /// The module that a path belongs to, and where the module's own path begins.
+    ///
+    /// It is looked for here and not in the pool, so that a request for nobody takes no place in the queue.
+    fn find(&self, path: &str) -> Result<(ModuleHandle, usize), Refusal> {
+        self.routes
+            .candidates(path)
+            .find_map(|found| Some((self.handles.get(found.module, &self.runtime)?, found.rest_at)))
+            .ok_or(Refusal::NoModule)
+    }
+
+    async fn read<B>(&self, body: B) -> Result<Bytes, Refusal>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        if body.is_end_stream() {
+            return Ok(Bytes::new());
+        }
+        let bytes_max = self.config.body_bytes_max;
+        // The length that the request says: no byte of what is too much needs to come.
+        if body.size_hint().lower() > u64::try_from(bytes_max).unwrap_or(u64::MAX) {
+            return Err(Refusal::BodyTooLarge);
+        }
+        match timeout(self.config.body_read_timeout, Limited::new(body, bytes_max).collect()).await {
+            Ok(Ok(whole)) => Ok(whole.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge),
+            Ok(Err(_)) => Err(Refusal::BodyBroken),
+            Err(_) => Err(Refusal::BodyTooSlow),
+        }
+    }
+}
+
+// === impl Handles ===
+
+impl Handles {
+    fn get(&self, name: &str, runtime: &Runtime) -> Option<ModuleHandle> {
+        if let Some(known) = self.by_name.read().get(name) {
+            return Some(known.clone());
+        }
+        let handle = runtime.module(name).ok()?;
+        self.by_name.write().insert(name.to_owned(), handle.clone());
+        Some(handle)
+    }
+}
+
+fn within_limits(head: &Parts, config: &Config) -> Result<(), Refusal> {
+    let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    if target > config.target_bytes_max {
+        return Err(Refusal::TargetTooLong);
+    }
+    // With the colon, the space and the end of the line, as HTTP/1 writes them.
+    let bytes: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if head.headers.len() > config.header_count_max || bytes > config.header_bytes_max {
+        return Err(Refusal::HeadersTooLarge);
+    }
+    Ok(())
+}
+
+/// HTTP/2 says in a pseudo-header which host is meant. A module finds it where it is in HTTP/1 (RFC 9113, 8.3.1).
+fn name_host(headers: &mut HeaderMap, uri: &Uri) {
+    let Some(authority) = uri.authority() else { return };
+    if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
+        headers.entry(header::HOST).or_insert(host);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(target: &str, headers: usize, value: &str) -> Parts {
+        let mut request = Request::builder().uri(target);
+        for n in 0..headers {
+            request = request.header(format!("x-{n}"), value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn a_head_is_held_against_the_limits() {
+        let config =
+            Config { target_bytes_max: 10, header_count_max: 3, header_bytes_max: 60, ..Config::default() };
+        let verdict = |head: Parts| within_limits(&head, &config);
+        assert_eq!(verdict(head("/345678910", 3, "")), Ok(()));
+        assert_eq!(verdict(head("/3456?78901", 0, "")), Err(Refusal::TargetTooLong));
+        assert_eq!(verdict(head("/", 4, "")), Err(Refusal::HeadersTooLarge));
+        assert_eq!(verdict(head("/", 3, "0123456789012")), Ok(()));
+        assert_eq!(verdict(head("/", 3, "01234567890123")), Err(Refusal::HeadersTooLarge));
+    }
+
+    #[test]
+    fn the_host_of_the_target_becomes_a_header() {
+        let mut headers = HeaderMap::new();
+        name_host(&mut headers, &Uri::from_static("/x"));
+        assert!(headers.is_empty());
+        name_host(&mut headers, &Uri::from_static("http://a.example:80/x"));
+        assert_eq!(headers["host"], "a.example:80");
+        name_host(&mut headers, &Uri::from_static("http://other/x"));
+        assert_eq!(headers["host"], "a.example:80");
+    }
+}

@@ -1,0 +1,213 @@
+//! The threads that call modules.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, Sender, bounded, never, select};
+use http::request::Parts;
+use segue::{CallError, ModuleHandle, Request, Resident, Runtime};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+
+use crate::{
+    Config, Error,
+    answer::{Answer, Answerer, Refusal},
+    stats::{Count, Gauge, Lasting, Stats},
+};
+
+/// One call to make.
+pub(crate) struct Job {
+    pub(crate) module: ModuleHandle,
+    pub(crate) head: Parts,
+    /// Where the module's own path begins in the path of the request.
+    pub(crate) rest_at: usize,
+    pub(crate) body: Bytes,
+    /// Where the answer goes. Closed where the client has gone.
+    pub(crate) answer: oneshot::Sender<Answer>,
+    pub(crate) waiting: Lasting,
+}
+
+/// The threads, as a whole. They end when nobody can send them jobs any more and the queue is empty.
+pub(crate) struct Pool {
+    threads: Vec<thread::JoinHandle<()>>,
+    /// Says that all have ended: each has a sender, and nothing is ever sent.
+    ended: mpsc::Receiver<()>,
+}
+
+/// What one thread of the pool has.
+struct Worker {
+    runtime: Runtime,
+    jobs: Receiver<Job>,
+    stats: Stats,
+}
+
+/// Whether a thread goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    GoOn,
+    End,
+}
+
+// === impl Pool ===
+
+impl Pool {
+    /// Starts the threads, and gives the queue that they serve.
+    pub(crate) fn start(
+        runtime: &Runtime,
+        config: &Config,
+        stats: &Stats,
+    ) -> Result<(Self, Sender<Job>), Error> {
+        let (sender, jobs) = bounded(config.queue_length_max);
+        let (alive, ended) = mpsc::channel(1);
+        let mut threads = Vec::new();
+        for number in 0..config.worker_threads.max(1) {
+            let worker = Worker { runtime: runtime.clone(), jobs: jobs.clone(), stats: stats.clone() };
+            let alive = alive.clone();
+            let name = format!("segue-call-{number}");
+            let started = thread::Builder::new().name(name.clone()).spawn(move || {
+                worker.run();
+                drop(alive);
+            });
+            threads.push(started.map_err(|source| Error::Thread { name, source })?);
+        }
+        Ok((Pool { threads, ended }, sender))
+    }
+
+    /// Waits until all threads have ended. False where some are still inside a call when the time is over; those are
+    /// left behind.
+    pub(crate) async fn end(mut self, patience: Duration) -> bool {
+        if timeout(patience, self.ended.recv()).await.is_err() {
+            return false;
+        }
+        for thread in self.threads {
+            // They have nothing left to do but to exit, so this does not hold the reactor up. What a thread may have
+            // panicked with was logged.
+            let _ = thread.join();
+        }
+        true
+    }
+}
+
+// === impl Worker ===
+
+impl Worker {
+    fn run(self) {
+        let resident = self.runtime.resident();
+        let never = never();
+        let mut inbox = resident.inbox();
+        loop {
+            // A panic in here is the host's own: the module's end inside the module. It costs one job, and no thread.
+            let step = catch_unwind(AssertUnwindSafe(|| {
+                select! {
+                    recv(self.jobs) -> job => match job {
+                        Ok(job) => job.run(&resident, &self.stats),
+                        Err(_) => return Then::End,
+                    },
+                    recv(inbox) -> errand => match errand {
+                        Ok(errand) => errand.run(),
+                        // Nobody will send an errand again.
+                        Err(_) => inbox = &never,
+                    },
+                }
+                Then::GoOn
+            }));
+            match step {
+                Ok(Then::GoOn) => {}
+                Ok(Then::End) => return,
+                Err(_) => tracing::error!("a thread of the server panicked outside of a module, and goes on"),
+            }
+        }
+    }
+}
+
+// === impl Job ===
+
+impl Job {
+    fn run(self, resident: &Resident, stats: &Stats) {
+        let Job { module, head, rest_at, body, answer, waiting } = self;
+        drop(waiting);
+        if answer.is_closed() {
+            stats.count(Count::Abandoned);
+            return;
+        }
+        let busy = stats.lasting(Gauge::Busy);
+        let answered = call(&module, &head, rest_at, &body, resident, stats);
+        drop(busy);
+        // The client may have gone meanwhile; then nobody is there to be told.
+        let _ = answer.send(answered);
+    }
+}
+
+/// Makes one call. It is over, and the caller is out of the version it was in, when this returns.
+fn call(
+    module: &ModuleHandle,
+    head: &Parts,
+    rest_at: usize,
+    body: &[u8],
+    resident: &Resident,
+    stats: &Stats,
+) -> Answer {
+    let path = head.uri.path();
+    let request = Request {
+        method: head.method.as_str(),
+        path: match path.get(rest_at..) {
+            None | Some("") => "/",
+            Some(rest) => rest,
+        },
+        query: head.uri.query().unwrap_or_default(),
+        headers: head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect(),
+        body,
+    };
+    let name = module.name();
+    let guard = match module.enter() {
+        Ok(guard) => guard,
+        Err(error) => {
+            tracing::debug!(module = name, %error, "nothing to call");
+            stats.count(Count::NoModule);
+            return Refusal::NoModule.answer();
+        }
+    };
+    let answerer = Answerer { module: name, version: guard.version() };
+    let calling = resident.calling(&guard, || format!("{} {path}", head.method));
+    let result = guard.call(&request);
+    drop(calling);
+    let error = match result {
+        Ok(reply) => {
+            stats.count(Count::Answered);
+            return answerer.reply(reply, &head.method);
+        }
+        Err(error) => error,
+    };
+    stats.count(Count::Failed);
+    let version = &answerer.version.version;
+    let generation = answerer.version.generation;
+    let method = head.method.as_str();
+    match error {
+        CallError::Fault { text, .. } => {
+            tracing::error!(module = name, version, generation, method, path, fault = text, "a call failed");
+        }
+        CallError::Panicked { message, file, line, .. } => {
+            tracing::error!(
+                module = name,
+                version,
+                generation,
+                method,
+                path,
+                panic = message,
+                file,
+                line,
+                "a call panicked"
+            );
+        }
+        error => {
+            tracing::error!(module = name, version, generation, method, path, %error, "a call was not made");
+        }
+    }
+    answerer.failure()
+}

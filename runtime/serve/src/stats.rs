@@ -1,0 +1,186 @@
+//! What the server counts.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// What a server counts, readable from outside while it runs. Cheap to clone; all clones see the same server.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    counters: Arc<Counters>,
+}
+
+/// The figures of one moment.
+///
+/// They are read one after the other, so a sum over several of them may be off by what happened meanwhile.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Figures {
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections open now.
+    pub connections: u64,
+    /// Requests whose headers came whole, also those that were refused.
+    pub requests: u64,
+    /// Requests that wait for a thread now.
+    pub queued: u64,
+    /// Threads inside a call now.
+    pub busy: u64,
+    /// Calls that a module answered.
+    pub answered: u64,
+    /// Calls that ended in a fault or a panic.
+    pub failed: u64,
+    /// Requests that waited, and whose client was gone when their turn came. No call was made.
+    pub abandoned: u64,
+    /// Refused: no such module, or none that can be called (404).
+    pub no_module: u64,
+    /// Refused: the queue was full (503).
+    pub queue_full: u64,
+    /// Refused: the target was too long (414).
+    pub target_too_long: u64,
+    /// Refused: the headers were too many or too large (431).
+    pub headers_too_large: u64,
+    /// Refused: the body was too large (413).
+    pub body_too_large: u64,
+    /// Refused: the body took too long (408), or ended before its end.
+    pub body_broken: u64,
+    /// Connections closed because what came was no HTTP.
+    pub malformed: u64,
+}
+
+/// Each counter is written by the side that it is about. Relaxed throughout: nothing is concluded from them.
+#[derive(Debug, Default)]
+struct Counters {
+    accepted: AtomicU64,
+    connections: AtomicU64,
+    requests: AtomicU64,
+    queued: AtomicU64,
+    busy: AtomicU64,
+    answered: AtomicU64,
+    failed: AtomicU64,
+    abandoned: AtomicU64,
+    no_module: AtomicU64,
+    queue_full: AtomicU64,
+    target_too_long: AtomicU64,
+    headers_too_large: AtomicU64,
+    body_too_large: AtomicU64,
+    body_broken: AtomicU64,
+    malformed: AtomicU64,
+}
+
+/// Something that happened, to be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Count {
+    Accepted,
+    Request,
+    Answered,
+    Failed,
+    Abandoned,
+    NoModule,
+    QueueFull,
+    TargetTooLong,
+    HeadersTooLarge,
+    BodyTooLarge,
+    BodyBroken,
+    Malformed,
+}
+
+/// Something that lasts, counted from now until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Lasting {
+    counters: Arc<Counters>,
+    gauge: Gauge,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Gauge {
+    Connection,
+    Queued,
+    Busy,
+}
+
+// === impl Stats ===
+
+impl Stats {
+    /// The figures of this moment.
+    pub fn figures(&self) -> Figures {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = &*self.counters;
+        Figures {
+            accepted: read(&counters.accepted),
+            connections: read(&counters.connections),
+            requests: read(&counters.requests),
+            queued: read(&counters.queued),
+            busy: read(&counters.busy),
+            answered: read(&counters.answered),
+            failed: read(&counters.failed),
+            abandoned: read(&counters.abandoned),
+            no_module: read(&counters.no_module),
+            queue_full: read(&counters.queue_full),
+            target_too_long: read(&counters.target_too_long),
+            headers_too_large: read(&counters.headers_too_large),
+            body_too_large: read(&counters.body_too_large),
+            body_broken: read(&counters.body_broken),
+            malformed: read(&counters.malformed),
+        }
+    }
+
+    pub(crate) fn count(&self, what: Count) {
+        let counters = &*self.counters;
+        let counter = match what {
+            Count::Accepted => &counters.accepted,
+            Count::Request => &counters.requests,
+            Count::Answered => &counters.answered,
+            Count::Failed => &counters.failed,
+            Count::Abandoned => &counters.abandoned,
+            Count::NoModule => &counters.no_module,
+            Count::QueueFull => &counters.queue_full,
+            Count::TargetTooLong => &counters.target_too_long,
+            Count::HeadersTooLarge => &counters.headers_too_large,
+            Count::BodyTooLarge => &counters.body_too_large,
+            Count::BodyBroken => &counters.body_broken,
+            Count::Malformed => &counters.malformed,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn lasting(&self, gauge: Gauge) -> Lasting {
+        let lasting = Lasting { counters: self.counters.clone(), gauge };
+        lasting.counter().fetch_add(1, Ordering::Relaxed);
+        lasting
+    }
+}
+
+// === impl Lasting ===
+
+impl Lasting {
+    fn counter(&self) -> &AtomicU64 {
+        match self.gauge {
+            Gauge::Connection => &self.counters.connections,
+            Gauge::Queued => &self.counters.queued,
+            Gauge::Busy => &self.counters.busy,
+        }
+    }
+}
+
+impl Drop for Lasting {
+    fn drop(&mut self) {
+        self.counter().fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lasts_is_counted_while_it_lasts() {
+        let stats = Stats::default();
+        let busy = [stats.lasting(Gauge::Busy), stats.lasting(Gauge::Busy)];
+        stats.count(Count::Request);
+        assert_eq!(stats.figures(), Figures { busy: 2, requests: 1, ..Figures::default() });
+        drop(busy);
+        assert_eq!(stats.figures().busy, 0);
+    }
+}
