@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    num::{NonZeroU16, NonZeroU32},
     path::{Path, PathBuf},
 };
 
@@ -27,8 +28,10 @@ pub(super) struct Settings {
     pub(super) listen: String,
     pub(super) control: PathBuf,
     pub(super) routes: Vec<Route>,
-    /// The server's own default where it is not said.
+    /// The server's own default where it is not said, as with the next two.
     pub(super) workers: Option<u16>,
+    pub(super) queue: Option<u32>,
+    pub(super) body_max: Option<u32>,
 }
 
 /// The configuration file. An unknown name is refused, so that a misspelt one is noticed.
@@ -41,7 +44,9 @@ pub(super) struct File {
     control: Option<PathBuf>,
     #[serde(default, rename = "route")]
     routes: Vec<RouteText>,
-    workers: Option<std::num::NonZeroU16>,
+    workers: Option<NonZeroU16>,
+    queue: Option<NonZeroU32>,
+    body_max: Option<u32>,
 }
 
 /// A route in the file, as text.
@@ -111,6 +116,8 @@ impl Settings {
             control: named_control.or(file.control).unwrap_or_else(default_control_path),
             routes: routes.collect(),
             workers: options.workers.or(file.workers.map(Into::into)),
+            queue: options.queue.or(file.queue.map(Into::into)),
+            body_max: options.body_max.or(file.body_max),
         })
     }
 }
@@ -195,6 +202,8 @@ mod tests {
             control = "run/segue.sock"
             route = ["/api=pricing"]
             workers = 3
+            queue = 7
+            body_max = 9
         "#;
         let file = file(directory.path(), text).unwrap();
 
@@ -203,16 +212,16 @@ mod tests {
         assert_eq!(from_file.state, PathBuf::from("/var/lib/segue"));
         assert_eq!(from_file.listen, "0.0.0.0:80");
         assert_eq!(from_file.control, directory.path().join("run/segue.sock"));
-        assert_eq!(from_file.workers, Some(3));
+        assert_eq!((from_file.workers, from_file.queue, from_file.body_max), (Some(3), Some(7), Some(9)));
 
         let line = format!(
-            "serve --modules {} --state s --listen 127.0.0.1:0 --route /=site --workers 5",
+            "serve --modules {} --state s --listen 127.0.0.1:0 --route /=site --workers 5 --queue 6",
             directory.path().display()
         );
         let both = Settings::resolve(&options(&line), Some("named.sock".into()), file).unwrap();
         assert_eq!(both.modules, directory.path());
         assert_eq!((both.state, both.control), (PathBuf::from("s"), PathBuf::from("named.sock")));
-        assert_eq!((both.listen.as_str(), both.workers), ("127.0.0.1:0", Some(5)));
+        assert_eq!((both.listen.as_str(), both.workers, both.queue), ("127.0.0.1:0", Some(5), Some(6)));
         let routes: Vec<_> = both.routes.iter().map(|route| (route.prefix(), route.module())).collect();
         assert_eq!(routes, [("/", "site"), ("/api", "pricing")]);
 

@@ -57,7 +57,14 @@ pub struct Serve {
     /// The threads that call modules: how many requests are inside at once
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     workers: Option<u16>,
-    /// A TOML file with the same names (modules, listen, control, state, route, workers); options go before it
+    /// Requests that may wait for a thread; where they do, the next one is answered 503 [default: 1024]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    queue: Option<u32>,
+    /// The longest body of a request, in bytes; a longer one is answered 413 [default: 1048576]
+    #[arg(long, value_name = "BYTES")]
+    body_max: Option<u32>,
+    /// A TOML file with the same names (modules, listen, control, state, route, workers, queue, body_max); options go
+    /// before it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -72,7 +79,9 @@ A configuration; paths in it begin at its own directory:
   control = "/run/segue/segue.sock"
   state = "/var/lib/segue"
   route = ["/=site", "/api/v1=pricing"]
-  workers = 32"#;
+  workers = 32
+  queue = 512
+  body_max = 65536"#;
 
 /// What is printed when it serves.
 #[derive(Serialize)]
@@ -122,10 +131,7 @@ async fn serve(settings: Settings, context: &Context) -> Result<(), Error> {
     let (modules_dir, state_dir) = (settings.modules.clone(), settings.state.clone());
     let build = move || Runtime::builder().modules_dir(modules_dir).state_dir(state_dir).build();
     let runtime = blocking(build).await??;
-    let mut config = Config::default();
-    if let Some(workers) = settings.workers {
-        config.worker_threads = workers.into();
-    }
+    let config = limits(&settings);
     let server =
         Server::builder(runtime.clone()).config(config).routes(settings.routes.clone()).listener(listener)?;
 
@@ -150,6 +156,20 @@ async fn serve(settings: Settings, context: &Context) -> Result<(), Error> {
     served?;
     controlled.map_err(|source| Error::Broken { source })??;
     Ok(shut_down?)
+}
+
+/// The server's own limits, but for those that were set.
+fn limits(settings: &Settings) -> Config {
+    let defaults = Config::default();
+    // Where a usize is smaller than what was set, all of it is no limit at all.
+    let size =
+        |set: Option<u32>, default| set.map_or(default, |set| usize::try_from(set).unwrap_or(usize::MAX));
+    Config {
+        worker_threads: settings.workers.map_or(defaults.worker_threads, usize::from),
+        queue_length_max: size(settings.queue, defaults.queue_length_max),
+        body_bytes_max: size(settings.body_max, defaults.body_bytes_max),
+        ..defaults
+    }
 }
 
 /// Says where it serves. Whether anybody reads that is no reason not to serve.
