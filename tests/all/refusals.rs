@@ -111,3 +111,27 @@ fn checking_a_file_runs_nothing_of_it() {
     assert!(report.metadata.compiler.starts_with("rustc "));
     assert!(report.size_bytes > 0);
 }
+
+proptest::proptest! {
+    /// Reading a file runs nothing of it and trusts nothing in it: whatever its bytes are, there is an answer.
+    #[test]
+    fn reading_a_scribbled_file_always_answers(
+        scribbles in proptest::collection::vec((0usize..1 << 20, proptest::num::u8::ANY), 1..32),
+        in_header in proptest::collection::vec((0usize..64 + 16 * 56, proptest::num::u8::ANY), 0..8),
+        kept in 0.0..1.0f64,
+    ) {
+        let good = fs::read(fixture("greeter", V1)).unwrap();
+        let mut bytes = good.clone();
+        for (at, byte) in scribbles.into_iter().chain(in_header) {
+            let at = at % bytes.len();
+            bytes[at] = byte;
+        }
+        // Half of them also end early.
+        if kept > 0.5 {
+            bytes.truncate((good.len() as f64 * kept) as usize);
+        }
+        let directory = TempDir::new().unwrap();
+        // Any answer will do, but for a panic.
+        let _ = segue::check(&write(&directory, "scribbled.so", &bytes));
+    }
+}

@@ -26,8 +26,8 @@ use crate::{
     threads::Threads,
 };
 
-/// How much of the layout check's report is kept, in characters; the whole may be many pages.
-const REPORT_CHARS_MAX: usize = 2000;
+/// How much of the layout check's report is kept, in characters: the first differences, of which there may be many.
+const REPORT_CHARS_MAX: usize = 1000;
 
 /// An image in memory whose module has not started, or has ended. Nothing can be called in it.
 ///
@@ -135,10 +135,29 @@ unsafe fn checked_root(library: &Library) -> Result<ModuleRootRef, MapError> {
     let memory = CheckingGlobals::new();
     // The report refers to the image, so it becomes text while that is mapped.
     check_layout_compatibility_with_globals(<ModuleRootRef as StableAbi>::LAYOUT, found, &memory)
-        .map_err(|errors| layout(errors.to_string()))?;
+        .map_err(|errors| layout(differences(&errors.to_string())))?;
     drop(memory);
     // SAFETY: the layout was checked just now.
     unsafe { header.unchecked_layout::<ModuleRootRef>() }.map_err(|error| layout(format!("{error:?}")))
+}
+
+/// What differs, out of the layout check's report: that describes both types whole, over pages, and then each difference in a
+/// paragraph that begins with `Error:`.
+fn differences(report: &str) -> String {
+    let mut differences: Vec<String> = Vec::new();
+    let mut is_inside = false;
+    for line in report.lines().map(str::trim) {
+        if let Some(difference) = line.strip_prefix("Error:") {
+            is_inside = true;
+            differences.push(difference.to_owned());
+        } else if line.is_empty() {
+            is_inside = false;
+        } else if let Some(difference) = differences.last_mut().filter(|_| is_inside) {
+            difference.push(' ');
+            difference.push_str(line);
+        }
+    }
+    differences.join("; ").chars().take(REPORT_CHARS_MAX).collect()
 }
 
 /// Closes an image, and asks whether it is gone. Then its private copy is removed.
@@ -276,5 +295,19 @@ pub(crate) fn fault(outcome: Outcome, reply: ReplyBuffer) -> CallFault {
         Outcome::Panicked => take_panic(),
         Outcome::Fault => CallFault::Fault { text: reply.fault },
         Outcome::Done => CallFault::Fault { text: "it made no state".to_owned() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_of_pages_becomes_its_differences() {
+        let report = "Compared <this>:\n  type:A\n\n  Error:incompatible type size\n  Expected:\n    56\n  Found:\n    24\n    \n  Layout of x\n\n  Error:too many fields\n  Expected:\n    7\n";
+        assert_eq!(
+            differences(report),
+            "incompatible type size Expected: 56 Found: 24; too many fields Expected: 7"
+        );
     }
 }
