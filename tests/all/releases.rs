@@ -6,7 +6,7 @@ use std::{
 };
 
 use segue_cli::demo::client::{Load, Loss, Plan};
-use segue_tests::{Service, V1, V2, fixture, http, names_in, until, within};
+use segue_tests::{Service, V1, V2, fixture, http, names_in, until};
 use serde_json::Value;
 
 use crate::SEGUE;
@@ -16,6 +16,9 @@ fn seconds() -> u64 {
     env::var("SEGUE_TESTS_RELEASE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(5)
 }
 
+/// How often a version follows another: five times a second.
+const RELEASE_EVERY: Duration = Duration::from_millis(200);
+
 fn generation(status: &Value, which: &str) -> Option<u64> {
     status[which]["generation"].as_u64()
 }
@@ -24,33 +27,43 @@ fn generation(status: &Value, which: &str) -> Option<u64> {
 fn nothing_is_lost_while_versions_alternate_five_times_a_second() {
     let service = Service::start(SEGUE, &[]);
     service.drop_in(&fixture("greeter", V1), "libgreeter.so");
-    let mut current = generation(&service.wait_for_version("greeter", V1), "current").unwrap();
+    service.wait_for_version("greeter", V1);
+    let follower = service.follow();
     let load = Load::start(Plan::new(service.address)).unwrap();
     let begun = Instant::now();
-    let mut releases = 0u32;
+    let (mut dropped_in, mut acknowledged) = (0u32, 0u32);
+    // Whatever is sent after a release was acknowledged must not be answered by what it replaced.
+    let mut listen = |load: &Load| {
+        for (_, event) in follower.events.try_iter().filter(|(_, event)| event["event"] == "loaded") {
+            if let Some(generation) = event["replaced"]["generation"].as_u64() {
+                load.retire(generation);
+                acknowledged += 1;
+            }
+        }
+    };
     while begun.elapsed() < Duration::from_secs(seconds()) {
-        releases += 1;
-        let version = if releases % 2 == 0 { V1 } else { V2 };
+        dropped_in += 1;
+        let version = if dropped_in % 2 == 0 { V1 } else { V2 };
         service.drop_in(&fixture("greeter", version), "libgreeter.so");
-        let status = within("the release is acknowledged", || {
-            service.status("greeter").filter(|status| generation(status, "current") > Some(current))
-        });
-        load.retire(current);
-        current = generation(&status, "current").unwrap();
-        assert_eq!(status["current"]["version"], version);
-        assert_eq!(
-            status["quarantined"],
-            Value::Array(Vec::new()),
-            "there are never more than current and old"
-        );
-        thread::sleep(
-            (begun + Duration::from_millis(200) * releases).saturating_duration_since(Instant::now()),
-        );
+        while begun.elapsed() < RELEASE_EVERY * dropped_in {
+            listen(&load);
+            thread::sleep(Duration::from_millis(2));
+        }
+        let (_, modules) = service.command.json(&["ls"]);
+        assert_eq!(modules[0]["quarantined"], Value::Array(Vec::new()), "there are only current and old");
     }
+    let last = if dropped_in % 2 == 0 { V1 } else { V2 };
+    service.wait_for_version("greeter", last);
     let outcome = load.stop();
+    println!(
+        "{} requests, {dropped_in} drop-ins, {acknowledged} releases, by version {:?}",
+        outcome.total(),
+        outcome.by_version()
+    );
     assert_eq!(outcome.lost(), 0, "{:?}", outcome.examples);
-    assert!(outcome.total() > 100 * u64::from(releases), "the clients were at work: {}", outcome.total());
-    println!("{} requests, {releases} releases, by version {:?}", outcome.total(), outcome.by_version());
+    assert!(outcome.total() > 20 * u64::from(dropped_in), "the clients were at work: {}", outcome.total());
+    // One may be overtaken by the next on a slow day; most are not.
+    assert!(acknowledged > dropped_in / 2, "{acknowledged} of {dropped_in} became current");
 
     until("old has left memory", || service.status("greeter").unwrap()["old"].is_null());
     let images = mapped_images(&service);

@@ -6,7 +6,9 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{self, Child, ExitStatus, Stdio},
+    sync::mpsc,
     thread::{self, JoinHandle},
+    time::Instant,
 };
 
 use serde_json::Value;
@@ -31,6 +33,13 @@ pub struct Service {
     pub home: TempDir,
     child: Child,
     log: Option<JoinHandle<String>>,
+}
+
+/// The events of a service as they come, each with when it came. Dropping it ends the command.
+pub struct Follower {
+    /// The events.
+    pub events: mpsc::Receiver<(Instant, Value)>,
+    child: Child,
 }
 
 /// What a command printed, and how it ended.
@@ -171,6 +180,33 @@ impl Service {
         std::fs::rename(&beside, modules.join(name)).expect("it can be renamed");
     }
 
+    /// Follows the events from now on, with `segue events --follow`.
+    ///
+    /// # Panics
+    ///
+    /// Where the command cannot be started.
+    pub fn follow(&self) -> Follower {
+        let mut child = self
+            .command
+            .process()
+            .args(["events", "--follow", "--json"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the command starts");
+        let stdout = BufReader::new(child.stdout.take().expect("it was piped"));
+        let (tell, events) = mpsc::channel();
+        thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                let event: Value = serde_json::from_str(&line).expect("an event is a line of JSON");
+                if tell.send((Instant::now(), event)).is_err() {
+                    return;
+                }
+            }
+        });
+        Follower { events, child }
+    }
+
     /// What `segue status MODULE --json` says; none where there is no such module.
     pub fn status(&self, module: &str) -> Option<Value> {
         let (code, status) = self.command.json(&["status", module]);
@@ -228,6 +264,14 @@ impl Service {
         let (status, log, home) = self.wait();
         assert_eq!(status.code(), Some(0), "SIGTERM ends a service well:\n{log}");
         (log, home)
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        // It follows until it is told not to.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -52,11 +52,16 @@ impl Stamp {
 impl Settling {
     /// Notes a change of a file.
     pub(crate) fn note(&mut self, path: PathBuf, change: Change, now: Instant) {
-        let quiet = match change {
-            Change::Touched => QUIET,
-            Change::Closed => CLOSED_QUIET,
-        };
-        self.due.insert(path, now + quiet);
+        match change {
+            Change::Touched => {
+                self.due.insert(path, now + QUIET);
+            }
+            // Whoever puts a new file there all the time must not keep each of them from being taken.
+            Change::Closed => {
+                let due = self.due.entry(path).or_insert(now + CLOSED_QUIET);
+                *due = (*due).min(now + CLOSED_QUIET);
+            }
+        }
     }
 
     /// Notes what was found in the directory: a file whose stamp is new was changed without our being told.
@@ -116,6 +121,7 @@ mod tests {
         settling.note(path.clone(), Change::Touched, start);
         assert!(settling.take_settled(start).is_empty(), "it may still be written to");
         settling.note(path.clone(), Change::Closed, start);
+        settling.note(path.clone(), Change::Closed, start + CLOSED_QUIET / 2);
         assert_eq!(settling.take_settled(start + CLOSED_QUIET), std::slice::from_ref(&path));
         settling.note(path.clone(), Change::Closed, start);
         assert!(settling.take_settled(start + QUIET).is_empty(), "nothing has changed");

@@ -166,7 +166,7 @@ impl Watching {
     fn note(&mut self, event: notify::Event) {
         let change = match event.kind {
             EventKind::Access(AccessKind::Close(AccessMode::Write))
-            | EventKind::Modify(ModifyKind::Name(RenameMode::To)) => Change::Closed,
+            | EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both)) => Change::Closed,
             EventKind::Create(_) | EventKind::Modify(_) => Change::Touched,
             EventKind::Remove(_) if event.paths.contains(&self.directory) => {
                 self.watcher = None;
