@@ -1,6 +1,7 @@
 //! All tests that need a real module file, a real socket or a real process: a file per behaviour.
 
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a test, and what it is made of, says what it means by failing")]
 
 mod cli;
 mod control;

@@ -53,7 +53,6 @@ fn notes(file: &Path) -> BTreeMap<String, usize> {
     by_thread
 }
 
-/// How many pthread keys are in use, up to the limit.
 fn version(round: usize) -> &'static str {
     if round.is_multiple_of(2) { V1 } else { V2 }
 }
@@ -126,4 +125,29 @@ fn a_thread_that_is_no_resident_does_not_keep_the_version() {
         drop(leave);
         idle.join().expect("and the thread ends well, though the image is gone");
     });
+}
+
+#[test]
+fn a_resident_inside_a_long_call_does_not_keep_the_version() {
+    let bench = Bench::new();
+    bench.runtime.load(fixture("sleeper", V1)).unwrap();
+    bench.runtime.load(fixture("tls-owner", V1)).unwrap();
+    let (sleeper, module) =
+        (bench.runtime.module("sleeper").unwrap(), bench.runtime.module("tls-owner").unwrap());
+    let runtime = bench.runtime.clone();
+    let (asleep, is_asleep) = bounded(1);
+    let busy = thread::spawn(move || {
+        let resident = runtime.resident();
+        module.call(&Request::get("/")).unwrap();
+        let guard = sleeper.enter().unwrap();
+        let _calling = resident.calling(&guard, || "a long call".to_owned());
+        asleep.send(()).unwrap();
+        guard.call(&Request { query: "ms=3000", ..Request::get("/") }).unwrap();
+    });
+    is_asleep.recv().unwrap();
+    bench.runtime.load(fixture("tls-owner", V2)).unwrap();
+    until("old has left memory", || bench.runtime.status("tls-owner").unwrap().old.is_none());
+    assert!(!busy.is_finished(), "it left while the resident was inside another module");
+    assert_eq!(bench.runtime.images_mapped(), 2);
+    busy.join().unwrap();
 }

@@ -250,6 +250,10 @@ impl Inner {
         took.map = Some(lap(&mut clock));
         let started = mapped.on_load();
         took.on_load = Some(lap(&mut clock));
+        // This thread will not enter the image again: what the module's start has left on it is destroyed here.
+        if let Ok(image) = &started {
+            image.detach_thread();
+        }
         started.map_err(|vetoed| {
             let reason = vetoed.fault.to_string();
             self.take_out(module, id, vetoed.mapped);

@@ -3,20 +3,27 @@
 use std::{
     collections::HashMap,
     marker::PhantomData,
-    sync::Arc,
+    sync::{Arc, Weak},
     thread,
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use parking_lot::Mutex;
 use segue_core::ThreadId;
 
 use crate::{CallGuard, Pin, PinKind, version::Version};
 
-/// How long a purge waits for residents to run their errands. One that is inside a long call of another version does not
-/// come in time; then what it keeps for the version that leaves is dropped without running, and counted.
+/// How long a purge waits for a resident to run its errand. One that does not come in time has what it keeps for the
+/// version dropped without running, and counted.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The same for a resident that has been inside one call, of another version, ever since it was asked: that may take long,
+/// and the memory of the version that leaves is not to wait for it.
+const PATIENCE_WITH_BUSY: Duration = Duration::from_millis(50);
+
+/// How often is looked whether those that are waited for are busy.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// A thread that looks in now and then, so that a purge can have a module's thread-locals destroyed on it.
 ///
@@ -51,8 +58,10 @@ pub struct Resident {
 
 /// Something that a purge asks of a resident. Run it soon, outside of any call; or drop it, and the purge goes on.
 pub struct Errand {
-    version: Arc<Version>,
-    done: Sender<u64>,
+    /// Weak: a purge that has waited long enough goes on without it.
+    version: Weak<Version>,
+    resident: ThreadId,
+    done: Sender<(ThreadId, u64)>,
 }
 
 /// Notes, while it exists, that a call goes on.
@@ -128,12 +137,23 @@ impl Drop for Calling<'_> {
 impl Errand {
     /// Destroys what the calling thread has left in the version that leaves.
     pub fn run(self) {
-        let Errand { version, done } = self;
+        let Errand { version, resident, done } = self;
+        let Some(version) = version.upgrade() else { return };
         let ran = version.image.detach_thread();
         // Before it is told: the purge wants to be the only owner.
         drop(version);
         // Fails where the purge did not wait so long.
-        let _ = done.send(ran);
+        let _ = done.send((resident, ran));
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    /// How long to wait for a resident that was asked then.
+    fn patience(&self, asked: Instant) -> Duration {
+        let is_busy = self.call.lock().as_ref().is_some_and(|call| call.since < asked);
+        if is_busy { PATIENCE_WITH_BUSY } else { PATIENCE }
     }
 }
 
@@ -144,19 +164,32 @@ impl Residents {
     /// waits for them. Answers how many destructors ran.
     pub(crate) fn detach(&self, visitors: &[ThreadId], version: &Arc<Version>) -> u64 {
         let (done, ran) = unbounded();
+        let asked = Instant::now();
+        let mut awaited = HashMap::new();
         {
             let by_thread = self.by_thread.lock();
-            for listed in visitors.iter().filter_map(|visitor| by_thread.get(visitor)) {
+            for (id, listed) in visitors.iter().filter_map(|id| Some((*id, by_thread.get(id)?))) {
+                let errand = Errand { version: Arc::downgrade(version), resident: id, done: done.clone() };
                 // Fails where the resident has just ended: then it has destroyed everything.
-                let _ = listed.outbox.send(Errand { version: version.clone(), done: done.clone() });
+                if listed.outbox.send(errand).is_ok() {
+                    awaited.insert(id, listed.entry.clone());
+                }
             }
         }
         drop(done);
-        let deadline = Instant::now() + PATIENCE;
         let mut sum = 0;
-        // It ends early when every errand has run or was dropped.
-        while let Ok(count) = ran.recv_deadline(deadline) {
-            sum += count;
+        while !awaited.is_empty() {
+            match ran.recv_timeout(LOOK_EVERY) {
+                Ok((id, count)) => {
+                    awaited.remove(&id);
+                    sum += count;
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    awaited.retain(|_, entry| asked.elapsed() < entry.patience(asked))
+                }
+                // Those that are left were dropped: their residents have ended.
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
         }
         sum
     }

@@ -167,6 +167,8 @@ impl Watching {
         let change = match event.kind {
             EventKind::Access(AccessKind::Close(AccessMode::Write))
             | EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both)) => Change::Closed,
+            // Owner, mode and times are no contents; a writer that sets them last has closed the file before.
+            EventKind::Modify(ModifyKind::Metadata(_)) => return,
             EventKind::Create(_) | EventKind::Modify(_) => Change::Touched,
             EventKind::Remove(_) if event.paths.contains(&self.directory) => {
                 self.watcher = None;

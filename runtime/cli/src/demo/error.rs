@@ -46,6 +46,9 @@ pub enum Error {
     /// A command over the control socket.
     #[error(transparent)]
     Command(#[from] ClientError),
+    /// The answer to a load names no module.
+    #[error("the control socket's answer to a load names no module")]
+    NothingLoaded,
     /// A file in the modules directory was refused.
     #[error("the file that was dropped in was refused: {}", error.message)]
     Refused {

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use segue::{Runtime, VersionId};
+use segue::{Event, Runtime, VersionId};
 use segue_control::{Client, Limits, ServeError, Socket};
 use segue_serve::Server;
 use tempfile::TempDir;
@@ -69,6 +69,7 @@ impl House {
             .build()
             .map_err(|source| Error::Reactor { source })?;
         let runtime = Runtime::builder().modules_dir(&modules).state_dir(root.join("state")).build()?;
+        loaded(&runtime)?;
         let control_path = root.join("segue.sock");
         let socket = Socket::bind(&control_path)?;
         let server = reactor.block_on(Server::builder(runtime.clone()).bind("127.0.0.1:0"))?;
@@ -164,6 +165,15 @@ impl House {
         ended?;
         removed.map_err(|source| Error::Io { action: "removing", path, source })
     }
+}
+
+/// Whether the first version is there. The runtime tells of a refused file by an event only.
+fn loaded(runtime: &Runtime) -> Result<(), Error> {
+    let refused = runtime.events().kept(0).into_iter().find_map(|record| match record.event {
+        Event::Refused { error, .. } => Some(Error::Refused { error: Box::new(error) }),
+        _ => None,
+    });
+    refused.map_or(Ok(()), Err)
 }
 
 /// Writes a file that others may read meanwhile.

@@ -26,18 +26,19 @@ use client::{Load, Phase, Plan};
 use house::House;
 use progress::Progress;
 use releases::Releases;
+use report::Releasing;
 
 use crate::Format;
 
 pub use error::Error;
-pub use report::{Compared, Releasing, Report, Requests, Spread};
+pub use report::{Compared, Report, Requests, Spread};
 
 /// Lets connections open and caches fill before anything is measured.
 const WARM_UP: Duration = Duration::from_millis(300);
 /// How long only requests happen.
 const QUIET: Duration = Duration::from_secs(4);
 /// For how long a further release is begun. The last one may end a slow request later.
-const RELEASING: Duration = Duration::from_secs(7);
+const RELEASING: Duration = Duration::from_secs(8);
 /// How long the slow requests take. Each old version waits for one of them.
 const SLOW: Duration = Duration::from_millis(1000);
 /// How long the last old version has to leave, once nobody asks any more.

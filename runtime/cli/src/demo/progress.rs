@@ -32,7 +32,7 @@ impl Progress {
         match format {
             Format::Json => Progress::Silent,
             Format::Human if io::stderr().is_terminal() => {
-                let style = ProgressStyle::with_template("{spinner} {msg}")
+                let style = ProgressStyle::with_template("{spinner} {wide_msg}")
                     .expect("the template is fixed, and it is a good one");
                 Progress::Live(ProgressBar::new_spinner().with_style(style))
             }

@@ -9,9 +9,10 @@ use segue::{Event, Next, Policy, VersionId};
 use segue_control::api::{ImageRef, LoadRequest};
 
 use super::{
-    Error, Releasing, Spread,
+    Error, Spread,
     client::Load,
     house::{self, House, MODULE},
+    report::Releasing,
 };
 use crate::{
     embedded::{self, EmbeddedModule},
@@ -137,7 +138,7 @@ impl<'a> Releases<'a> {
             ..LoadRequest::new(image)
         };
         let answer = self.house.command(self.house.control.load(&request))?;
-        let loaded = answer.loaded.into_iter().next().ok_or(Error::Waited { what: "a load", after_s: 0 })?;
+        let loaded = answer.loaded.into_iter().next().ok_or(Error::NothingLoaded)?;
         self.figures.loaded += 1;
         let current = VersionId { version: loaded.version, generation: loaded.generation };
         Ok(self.released(way, current, loaded.took_us.publish))

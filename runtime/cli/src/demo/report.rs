@@ -18,7 +18,7 @@ pub struct Report {
     pub requests: Requests,
     /// The requests that were not. Anything but 0 is a failure of the demo.
     pub lost: u64,
-    /// The requests that were not, by the way they were lost; and the first ones in words.
+    /// The requests that were lost, by the way they were.
     pub losses: BTreeMap<&'static str, u64>,
     /// The first losses in words.
     pub loss_examples: Vec<String>,
@@ -71,17 +71,13 @@ pub struct Compared {
     pub during: Option<u32>,
 }
 
-/// What the releases took.
+/// What the releases took; see [`Report`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Releasing {
-    /// Releases by a file in the modules directory.
-    pub dropped_in: u64,
-    /// Releases by the control socket.
-    pub loaded: u64,
-    /// Rollbacks.
-    pub rolled_back: u64,
-    /// How long each publish took that told so.
-    pub publish_us: Option<Spread>,
+pub(super) struct Releasing {
+    pub(super) dropped_in: u64,
+    pub(super) loaded: u64,
+    pub(super) rolled_back: u64,
+    pub(super) publish_us: Option<Spread>,
 }
 
 // === impl Report ===

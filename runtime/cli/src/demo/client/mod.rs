@@ -29,6 +29,8 @@ mod check;
 mod exchange;
 mod loss;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 use std::{
     io,
