@@ -18,8 +18,8 @@ use crate::{CallGuard, Pin, PinKind, version::Version};
 /// version dropped without running, and counted.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The same for a resident that has been inside one call, of another version, ever since it was asked: that may take long,
-/// and the memory of the version that leaves is not to wait for it.
+/// The same for a resident that has been inside one call, of another version, for as long: that may take much longer, and
+/// the memory of the version that leaves is not to wait for it.
 const PATIENCE_WITH_BUSY: Duration = Duration::from_millis(50);
 
 /// How often is looked whether those that are waited for are busy.
@@ -35,13 +35,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// # fn serve(runtime: segue::Runtime, jobs: crossbeam_channel::Receiver<Box<dyn FnOnce() + Send>>) {
 /// let resident = runtime.resident();
 /// loop {
-///     crossbeam_channel::select! {
+///     crossbeam_channel::select_biased! {
+///         recv(resident.inbox()) -> errand => if let Ok(errand) = errand {
+///             errand.run();
+///         },
 ///         recv(jobs) -> job => match job {
 ///             Ok(job) => job(), // calls modules
 ///             Err(_) => break,
-///         },
-///         recv(resident.inbox()) -> errand => if let Ok(errand) = errand {
-///             errand.run();
 ///         },
 ///     }
 /// }
@@ -61,7 +61,7 @@ pub struct Errand {
     /// Weak: a purge that has waited long enough goes on without it.
     version: Weak<Version>,
     resident: ThreadId,
-    done: Sender<(ThreadId, u64)>,
+    done: Sender<ThreadId>,
 }
 
 /// Notes, while it exists, that a call goes on.
@@ -139,20 +139,20 @@ impl Errand {
     pub fn run(self) {
         let Errand { version, resident, done } = self;
         let Some(version) = version.upgrade() else { return };
-        let ran = version.image.detach_thread();
+        version.image.detach_thread();
         // Before it is told: the purge wants to be the only owner.
         drop(version);
         // Fails where the purge did not wait so long.
-        let _ = done.send((resident, ran));
+        let _ = done.send(resident);
     }
 }
 
 // === impl Entry ===
 
 impl Entry {
-    /// How long to wait for a resident that was asked then.
-    fn patience(&self, asked: Instant) -> Duration {
-        let is_busy = self.call.lock().as_ref().is_some_and(|call| call.since < asked);
+    /// How long to wait for a resident that is at what it is at now.
+    fn patience(&self) -> Duration {
+        let is_busy = self.call.lock().as_ref().is_some_and(|call| call.since.elapsed() > PATIENCE_WITH_BUSY);
         if is_busy { PATIENCE_WITH_BUSY } else { PATIENCE }
     }
 }
@@ -161,9 +161,9 @@ impl Entry {
 
 impl Residents {
     /// Has the residents among these threads destroy what they have left in a version that nobody enters any more, and
-    /// waits for them. Answers how many destructors ran.
-    pub(crate) fn detach(&self, visitors: &[ThreadId], version: &Arc<Version>) -> u64 {
-        let (done, ran) = unbounded();
+    /// waits for them.
+    pub(crate) fn detach(&self, visitors: &[ThreadId], version: &Arc<Version>) {
+        let (done, is_done) = unbounded();
         let asked = Instant::now();
         let mut awaited = HashMap::new();
         {
@@ -177,21 +177,16 @@ impl Residents {
             }
         }
         drop(done);
-        let mut sum = 0;
         while !awaited.is_empty() {
-            match ran.recv_timeout(LOOK_EVERY) {
-                Ok((id, count)) => {
-                    awaited.remove(&id);
-                    sum += count;
-                }
+            match is_done.recv_timeout(LOOK_EVERY) {
+                Ok(id) => drop(awaited.remove(&id)),
                 Err(RecvTimeoutError::Timeout) => {
-                    awaited.retain(|_, entry| asked.elapsed() < entry.patience(asked))
+                    awaited.retain(|_, entry| asked.elapsed() < entry.patience())
                 }
                 // Those that are left were dropped: their residents have ended.
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        sum
     }
 
     /// How long the oldest known call of this generation has been inside.

@@ -40,7 +40,9 @@ impl Inner {
         let begun = Instant::now();
         let about = version.about.clone();
         tracing::debug!(module = %module.name, generation, "drained");
-        self.residents.detach(&visitors, &version);
+        if !version.image.is_left_clean() {
+            self.residents.detach(&visitors, &version);
+        }
         let version = only_owner(module, &about, begun, version);
         let (mapped, ended) = version.image.unload();
         if let Err(fault) = ended {

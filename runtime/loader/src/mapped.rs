@@ -235,10 +235,12 @@ impl Mapped {
         self.context.threads.close(deadline)
     }
 
-    /// Destructors of thread-locals that are registered, on whatever thread, and have not run.
-    pub fn destructors_registered(&self) -> u64 {
+    /// Whether no thread can have anything left to destroy in the image: no destructor of a thread-local is registered, and
+    /// no pthread key exists.
+    pub fn is_left_clean(&self) -> bool {
         // SAFETY: the image is mapped.
-        unsafe { self.root.audit()() }.destructors
+        let audit = unsafe { self.root.audit()() };
+        audit.destructors == 0 && audit.keys == 0
     }
 
     /// Runs what the calling thread has left to destroy in the image, and says how many destructors ran. The thread must

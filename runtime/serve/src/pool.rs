@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, Sender, bounded, never, select};
+use crossbeam_channel::{Receiver, Sender, bounded, never, select_biased};
 use http::request::Parts;
 use segue::{CallError, ModuleHandle, Request, Resident, Runtime};
 use tokio::{
@@ -104,15 +104,16 @@ impl Worker {
         loop {
             // A panic in here is the host's own: the module's end inside the module. It costs one job, and no thread.
             let step = catch_unwind(AssertUnwindSafe(|| {
-                select! {
-                    recv(self.jobs) -> job => match job {
-                        Ok(job) => job.run(&resident, &self.stats),
-                        Err(_) => return Then::End,
-                    },
+                // Errands first: they are short, a purge waits for each, and a call may be long.
+                select_biased! {
                     recv(inbox) -> errand => match errand {
                         Ok(errand) => errand.run(),
                         // Nobody will send an errand again.
                         Err(_) => inbox = &never,
+                    },
+                    recv(self.jobs) -> job => match job {
+                        Ok(job) => job.run(&resident, &self.stats),
+                        Err(_) => return Then::End,
                     },
                 }
                 Then::GoOn
