@@ -13,7 +13,7 @@
 //!
 //! # The way out
 //!
-//! 6. [`Image::detach_thread`], on each thread of the host that has been inside, runs what the thread has left there.
+//! 6. [`Mapped::detach_thread`], on each thread of the host that has been inside, runs what the thread has left there.
 //! 7. [`Image::unload`] drops the module's own value; [`Mapped::wait_for_threads`] waits for the threads it started.
 //! 8. [`Mapped::unmap`] gives its pthread keys back, closes it, and then **asks the dynamic linker's list** whether it is
 //!    gone. Only [`Unmapped`] says so; everything else is a [`Retained`] with its reasons.
