@@ -8,6 +8,7 @@ mod control;
 mod demo;
 mod drain;
 mod http;
+mod http2;
 mod kill;
 mod layout;
 mod lifecycle;

@@ -42,23 +42,21 @@ impl Runtime {
 fn switch(module: &Arc<Module>) -> Result<RolledBack, Error> {
     let nothing = || Error::NothingToRollBack { module: module.name.to_string() };
     let mut book = module.book();
-    if !matches!(book.old, Some(Old { phase: Phase::Draining, .. })) {
-        return Err(nothing());
-    }
+    let (current, old) = match (&book.current, &book.old) {
+        (Some(current), Some(Old { about, phase: Phase::Draining, .. })) => (current.clone(), about.clone()),
+        _ => return Err(nothing()),
+    };
     let begun = Instant::now();
     module.cell.rollback().map_err(|_| nothing())?;
     let took_us = micros(begun.elapsed());
-    let (Some(was_old), Some(was_current)) = (book.old.take(), book.current.take()) else {
-        return Err(nothing());
-    };
     let rolled_back = RolledBack {
         module: module.name.to_string(),
-        current: was_old.about.id.clone(),
-        old: was_current.id.clone(),
+        current: old.id.clone(),
+        old: current.id.clone(),
         took_us,
     };
-    book.current = Some(was_old.about);
-    book.old = Some(Old { about: was_current, since: begun, phase: Phase::Draining });
+    book.current = Some(old);
+    book.old = Some(Old { about: current, since: begun, phase: Phase::Draining });
     drop(book);
     module.tell_change();
     Ok(rolled_back)

@@ -1,0 +1,65 @@
+//! HTTP/2: one connection, many requests at once, and releases that it never notices.
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use segue_tests::{Service, V1, V2, fixture};
+use tokio::{net::TcpStream, runtime};
+
+use crate::SEGUE;
+
+/// Requests that are under way at once.
+const STREAMS: usize = 16;
+
+async fn ask(sender: &mut SendRequest<Empty<Bytes>>, target: String) -> (u16, String) {
+    let request = Request::get(target).header("host", "test").body(Empty::new()).unwrap();
+    let answer = sender.send_request(request).await.unwrap();
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[test]
+fn one_connection_outlives_many_releases() {
+    let service = Service::start(SEGUE, &[]);
+    service.drop_in(&fixture("greeter", V1), "libgreeter.so");
+    service.wait_for_version("greeter", V1);
+    let reactor = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    reactor.block_on(async {
+        let stream = TcpStream::connect(service.address).await.unwrap();
+        let (sender, connection) =
+            http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        let connection = tokio::spawn(connection);
+        for release in 0..20 {
+            // A slow one is inside while the next version comes.
+            let mut slow = sender.clone();
+            let slow = tokio::spawn(async move {
+                ask(&mut slow, format!("http://test/greeter/slow-{release}?wait_ms=300")).await
+            });
+            let version = if release % 2 == 0 { V2 } else { V1 };
+            service.drop_in(&fixture("greeter", version), "libgreeter.so");
+            let mut streams = Vec::new();
+            for stream in 0..STREAMS {
+                let mut sender = sender.clone();
+                streams.push(tokio::spawn(async move {
+                    let name = format!("{release}-{stream}");
+                    let (status, text) = ask(&mut sender, format!("http://test/greeter/{name}")).await;
+                    assert_eq!(status, 200);
+                    assert!(text.starts_with(&format!("Hello, {name}! This is greeter ")), "{text}");
+                }));
+            }
+            for stream in streams {
+                stream.await.unwrap();
+            }
+            let (status, text) = slow.await.unwrap();
+            assert_eq!(status, 200);
+            assert!(text.starts_with(&format!("Hello, slow-{release}! ")), "{text}");
+        }
+        assert!(!connection.is_finished(), "it is the same connection all the time");
+    });
+    let (_, events) = service.command.json_lines(&["events"]);
+    let releases = events.iter().filter(|event| event["event"] == "loaded").count();
+    assert!(releases > 10, "there were releases meanwhile: {releases}");
+}
