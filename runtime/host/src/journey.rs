@@ -66,12 +66,17 @@ impl Journeys {
         answered.recv().map_err(lost)?
     }
 
-    /// Waits for all journeys to end; false where one has not, at the deadline.
-    pub(crate) fn wait(&self, deadline: Instant) -> bool {
+    /// Waits for all journeys to end; false where one has not, at the deadline. Without a deadline it waits for ever.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
         let mut running = self.running.lock();
         while *running > 0 {
-            if self.ended.wait_until(&mut running, deadline).timed_out() && *running > 0 {
-                return false;
+            match deadline {
+                None => self.ended.wait(&mut running),
+                Some(deadline) => {
+                    if self.ended.wait_until(&mut running, deadline).timed_out() && *running > 0 {
+                        return false;
+                    }
+                }
             }
         }
         true

@@ -169,7 +169,11 @@ impl Inner {
         if let Some(unchanged) = self.unchanged(module, &request) {
             return Ok(unchanged);
         }
-        wait_for_room(module, &request)?;
+        self.wait_for_room(module, &request)?;
+        // While it waited, a rollback may have made the same file current.
+        if let Some(unchanged) = self.unchanged(module, &request) {
+            return Ok(unchanged);
+        }
 
         let Request { candidate, source, started, mut took, .. } = request;
         let path = PathBuf::from(&source);
@@ -182,19 +186,10 @@ impl Inner {
         }
         let about =
             Arc::new(About { module: module.name.clone(), id, digest, source, loaded_at: Timestamp::now() });
-        let replaced = publish(module, Version { image, about: about.clone() }, &mut took)?;
-        took.total = micros(started.elapsed());
-
+        let replaced = self.publish(module, Version { image, about: about.clone() }, started, &mut took)?;
         tracing::info!(
             module = %module.name, version = about.id.version, generation, took_us = took.total, "current"
         );
-        self.events.push(Event::Loaded {
-            module: module.name.to_string(),
-            current: about.id.clone(),
-            replaced: replaced.clone(),
-            source: about.source.clone(),
-            took_us: took.total,
-        });
         Ok(Loaded {
             module: module.name.to_string(),
             version: about.id.version.clone(),
@@ -303,53 +298,6 @@ fn check_name(path: &Path, found: &str) -> Result<(), Error> {
     }
 }
 
-/// Waits, as the policy says, until there is no old version; and gives way to a newer drop-in.
-fn wait_for_room(module: &Module, request: &Request) -> Result<(), Error> {
-    let is_overtaken = || request.drop_in.is_some_and(|number| *module.newest_drop_in.lock() > number);
-    let superseded =
-        || Error::Superseded { path: PathBuf::from(&request.source), module: module.name.to_string() };
-    if is_overtaken() {
-        return Err(superseded());
-    }
-    match request.policy {
-        Policy::Refuse => {
-            let book = module.book();
-            module.not_purged(&book).map_or(Ok(()), Err)
-        }
-        Policy::Wait => {
-            let room = module.wait_for(request.deadline, |book| book.old.is_none() || is_overtaken());
-            match room {
-                None => Err(Error::Deadline {
-                    what: format!("the old version of {} to be gone", module.name),
-                    after: request.after,
-                }),
-                Some(book) if book.old.is_some() => Err(superseded()),
-                Some(_) => Ok(()),
-            }
-        }
-    }
-}
-
-/// Makes a version current. Only a bug can make it fail: the turn is ours, and there is no old version.
-fn publish(module: &Module, version: Version, took: &mut Took) -> Result<Option<VersionId>, Error> {
-    let about = version.about.clone();
-    let mut book = module.book();
-    let seat = module
-        .cell
-        .reserve(Arc::new(version))
-        .map_err(|refused| Error::Internal { what: format!("{}: {refused}", module.name) })?;
-    let mut clock = Instant::now();
-    drop(seat.publish());
-    took.publish = Some(lap(&mut clock));
-    let replaced = book.current.replace(about);
-    let id = replaced.as_ref().map(|about| about.id.clone());
-    book.old = replaced.map(|about| Old { about, since: Instant::now(), phase: Phase::Draining });
-    book.is_known = true;
-    drop(book);
-    module.tell_change();
-    Ok(id)
-}
-
 /// The time since the clock's last lap, in microseconds.
 fn lap(clock: &mut Instant) -> u64 {
     let now = Instant::now();
@@ -357,6 +305,73 @@ fn lap(clock: &mut Instant) -> u64 {
 }
 
 impl Inner {
+    /// Waits, as the policy says, until there is no old version; and gives way to a newer drop-in, and to the runtime's end.
+    fn wait_for_room(&self, module: &Module, request: &Request) -> Result<(), Error> {
+        let is_overtaken = || request.drop_in.is_some_and(|number| *module.newest_drop_in.lock() > number);
+        let gives_way = || self.is_closing() || is_overtaken();
+        let gave_way = || match self.is_closing() {
+            true => Error::ShuttingDown,
+            false => {
+                Error::Superseded { path: PathBuf::from(&request.source), module: module.name.to_string() }
+            }
+        };
+        if gives_way() {
+            return Err(gave_way());
+        }
+        match request.policy {
+            Policy::Refuse => {
+                let book = module.book();
+                module.not_purged(&book).map_or(Ok(()), Err)
+            }
+            Policy::Wait => {
+                let room = module.wait_for(request.deadline, |book| book.old.is_none() || gives_way());
+                match room {
+                    None => Err(Error::Deadline {
+                        what: format!("the old version of {} to be gone", module.name),
+                        after: request.after,
+                    }),
+                    Some(book) if book.old.is_some() || self.is_closing() => Err(gave_way()),
+                    Some(_) => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Makes a version current. Only a bug can make it fail: the turn is ours, and there is no old version.
+    fn publish(
+        &self,
+        module: &Module,
+        version: Version,
+        started: Instant,
+        took: &mut Took,
+    ) -> Result<Option<VersionId>, Error> {
+        let about = version.about.clone();
+        let mut book = module.book();
+        let seat = module
+            .cell
+            .reserve(Arc::new(version))
+            .map_err(|refused| Error::Internal { what: format!("{}: {refused}", module.name) })?;
+        let mut clock = Instant::now();
+        drop(seat.publish());
+        took.publish = Some(lap(&mut clock));
+        took.total = micros(started.elapsed());
+        let replaced = book.current.replace(about.clone());
+        let id = replaced.as_ref().map(|about| about.id.clone());
+        book.old = replaced.map(|about| Old { about, since: Instant::now(), phase: Phase::Draining });
+        book.is_known = true;
+        // With the book locked, so that a rollback of it cannot be told before.
+        self.events.push(Event::Loaded {
+            module: module.name.to_string(),
+            current: about.id.clone(),
+            replaced: id.clone(),
+            source: about.source.clone(),
+            took_us: took.total,
+        });
+        drop(book);
+        module.tell_change();
+        Ok(id)
+    }
+
     /// A version that never was current, or no more is, and that stays in memory.
     pub(crate) fn tell_retained(&self, module: &Module, id: &VersionId, retained: Retained) {
         let pins = crate::retire::retained_pins(&retained);

@@ -1,6 +1,9 @@
 //! One module: its cell, and the book that is kept about it.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use segue_core::{Cell, Which};
@@ -10,6 +13,10 @@ use crate::{
     resident::Residents,
     version::{About, Version},
 };
+
+/// How long an old version that nobody is inside may keep the place of old, while its `Drop` or threads of its own run or
+/// something holds on to it. Then it is quarantined: a new version can come, and it is still taken out when it can be.
+const QUARANTINE_AFTER: Duration = Duration::from_secs(10);
 
 /// One module of a runtime.
 pub(crate) struct Module {
@@ -47,8 +54,8 @@ pub(crate) struct Old {
 pub(crate) enum Phase {
     /// Calls may be inside, and it can be rolled back to.
     Draining,
-    /// Nobody is inside, and it is being taken down. What keeps it, where something does.
-    Leaving { calls: u64, pins: Vec<Pin> },
+    /// Nobody is inside, and it is being taken down, for so long. What keeps it, where something does.
+    Leaving { since: Instant, calls: u64, pins: Vec<Pin> },
 }
 
 /// A version that stays in memory though nobody will enter it again.
@@ -84,6 +91,46 @@ impl Bell {
     }
 }
 
+// === impl Book ===
+
+impl Book {
+    /// Notes what keeps a version that is leaving, or is in quarantine.
+    pub(crate) fn note_pins(&mut self, generation: u64, now: Vec<Pin>) {
+        if let Some(old) = self.old.as_mut().filter(|old| old.about.id.generation == generation) {
+            if let Phase::Leaving { pins, .. } = &mut old.phase {
+                *pins = now;
+            }
+        } else if let Some(version) =
+            self.quarantined.iter_mut().find(|v| v.about.id.generation == generation)
+        {
+            version.pins = now;
+        }
+    }
+
+    /// Puts the old version in quarantine, with what keeps it.
+    pub(crate) fn quarantine_old(&mut self) {
+        if let Some(Old { about, phase, .. }) = self.old.take() {
+            let (calls, pins) = match phase {
+                Phase::Leaving { calls, pins, .. } => (calls, pins),
+                Phase::Draining => (0, Vec::new()),
+            };
+            let id = &about.id;
+            tracing::warn!(
+                module = %about.module, version = id.version, generation = id.generation, ?pins, "quarantined"
+            );
+            self.quarantined.push(Quarantined { about, calls, pins });
+        }
+    }
+
+    /// When the old version will have been leaving for too long.
+    fn overdue_at(&self) -> Option<Instant> {
+        match self.old.as_ref()?.phase {
+            Phase::Leaving { since, .. } => Some(since + QUARANTINE_AFTER),
+            Phase::Draining => None,
+        }
+    }
+}
+
 // === impl Module ===
 
 impl Module {
@@ -105,8 +152,15 @@ impl Module {
         &self.bell
     }
 
+    /// The book, in which no version has been leaving for too long: whoever takes it out may be stuck in the module's own
+    /// `Drop`, so it is whoever looks that puts it in quarantine.
     pub(crate) fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock()
+        let mut book = self.book.lock();
+        if book.overdue_at().is_some_and(|at| Instant::now() >= at) {
+            book.quarantine_old();
+            self.changed.notify_all();
+        }
+        book
     }
 
     /// To be called after each change of the book, or of what waiters of the book look at: they look again.
@@ -124,18 +178,19 @@ impl Module {
         deadline: Option<Instant>,
         mut is_so: impl FnMut(&mut Book) -> bool,
     ) -> Option<MutexGuard<'_, Book>> {
-        let mut book = self.book.lock();
-        while !is_so(&mut book) {
-            match deadline {
+        loop {
+            let mut book = self.book();
+            if is_so(&mut book) {
+                return Some(book);
+            }
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return None;
+            }
+            match [deadline, book.overdue_at()].into_iter().flatten().min() {
                 None => self.changed.wait(&mut book),
-                Some(deadline) => {
-                    if self.changed.wait_until(&mut book, deadline).timed_out() && !is_so(&mut book) {
-                        return None;
-                    }
-                }
+                Some(until) => drop(self.changed.wait_until(&mut book, until)),
             }
         }
-        Some(book)
     }
 
     /// The refusal of a third version; none where there is no old one.
@@ -155,7 +210,7 @@ impl Module {
 
     /// What is told of the module; none where no version of it was ever current.
     pub(crate) fn status(&self, residents: &Residents) -> Option<ModuleStatus> {
-        let book = self.book.lock();
+        let book = self.book();
         if !book.is_known {
             return None;
         }
@@ -175,7 +230,7 @@ impl Module {
                 pins: self.call_pins(&old.about, residents),
                 ..entered(&old.about, Which::Old, Standing::Draining)
             },
-            Phase::Leaving { calls, pins } => {
+            Phase::Leaving { calls, pins, .. } => {
                 VersionStatus { calls: *calls, pins: pins.clone(), ..told(&old.about, Standing::Pinned) }
             }
         });

@@ -72,7 +72,8 @@ pub struct Calling<'a> {
 /// The residents of one runtime.
 #[derive(Default)]
 pub(crate) struct Residents {
-    by_thread: Mutex<HashMap<ThreadId, Listed>>,
+    /// A thread may be a resident more than once: by a library that it runs, and by itself.
+    by_thread: Mutex<HashMap<ThreadId, Vec<Listed>>>,
 }
 
 /// A resident, as purges see it.
@@ -102,7 +103,8 @@ impl Resident {
         let id = ThreadId::current();
         let thread = thread::current().name().unwrap_or("without a name").to_owned();
         let entry = Arc::new(Entry { thread, call: Mutex::new(None) });
-        residents.by_thread.lock().insert(id, Listed { outbox, entry: entry.clone() });
+        let listed = Listed { outbox, entry: entry.clone() };
+        residents.by_thread.lock().entry(id).or_default().push(listed);
         Resident { residents, id, entry, inbox, not_send: PhantomData }
     }
 
@@ -122,7 +124,13 @@ impl Resident {
 
 impl Drop for Resident {
     fn drop(&mut self) {
-        self.residents.by_thread.lock().remove(&self.id);
+        let mut by_thread = self.residents.by_thread.lock();
+        if let Some(listed) = by_thread.get_mut(&self.id) {
+            listed.retain(|listed| !Arc::ptr_eq(&listed.entry, &self.entry));
+            if listed.is_empty() {
+                by_thread.remove(&self.id);
+            }
+        }
     }
 }
 
@@ -168,7 +176,8 @@ impl Residents {
         let mut awaited = HashMap::new();
         {
             let by_thread = self.by_thread.lock();
-            for (id, listed) in visitors.iter().filter_map(|id| Some((*id, by_thread.get(id)?))) {
+            let listed_of = |id: &ThreadId| by_thread.get(id).into_iter().flatten();
+            for (id, listed) in visitors.iter().flat_map(|id| listed_of(id).map(|listed| (*id, listed))) {
                 let errand = Errand { version: Arc::downgrade(version), resident: id, done: done.clone() };
                 // Fails where the resident has just ended: then it has destroyed everything.
                 if listed.outbox.send(errand).is_ok() {
@@ -208,7 +217,7 @@ impl Residents {
             let call = entry.call.lock();
             call.as_ref().filter(|call| call.generation == generation).map(|call| tell(&entry.thread, call))
         };
-        by_thread.values().filter_map(|listed| tell(&listed.entry)).collect()
+        by_thread.values().flatten().filter_map(|listed| tell(&listed.entry)).collect()
     }
 }
 

@@ -10,16 +10,12 @@ use segue_core::{ThreadId, Vacate, Which};
 use segue_loader::{Mapped, Retained};
 
 use crate::{
-    Event, Pin, PinKind, VersionId,
+    Error, Event, Pin, PinKind, VersionId,
     journey::micros,
-    module::{Module, Phase, Quarantined},
+    module::{Module, Phase},
     runtime::Inner,
     version::{About, Version},
 };
-
-/// How long an old version that nobody is inside may keep the place of old, while threads of its own run or something
-/// holds on to it. Then it is quarantined: a new version can come, and it is still taken out when it can be.
-const QUARANTINE_AFTER: Duration = Duration::from_secs(10);
 
 /// How often is looked whether the threads of a version have ended, for the list of pins to be true.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -44,18 +40,21 @@ impl Inner {
             self.residents.detach(&visitors, &version);
         }
         let version = only_owner(module, &about, begun, version);
+        // Noted before, since it may wait for one of those threads, and for ever.
+        let mut pins = thread_pins(&version.image);
+        pins.push(Pin { kind: PinKind::Handle, detail: "the module's Drop, which runs".to_owned() });
+        pin(module, &about, pins);
         let (mapped, ended) = version.image.unload();
         if let Err(fault) = ended {
             tracing::error!(
                 module = %module.name, version = about.id.version, generation, "the module's Drop {fault}"
             );
         }
-        wait_for_threads(module, &about, begun, &mapped);
+        wait_for_threads(module, &about, &mapped);
         // What `Drop` and the module's start have left on this thread.
         mapped.detach_thread();
         match mapped.unmap() {
             Ok(unmapped) => {
-                forget(module, generation);
                 if unmapped.destructors_dropped > 0 {
                     tracing::info!(
                         module = %module.name, generation, destructors = unmapped.destructors_dropped,
@@ -66,8 +65,7 @@ impl Inner {
                 tracing::info!(
                     module = %module.name, version = about.id.version, generation, purge_us, "purged"
                 );
-                let (module, old) = (module.name.to_string(), about.id.clone());
-                self.events.push(Event::Purged { module, old, drain_us: micros(drain), purge_us });
+                self.forget(module, &about.id, micros(drain), purge_us);
             }
             Err(retained) => {
                 quarantine(module, generation, retained_pins(&retained));
@@ -76,22 +74,29 @@ impl Inner {
         }
     }
 
-    /// Takes the current version out without another in its place: for the end of the runtime. False where it, or the one
-    /// before it, is not gone at the deadline.
-    pub(crate) fn withdraw(self: &Arc<Self>, module: &Arc<Module>, deadline: Instant) -> bool {
-        // The load that goes on, if any, sees that the runtime is closing, or is done when its turn is.
-        let Some(_turn) = module.turn.try_lock_until(deadline) else { return false };
-        if module.wait_for(Some(deadline), |book| book.old.is_none()).is_none() {
-            return false;
-        }
-        let (inner, module_of_thread) = (self.clone(), module.clone());
-        let begun = self.journeys.begin(format!("purge {}", module.name), move || {
-            if let Some(id) = withdraw_current(&module_of_thread) {
-                inner.retire(&module_of_thread, id.generation);
+    /// A version has left memory. It is told with the book locked, so that no load that it made room for is told before.
+    fn forget(&self, module: &Module, old: &VersionId, drain_us: u64, purge_us: u64) {
+        let mut book = module.book();
+        book.old.take_if(|version| version.about.id.generation == old.generation);
+        book.quarantined.retain(|version| version.about.id.generation != old.generation);
+        let (name, old) = (module.name.to_string(), old.clone());
+        self.events.push(Event::Purged { module: name, old, drain_us, purge_us });
+        drop(book);
+        module.tell_change();
+    }
+
+    /// Begins to take the current version out without another in its place: for the end of the runtime. It goes on for as
+    /// long as it takes, and no module waits for another.
+    pub(crate) fn withdraw(self: &Arc<Self>, module: &Arc<Module>) -> Result<(), Error> {
+        let (inner, module) = (self.clone(), module.clone());
+        self.journeys.begin(format!("purge {}", module.name), move || {
+            // The load that goes on, if any, sees that the runtime is closing, or is done when its turn is.
+            let _turn = module.turn.lock();
+            drop(module.wait_for(None, |book| book.old.is_none()));
+            if let Some(id) = withdraw_current(&module) {
+                inner.retire(&module, id.generation);
             }
-        });
-        begun.is_ok()
-            && module.wait_for(Some(deadline), |book| book.current.is_none() && book.old.is_none()).is_some()
+        })
     }
 }
 
@@ -109,7 +114,7 @@ fn wait_until_drained(module: &Module, generation: u64) -> Option<Drained> {
             let calls = module.cell.count(Which::Old).map_or(0, |count| count.calls);
             match module.cell.vacate_old() {
                 Vacate::Vacant(version) => {
-                    old.phase = Phase::Leaving { calls, pins: Vec::new() };
+                    old.phase = Phase::Leaving { since: Instant::now(), calls, pins: Vec::new() };
                     return Some(Drained { version, visitors, drain: old.since.elapsed() });
                 }
                 Vacate::Busy { .. } => {}
@@ -130,63 +135,46 @@ fn only_owner(module: &Module, about: &About, begun: Instant, mut version: Arc<V
         if begun.elapsed() > LOOK_EVERY {
             let holders = Arc::strong_count(&version) - 1;
             let detail = format!("{holders} threads of the host are about to destroy its thread-locals");
-            pin(module, about, begun, vec![Pin { kind: PinKind::Handle, detail }]);
+            pin(module, about, vec![Pin { kind: PinKind::Handle, detail }]);
         }
         thread::sleep(Duration::from_millis(1));
     }
 }
 
 /// Waits until no thread that the module started is left.
-fn wait_for_threads(module: &Module, about: &About, begun: Instant, mapped: &Mapped) {
-    while !mapped.wait_for_threads(Instant::now() + LOOK_EVERY) {
-        let tell = |thread: segue_loader::ModuleThread| Pin {
-            kind: PinKind::Thread,
-            detail: format!(
-                "thread {} that the module started {} s ago",
-                thread.tid,
-                thread.since.elapsed().as_secs()
-            ),
-        };
-        pin(module, about, begun, mapped.threads().into_iter().map(tell).collect());
+fn wait_for_threads(module: &Module, about: &About, mapped: &Mapped) {
+    loop {
+        pin(module, about, thread_pins(mapped));
+        if mapped.wait_for_threads(Instant::now() + LOOK_EVERY) {
+            return;
+        }
     }
 }
 
-/// Notes what keeps a version that is leaving; after a while, in quarantine.
-fn pin(module: &Module, about: &About, begun: Instant, pins: Vec<Pin>) {
-    let generation = about.id.generation;
-    if begun.elapsed() > QUARANTINE_AFTER {
-        quarantine(module, generation, pins);
-        return;
-    }
-    if let Some(old) = module.book().old.as_mut().filter(|old| old.about.id.generation == generation)
-        && let Phase::Leaving { pins: noted, .. } = &mut old.phase
-    {
-        *noted = pins;
-    }
+fn thread_pins(mapped: &Mapped) -> Vec<Pin> {
+    let tell = |thread: segue_loader::ModuleThread| Pin {
+        kind: PinKind::Thread,
+        detail: format!(
+            "thread {} that the module started {} s ago",
+            thread.tid,
+            thread.since.elapsed().as_secs()
+        ),
+    };
+    mapped.threads().into_iter().map(tell).collect()
 }
 
-/// Puts a version in quarantine, or notes what keeps it there now.
+/// Notes what keeps a version that is leaving.
+fn pin(module: &Module, about: &About, pins: Vec<Pin>) {
+    module.book().note_pins(about.id.generation, pins);
+}
+
+/// Puts a version in quarantine that cannot leave, where it is not there yet.
 fn quarantine(module: &Module, generation: u64, pins: Vec<Pin>) {
     let mut book = module.book();
-    if let Some(old) = book.old.take_if(|old| old.about.id.generation == generation) {
-        let calls = match old.phase {
-            Phase::Leaving { calls, .. } => calls,
-            Phase::Draining => 0,
-        };
-        tracing::warn!(module = %module.name, generation, ?pins, "quarantined");
-        book.quarantined.push(Quarantined { about: old.about, calls, pins });
-    } else if let Some(version) = book.quarantined.iter_mut().find(|v| v.about.id.generation == generation) {
-        version.pins = pins;
+    book.note_pins(generation, pins);
+    if book.old.as_ref().is_some_and(|old| old.about.id.generation == generation) {
+        book.quarantine_old();
     }
-    drop(book);
-    module.tell_change();
-}
-
-/// A version has left memory.
-fn forget(module: &Module, generation: u64) {
-    let mut book = module.book();
-    book.old.take_if(|old| old.about.id.generation == generation);
-    book.quarantined.retain(|version| version.about.id.generation != generation);
     drop(book);
     module.tell_change();
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use crate::{
-    Error, Event, RolledBack, Runtime,
+    Error, Event, Events, RolledBack, Runtime,
     journey::micros,
     module::{Module, Old, Phase},
 };
@@ -23,12 +23,10 @@ impl Runtime {
         }
         let inner = self.inner.clone();
         self.inner.journeys.ask(format!("rollback {name}"), move |answer| {
-            let rolled_back = switch(&module);
+            let rolled_back = switch(&module, &inner.events);
             let displaced = rolled_back.as_ref().ok().map(|rolled_back| rolled_back.old.generation);
             if let Ok(RolledBack { module, current, old, .. }) = &rolled_back {
                 tracing::info!(module, current = %current, old = %old, "rolled back");
-                let (module, current, old) = (module.clone(), current.clone(), old.clone());
-                inner.events.push(Event::RolledBack { module, current, old });
             }
             // Fails where nobody waits for it any more.
             let _ = answer.send(rolled_back);
@@ -39,7 +37,7 @@ impl Runtime {
     }
 }
 
-fn switch(module: &Arc<Module>) -> Result<RolledBack, Error> {
+fn switch(module: &Arc<Module>, events: &Events) -> Result<RolledBack, Error> {
     let nothing = || Error::NothingToRollBack { module: module.name.to_string() };
     let mut book = module.book();
     let (current, old) = match (&book.current, &book.old) {
@@ -57,6 +55,12 @@ fn switch(module: &Arc<Module>) -> Result<RolledBack, Error> {
     };
     book.current = Some(old);
     book.old = Some(Old { about: current, since: begun, phase: Phase::Draining });
+    // With the book locked, so that events are told in the order in which things happened.
+    events.push(Event::RolledBack {
+        module: rolled_back.module.clone(),
+        current: rolled_back.current.clone(),
+        old: rolled_back.old.clone(),
+    });
     drop(book);
     module.tell_change();
     Ok(rolled_back)

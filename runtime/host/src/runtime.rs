@@ -131,7 +131,7 @@ impl Runtime {
     ///
     /// [`Error::Deadline`] where calls, or threads of modules, are left at the deadline. What is left of the work goes on.
     pub fn shutdown(&self, deadline: Duration) -> Result<(), Error> {
-        self.inner.shutdown(Instant::now() + deadline).then_some(()).ok_or(Error::Deadline {
+        self.inner.shutdown(Instant::now().checked_add(deadline)).then_some(()).ok_or(Error::Deadline {
             what: "the end of all calls and of the modules' threads".to_owned(),
             after: deadline,
         })
@@ -163,7 +163,8 @@ impl Inner {
         self.is_closing.load(Ordering::Relaxed)
     }
 
-    fn shutdown(self: &Arc<Self>, deadline: Instant) -> bool {
+    /// Without a deadline it waits for ever.
+    fn shutdown(self: &Arc<Self>, deadline: Option<Instant>) -> bool {
         self.is_closing.store(true, Ordering::Relaxed);
         // Outside of the lock: it waits for the watcher's thread.
         let watch = self.watch.lock().take();
@@ -171,7 +172,9 @@ impl Inner {
         let modules: Vec<Arc<Module>> = self.modules.read().values().cloned().collect();
         let mut all = true;
         for module in modules {
-            all &= self.withdraw(&module, deadline);
+            // A load that waits for its old version gives up.
+            module.tell_change();
+            all &= self.withdraw(&module).is_ok();
         }
         all &= self.journeys.wait(deadline);
         self.events.close();

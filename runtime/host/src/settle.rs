@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use segue_loader::Digest;
+
 /// How long a file must be left alone that is being written to, and whose writer did not say that it is done. A pause of
 /// its writer that is longer makes it be read half-written; then it is refused, and taken when it changes again.
 const QUIET: Duration = Duration::from_millis(250);
@@ -20,6 +22,8 @@ const CLOSED_QUIET: Duration = Duration::from_millis(20);
 pub(crate) struct Stamp {
     /// When it was last written to: seconds and nanoseconds.
     modified: (i64, i64),
+    /// When it last changed in any way. Whoever copies can set the time above as it was (`cp -p`), and this one not.
+    changed: (i64, i64),
     size: u64,
     inode: u64,
 }
@@ -28,7 +32,14 @@ pub(crate) struct Stamp {
 #[derive(Default)]
 pub(crate) struct Settling {
     due: HashMap<PathBuf, Instant>,
-    taken: HashMap<PathBuf, Stamp>,
+    taken: HashMap<PathBuf, Taken>,
+}
+
+/// A file that was taken.
+struct Taken {
+    stamp: Stamp,
+    /// What was read, where nobody has written to the file since, as far as the times tell.
+    digest: Option<Digest>,
 }
 
 /// What is known of a change.
@@ -45,7 +56,13 @@ impl Stamp {
     pub(crate) fn of(path: &Path) -> Option<Self> {
         let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
         let modified = (metadata.mtime(), metadata.mtime_nsec());
-        Some(Stamp { modified, size: metadata.size(), inode: metadata.ino() })
+        let changed = (metadata.ctime(), metadata.ctime_nsec());
+        Some(Stamp { modified, changed, size: metadata.size(), inode: metadata.ino() })
+    }
+
+    /// Whether no more than the time of the last change tells the two apart.
+    fn is_written_as(&self, other: &Stamp) -> bool {
+        Stamp { changed: other.changed, ..*self } == *other
     }
 }
 
@@ -66,7 +83,7 @@ impl Settling {
 
     /// Notes what was found in the directory: a file whose stamp is new was changed without our being told.
     pub(crate) fn note_found(&mut self, path: PathBuf, stamp: Stamp, now: Instant) {
-        if self.taken.get(&path) != Some(&stamp) && !self.due.contains_key(&path) {
+        if self.taken.get(&path).map(|taken| taken.stamp) != Some(stamp) && !self.due.contains_key(&path) {
             self.note(path, Change::Touched, now);
         }
     }
@@ -87,7 +104,11 @@ impl Settling {
             .filter_map(|(stamp, path)| {
                 match stamp {
                     Some(stamp) => {
-                        let is_new = self.taken.insert(path.clone(), stamp) != Some(stamp);
+                        let before = self.taken.remove(&path);
+                        let is_new = before.as_ref().is_none_or(|before| before.stamp != stamp);
+                        let unwritten = before.filter(|before| before.stamp.is_written_as(&stamp));
+                        let digest = unwritten.and_then(|before| before.digest);
+                        self.taken.insert(path.clone(), Taken { stamp, digest });
                         is_new.then_some(path)
                     }
                     None => {
@@ -98,6 +119,12 @@ impl Settling {
                 }
             })
             .collect()
+    }
+
+    /// Notes what was read of a file that was taken. False where it is what was taken before and only the file's owner, mode,
+    /// links or times have changed: then there is nothing to load, also where something else is current by now.
+    pub(crate) fn note_read(&mut self, path: &Path, digest: Digest) -> bool {
+        self.taken.get_mut(path).is_none_or(|taken| taken.digest.replace(digest) != Some(digest))
     }
 
     /// Forgets that a file was taken, and looks at it again when it is left alone.
@@ -133,5 +160,26 @@ mod tests {
         fs::remove_file(&path).unwrap();
         settling.note(path.clone(), Change::Touched, start);
         assert!(settling.take_settled(start + QUIET).is_empty());
+    }
+
+    #[test]
+    fn a_file_whose_time_was_set_back_is_taken_for_its_bytes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.so");
+        let mut settling = Settling::default();
+        let start = Instant::now();
+        let take = |bytes: &[u8], settling: &mut Settling| {
+            // The clock of a file system goes in steps.
+            std::thread::sleep(Duration::from_millis(20));
+            fs::write(&path, bytes).unwrap();
+            let file = fs::File::options().write(true).open(&path).unwrap();
+            file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+            settling.note(path.clone(), Change::Closed, start);
+            assert_eq!(settling.take_settled(start + QUIET), std::slice::from_ref(&path));
+            settling.note_read(&path, Digest::of(bytes))
+        };
+        assert!(take(b"one", &mut settling));
+        assert!(take(b"two", &mut settling), "the time of the last write says nothing");
+        assert!(!take(b"two", &mut settling), "the same again, by its times not written to");
     }
 }

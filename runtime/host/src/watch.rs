@@ -8,7 +8,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
     sync::{Arc, Weak},
     thread,
     time::{Duration, Instant},
@@ -53,6 +53,13 @@ struct Watching {
 impl Watch {
     /// Loads what lies in the directory, and begins to watch it.
     pub(crate) fn begin(inner: &Arc<Inner>, directory: PathBuf) -> Result<Self, Error> {
+        // `notify` tells absolute paths. Looking must find the same, or each file would be taken twice; and the process may
+        // change its directory.
+        let directory = path::absolute(&directory).map_err(|source| Error::Io {
+            action: "finding the whole path of",
+            path: directory,
+            source,
+        })?;
         let mut watching = Watching {
             inner: Arc::downgrade(inner),
             directory,
@@ -186,13 +193,55 @@ impl Watching {
     fn take_settled(&mut self, inner: &Arc<Inner>, now: Instant) -> Vec<Receiver<()>> {
         let mut journeys = Vec::new();
         for path in self.settling.take_settled(now) {
-            match drop_in(inner, &path) {
-                Ok(journey) => journeys.push(journey),
+            match self.drop_in(inner, &path) {
+                Ok(journey) => journeys.extend(journey),
                 Err(error) if is_being_written(&error) => self.settling.again(path, Instant::now()),
                 Err(error) => inner.tell_refused(path.display().to_string(), &error),
             }
         }
         journeys
+    }
+
+    /// Reads a file, and begins the journey of its load. It waits for its old version, and gives way to a later file. None
+    /// where there is nothing to load.
+    fn drop_in(&mut self, inner: &Arc<Inner>, path: &Path) -> Result<Option<Receiver<()>>, Error> {
+        let started = Instant::now();
+        let mut took = Took::default();
+        let candidate = load::read(path, &mut took)?;
+        if !self.settling.note_read(path, candidate.digest()) {
+            return Ok(None);
+        }
+        let module = inner.module_to_be(&candidate.metadata().name);
+        let number = {
+            let mut newest = module.newest_drop_in.lock();
+            *newest += 1;
+            *newest
+        };
+        // Those that wait for their old version look whether they were overtaken.
+        module.tell_change();
+        let source = path.display().to_string();
+        let request = load::Request {
+            candidate,
+            source: source.clone(),
+            policy: Policy::Wait,
+            deadline: None,
+            after: Duration::ZERO,
+            drop_in: Some(number),
+            started,
+            took,
+        };
+        let (tell, told) = bounded(1);
+        let of_journey = inner.clone();
+        inner.journeys.begin(format!("load {}", module.name), move || {
+            of_journey.travel(request, |loaded| {
+                if let Err(error) = loaded {
+                    of_journey.tell_refused(source, &error);
+                }
+                // Fails where nobody waits for it: only the start does.
+                let _ = tell.send(());
+            });
+        })?;
+        Ok(Some(told))
     }
 
     fn tell_trouble(&self, error: &Error) {
@@ -208,42 +257,4 @@ impl Watching {
 fn is_module_file(path: &Path) -> bool {
     let is_hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
     !is_hidden && path.extension().is_some_and(|extension| extension == "so")
-}
-
-/// Reads a file, and begins the journey of its load. It waits for its old version, and gives way to a later file.
-fn drop_in(inner: &Arc<Inner>, path: &Path) -> Result<Receiver<()>, Error> {
-    let started = Instant::now();
-    let mut took = Took::default();
-    let candidate = load::read(path, &mut took)?;
-    let module = inner.module_to_be(&candidate.metadata().name);
-    let number = {
-        let mut newest = module.newest_drop_in.lock();
-        *newest += 1;
-        *newest
-    };
-    // Those that wait for their old version look whether they were overtaken.
-    module.tell_change();
-    let source = path.display().to_string();
-    let request = load::Request {
-        candidate,
-        source: source.clone(),
-        policy: Policy::Wait,
-        deadline: None,
-        after: Duration::ZERO,
-        drop_in: Some(number),
-        started,
-        took,
-    };
-    let (tell, told) = bounded(1);
-    let of_journey = inner.clone();
-    inner.journeys.begin(format!("load {}", module.name), move || {
-        of_journey.travel(request, |loaded| {
-            if let Err(error) = loaded {
-                of_journey.tell_refused(source, &error);
-            }
-            // Fails where nobody waits for it: only the start does.
-            let _ = tell.send(());
-        });
-    })?;
-    Ok(told)
 }

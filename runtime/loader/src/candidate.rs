@@ -76,7 +76,8 @@ impl Candidate {
         if read > FILE_BYTES_MAX {
             return Err(too_large(read));
         }
-        let stamp = |metadata: &fs::Metadata| (metadata.len(), metadata.mtime(), metadata.mtime_nsec());
+        // The time of the last change, which no writer can set, and not that of the last write.
+        let stamp = |metadata: &fs::Metadata| (metadata.len(), metadata.ctime(), metadata.ctime_nsec());
         if stamp(&before) != stamp(&after) || read != after.len() {
             return Err(StageError::Changed { path: path.to_owned() });
         }

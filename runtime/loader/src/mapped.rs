@@ -262,6 +262,9 @@ impl Mapped {
     pub fn unmap(mut self) -> Result<Unmapped, Retained> {
         let mut reasons = Vec::new();
         if !self.wait_for_threads(Instant::now()) {
+            // One that has not begun is not listed yet, and one that was listed may have ended since: the answer above is
+            // what counts, whatever the list says.
+            reasons.push("a thread of the module was left".to_owned());
             reasons.extend(
                 self.threads().iter().map(|thread| format!("thread {} of the module runs", thread.tid)),
             );
