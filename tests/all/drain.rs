@@ -86,3 +86,22 @@ fn a_guard_keeps_its_version_for_several_calls() {
     drop(guard);
     until("old has left memory", || bench.runtime.status("sleeper").unwrap().old.is_none());
 }
+
+#[test]
+fn a_load_that_may_not_wait_does_not_wait_behind_one_that_does() {
+    let bench = Bench::new();
+    bench.runtime.load(fixture("sleeper", V1)).unwrap();
+    let slow = sleep_in_current(&bench, 2000);
+    bench.runtime.load(fixture("sleeper", V2)).unwrap();
+    let runtime = bench.runtime.clone();
+    let waiting = thread::spawn(move || {
+        let patient = LoadOptions { policy: Policy::Wait, ..LoadOptions::default() };
+        runtime.load_with(&Source::File(fixture("sleeper", V1)), &patient)
+    });
+    thread::sleep(Duration::from_millis(100));
+    let refused = bench.runtime.load(fixture("sleeper", V1));
+    assert!(matches!(refused, Err(Error::NotPurged { .. })), "{refused:?}");
+    assert!(!slow.is_finished(), "it was told at once");
+    slow.join().unwrap();
+    waiting.join().unwrap().unwrap();
+}

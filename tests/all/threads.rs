@@ -1,7 +1,7 @@
 //! Threads that a module starts keep it in memory until they end, and no longer.
 
-use segue::{PinKind, Request, Standing};
-use segue_tests::{Bench, V1, V2, fixture, until};
+use segue::{Code, Event, PinKind, Request, Standing};
+use segue_tests::{Bench, V1, V2, fixture, in_child, until};
 
 #[test]
 fn a_thread_that_drop_joins_does_not_keep_its_version() {
@@ -28,4 +28,26 @@ fn a_thread_that_nobody_joins_keeps_its_version_until_it_ends() {
     assert!(bench.runtime.rollback("thread-spawner").is_err(), "it is past going back to");
     until("the thread has ended and old is gone", || bench.runtime.images_mapped() == 1);
     assert!(bench.runtime.status("thread-spawner").unwrap().quarantined.is_empty());
+}
+
+#[test]
+fn a_version_that_refused_and_left_a_thread_is_listed_until_it_is_gone() {
+    in_child("threads::a_version_that_refused_and_left_a_thread_is_listed_until_it_is_gone", || {
+        let bench = Bench::new();
+        let refused = bench.runtime.load(fixture("vetoes-with-thread", V1)).unwrap_err();
+        assert_eq!(refused.code(), Code::OnLoadFailed);
+        let status = bench.runtime.status("vetoes-with-thread").unwrap();
+        assert!(status.current.is_none() && status.old.is_none());
+        assert_eq!(status.quarantined.len(), 1, "its thread runs: {status:?}");
+        assert_eq!(bench.runtime.images_mapped(), 1);
+        until("its thread has ended and it is gone", || bench.runtime.images_mapped() == 0);
+        until("and not listed any more", || {
+            bench.runtime.status("vetoes-with-thread").unwrap().quarantined.is_empty()
+        });
+        let records = bench.runtime.events().kept(0);
+        let kinds: Vec<bool> =
+            records.iter().map(|record| matches!(record.event, Event::Purged { .. })).collect();
+        assert_eq!(kinds, [false, false, true], "retained, refused, purged: {records:?}");
+        assert!(bench.staged().is_empty());
+    });
 }

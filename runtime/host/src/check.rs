@@ -5,7 +5,7 @@ use std::path::Path;
 use segue_loader::{Digest, Metadata};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Took, load::read};
+use crate::{Error, Took, intake::read};
 
 /// What a file says of itself, and is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

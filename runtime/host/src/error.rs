@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use segue_loader::{CheckError, MapError, StageError};
+use segue_loader::{CheckError, Digest, MapError, StageError};
 use serde::{Deserialize, Serialize};
 
 /// Why something did not happen. Whatever it says, nothing has changed.
@@ -24,6 +24,14 @@ pub enum Error {
     /// The file could not be copied into the state directory.
     #[error(transparent)]
     Stage(#[from] StageError),
+    /// The file of the store is not what its name says.
+    #[error("{}: the stored file is damaged: it is not {digest} any more", path.display())]
+    StoreDamaged {
+        /// The file.
+        path: PathBuf,
+        /// What it was.
+        digest: Digest,
+    },
     /// The file is no module that this runtime can take.
     #[error("{}: {source}", path.display())]
     Check {
@@ -240,7 +248,7 @@ impl Error {
             Error::Stage(StageError::NotFound { .. }) => Code::NotFound,
             Error::Stage(StageError::TooLarge { .. }) => Code::TooLarge,
             Error::Stage(StageError::Write { .. }) => Code::Internal,
-            Error::Stage(_) => Code::BadFile,
+            Error::Stage(_) | Error::StoreDamaged { .. } => Code::BadFile,
             Error::Check { source, .. } => match source {
                 CheckError::WrongMachine { .. } => Code::WrongMachine,
                 CheckError::NoMetadata | CheckError::BadMetadata { .. } => Code::NoMetadata,
@@ -266,7 +274,7 @@ impl Error {
     /// Where on the journey of a version it happened.
     pub fn step(&self) -> Option<Step> {
         match self {
-            Error::Stage(_) => Some(Step::Stage),
+            Error::Stage(_) | Error::StoreDamaged { .. } => Some(Step::Stage),
             Error::Check { .. } | Error::NameMismatch { .. } => Some(Step::Read),
             Error::Map { .. } => Some(Step::Map),
             Error::OnLoad { .. } => Some(Step::OnLoad),
@@ -303,6 +311,7 @@ impl Error {
                 "see that the state directory has room and can be written to"
             }
             Error::Stage(_) => "give a .so file that cargo built",
+            Error::StoreDamaged { .. } => "put the file again, or load it from where it is",
             Error::Check { source, .. } => match source {
                 CheckError::NotElf | CheckError::NotShared { .. } => {
                     "a module is a crate with crate-type = [\"cdylib\"]; `segue new NAME` writes one"

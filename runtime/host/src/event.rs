@@ -77,7 +77,8 @@ pub enum Event {
         /// From the last call's end to being out of memory, in microseconds.
         purge_us: u64,
     },
-    /// An old version is not in use any more, and cannot be taken out of memory.
+    /// A version is not in use any more, or never was, and cannot be taken out of memory now. It is quarantined; where what
+    /// keeps it goes, it still leaves, which is told as `purged`.
     Retained {
         /// The module.
         module: String,

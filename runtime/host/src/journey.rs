@@ -87,3 +87,9 @@ impl Journeys {
 pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
+
+/// The time since the clock's last lap, in microseconds.
+pub(crate) fn lap(clock: &mut Instant) -> u64 {
+    let now = Instant::now();
+    micros(now - std::mem::replace(clock, now))
+}

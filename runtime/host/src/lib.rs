@@ -45,7 +45,7 @@
 //!
 //! The counting is in `segue-core`, the way of a file in and out of memory in `segue-loader`; this crate decides when and
 //! whether. One thread, a *journey*, takes a version through its load, and then the version that it displaced out of
-//! memory (`load.rs`, `retire.rs`).
+//! memory (`load.rs`, `start.rs`, `retire.rs`).
 
 #![forbid(unsafe_code)]
 
@@ -54,17 +54,20 @@ mod check;
 mod error;
 mod event;
 mod handle;
+mod intake;
 mod journey;
 mod load;
 mod log;
 mod message;
 mod module;
+mod options;
 mod purge;
 mod resident;
 mod retire;
 mod rollback;
 mod runtime;
 mod settle;
+mod start;
 mod state_dir;
 mod status;
 mod version;
@@ -75,8 +78,8 @@ pub use check::{FileReport, check};
 pub use error::{Code, Error, ErrorObject, Step};
 pub use event::{Event, Events, Next, Record, Subscription};
 pub use handle::{CallError, CallGuard, ModuleHandle};
-pub use load::{LoadOptions, ParsePolicyError, Policy, Source};
 pub use message::{Reply, Request};
+pub use options::{LoadOptions, ParsePolicyError, Policy, Source};
 pub use resident::{Calling, Errand, Resident};
 pub use runtime::Runtime;
 pub use segue_loader::{Digest, Interface, Metadata};

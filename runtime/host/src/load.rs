@@ -1,61 +1,21 @@
 //! The load of a version: stage, read, map, check, `on_load`, publish.
 
 use std::{
-    path::{Path, PathBuf},
-    str::FromStr,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
-use segue_loader::{Candidate, Digest, Image, Inspected, Mapped, Retained, StageError};
-use serde::{Deserialize, Serialize};
+use segue_loader::Inspected;
 
 use crate::{
-    Error, ErrorObject, Event, LoadOutcome, Loaded, Took, VersionId,
-    journey::micros,
-    log::ModuleLog,
+    Error, ErrorObject, Event, LoadOptions, LoadOutcome, Loaded, Policy, Source, Took, VersionId, intake,
+    journey::{lap, micros},
     module::{Module, Old, Phase},
     runtime::Inner,
     version::{About, Version},
 };
-
-/// How long the threads of a version that refused to start have to end, before it is given up.
-const VETO_PATIENCE: Duration = Duration::from_secs(2);
-
-/// Where a version comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A file.
-    File(PathBuf),
-    /// The file with this digest in the store of the state directory.
-    Stored(Digest),
-}
-
-/// How a load goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoadOptions {
-    /// What to do where an old version is still in use.
-    pub policy: Policy,
-    /// How long the load may wait: for another load of the same module, and for the old version where the policy says so.
-    pub deadline: Duration,
-}
-
-/// What a load does when the module has an old version that is still in use: there can be no third.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Policy {
-    /// It is refused, and says who is inside.
-    #[default]
-    Refuse,
-    /// It waits for the old version to be gone.
-    Wait,
-}
-
-/// A text that is no policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a policy is \"refuse\" or \"wait\"")]
-pub struct ParsePolicyError;
 
 /// A candidate that was read, and how its load is to go.
 pub(crate) struct Request {
@@ -70,36 +30,6 @@ pub(crate) struct Request {
     pub(crate) drop_in: Option<u64>,
     pub(crate) started: Instant,
     pub(crate) took: Took,
-}
-
-// === impl Policy, LoadOptions, Source ===
-
-impl FromStr for Policy {
-    type Err = ParsePolicyError;
-
-    fn from_str(text: &str) -> Result<Self, ParsePolicyError> {
-        match text {
-            "refuse" => Ok(Policy::Refuse),
-            "wait" => Ok(Policy::Wait),
-            _ => Err(ParsePolicyError),
-        }
-    }
-}
-
-impl Default for LoadOptions {
-    /// Refuses a third version, and waits 30 s for another load of the same module.
-    fn default() -> Self {
-        LoadOptions { policy: Policy::Refuse, deadline: Duration::from_secs(30) }
-    }
-}
-
-impl std::fmt::Display for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Source::File(path) => write!(f, "{}", path.display()),
-            Source::Stored(digest) => write!(f, "{digest}"),
-        }
-    }
 }
 
 // === impl Inner ===
@@ -125,7 +55,12 @@ impl Inner {
             Source::Stored(digest) => self.state.image(digest),
         };
         let mut took = Took::default();
-        let candidate = read(&path, &mut took)?;
+        let candidate = intake::read(&path, &mut took)?;
+        if let Source::Stored(digest) = source
+            && candidate.digest() != *digest
+        {
+            return Err(Error::StoreDamaged { path, digest: *digest });
+        }
         let request = Request {
             candidate,
             source: source.to_string(),
@@ -156,6 +91,15 @@ impl Inner {
     }
 
     fn make_current(self: &Arc<Self>, module: &Arc<Module>, request: Request) -> Result<Loaded, Error> {
+        // Before the turn: it may be held by one that waits for the old version, and this one is not to wait.
+        if let Some(unchanged) = self.unchanged(module, &request) {
+            return Ok(unchanged);
+        }
+        if request.policy == Policy::Refuse
+            && let Some(refusal) = module.not_purged(&module.book())
+        {
+            return Err(refusal);
+        }
         let _turn = match request.deadline {
             Some(deadline) => module.turn.try_lock_until(deadline).ok_or_else(|| Error::Deadline {
                 what: format!("another load of {}", module.name),
@@ -163,29 +107,22 @@ impl Inner {
             })?,
             None => module.turn.lock(),
         };
-        if self.is_closing() {
-            return Err(Error::ShuttingDown);
-        }
-        if let Some(unchanged) = self.unchanged(module, &request) {
-            return Ok(unchanged);
-        }
         self.wait_for_room(module, &request)?;
-        // While it waited, a rollback may have made the same file current.
+        // While it waited, another load or a rollback may have made the same file current.
         if let Some(unchanged) = self.unchanged(module, &request) {
             return Ok(unchanged);
         }
 
         let Request { candidate, source, started, mut took, .. } = request;
-        let path = PathBuf::from(&source);
         let generation = self.new_generation();
         let id = VersionId { version: candidate.metadata().version.clone(), generation };
         let digest = candidate.digest();
-        let image = self.start(module, candidate, &path, &id, &mut took)?;
+        let loaded_at = Timestamp::now();
+        let about = Arc::new(About { module: module.name.clone(), id, digest, source, loaded_at });
+        let image = self.start(module, candidate, &about, &mut took)?;
         if let Err(error) = self.state.keep(&digest, image.path()) {
             tracing::warn!(module = %module.name, %error, "the version could not be kept in the store");
         }
-        let about =
-            Arc::new(About { module: module.name.clone(), id, digest, source, loaded_at: Timestamp::now() });
         let replaced = self.publish(module, Version { image, about: about.clone() }, started, &mut took)?;
         tracing::info!(
             module = %module.name, version = about.id.version, generation, took_us = took.total, "current"
@@ -223,88 +160,6 @@ impl Inner {
         })
     }
 
-    /// Stages and maps a candidate, and lets it start. Where that fails, it is taken out again.
-    fn start(
-        &self,
-        module: &Module,
-        candidate: Inspected,
-        path: &Path,
-        id: &VersionId,
-        took: &mut Took,
-    ) -> Result<Image, Error> {
-        let mut clock = Instant::now();
-        let staged = candidate.stage(&self.state.stage(), id.generation)?;
-        took.stage = Some(took.stage.unwrap_or(0) + lap(&mut clock));
-        let log = Box::new(ModuleLog::new(&module.name, id));
-        let mapped = staged.map(log).map_err(|failure| {
-            if let Some(retained) = failure.retained {
-                self.tell_retained(module, id, retained);
-            }
-            Error::Map { path: path.to_owned(), module: module.name.to_string(), source: failure.error }
-        })?;
-        took.map = Some(lap(&mut clock));
-        let started = mapped.on_load();
-        took.on_load = Some(lap(&mut clock));
-        // This thread will not enter the image again: what the module's start has left on it is destroyed here.
-        if let Ok(image) = &started {
-            image.detach_thread();
-        }
-        started.map_err(|vetoed| {
-            let reason = vetoed.fault.to_string();
-            self.take_out(module, id, vetoed.mapped);
-            Error::OnLoad { module: module.name.to_string(), version: id.version.clone(), reason }
-        })
-    }
-
-    /// Takes a version out that never was current.
-    fn take_out(&self, module: &Module, id: &VersionId, mapped: Mapped) {
-        // Where a thread is left after that, `unmap` says so and leaves the image where it is.
-        mapped.wait_for_threads(Instant::now() + VETO_PATIENCE);
-        mapped.detach_thread();
-        if let Err(retained) = mapped.unmap() {
-            self.tell_retained(module, id, retained);
-        }
-    }
-}
-
-/// Reads and inspects a file.
-pub(crate) fn read(path: &Path, took: &mut Took) -> Result<Inspected, Error> {
-    let mut clock = Instant::now();
-    let candidate = Candidate::read(path)?;
-    took.stage = Some(lap(&mut clock));
-    let inspected = candidate.inspect().map_err(|source| Error::Check { path: path.to_owned(), source })?;
-    check_name(path, &inspected.metadata().name)?;
-    took.read = Some(lap(&mut clock));
-    Ok(inspected)
-}
-
-/// Refuses a file whose name says that it is another module: `lib<name>.so`, as cargo calls it, where something may follow
-/// the name after `-`, `.` or `_`. A file that is not called `lib…` may be any module.
-fn check_name(path: &Path, found: &str) -> Result<(), Error> {
-    let Some(claimed) =
-        path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.strip_prefix("lib"))
-    else {
-        return Ok(());
-    };
-    // Cargo writes a package's `-` as `_`.
-    let (claims, name) = (claimed.replace('-', "_"), found.replace('-', "_"));
-    match claims.strip_prefix(&name).map(|rest| rest.chars().next()) {
-        Some(None | Some('_' | '.')) => Ok(()),
-        _ => Err(Error::NameMismatch {
-            path: path.to_owned(),
-            expected: claimed.to_owned(),
-            found: found.to_owned(),
-        }),
-    }
-}
-
-/// The time since the clock's last lap, in microseconds.
-fn lap(clock: &mut Instant) -> u64 {
-    let now = Instant::now();
-    micros(now - std::mem::replace(clock, now))
-}
-
-impl Inner {
     /// Waits, as the policy says, until there is no old version; and gives way to a newer drop-in, and to the runtime's end.
     fn wait_for_room(&self, module: &Module, request: &Request) -> Result<(), Error> {
         let is_overtaken = || request.drop_in.is_some_and(|number| *module.newest_drop_in.lock() > number);
@@ -371,19 +226,4 @@ impl Inner {
         module.tell_change();
         Ok(id)
     }
-
-    /// A version that never was current, or no more is, and that stays in memory.
-    pub(crate) fn tell_retained(&self, module: &Module, id: &VersionId, retained: Retained) {
-        let pins = crate::retire::retained_pins(&retained);
-        tracing::error!(
-            module = %module.name, version = id.version, generation = id.generation,
-            reasons = ?retained.reasons, "the image stays in memory"
-        );
-        self.events.push(Event::Retained { module: module.name.to_string(), old: id.clone(), pins });
-    }
-}
-
-/// Whether a file could not be read because somebody writes to it.
-pub(crate) fn is_being_written(error: &Error) -> bool {
-    matches!(error, Error::Stage(StageError::Changed { .. }))
 }

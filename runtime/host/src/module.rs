@@ -9,7 +9,8 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use segue_core::{Cell, Which};
 
 use crate::{
-    Error, ModuleStatus, Pin, PinKind, Standing, VersionStatus,
+    Error, Event, Events, ModuleStatus, Pin, PinKind, Standing, VersionId, VersionStatus,
+    journey::micros,
     resident::Residents,
     version::{About, Version},
 };
@@ -30,6 +31,7 @@ pub(crate) struct Module {
     /// Rung at each change of the book.
     changed: Condvar,
     bell: Arc<Bell>,
+    events: Events,
 }
 
 /// Who is current and who is old, as the cell has it, with what is to be told of them. Every change of the cell's
@@ -39,7 +41,7 @@ pub(crate) struct Book {
     pub(crate) current: Option<Arc<About>>,
     pub(crate) old: Option<Old>,
     pub(crate) quarantined: Vec<Quarantined>,
-    /// Whether any version was ever current.
+    /// Whether there is anything to tell: a version was current, or stays in memory though it never was.
     pub(crate) is_known: bool,
 }
 
@@ -107,21 +109,6 @@ impl Book {
         }
     }
 
-    /// Puts the old version in quarantine, with what keeps it.
-    pub(crate) fn quarantine_old(&mut self) {
-        if let Some(Old { about, phase, .. }) = self.old.take() {
-            let (calls, pins) = match phase {
-                Phase::Leaving { calls, pins, .. } => (calls, pins),
-                Phase::Draining => (0, Vec::new()),
-            };
-            let id = &about.id;
-            tracing::warn!(
-                module = %about.module, version = id.version, generation = id.generation, ?pins, "quarantined"
-            );
-            self.quarantined.push(Quarantined { about, calls, pins });
-        }
-    }
-
     /// When the old version will have been leaving for too long.
     fn overdue_at(&self) -> Option<Instant> {
         match self.old.as_ref()?.phase {
@@ -134,7 +121,7 @@ impl Book {
 // === impl Module ===
 
 impl Module {
-    pub(crate) fn new(name: &str) -> Arc<Self> {
+    pub(crate) fn new(name: &str, events: &Events) -> Arc<Self> {
         let bell = Arc::new(Bell::default());
         let rung_by_leavers = bell.clone();
         Arc::new(Module {
@@ -145,6 +132,7 @@ impl Module {
             book: Mutex::default(),
             changed: Condvar::new(),
             bell,
+            events: events.clone(),
         })
     }
 
@@ -156,11 +144,52 @@ impl Module {
     /// `Drop`, so it is whoever looks that puts it in quarantine.
     pub(crate) fn book(&self) -> MutexGuard<'_, Book> {
         let mut book = self.book.lock();
-        if book.overdue_at().is_some_and(|at| Instant::now() >= at) {
-            book.quarantine_old();
-            self.changed.notify_all();
+        if book.overdue_at().is_some_and(|at| Instant::now() >= at)
+            && let Some(Old { about, phase: Phase::Leaving { pins, .. }, .. }) = &book.old
+        {
+            let (about, pins) = (about.clone(), pins.clone());
+            self.quarantine_in(&mut book, &about, pins);
         }
         book
+    }
+
+    /// Puts a version in quarantine that cannot leave, old or never current, or notes what keeps it there.
+    pub(crate) fn quarantine(&self, about: &Arc<About>, pins: Vec<Pin>) {
+        let id = &about.id;
+        tracing::warn!(
+            module = %self.name, version = id.version, generation = id.generation, ?pins, "quarantined"
+        );
+        self.quarantine_in(&mut self.book.lock(), about, pins);
+        self.tell_change();
+    }
+
+    fn quarantine_in(&self, book: &mut Book, about: &Arc<About>, pins: Vec<Pin>) {
+        let generation = about.id.generation;
+        let calls = match book.old.take_if(|old| old.about.id.generation == generation) {
+            Some(Old { phase: Phase::Leaving { calls, .. }, .. }) => calls,
+            _ => 0,
+        };
+        match book.quarantined.iter_mut().find(|version| version.about.id.generation == generation) {
+            Some(version) => version.pins = pins.clone(),
+            None => {
+                book.quarantined.push(Quarantined { about: about.clone(), calls, pins: pins.clone() });
+                book.is_known = true;
+            }
+        }
+        let (module, old) = (self.name.to_string(), about.id.clone());
+        self.events.push(Event::Retained { module, old, pins });
+        self.changed.notify_all();
+    }
+
+    /// A version has left memory. It is told with the book locked, so that no load that it made room for is told before.
+    pub(crate) fn forget(&self, old: &VersionId, drain: Duration, purge: Duration) {
+        let mut book = self.book.lock();
+        book.old.take_if(|version| version.about.id.generation == old.generation);
+        book.quarantined.retain(|version| version.about.id.generation != old.generation);
+        let (module, old) = (self.name.to_string(), old.clone());
+        self.events.push(Event::Purged { module, old, drain_us: micros(drain), purge_us: micros(purge) });
+        drop(book);
+        self.tell_change();
     }
 
     /// To be called after each change of the book, or of what waiters of the book look at: they look again.

@@ -10,7 +10,7 @@ use segue_core::{ThreadId, Vacate, Which};
 use segue_loader::{Mapped, Retained};
 
 use crate::{
-    Error, Event, Pin, PinKind, VersionId,
+    Error, Pin, PinKind, VersionId,
     journey::micros,
     module::{Module, Phase},
     runtime::Inner,
@@ -50,39 +50,41 @@ impl Inner {
                 module = %module.name, version = about.id.version, generation, "the module's Drop {fault}"
             );
         }
-        wait_for_threads(module, &about, &mapped);
-        // What `Drop` and the module's start have left on this thread.
+        if self.leave(module, &about, mapped) {
+            let purge = begun.elapsed();
+            tracing::info!(
+                module = %module.name, version = about.id.version, generation, purge_us = micros(purge), "purged"
+            );
+            module.forget(&about.id, drain, purge);
+        }
+    }
+
+    /// The last part of every version's way out, on a journey's thread: whether it has left memory.
+    pub(crate) fn leave(&self, module: &Module, about: &Arc<About>, mapped: Mapped) -> bool {
+        // What `Drop` and the module's start have left on this thread. Before the threads: a destructor may start one.
         mapped.detach_thread();
+        wait_for_threads(module, about, &mapped);
+        self.unmap(module, about, mapped)
+    }
+
+    /// Unmaps a version that nothing runs in any more, or puts it into quarantine for good.
+    pub(crate) fn unmap(&self, module: &Module, about: &Arc<About>, mapped: Mapped) -> bool {
         match mapped.unmap() {
             Ok(unmapped) => {
                 if unmapped.destructors_dropped > 0 {
                     tracing::info!(
-                        module = %module.name, generation, destructors = unmapped.destructors_dropped,
+                        module = %module.name, generation = about.id.generation,
+                        destructors = unmapped.destructors_dropped,
                         "thread-locals of threads that were not at hand were dropped without running"
                     );
                 }
-                let purge_us = micros(begun.elapsed());
-                tracing::info!(
-                    module = %module.name, version = about.id.version, generation, purge_us, "purged"
-                );
-                self.forget(module, &about.id, micros(drain), purge_us);
+                true
             }
             Err(retained) => {
-                quarantine(module, generation, retained_pins(&retained));
-                self.tell_retained(module, &about.id, retained);
+                module.quarantine(about, retained_pins(&retained));
+                false
             }
         }
-    }
-
-    /// A version has left memory. It is told with the book locked, so that no load that it made room for is told before.
-    fn forget(&self, module: &Module, old: &VersionId, drain_us: u64, purge_us: u64) {
-        let mut book = module.book();
-        book.old.take_if(|version| version.about.id.generation == old.generation);
-        book.quarantined.retain(|version| version.about.id.generation != old.generation);
-        let (name, old) = (module.name.to_string(), old.clone());
-        self.events.push(Event::Purged { module: name, old, drain_us, purge_us });
-        drop(book);
-        module.tell_change();
     }
 
     /// Begins to take the current version out without another in its place: for the end of the runtime. It goes on for as
@@ -151,7 +153,7 @@ fn wait_for_threads(module: &Module, about: &About, mapped: &Mapped) {
     }
 }
 
-fn thread_pins(mapped: &Mapped) -> Vec<Pin> {
+pub(crate) fn thread_pins(mapped: &Mapped) -> Vec<Pin> {
     let tell = |thread: segue_loader::ModuleThread| Pin {
         kind: PinKind::Thread,
         detail: format!(
@@ -166,17 +168,6 @@ fn thread_pins(mapped: &Mapped) -> Vec<Pin> {
 /// Notes what keeps a version that is leaving.
 fn pin(module: &Module, about: &About, pins: Vec<Pin>) {
     module.book().note_pins(about.id.generation, pins);
-}
-
-/// Puts a version in quarantine that cannot leave, where it is not there yet.
-fn quarantine(module: &Module, generation: u64, pins: Vec<Pin>) {
-    let mut book = module.book();
-    book.note_pins(generation, pins);
-    if book.old.as_ref().is_some_and(|old| old.about.id.generation == generation) {
-        book.quarantine_old();
-    }
-    drop(book);
-    module.tell_change();
 }
 
 pub(crate) fn retained_pins(retained: &Retained) -> Vec<Pin> {

@@ -152,7 +152,7 @@ impl Inner {
         if let Some(module) = self.modules.read().get(name) {
             return module.clone();
         }
-        self.modules.write().entry(name.to_owned()).or_insert_with(|| Module::new(name)).clone()
+        self.modules.write().entry(name.to_owned()).or_insert_with(|| Module::new(name, &self.events)).clone()
     }
 
     pub(crate) fn new_generation(&self) -> u64 {
@@ -177,7 +177,10 @@ impl Inner {
             all &= self.withdraw(&module).is_ok();
         }
         all &= self.journeys.wait(deadline);
-        self.events.close();
+        // Otherwise there is more to come.
+        if all {
+            self.events.close();
+        }
         all
     }
 }

@@ -55,7 +55,9 @@ impl StateDir {
                 .create(&directory)
                 .map_err(failed("creating", &directory))?;
         }
-        state.clear_stage()?;
+        // We have the lock, so whoever made these is gone: private copies, and files that were half put into the store.
+        state.clear(&state.stage(), |_| true)?;
+        state.clear(&state.images(), |path| path.extension().is_none_or(|extension| extension != "so"))?;
         Ok(state)
     }
 
@@ -69,10 +71,10 @@ impl StateDir {
         self.images().join(format!("{}.so", digest.hex()))
     }
 
-    /// Puts bytes into the store: all of them, or nothing.
+    /// Puts bytes into the store: all of them, or nothing. A file that is there and damaged is replaced.
     pub(crate) fn put(&self, digest: &Digest, bytes: &[u8]) -> Result<(), Error> {
         let path = self.image(digest);
-        if path.exists() {
+        if fs::read(&path).is_ok_and(|stored| stored == bytes) {
             return Ok(());
         }
         let write = || -> io::Result<()> {
@@ -98,12 +100,12 @@ impl StateDir {
         self.root.join("images")
     }
 
-    /// We have the lock, so whoever made these copies is gone.
-    fn clear_stage(&self) -> Result<(), Error> {
-        let stage = self.stage();
-        for entry in fs::read_dir(&stage).map_err(failed("reading", &stage))? {
-            let path = entry.map_err(failed("reading", &stage))?.path();
-            fs::remove_file(&path).map_err(failed("removing", &path))?;
+    fn clear(&self, directory: &Path, is_left_over: impl Fn(&Path) -> bool) -> Result<(), Error> {
+        for entry in fs::read_dir(directory).map_err(failed("reading", directory))? {
+            let path = entry.map_err(failed("reading", directory))?.path();
+            if is_left_over(&path) {
+                fs::remove_file(&path).map_err(failed("removing", &path))?;
+            }
         }
         Ok(())
     }
@@ -136,6 +138,9 @@ mod tests {
         let state = StateDir::open(None).unwrap();
         let digest = Digest::of(b"bytes");
         state.put(&digest, b"bytes").unwrap();
+        state.put(&digest, b"bytes").unwrap();
+        fs::remove_file(state.image(&digest)).unwrap();
+        fs::write(state.image(&digest), b"damaged").unwrap();
         state.put(&digest, b"bytes").unwrap();
         assert_eq!(fs::read(state.image(&digest)).unwrap(), b"bytes");
         assert_eq!(fs::read_dir(state.images()).unwrap().count(), 1);

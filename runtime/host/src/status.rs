@@ -30,7 +30,7 @@ pub struct VersionStatus {
     pub digest: Digest,
     /// Where the file came from: a path, or `sha256:…` for one from the store.
     pub source: String,
-    /// When it became current.
+    /// When it was loaded.
     pub loaded_at: Timestamp,
     /// What is to become of it.
     pub status: Standing,

@@ -22,7 +22,8 @@ use notify::{
 
 use crate::{
     Error, Event, Policy, Took,
-    load::{self, is_being_written},
+    intake::{self, is_being_written},
+    load,
     runtime::Inner,
     settle::{Change, Settling, Stamp},
 };
@@ -207,7 +208,7 @@ impl Watching {
     fn drop_in(&mut self, inner: &Arc<Inner>, path: &Path) -> Result<Option<Receiver<()>>, Error> {
         let started = Instant::now();
         let mut took = Took::default();
-        let candidate = load::read(path, &mut took)?;
+        let candidate = intake::read(path, &mut took)?;
         if !self.settling.note_read(path, candidate.digest()) {
             return Ok(None);
         }

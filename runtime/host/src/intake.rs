@@ -1,0 +1,43 @@
+//! Reading a file, for a load and for a check: nothing of it is run.
+
+use std::{path::Path, time::Instant};
+
+use segue_loader::{Candidate, Inspected, StageError};
+
+use crate::{Error, Took, journey::lap};
+
+/// Reads and inspects a file.
+pub(crate) fn read(path: &Path, took: &mut Took) -> Result<Inspected, Error> {
+    let mut clock = Instant::now();
+    let candidate = Candidate::read(path)?;
+    took.stage = Some(lap(&mut clock));
+    let inspected = candidate.inspect().map_err(|source| Error::Check { path: path.to_owned(), source })?;
+    check_name(path, &inspected.metadata().name)?;
+    took.read = Some(lap(&mut clock));
+    Ok(inspected)
+}
+
+/// Refuses a file whose name says that it is another module: `lib<name>.so`, as cargo calls it, where something may follow
+/// the name after `-`, `.` or `_`. A file that is not called `lib…` may be any module.
+fn check_name(path: &Path, found: &str) -> Result<(), Error> {
+    let Some(claimed) =
+        path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.strip_prefix("lib"))
+    else {
+        return Ok(());
+    };
+    // Cargo writes a package's `-` as `_`.
+    let (claims, name) = (claimed.replace('-', "_"), found.replace('-', "_"));
+    match claims.strip_prefix(&name).map(|rest| rest.chars().next()) {
+        Some(None | Some('_' | '.')) => Ok(()),
+        _ => Err(Error::NameMismatch {
+            path: path.to_owned(),
+            expected: claimed.to_owned(),
+            found: found.to_owned(),
+        }),
+    }
+}
+
+/// Whether a file could not be read because somebody writes to it.
+pub(crate) fn is_being_written(error: &Error) -> bool {
+    matches!(error, Error::Stage(StageError::Changed { .. }))
+}

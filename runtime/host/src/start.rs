@@ -1,0 +1,85 @@
+//! The part of a load in which code of the new version runs for the first time, and the way out where it does not go on.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use segue_loader::{Image, Inspected, MapFailure, Mapped, Vetoed};
+
+use crate::{
+    Error, Took,
+    journey::lap,
+    log::ModuleLog,
+    module::Module,
+    retire::{retained_pins, thread_pins},
+    runtime::Inner,
+    version::About,
+};
+
+/// How long the threads of a version that refused to start have to end, while whoever asked for it waits. After that it is
+/// quarantined until they have.
+const VETO_PATIENCE: Duration = Duration::from_secs(2);
+
+impl Inner {
+    /// Stages and maps a candidate, and lets it start. Where that fails, it is taken out again.
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        module: &Arc<Module>,
+        candidate: Inspected,
+        about: &Arc<About>,
+        took: &mut Took,
+    ) -> Result<Image, Error> {
+        let mut clock = Instant::now();
+        let staged = candidate.stage(&self.state.stage(), about.id.generation)?;
+        took.stage = Some(took.stage.unwrap_or(0) + lap(&mut clock));
+        let mapped = staged.map(Box::new(ModuleLog::new(&module.name, &about.id)));
+        took.map = Some(lap(&mut clock));
+        let started = mapped.map_err(|failure| not_mapped(module, about, failure))?.on_load();
+        took.on_load = Some(lap(&mut clock));
+        match started {
+            Ok(image) => {
+                // This thread will not enter the image again: what the module's start has left on it is destroyed here.
+                image.detach_thread();
+                Ok(image)
+            }
+            Err(vetoed) => {
+                let Vetoed { mapped, fault } = *vetoed;
+                self.take_out(module, about, mapped);
+                Err(Error::OnLoad {
+                    module: module.name.to_string(),
+                    version: about.id.version.clone(),
+                    reason: fault.to_string(),
+                })
+            }
+        }
+    }
+
+    /// Takes a version out that never was current.
+    fn take_out(self: &Arc<Self>, module: &Arc<Module>, about: &Arc<About>, mapped: Mapped) {
+        mapped.detach_thread();
+        if mapped.wait_for_threads(Instant::now() + VETO_PATIENCE) {
+            self.unmap(module, about, mapped);
+            return;
+        }
+        module.quarantine(about, thread_pins(&mapped));
+        let begun = Instant::now();
+        let (inner, of_journey, about) = (self.clone(), module.clone(), about.clone());
+        let journey = self.journeys.begin(format!("purge {}", module.name), move || {
+            if inner.leave(&of_journey, &about, mapped) {
+                of_journey.forget(&about.id, Duration::ZERO, begun.elapsed());
+            }
+        });
+        if let Err(error) = journey {
+            // The image went with the journey that did not begin, and so stays in memory; it is listed.
+            tracing::error!(module = %module.name, "a version that refused to start stays in memory: {error}");
+        }
+    }
+}
+
+fn not_mapped(module: &Module, about: &Arc<About>, failure: MapFailure) -> Error {
+    if let Some(retained) = failure.retained {
+        module.quarantine(about, retained_pins(&retained));
+    }
+    Error::Map { path: about.source.clone().into(), module: module.name.to_string(), source: failure.error }
+}
