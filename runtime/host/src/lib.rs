@@ -49,6 +49,8 @@
 
 #![forbid(unsafe_code)]
 
+mod bell;
+mod book;
 mod builder;
 mod check;
 mod error;

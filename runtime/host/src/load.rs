@@ -10,9 +10,11 @@ use jiff::Timestamp;
 use segue_loader::Inspected;
 
 use crate::{
-    Error, ErrorObject, Event, LoadOptions, LoadOutcome, Loaded, Policy, Source, Took, VersionId, intake,
+    Error, ErrorObject, Event, LoadOptions, LoadOutcome, Loaded, Policy, Source, Took, VersionId,
+    book::{Old, Phase},
+    intake,
     journey::{lap, micros},
-    module::{Module, Old, Phase},
+    module::Module,
     runtime::Inner,
     version::{About, Version},
 };

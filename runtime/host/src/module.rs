@@ -10,14 +10,12 @@ use segue_core::{Cell, Which};
 
 use crate::{
     Error, Event, Events, ModuleStatus, Pin, PinKind, Standing, VersionId, VersionStatus,
+    bell::Bell,
+    book::{Book, Old, Phase, Quarantined},
     journey::micros,
     resident::Residents,
     version::{About, Version},
 };
-
-/// How long an old version that nobody is inside may keep the place of old, while its `Drop` or threads of its own run or
-/// something holds on to it. Then it is quarantined: a new version can come, and it is still taken out when it can be.
-const QUARANTINE_AFTER: Duration = Duration::from_secs(10);
 
 /// One module of a runtime.
 pub(crate) struct Module {
@@ -32,90 +30,6 @@ pub(crate) struct Module {
     changed: Condvar,
     bell: Arc<Bell>,
     events: Events,
-}
-
-/// Who is current and who is old, as the cell has it, with what is to be told of them. Every change of the cell's
-/// occupants is made with the book locked, so that the two agree.
-#[derive(Default)]
-pub(crate) struct Book {
-    pub(crate) current: Option<Arc<About>>,
-    pub(crate) old: Option<Old>,
-    pub(crate) quarantined: Vec<Quarantined>,
-    /// Whether there is anything to tell: a version was current, or stays in memory though it never was.
-    pub(crate) is_known: bool,
-}
-
-/// The version that is old.
-pub(crate) struct Old {
-    pub(crate) about: Arc<About>,
-    pub(crate) since: Instant,
-    pub(crate) phase: Phase,
-}
-
-/// How far the old version is.
-pub(crate) enum Phase {
-    /// Calls may be inside, and it can be rolled back to.
-    Draining,
-    /// Nobody is inside, and it is being taken down, for so long. What keeps it, where something does.
-    Leaving { since: Instant, calls: u64, pins: Vec<Pin> },
-}
-
-/// A version that stays in memory though nobody will enter it again.
-pub(crate) struct Quarantined {
-    pub(crate) about: Arc<About>,
-    pub(crate) calls: u64,
-    pub(crate) pins: Vec<Pin>,
-}
-
-/// Wakes whoever waits for an old version to empty. Rung by the callers that leave it.
-#[derive(Default)]
-pub(crate) struct Bell {
-    rung: Mutex<u64>,
-    ring: Condvar,
-}
-
-// === impl Bell ===
-
-impl Bell {
-    pub(crate) fn ring(&self) {
-        *self.rung.lock() += 1;
-        self.ring.notify_all();
-    }
-
-    /// How often it was rung; to be read before looking, so that no ring after the look is missed.
-    pub(crate) fn count(&self) -> u64 {
-        *self.rung.lock()
-    }
-
-    /// Waits until it has been rung more often than that.
-    pub(crate) fn wait_past(&self, count: u64) {
-        self.ring.wait_while(&mut self.rung.lock(), |rung| *rung <= count);
-    }
-}
-
-// === impl Book ===
-
-impl Book {
-    /// Notes what keeps a version that is leaving, or is in quarantine.
-    pub(crate) fn note_pins(&mut self, generation: u64, now: Vec<Pin>) {
-        if let Some(old) = self.old.as_mut().filter(|old| old.about.id.generation == generation) {
-            if let Phase::Leaving { pins, .. } = &mut old.phase {
-                *pins = now;
-            }
-        } else if let Some(version) =
-            self.quarantined.iter_mut().find(|v| v.about.id.generation == generation)
-        {
-            version.pins = now;
-        }
-    }
-
-    /// When the old version will have been leaving for too long.
-    fn overdue_at(&self) -> Option<Instant> {
-        match self.old.as_ref()?.phase {
-            Phase::Leaving { since, .. } => Some(since + QUARANTINE_AFTER),
-            Phase::Draining => None,
-        }
-    }
 }
 
 // === impl Module ===

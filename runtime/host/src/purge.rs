@@ -6,8 +6,9 @@ use segue_core::Which;
 
 use crate::{
     Error, Pin, Purged, Runtime,
+    book::{Book, Phase},
     journey::micros,
-    module::{Book, Module, Phase},
+    module::Module,
 };
 
 /// How long a soft purge waits for an old version that nobody is inside to be out of memory.

@@ -11,8 +11,9 @@ use segue_loader::{Mapped, Retained};
 
 use crate::{
     Error, Pin, PinKind, VersionId,
+    book::Phase,
     journey::micros,
-    module::{Module, Phase},
+    module::Module,
     runtime::Inner,
     version::{About, Version},
 };
@@ -179,7 +180,7 @@ fn withdraw_current(module: &Module) -> Option<VersionId> {
     module.cell.withdraw().ok()?;
     let about = book.current.take()?;
     let id = about.id.clone();
-    book.old = Some(crate::module::Old { about, since: Instant::now(), phase: Phase::Draining });
+    book.old = Some(crate::book::Old { about, since: Instant::now(), phase: Phase::Draining });
     drop(book);
     module.tell_change();
     Some(id)

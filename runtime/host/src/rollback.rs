@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Instant};
 
 use crate::{
     Error, Event, Events, RolledBack, Runtime,
+    book::{Old, Phase},
     journey::micros,
-    module::{Module, Old, Phase},
+    module::Module,
 };
 
 impl Runtime {

@@ -1,0 +1,70 @@
+//! What is known of a module's versions, beside what its cell counts.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{Pin, version::About};
+
+/// How long an old version that nobody is inside may keep the place of old, while its `Drop` or threads of its own run or
+/// something holds on to it. Then it is quarantined: a new version can come, and it is still taken out when it can be.
+const QUARANTINE_AFTER: Duration = Duration::from_secs(10);
+
+/// Who is current and who is old, as the cell has it, with what is to be told of them. Every change of the cell's
+/// occupants is made with the book locked, so that the two agree.
+#[derive(Default)]
+pub(crate) struct Book {
+    pub(crate) current: Option<Arc<About>>,
+    pub(crate) old: Option<Old>,
+    pub(crate) quarantined: Vec<Quarantined>,
+    /// Whether there is anything to tell: a version was current, or stays in memory though it never was.
+    pub(crate) is_known: bool,
+}
+
+/// The version that is old.
+pub(crate) struct Old {
+    pub(crate) about: Arc<About>,
+    pub(crate) since: Instant,
+    pub(crate) phase: Phase,
+}
+
+/// How far the old version is.
+pub(crate) enum Phase {
+    /// Calls may be inside, and it can be rolled back to.
+    Draining,
+    /// Nobody is inside, and it is being taken down, for so long. What keeps it, where something does.
+    Leaving { since: Instant, calls: u64, pins: Vec<Pin> },
+}
+
+/// A version that stays in memory though nobody will enter it again.
+pub(crate) struct Quarantined {
+    pub(crate) about: Arc<About>,
+    pub(crate) calls: u64,
+    pub(crate) pins: Vec<Pin>,
+}
+
+// === impl Book ===
+
+impl Book {
+    /// Notes what keeps a version that is leaving, or is in quarantine.
+    pub(crate) fn note_pins(&mut self, generation: u64, now: Vec<Pin>) {
+        if let Some(old) = self.old.as_mut().filter(|old| old.about.id.generation == generation) {
+            if let Phase::Leaving { pins, .. } = &mut old.phase {
+                *pins = now;
+            }
+        } else if let Some(version) =
+            self.quarantined.iter_mut().find(|v| v.about.id.generation == generation)
+        {
+            version.pins = now;
+        }
+    }
+
+    /// When the old version will have been leaving for too long.
+    pub(crate) fn overdue_at(&self) -> Option<Instant> {
+        match self.old.as_ref()?.phase {
+            Phase::Leaving { since, .. } => Some(since + QUARANTINE_AFTER),
+            Phase::Draining => None,
+        }
+    }
+}
