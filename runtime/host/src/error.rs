@@ -61,7 +61,7 @@ pub enum Error {
         source: MapError,
     },
     /// The new version refused to be loaded.
-    #[error("{module} {version}: on_load {reason}")]
+    #[error("{module} {version}: on_load failed: {reason}")]
     OnLoad {
         /// The module.
         module: String,
@@ -71,7 +71,7 @@ pub enum Error {
         reason: String,
     },
     /// An old version is still in use, so that a third cannot come.
-    #[error("{module}: old version {version} (generation {generation}) still has {inside} calls inside")]
+    #[error("{module}: old version {version} (generation {generation}) has calls inside still: {inside}")]
     NotPurged {
         /// The module.
         module: String,
@@ -89,7 +89,7 @@ pub enum Error {
         module: String,
     },
     /// Something did not happen in the time that it had.
-    #[error("{what} did not happen within {} s", after.as_secs_f64())]
+    #[error("waited {} s for {what}, in vain", after.as_secs_f64())]
     Deadline {
         /// What was waited for.
         what: String,
@@ -97,7 +97,7 @@ pub enum Error {
         after: Duration,
     },
     /// A newer file of the same module came while this one waited for its turn.
-    #[error("{}: a newer version of {module:?} came while this one waited", path.display())]
+    #[error("{}: a newer file of module {module:?} came while this one waited", path.display())]
     Superseded {
         /// The file.
         path: PathBuf,
@@ -309,6 +309,9 @@ impl Error {
             }
             Error::Stage(StageError::Write { .. }) => {
                 "see that the state directory has room and can be written to"
+            }
+            Error::Stage(StageError::Read { .. }) => {
+                "see that the runtime's user may read the file; one in the modules directory is taken when it is touched"
             }
             Error::Stage(_) => "give a .so file that cargo built",
             Error::StoreDamaged { .. } => "put the file again, or load it from where it is",

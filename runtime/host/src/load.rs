@@ -46,7 +46,8 @@ impl Inner {
     }
 
     pub(crate) fn tell_refused(&self, source: String, error: &Error) {
-        tracing::warn!(source, code = ?error.code(), "refused: {error}");
+        let (step, hint) = (error.step(), error.hint());
+        tracing::warn!(source, code = %error.code(), step = step.map(tracing::field::display), hint, "refused: {error}");
         self.events.push(Event::Refused { source, error: ErrorObject::from(error) });
     }
 
@@ -184,7 +185,7 @@ impl Inner {
                 let room = module.wait_for(request.deadline, |book| book.old.is_none() || gives_way());
                 match room {
                     None => Err(Error::Deadline {
-                        what: format!("the old version of {} to be gone", module.name),
+                        what: format!("the old version of {} to leave memory", module.name),
                         after: request.after,
                     }),
                     Some(book) if book.old.is_some() || self.is_closing() => Err(gave_way()),
