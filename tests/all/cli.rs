@@ -135,6 +135,9 @@ fn exit_codes_tell_what_happened() {
     let unreachable = nowhere.run(["ls", "--control", "/nowhere/segue.sock"]);
     assert_eq!(unreachable.code, Some(6), "{unreachable:?}");
     assert!(unreachable.stderr.contains("hint:"), "{unreachable:?}");
+    let bad_address =
+        nowhere.run(["serve", "--listen", "127.0.0.1:99999", "--control", "/tmp/never-made.sock"]);
+    assert_eq!(bad_address.code, Some(2), "{bad_address:?}");
     assert_eq!(nowhere.run(["frobnicate"]).code, Some(2));
     assert_eq!(nowhere.run(["check", "/nowhere/libx.so"]).code, Some(4));
     assert_eq!(nowhere.run(["check", &path("no-metadata", V1)]).code, Some(3));
@@ -143,6 +146,11 @@ fn exit_codes_tell_what_happened() {
     let service = Service::start(SEGUE, &[]);
     assert_eq!(service.command.run(["status", "nobody"]).code, Some(4));
     assert_eq!(service.command.run(["load", "/nowhere/libx.so"]).code, Some(4));
+    let refused = service.command.run(["load", &path("no-metadata", V1)]);
+    assert!(
+        refused.stderr.contains("refused at the step read") && refused.stderr.contains("hint:"),
+        "{refused:?}"
+    );
     assert_eq!(service.command.run(["rollback", "nobody"]).code, Some(4));
 }
 

@@ -95,6 +95,17 @@ fn slow_calls_do_not_stop_fast_ones() {
 }
 
 #[test]
+fn a_client_that_has_closed_its_side_is_answered() {
+    let service = serving(&[("sleeper", V1)], &[]);
+    for ms in [0, 5, 50] {
+        let mut connection = http::Connection::open(service.address);
+        connection.send(format!("GET /sleeper/?ms={ms} HTTP/1.1\r\nhost: test\r\n\r\n").as_bytes());
+        connection.finish();
+        assert_eq!(connection.answer().expect("it waits for its answer").text(), V1);
+    }
+}
+
+#[test]
 fn sigterm_lets_what_is_inside_finish() {
     let service = serving(&[("greeter", V1)], &[]);
     let address = service.address;

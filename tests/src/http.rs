@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
     time::Duration,
 };
 
@@ -99,6 +99,15 @@ impl Connection {
     /// Sends these bytes. A server that has answered already may have closed its side.
     pub fn send(&mut self, request: &[u8]) {
         let _ = self.stream.get_mut().write_all(request);
+    }
+
+    /// Closes this side: nothing more will be asked.
+    ///
+    /// # Panics
+    ///
+    /// Where the connection is gone.
+    pub fn finish(&mut self) {
+        self.stream.get_mut().shutdown(Shutdown::Write).expect("the connection is there");
     }
 
     /// Reads one answer; none where the connection is closed before one begins.

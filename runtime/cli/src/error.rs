@@ -134,6 +134,14 @@ impl Error {
             {
                 Code::Busy
             }
+            // What is no address, or none of this machine.
+            Error::Server(segue_serve::Error::Listen { source, .. })
+                if matches!(source.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::AddrNotAvailable) =>
+            {
+                Code::BadRequest
+            }
+            Error::Server(segue_serve::Error::Listen { source, .. }) if is_denied(source) => Code::Denied,
+            Error::Bind(BindError::Io { source, .. }) if is_denied(source) => Code::Denied,
             Error::Server(segue_serve::Error::RouteTwice { .. }) => Code::BadRequest,
             Error::Server(segue_serve::Error::Drain { .. }) => Code::Deadline,
             Error::New(error) => error.code(),
@@ -157,6 +165,12 @@ impl Error {
                 Some("end the other runtime, or give this one another socket with --control PATH")
             }
             Error::Bind(BindError::NotASocket { .. }) => Some("name another place with --control PATH"),
+            Error::Bind(BindError::DirectoryLocked { .. }) => {
+                Some("try again, or name another place with --control PATH")
+            }
+            Error::Bind(BindError::Io { .. }) => Some(
+                "the directory must exist and be writable, and the path be shorter than 108 bytes: --control PATH",
+            ),
             Error::Server(segue_serve::Error::Listen { .. }) => {
                 Some("name another address with --listen ADDR; port 0 takes any that is free")
             }
@@ -168,6 +182,10 @@ impl Error {
             _ => None,
         }
     }
+}
+
+fn is_denied(source: &io::Error) -> bool {
+    source.kind() == io::ErrorKind::PermissionDenied
 }
 
 #[cfg(test)]

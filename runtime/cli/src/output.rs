@@ -55,7 +55,8 @@ pub(crate) fn print_error(error: &Error, format: Format) {
         // Where this cannot be written either, the exit code still tells.
         Format::Json => drop(print_json(&ErrorBody { error: object })),
         Format::Human => {
-            let mut message = format!("segue: {}\n", clean_lines(&object.message));
+            let step = object.step.map_or(String::new(), |step| format!("refused at the step {step}: "));
+            let mut message = format!("segue: {step}{}\n", clean_lines(&object.message));
             if let Some(hint) = object.hint {
                 message.push_str(&format!("  hint: {}\n", clean_lines(&hint)));
             }

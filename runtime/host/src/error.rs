@@ -91,6 +91,8 @@ pub enum Error {
     /// Something did not happen in the time that it had.
     #[error("waited {} s for {what}, in vain", after.as_secs_f64())]
     Deadline {
+        /// The module that it is about, where it is one.
+        module: Option<String>,
         /// What was waited for.
         what: String,
         /// How long.
@@ -278,7 +280,9 @@ impl Error {
             Error::Check { .. } | Error::NameMismatch { .. } => Some(Step::Read),
             Error::Map { .. } => Some(Step::Map),
             Error::OnLoad { .. } => Some(Step::OnLoad),
-            Error::NotPurged { .. } | Error::Superseded { .. } => Some(Step::Publish),
+            Error::NotPurged { .. } | Error::Superseded { .. } | Error::Deadline { module: Some(_), .. } => {
+                Some(Step::Publish)
+            }
             Error::NothingToRollBack { .. } => Some(Step::Rollback),
             _ => None,
         }
@@ -294,6 +298,7 @@ impl Error {
             | Error::NotPurged { module, .. }
             | Error::NothingToRollBack { module }
             | Error::Superseded { module, .. } => Some(module),
+            Error::Deadline { module, .. } => module.as_deref(),
             _ => None,
         }
     }
@@ -346,6 +351,9 @@ impl Error {
             Error::Deadline { .. } => "`segue status` shows who is inside; give a longer --deadline",
             Error::Superseded { .. } => "nothing: the newer file is taken",
             Error::StateDirInUse { .. } => "end the other runtime, or give this one another --state",
+            Error::Io { .. } => {
+                "the state directory must be a directory with room that this user may write to: --state DIR"
+            }
             Error::Watch { .. } => "see that the modules directory exists and can be read",
             _ => return None,
         })

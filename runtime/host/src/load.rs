@@ -105,6 +105,7 @@ impl Inner {
         }
         let _turn = match request.deadline {
             Some(deadline) => module.turn.try_lock_until(deadline).ok_or_else(|| Error::Deadline {
+                module: Some(module.name.to_string()),
                 what: format!("another load of {}", module.name),
                 after: request.after,
             })?,
@@ -185,6 +186,7 @@ impl Inner {
                 let room = module.wait_for(request.deadline, |book| book.old.is_none() || gives_way());
                 match room {
                     None => Err(Error::Deadline {
+                        module: Some(module.name.to_string()),
                         what: format!("the old version of {} to leave memory", module.name),
                         after: request.after,
                     }),

@@ -102,7 +102,7 @@ impl Services for ModuleLog {
             version = self.id.version,
             generation = self.id.generation,
             from = record.target.as_str(),
-            fields = text(record.fields.as_slice()),
+            fields = text(record.fields.as_slice()).map(field::display),
             "{}", record.message
         ));
     }
@@ -119,7 +119,7 @@ impl Services for ModuleLog {
             generation = self.id.generation,
             from = span.target.as_str(),
             span = span.name.as_str(),
-            fields = text(span.fields.as_slice()),
+            fields = text(span.fields.as_slice()).map(field::display),
             recorded = field::Empty,
         ));
         let id = self.next_span.fetch_add(1, Ordering::Relaxed);
@@ -129,7 +129,7 @@ impl Services for ModuleLog {
 
     fn span_record(&self, span: u64, fields: &[FieldRef<'_>]) {
         if let Some(span) = self.span(span) {
-            span.record("recorded", text(fields));
+            span.record("recorded", text(fields).map(field::display));
         }
     }
 
@@ -158,8 +158,8 @@ impl Services for ModuleLog {
     }
 }
 
-/// Fields as one text: `user=7 name="ada"`.
-fn text(fields: &[FieldRef<'_>]) -> String {
+/// Fields as one text: `user=7 name="ada"`; none where there is none.
+fn text(fields: &[FieldRef<'_>]) -> Option<String> {
     let mut text = String::new();
     for field in fields {
         if !text.is_empty() {
@@ -175,7 +175,7 @@ fn text(fields: &[FieldRef<'_>]) -> String {
             ValueRef::Str(value) => write!(text, "{name}={:?}", value.as_str()),
         };
     }
-    text
+    (!text.is_empty()).then_some(text)
 }
 
 #[cfg(test)]
@@ -188,6 +188,7 @@ mod tests {
             FieldRef { name: "user".into(), value: ValueRef::U64(7) },
             FieldRef { name: "name".into(), value: ValueRef::Str("a\"da".into()) },
         ];
-        assert_eq!(text(&fields), r#"user=7 name="a\"da""#);
+        assert_eq!(text(&fields).as_deref(), Some(r#"user=7 name="a\"da""#));
+        assert_eq!(text(&[]), None);
     }
 }

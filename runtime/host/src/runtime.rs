@@ -132,6 +132,7 @@ impl Runtime {
     /// [`Error::Deadline`] where calls, or threads of modules, are left at the deadline. What is left of the work goes on.
     pub fn shutdown(&self, deadline: Duration) -> Result<(), Error> {
         self.inner.shutdown(Instant::now().checked_add(deadline)).then_some(()).ok_or(Error::Deadline {
+            module: None,
             what: "the end of all calls and of the modules' threads".to_owned(),
             after: deadline,
         })

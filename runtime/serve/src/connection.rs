@@ -54,6 +54,8 @@ impl Protocols {
         http1
             .http1()
             .timer(TokioTimer::new())
+            // A client that has said all it will say, and so has closed its side, still waits for the answer.
+            .half_close(true)
             .header_read_timeout(config.header_read_timeout)
             .max_headers(config.header_count_max)
             .max_buf_size(head_bytes_max);

@@ -16,7 +16,15 @@ use segue::{Event, Runtime, VersionId};
 use segue_control::{Client, Limits, ServeError, Socket};
 use segue_serve::Server;
 use tempfile::TempDir;
-use tokio::{runtime, signal, sync::watch, task::JoinHandle};
+use tokio::{
+    runtime,
+    signal::{
+        ctrl_c,
+        unix::{SignalKind, signal},
+    },
+    sync::watch,
+    task::JoinHandle,
+};
 
 use super::Error;
 use crate::embedded::{self, EmbeddedModule};
@@ -86,9 +94,13 @@ impl House {
         let is_interrupted = Arc::new(AtomicBool::new(false));
         let flag = is_interrupted.clone();
         reactor.spawn(async move {
-            if signal::ctrl_c().await.is_ok() {
-                flag.store(true, Ordering::Relaxed);
+            // Where the system gives no such signal, it ends the process as ever, and leaves the directory behind.
+            let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+            tokio::select! {
+                _ = ctrl_c() => {}
+                _ = terminate.recv() => {}
             }
+            flag.store(true, Ordering::Relaxed);
         });
         let control = Client::new(control_path);
         Ok(House {
