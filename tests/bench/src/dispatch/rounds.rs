@@ -1,0 +1,80 @@
+//! The rounds: each calls every way once, alone and by two threads, beginning with another way each time.
+
+use std::{thread, time::Duration};
+
+use super::{Plan, pair::Pair, way::Way};
+use crate::{Error, Progress, median::median};
+
+/// How many threads call at once.
+pub(super) const THREADS: [usize; 2] = [1, 2];
+
+/// Fewer calls than these say too little of how many are needed.
+const FIRST_GUESS: u64 = 1_000;
+
+/// What the calls of one way take.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Measured {
+    pub(super) name: &'static str,
+    /// Nanoseconds from the first to the last call, over the calls of one thread, for each number of [`THREADS`].
+    pub(super) ns: [f64; THREADS.len()],
+}
+
+/// Calls all ways in all rounds.
+pub(super) fn measure(
+    ways: &[Box<dyn Way + '_>],
+    plan: &Plan,
+    progress: &Progress,
+) -> Result<Vec<Measured>, Error> {
+    thread::scope(|scope| {
+        let pair = Pair::start(scope, ways).map_err(|source| Error::Spawn { source })?;
+        let mut enough = Vec::new();
+        for way in 0..ways.len() {
+            enough.push([calls_in(plan.span, &pair, way, 1)?, calls_in(plan.span, &pair, way, 2)?]);
+        }
+        let mut ns = vec![[const { Vec::new() }; THREADS.len()]; ways.len()];
+        for round in 0..plan.rounds as usize {
+            for place in 0..ways.len() {
+                // One after the other, so that what a way is compared with most, itself, is measured in the same moment.
+                let way = (place + round) % ways.len();
+                for (column, threads) in THREADS.into_iter().enumerate() {
+                    let calls = enough[way][column];
+                    ns[way][column].push(nanoseconds(time(&pair, way, calls, threads)?) / calls as f64);
+                }
+            }
+            progress.step();
+        }
+        let medians = ways.iter().zip(ns).map(|(way, ns)| Measured { name: way.name(), ns: ns.map(median) });
+        Ok(medians.collect())
+    })
+}
+
+/// How many calls of a way take about as long as `span`.
+fn calls_in(span: Duration, pair: &Pair<'_>, way: usize, threads: usize) -> Result<u64, Error> {
+    let mut calls = FIRST_GUESS;
+    loop {
+        let took = time(pair, way, calls, threads)?;
+        if took * 4 >= span {
+            // Short of 2^53, and not negative.
+            return Ok((calls as f64 * (nanoseconds(span) / nanoseconds(took))).ceil() as u64);
+        }
+        calls *= 2;
+    }
+}
+
+fn time(pair: &Pair<'_>, way: usize, calls: u64, threads: usize) -> Result<Duration, Error> {
+    if threads == 1 { Ok(pair.time_alone(way, calls)) } else { pair.time_both(way, calls) }
+}
+
+fn nanoseconds(span: Duration) -> f64 {
+    span.as_secs_f64() * 1e9
+}
+
+// === impl Measured ===
+
+impl Measured {
+    /// The throughput of two threads over that of one.
+    pub(super) fn scaling(&self) -> f64 {
+        let [alone, both] = self.ns;
+        THREADS[1] as f64 * alone / both
+    }
+}

@@ -1,0 +1,44 @@
+//! A real module in a real runtime.
+
+use std::time::Duration;
+
+use segue::Runtime;
+use tempfile::TempDir;
+
+use super::ways::Bytes;
+use crate::Error;
+
+/// The module; `build.rs` names it too.
+const MODULE: &str = "silent";
+/// The file of it, as the build script built it.
+const FILE: &str = env!("SEGUE_BENCH_MODULE");
+/// How long its end may take. Nobody is inside any more, so it is a matter of microseconds.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// A runtime with a module that answers nothing, in a state directory that is gone afterwards.
+pub(super) struct Served {
+    runtime: Runtime,
+    /// Kept for its drop.
+    _state: TempDir,
+}
+
+// === impl Served ===
+
+impl Served {
+    pub(super) fn start() -> Result<Self, Error> {
+        let state = TempDir::new().map_err(|source| Error::TempDir { source })?;
+        let runtime = Runtime::builder().state_dir(state.path()).build()?;
+        runtime.load(FILE)?;
+        Ok(Served { runtime, _state: state })
+    }
+
+    /// The way into it.
+    pub(super) fn way(&self) -> Result<Bytes, Error> {
+        Ok(Bytes::new(self.runtime.module(MODULE)?))
+    }
+
+    /// Takes the module out of memory.
+    pub(super) fn end(self) -> Result<(), Error> {
+        Ok(self.runtime.shutdown(DEADLINE)?)
+    }
+}

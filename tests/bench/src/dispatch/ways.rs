@@ -1,0 +1,224 @@
+//! The ways to call something that may be replaced, and two that may not.
+
+use std::{
+    hint::black_box,
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use arc_swap::ArcSwap;
+use segue::{ModuleHandle, Request};
+use segue_core::{Cell, Occupant};
+
+use super::way::{Call, Way};
+
+/// What is called: the same in all ways.
+trait Step: Send + Sync {
+    fn step(&self, input: u64) -> u64;
+}
+
+/// The only [`Step`]. The compiler must not know that.
+struct Triple;
+
+/// A version that can be replaced.
+pub(super) struct Version {
+    step: Box<dyn Step>,
+}
+
+struct Bare {
+    step: fn(u64) -> u64,
+}
+
+struct Dyn {
+    version: Version,
+}
+
+struct InCell {
+    cell: Arc<Cell<Version>>,
+}
+
+/// Calls a module. Whether a call had no answer is looked up in the end, to do no more in a call than its user would.
+pub(super) struct Bytes {
+    module: ModuleHandle,
+    failed: AtomicBool,
+}
+
+struct ArcSwapLoad {
+    version: ArcSwap<Version>,
+}
+
+struct ArcSwapLoadFull {
+    version: ArcSwap<Version>,
+}
+
+struct EpochPin {
+    /// Null: what it says is not used, and what it would own would be lost in the end.
+    pointer: crossbeam_epoch::Atomic<Version>,
+    version: Version,
+}
+
+struct ParkingLotRwLock {
+    version: parking_lot::RwLock<Version>,
+}
+
+struct StdRwLockArc {
+    version: std::sync::RwLock<Arc<Version>>,
+}
+
+/// All ways, in the order in which they are told.
+pub(super) fn all(bytes: &Bytes) -> Vec<Box<dyn Way + '_>> {
+    vec![
+        Box::new(Bare { step: black_box(triple) }),
+        Box::new(Dyn { version: Version::new() }),
+        Box::new(InCell { cell: cell() }),
+        Box::new(bytes),
+        Box::new(ArcSwapLoad { version: ArcSwap::from_pointee(Version::new()) }),
+        Box::new(ArcSwapLoadFull { version: ArcSwap::from_pointee(Version::new()) }),
+        Box::new(EpochPin { pointer: crossbeam_epoch::Atomic::null(), version: Version::new() }),
+        Box::new(ParkingLotRwLock { version: parking_lot::RwLock::new(Version::new()) }),
+        Box::new(StdRwLockArc { version: std::sync::RwLock::new(Arc::new(Version::new())) }),
+    ]
+}
+
+/// A cell with a version that is current.
+pub(super) fn cell() -> Arc<Cell<Version>> {
+    let cell = Cell::new(Box::new(|| {}));
+    cell.reserve(Arc::new(Version::new())).expect("the cell is new").publish();
+    cell
+}
+
+/// One call of the occupant of a cell, as it is timed wherever a cell is called.
+#[inline(always)]
+pub(super) fn call_in(cell: &Cell<Version>, input: u64) -> u64 {
+    cell.enter().expect("one was published before anybody called, and none is withdrawn").step.step(input)
+}
+
+#[inline(never)]
+fn triple(input: u64) -> u64 {
+    input.wrapping_mul(3)
+}
+
+impl Step for Triple {
+    #[inline(never)]
+    fn step(&self, input: u64) -> u64 {
+        input.wrapping_mul(3)
+    }
+}
+
+// === impl Version ===
+
+impl Version {
+    pub(super) fn new() -> Self {
+        Version { step: black_box(Box::new(Triple)) }
+    }
+}
+
+impl Occupant for Version {
+    fn depart(&self) {}
+}
+
+// === impl Call ===
+
+impl Call for Bare {
+    const NAME: &'static str = "bare";
+
+    #[inline(always)]
+    fn call(&self, input: u64) -> u64 {
+        (self.step)(input)
+    }
+}
+
+impl Call for Dyn {
+    const NAME: &'static str = "dyn";
+
+    #[inline(always)]
+    fn call(&self, input: u64) -> u64 {
+        self.version.step.step(input)
+    }
+}
+
+impl Call for InCell {
+    const NAME: &'static str = "cell";
+
+    #[inline(always)]
+    fn call(&self, input: u64) -> u64 {
+        call_in(&self.cell, input)
+    }
+}
+
+impl Call for &Bytes {
+    const NAME: &'static str = "bytes";
+
+    #[inline(always)]
+    fn call(&self, _: u64) -> u64 {
+        match self.module.call(&Request::get("/")) {
+            Ok(reply) => u64::from(reply.status),
+            Err(_) => {
+                // Relaxed: it is read when the threads that write it are gone.
+                self.failed.store(true, Ordering::Relaxed);
+                0
+            }
+        }
+    }
+}
+
+impl Bytes {
+    pub(super) fn new(module: ModuleHandle) -> Self {
+        Bytes { module, failed: AtomicBool::new(false) }
+    }
+
+    /// Whether any call had no answer.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+}
+
+impl Call for ArcSwapLoad {
+    const NAME: &'static str = "arc_swap_load";
+
+    #[inline(always)]
+    fn call(&self, input: u64) -> u64 {
+        self.version.load().step.step(input)
+    }
+}
+
+impl Call for ArcSwapLoadFull {
+    const NAME: &'static str = "arc_swap_load_full";
+
+    #[inline(always)]
+    fn call(&self, input: u64) -> u64 {
+        self.version.load_full().step.step(input)
+    }
+}
+
+impl Call for EpochPin {
+    const NAME: &'static str = "epoch_pin";
+
+    #[inline(always)]
+    fn call(&self, input: u64) -> u64 {
+        let guard = crossbeam_epoch::pin();
+        black_box(self.pointer.load(Ordering::Acquire, &guard));
+        self.version.step.step(input)
+    }
+}
+
+impl Call for ParkingLotRwLock {
+    const NAME: &'static str = "parking_lot_rwlock";
+
+    #[inline(always)]
+    fn call(&self, input: u64) -> u64 {
+        self.version.read().step.step(input)
+    }
+}
+
+impl Call for StdRwLockArc {
+    const NAME: &'static str = "std_rwlock_arc";
+
+    #[inline(always)]
+    fn call(&self, input: u64) -> u64 {
+        let version = Arc::clone(&self.version.read().unwrap_or_else(PoisonError::into_inner));
+        version.step.step(input)
+    }
+}

@@ -1,0 +1,64 @@
+//! Why nothing was measured.
+
+use std::{error::Error as _, io};
+
+/// Why nothing was measured.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// There is no place for the runtime's state.
+    #[error("a temporary directory cannot be made")]
+    TempDir {
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// The runtime, with the module in it, could not be started or ended.
+    #[error("the runtime of dispatch.bytes")]
+    Runtime(#[from] segue::Error),
+    /// A module that answers nothing had an error, so the figure of its calls means nothing.
+    #[error("a call of dispatch.bytes failed")]
+    Call,
+    /// The second thread could not be started.
+    #[error("a thread cannot be started")]
+    Spawn {
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// A thread that measured is gone: it panicked, and has said so.
+    #[error("a thread that measured has panicked")]
+    Panicked,
+    /// The cell refused a publish, although there was no old occupant.
+    #[error("the publisher was refused")]
+    Refused(#[from] segue_core::Refused),
+    /// The figures could not be written as JSON.
+    #[error("the figures cannot be written as JSON")]
+    Encode {
+        /// The reason.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The figures could not be printed.
+    #[error("the figures cannot be printed")]
+    Print {
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+}
+
+// === impl Error ===
+
+impl Error {
+    /// The error and what caused it, in one line.
+    pub(crate) fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}
