@@ -243,8 +243,11 @@ impl Mapped {
         audit.destructors == 0 && audit.keys == 0
     }
 
-    /// Runs what the calling thread has left to destroy in the image, and says how many destructors ran. The thread must
-    /// not enter the image again: where it does, and uses its thread-locals, `std` in there ends the process.
+    /// Runs what the calling thread has left to destroy in the image, and says how many destructors ran.
+    ///
+    /// It is for a thread that is not inside a call of the image, and will not enter it again: inside a call (in a function
+    /// of [`Services`], say) it would destroy thread-locals that the call is using; and where the thread comes back and uses
+    /// its thread-locals, `std` in there ends the process.
     pub fn detach_thread(&self) -> u64 {
         // SAFETY: the image is mapped, and the function only looks at what this thread left.
         unsafe { self.root.detach_thread()() }
