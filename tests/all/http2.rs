@@ -1,9 +1,21 @@
 //! HTTP/2: one connection, many requests at once, and releases that it never notices.
 
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+};
+
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Empty};
-use hyper::client::conn::http2::{self, SendRequest};
+use hyper::{
+    body::{Body, Frame},
+    client::conn::http2::{self, SendRequest},
+};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use segue_tests::{Service, V1, V2, fixture};
 use tokio::{net::TcpStream, runtime};
@@ -62,4 +74,52 @@ fn one_connection_outlives_many_releases() {
     let (_, events) = service.command.json_lines(&["events"]);
     let releases = events.iter().filter(|event| event["event"] == "loaded").count();
     assert!(releases > 10, "there were releases meanwhile: {releases}");
+}
+
+/// A body of many pieces, which counts those that were taken from it.
+struct Pieces {
+    left: usize,
+    taken: Arc<AtomicUsize>,
+}
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        self.left -= 1;
+        self.taken.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b'x'; 16 * 1024])))))
+    }
+}
+
+#[test]
+fn a_body_that_is_too_large_is_read_to_its_end_before_it_is_refused() {
+    const PIECES: usize = 200;
+    let service = Service::start(SEGUE, &[]);
+    service.drop_in(&fixture("greeter", V1), "libgreeter.so");
+    service.wait_for_version("greeter", V1);
+    let reactor = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    reactor.block_on(async {
+        let stream = TcpStream::connect(service.address).await.unwrap();
+        let (mut sender, connection) =
+            http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let taken = Arc::new(AtomicUsize::new(0));
+        let body = Pieces { left: PIECES, taken: taken.clone() };
+        let request = Request::post("http://test/greeter/ada").body(body).unwrap();
+        let answer = sender.send_request(request).await.unwrap();
+        assert_eq!(answer.status(), 413);
+        assert_eq!(
+            taken.load(Ordering::Relaxed),
+            PIECES,
+            "the client could send all of it, and so sees the answer"
+        );
+    });
 }

@@ -1,6 +1,9 @@
 //! One request, on the reactor: nothing in here waits for anything but the network.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    pin::{Pin, pin},
+};
 
 use bytes::Bytes;
 use crossbeam_channel::{Sender, TrySendError};
@@ -17,6 +20,7 @@ use crate::{
     pool::Job,
     route::Routes,
     stats::{Count, Gauge, Stats},
+    wire::LINGER_TIME_MAX,
 };
 
 /// Takes requests, and sees that each gets one answer.
@@ -55,8 +59,9 @@ impl Front {
     {
         self.stats.count(Count::Request);
         let (head, body) = request.into_parts();
+        let mut body = pin!(body);
         let (version, has_body) = (head.version, !body.is_end_stream());
-        match self.ask(head, body).await {
+        match self.ask(head, body.as_mut()).await {
             Ok(answer) => Answered { answer, body_left: false },
             Err(refusal) => {
                 tracing::debug!(?refusal, "refused a request");
@@ -65,7 +70,13 @@ impl Front {
                 }
                 let mut answer = refusal.answer();
                 let body_left = has_body && refusal.leaves_body();
-                if body_left && version <= Version::HTTP_11 {
+                if body_left && version == Version::HTTP_2 {
+                    // An answer that comes early ends the stream, and clients that still send (curl is one) take that for
+                    // an error and never show it.
+                    throw_away(body).await;
+                    return Answered { answer, body_left: false };
+                }
+                if body_left {
                     // What comes next on the connection is the body that nobody wants, and no request.
                     answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }
@@ -141,6 +152,12 @@ impl Handles {
         self.by_name.write().insert(name.to_owned(), handle.clone());
         Some(handle)
     }
+}
+
+/// Reads what is left of a body that nobody wants, for a while.
+async fn throw_away<B: Body>(mut body: Pin<&mut B>) {
+    // Whether it has come whole, was cut off, or takes too long: the answer is given now.
+    let _ = timeout(LINGER_TIME_MAX, async { while let Some(Ok(_)) = body.frame().await {} }).await;
 }
 
 fn within_limits(head: &Parts, config: &Config) -> Result<(), Refusal> {

@@ -23,7 +23,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// What is asked of the system at once when a connection begins: most first requests fit.
 const BEGIN_BYTES: usize = 2048;
 /// How long a client that was cut short may go on sending. Past it, it may not see its answer.
-const LINGER_TIME_MAX: Duration = Duration::from_secs(2);
+pub(crate) const LINGER_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// What a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
