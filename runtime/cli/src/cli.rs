@@ -15,7 +15,7 @@ use crate::{
 /// `segue load` it, and new requests go to the new version while those inside the old one finish there. Then the old
 /// version leaves memory.
 #[derive(Debug, Parser)]
-#[command(name = "segue", version, max_term_width = 100, after_long_help = AFTER_HELP, disable_help_subcommand = true)]
+#[command(name = "segue", version, max_term_width = 100, after_long_help = AFTER_HELP)]
 pub struct Cli {
     /// The control socket of the runtime
     ///
