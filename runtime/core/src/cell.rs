@@ -3,16 +3,13 @@
 use crate::answer::{Count, NothingToRollBack, NothingToWithdraw, Vacate, Which};
 use crate::exit::{self, Home};
 use crate::fence::Fences;
-use crate::lane::{Book, Lane, State};
+use crate::lane::{Book, Lane, Pointer, State};
 use crate::seat::{Refused, Seat};
 use crate::stripe::{LANES, Stripe};
 use crate::sync::{AtomicUsize, Mutex, Ordering, Piece, lacks, next_cell_id};
 use crate::thread::{self, ThreadId};
 use std::ptr::NonNull;
 use std::sync::{Arc, Weak};
-
-/// The `current` of a cell without one. Not a lane, so that a caller's bounds check finds it.
-const NONE: usize = usize::MAX;
 
 /// What can occupy a cell.
 pub trait Occupant: Send + Sync + 'static {
@@ -36,13 +33,15 @@ pub trait Occupant: Send + Sync + 'static {
 ///
 /// # Example
 /// See the [crate's documentation](crate).
-#[repr(align(128))] // Keeps the reference count of its Arc, which owned guards write, off the line that callers read.
+// Aligned to keep the reference count of its Arc, which owned guards write, off the lines that callers read. In the order of
+// the declaration so that these are few: `current`, `id` and three lanes share the first 128 bytes.
+#[repr(C, align(128))]
 pub struct Cell<T: Occupant> {
+    /// A [`Pointer`], as a number.
     pub(crate) current: AtomicUsize,
-    pub(crate) fences: Fences,
     id: usize,
+    pub(crate) fences: Fences,
     pub(crate) lanes: [Lane<T>; LANES],
-    pub(crate) wake: Box<dyn Fn() + Send + Sync>,
     me: Weak<Self>,
     apart: Apart<Mutex<Book<T>>>,
 }
@@ -61,12 +60,12 @@ impl<T: Occupant> Cell<T> {
     /// An empty cell with the pair of fences given, for tests of the pair that this machine would not choose.
     #[doc(hidden)]
     pub fn with_fences(wake: Box<dyn Fn() + Send + Sync>, fences: Fences) -> Arc<Self> {
+        let wake: Arc<dyn Fn() + Send + Sync> = Arc::from(wake);
         Arc::new_cyclic(|me| Self {
-            current: AtomicUsize::new(NONE),
-            fences,
+            current: AtomicUsize::new(Pointer::NOWHERE.0),
             id: next_cell_id(),
-            lanes: std::array::from_fn(|_| Lane::new()),
-            wake,
+            fences,
+            lanes: std::array::from_fn(|_| Lane::new(fences, Arc::clone(&wake))),
             me: Weak::clone(me),
             apart: Apart(Mutex::new(Book::new())),
         })
@@ -168,7 +167,7 @@ impl<T: Occupant> Cell<T> {
             return Err(NothingToWithdraw);
         }
         book.retire_current().ok_or(NothingToWithdraw)?;
-        self.steer(NONE);
+        self.steer(Pointer::NOWHERE);
         Ok(())
     }
 
@@ -226,8 +225,7 @@ impl<T: Occupant> Cell<T> {
     pub fn watch_old(&self) {
         let book = self.book().lock();
         let Some((lane, _)) = book.old() else { return };
-        // Relaxed: the fences of this pair order it against the leaver's `left`.
-        self.lanes[lane].watched.store(true, Ordering::Relaxed);
+        self.lanes[lane].watch();
         if !lacks(Piece::FenceOfWatch) {
             // For each leaver: either its counting out is visible to the sums made after this, or it sees the flag.
             self.fences.heavy();
@@ -269,14 +267,14 @@ impl<T: Occupant> Cell<T> {
     pub(crate) fn switch(&self, book: &mut Book<T>, next: usize) -> Option<Arc<T>> {
         let previous = book.switch(next);
         self.lanes[next].unwatch();
-        self.steer(next);
+        self.steer(Pointer::to(next, self.fences));
         previous
     }
 
     /// Sends new callers to a lane, or nowhere. Before the mutex is let go, so that no sum is made between store and fence.
-    fn steer(&self, lane: usize) {
-        // Release: pairs with the Acquire of the second look in `enter_on`, which thereby sees the occupant moved in.
-        self.current.store(lane, Ordering::Release);
+    fn steer(&self, to: Pointer) {
+        // Release: pairs with the Acquire of the second look in `attempt`, which thereby sees the occupant moved in.
+        self.current.store(to.0, Ordering::Release);
         if !lacks(Piece::FenceOfSwitch) {
             // For each caller: either its counting in is visible to all sums made from here on, or its second look sees
             // the store above.

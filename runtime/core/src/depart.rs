@@ -9,14 +9,16 @@ impl<T: Occupant> Home for Cell<T> {
     fn depart(&self, stripe: &Stripe) -> bool {
         let guards = self.enter_to_depart(stripe);
         let told = !guards.is_empty();
-        for guard in guards {
+        for (lane, guard) in guards {
             // The payload's own destructor is the occupant's code too, so it runs inside, and may panic as well.
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| guard.depart()))
                 && let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload)))
             {
                 std::mem::forget(payload);
             }
-            guard.forget_visit();
+            // Struck from the list of visitors: it has departed, and exits.
+            let _book = self.book().lock();
+            stripe.lane(lane).forget_visit();
         }
         told
     }

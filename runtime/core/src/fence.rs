@@ -44,13 +44,19 @@ impl Fences {
         self.asymmetric
     }
 
-    /// The caller's side. One predictable branch on a value that lies beside `current`, which the caller has just read.
+    /// The caller's side of an asymmetric pair, for who knows that it is one, or will execute the other's fence too.
+    #[inline(always)]
+    pub(crate) fn light_if_asymmetric() {
+        // Pairs with the membarrier in `heavy`: this keeps the compiler, and that keeps the processor, from letting the read
+        // after this line overtake the write before it.
+        compiler_fence(Ordering::SeqCst);
+    }
+
+    /// The caller's side.
     #[inline(always)]
     pub(crate) fn light(self) {
         if self.asymmetric {
-            // Pairs with the membarrier in `heavy`: this keeps the compiler, and that keeps the processor, from letting the
-            // read after this line overtake the write before it.
-            compiler_fence(Ordering::SeqCst);
+            Self::light_if_asymmetric();
         } else {
             // Pairs with the SeqCst fence in `heavy`.
             fence(Ordering::SeqCst);

@@ -1,6 +1,8 @@
 //! The caller's side: in, and out.
 
 use crate::cell::{Cell, Occupant};
+use crate::fence::Fences;
+use crate::lane::{Lane, Pointer};
 use crate::stripe::{Counters, LANES, Stripe};
 use crate::sync::{Ordering, Piece, lacks};
 use std::fmt;
@@ -28,12 +30,20 @@ use std::sync::Arc;
 /// ```
 #[must_use = "a guard that is dropped counts the caller out"]
 pub struct CallGuard<'a, T: Occupant> {
-    cell: &'a Cell<T>,
-    stripe: &'a Stripe,
-    lane: usize,
+    lane: &'a Lane<T>,
+    /// This thread's, of that lane.
+    counters: &'a Counters,
     occupant: NonNull<T>,
-    /// Counting out writes the stripe, which only its own thread may.
+    /// Counting out writes the counters, which only their own thread may.
     stays: PhantomData<*const ()>,
+}
+
+/// Where a caller is that has been counted in: what guards are made of.
+struct Place<'a, T: Occupant> {
+    number: usize,
+    lane: &'a Lane<T>,
+    counters: &'a Counters,
+    occupant: NonNull<T>,
 }
 
 /// A caller inside an occupant, who may move to another thread and be counted out there. It keeps the cell.
@@ -75,13 +85,12 @@ impl<T: Occupant> Cell<T> {
     /// assert_eq!(version.0, 1);
     /// # Ok::<(), segue_core::Refused>(())
     /// ```
-    #[inline]
+    #[inline(always)] // Else the guard would be made in memory.
     pub fn enter(&self) -> Option<CallGuard<'_, T>> {
         // The stripe before `current`: a thread that gets its stripe now is seen by all sums made later, and sees in
         // `current` all that was stored before the sums made earlier.
-        let stripe = self.stripe();
-        let (lane, occupant) = self.enter_on(stripe)?;
-        Some(CallGuard { cell: self, stripe, lane, occupant, stays: PhantomData })
+        let Place { lane, counters, occupant, .. } = self.enter_on(self.stripe())?;
+        Some(CallGuard { lane, counters, occupant, stays: PhantomData })
     }
 
     /// Enters the current occupant, with a guard that may be dropped on another thread. None if there is none.
@@ -105,105 +114,99 @@ impl<T: Occupant> Cell<T> {
     #[inline]
     pub fn enter_owned(self: &Arc<Self>) -> Option<OwnedCallGuard<T>> {
         let stripe = self.stripe();
-        let (lane, occupant) = self.enter_on(stripe)?;
+        let Place { number, occupant, .. } = self.enter_on(stripe)?;
         stripe.lend();
-        Some(OwnedCallGuard { cell: Arc::clone(self), lane, occupant })
+        Some(OwnedCallGuard { cell: Arc::clone(self), lane: number, occupant })
     }
 
     /// Counts the owner of `stripe` into the current lane.
     #[inline(always)]
-    fn enter_on(&self, stripe: &Stripe) -> Option<(usize, NonNull<T>)> {
+    fn enter_on<'a>(&'a self, stripe: &'a Stripe) -> Option<Place<'a, T>> {
+        // Relaxed: a guess, which the second look confirms.
+        let mut guess = Pointer(self.current.load(Ordering::Relaxed));
+        if let Some(lane) = guess.free_lane() {
+            if let Some(place) = self.attempt(stripe, guess, lane, Fences::light_if_asymmetric) {
+                return Some(place);
+            }
+            // Relaxed: as above.
+            guess = Pointer(self.current.load(Ordering::Relaxed));
+        }
+        self.insist(stripe, guess)
+    }
+
+    /// As [`enter_on`](Cell::enter_on), out of the way: where callers execute a fence, or the first attempt has failed.
+    #[cold]
+    #[inline(never)]
+    fn insist<'a>(&'a self, stripe: &'a Stripe, mut guess: Pointer) -> Option<Place<'a, T>> {
         loop {
-            // Relaxed: a guess, which the second look confirms.
-            let lane = self.current.load(Ordering::Relaxed);
-            let counters = stripe.find(lane)?;
-            counters.count_in();
-            if !lacks(Piece::FenceOfEnter) {
-                self.fences.light();
+            let place = self.attempt(stripe, guess, guess.lane()?, || self.fences.light());
+            if place.is_some() {
+                return place;
             }
-            // Acquire: pairs with the Release in `steer`; whoever sees a lane current sees its occupant moved in.
-            if self.current.load(Ordering::Acquire) == lane || lacks(Piece::SecondLook) {
-                // Why what `occupant` says now is the occupant that our `entered` holds in its lane, although the lane may
-                // have changed hands since the guess (lane 0 with generation 1, lane 1 with 2, lane 0 with 3). Let P be the
-                // store of `current` that the second look read, and G the generation that it published.
-                //
-                // 1. G is still current when we leave. Then nobody has taken it out.
-                // 2. A store S of `current`, of another lane or of none, came after P. The second look did not see S, so by
-                //    the pair of fences all sums made after S see our `entered`. G is taken out by such a sum if it equals
-                //    that of `left`, so not before our `left`, whose Release comes after this load: neither the clearing of
-                //    the lane nor a later occupant can be what this load reads.
-                // 3. As 2, but S was undone by a rollback, perhaps many times. G never left its lane between, since only a
-                //    sum takes it out, and each sum comes after some S that 2 holds for.
-                //
-                // An older occupant it cannot read either: P is a Release after G moved in, and the second look an Acquire.
-                // Nor was our `entered` booked for an earlier generation, though it may have been counted before G moved in:
-                // a lane is given away only if each entry that its baselines include is over, and ours is not. So G's count
-                // of calls and its list of visitors have us.
-                //
-                // In all cases, it is G's, and it stays until we leave.
-                let occupant = self.lanes[lane].occupant.load(Ordering::Relaxed);
-                // A model without its second look gets here, and is to fail rather than to crash.
-                assert!(!cfg!(any(loom, debug_assertions)) || !occupant.is_null(), "nobody is here");
-                // SAFETY: a lane that is or was current has an occupant, and by the above it is still there.
-                return Some((lane, unsafe { NonNull::new_unchecked(occupant) }));
-            }
-            self.take_back(counters, lane);
+            // Relaxed: as in `enter_on`.
+            guess = Pointer(self.current.load(Ordering::Relaxed));
         }
     }
 
-    /// The lane stopped being current between the guess and the second look: the entry was none.
-    #[cold]
-    #[inline(never)]
-    fn take_back(&self, counters: &Counters, lane: usize) {
-        counters.count_retry();
-        if lacks(Piece::WakeOfRetry) {
-            counters.count_out();
-        } else {
-            // As any leaver, since a sum may have seen the entry and somebody may wait for its end.
-            self.leave(counters, lane);
-        }
-    }
-
-    /// Counts one caller out of a lane.
+    /// Counts the owner of `stripe` into a lane that is thought to be current. None, and taken back, if it is not.
+    /// `light` is the caller's side of this cell's fences.
     #[inline(always)]
-    fn leave(&self, counters: &Counters, lane: usize) {
-        counters.count_out();
-        if !lacks(Piece::FenceOfLeave) {
-            // With the fence in `watch_old`: either the sum made after it sees our counting out, or we see the flag.
-            self.fences.light();
+    fn attempt<'a>(
+        &'a self,
+        stripe: &'a Stripe,
+        guess: Pointer,
+        number: usize,
+        light: impl FnOnce(),
+    ) -> Option<Place<'a, T>> {
+        let (lane, counters) = (&self.lanes[number], stripe.lane(number));
+        counters.count_in();
+        if !lacks(Piece::FenceOfEnter) {
+            light();
         }
-        // Relaxed: ordered by that fence. The lane may have changed hands by now; then somebody is woken for nothing.
-        if self.lanes[lane].watched.load(Ordering::Relaxed) {
-            self.wake();
+        // Acquire: pairs with the Release in `steer`; whoever sees a lane current sees its occupant moved in.
+        if self.current.load(Ordering::Acquire) == guess.0 || lacks(Piece::SecondLook) {
+            // Why what `occupant` says now is the occupant that our `entered` holds in its lane, although the lane may
+            // have changed hands since the guess (lane 0 with generation 1, lane 1 with 2, lane 0 with 3). Let P be the
+            // store of `current` that the second look read, and G the generation that it published.
+            //
+            // 1. G is still current when we leave. Then nobody has taken it out.
+            // 2. A store S of `current`, of another lane or of none, came after P. The second look did not see S, so by
+            //    the pair of fences all sums made after S see our `entered`. G is taken out by such a sum if it equals
+            //    that of `left`, so not before our `left`, whose Release comes after this load: neither the clearing of
+            //    the lane nor a later occupant can be what this load reads.
+            // 3. As 2, but S was undone by a rollback, perhaps many times. G never left its lane between, since only a
+            //    sum takes it out, and each sum comes after some S that 2 holds for.
+            //
+            // An older occupant it cannot read either: P is a Release after G moved in, and the second look an Acquire.
+            // Nor was our `entered` booked for an earlier generation, though it may have been counted before G moved in:
+            // a lane is given away only if each entry that its baselines include is over, and ours is not. So G's count
+            // of calls and its list of visitors have us.
+            //
+            // In all cases, it is G's, and it stays until we leave.
+            let occupant = lane.occupant.load(Ordering::Relaxed);
+            // A model without its second look gets here, and is to fail rather than to crash.
+            assert!(!cfg!(any(loom, debug_assertions)) || !occupant.is_null(), "nobody is here");
+            // SAFETY: a lane that is or was current has an occupant, and by the above it is still there.
+            let occupant = unsafe { NonNull::new_unchecked(occupant) };
+            return Some(Place { number, lane, counters, occupant });
         }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn wake(&self) {
-        (self.wake)();
+        lane.take_back(counters);
+        None
     }
 
     /// Counts the calling thread, which exits, once more into each occupant that it has visited. No calls.
-    pub(crate) fn enter_to_depart<'a>(&'a self, stripe: &'a Stripe) -> Vec<CallGuard<'a, T>> {
+    pub(crate) fn enter_to_depart<'a>(&'a self, stripe: &'a Stripe) -> Vec<(usize, CallGuard<'a, T>)> {
         let book = self.book().lock();
         let visited = (0..LANES).filter(|lane| book.is_open(*lane) && stripe.lane(*lane).visited());
-        let enter = |lane: usize| {
+        let enter = |number: usize| {
+            let (lane, counters) = (&self.lanes[number], stripe.lane(number));
             // No second look: the lane cannot change hands while we hold the mutex, and who sums next holds it after us.
-            let occupant = NonNull::new(self.lanes[lane].occupant.load(Ordering::Relaxed))?;
-            stripe.lane(lane).count_in();
-            stripe.lane(lane).count_retry();
-            Some(CallGuard { cell: self, stripe, lane, occupant, stays: PhantomData })
+            let occupant = NonNull::new(lane.occupant.load(Ordering::Relaxed))?;
+            counters.count_in();
+            counters.count_retry();
+            Some((number, CallGuard { lane, counters, occupant, stays: PhantomData }))
         };
         visited.filter_map(enter).collect()
-    }
-}
-
-impl<T: Occupant> CallGuard<'_, T> {
-    /// Strikes the caller from the list of visitors: it has departed, and exits.
-    pub(crate) fn forget_visit(&self) {
-        let _book = self.cell.book().lock();
-        self.stripe.lane(self.lane).forget_visit();
     }
 }
 
@@ -243,9 +246,9 @@ impl<T: Occupant> Deref for OwnedCallGuard<T> {
 }
 
 impl<T: Occupant> Drop for CallGuard<'_, T> {
-    #[inline]
+    #[inline(always)] // Else the guard would have to be in memory, whose address this takes.
     fn drop(&mut self) {
-        self.cell.leave(self.stripe.lane(self.lane), self.lane);
+        self.lane.leave(self.counters);
     }
 }
 
@@ -254,7 +257,7 @@ impl<T: Occupant> Drop for OwnedCallGuard<T> {
     fn drop(&mut self) {
         let stripe = self.cell.stripe();
         stripe.settle();
-        self.cell.leave(stripe.lane(self.lane), self.lane);
+        self.cell.lanes[self.lane].leave(stripe.lane(self.lane));
     }
 }
 

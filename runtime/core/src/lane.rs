@@ -1,24 +1,100 @@
 //! One generation's place in a cell: what callers read of it, and what the writer knows of it.
 
 use crate::answer::Which;
+use crate::fence::Fences;
 use crate::registry::Registry;
-use crate::stripe::LANES;
-use crate::sync::{AtomicBool, AtomicPtr, Ordering};
+use crate::stripe::{Counters, LANES};
+use crate::sync::{AtomicPtr, AtomicU8, Ordering, Piece, lacks};
 use std::ptr;
 use std::sync::Arc;
 
+/// What `current` says: a lane, and in the same number whether those who enter it execute a fence. So a caller's bounds check
+/// answers three questions at once: whether there is a lane, whether it exists, and whether it is entered without a fence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pointer(pub(crate) usize);
+
+impl Pointer {
+    /// There is no current lane.
+    pub(crate) const NOWHERE: Self = Self(usize::MAX);
+
+    pub(crate) fn to(lane: usize, fences: Fences) -> Self {
+        if fences.is_asymmetric() { Self(lane) } else { Self(LANES + lane) }
+    }
+
+    /// The lane, if there is one and it can be entered without a fence instruction.
+    #[inline(always)]
+    pub(crate) fn free_lane(self) -> Option<usize> {
+        if self.0 < LANES { Some(self.0) } else { None }
+    }
+
+    /// The lane, however it is entered.
+    pub(crate) fn lane(self) -> Option<usize> {
+        if self == Self::NOWHERE { None } else { Some(self.0 % LANES) }
+    }
+}
+
+/// Callers of this lane execute fences. Never changes.
+const FENCED: u8 = 1;
+/// Somebody waits for this lane to drain.
+const WATCHED: u8 = 2;
+
 /// What callers read of a lane. Written only under the cell's mutex, and seldom.
-#[derive(Debug)]
+///
+/// 32 bytes, as [`Counters`], so that the two are found by the same distance from where theirs begin.
+#[repr(C)]
 pub(crate) struct Lane<T> {
     /// Where the occupant is; null in a free lane. The `Arc` that owns it is in [`State`].
     pub(crate) occupant: AtomicPtr<T>,
-    /// Whether somebody waits for this lane to drain.
-    pub(crate) watched: AtomicBool,
+    /// What a leaver has to do beyond counting itself out: `FENCED`, `WATCHED`. Mostly nothing, which is one look.
+    duties: AtomicU8,
+    /// The cell's. Here too, so that a guard needs to know no more than its lane and its counters.
+    wake: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl<T> Lane<T> {
-    pub(crate) fn new() -> Self {
-        Self { occupant: AtomicPtr::new(ptr::null_mut()), watched: AtomicBool::new(false) }
+    pub(crate) fn new(fences: Fences, wake: Arc<dyn Fn() + Send + Sync>) -> Self {
+        let duties = if fences.is_asymmetric() { 0 } else { FENCED };
+        Self { occupant: AtomicPtr::new(ptr::null_mut()), duties: AtomicU8::new(duties), wake }
+    }
+
+    /// Counts one caller out of this lane, whose counters these are.
+    #[inline(always)]
+    pub(crate) fn leave(&self, counters: &Counters) {
+        counters.count_out();
+        // With the fence in `watch_old`: either the sum made after it sees our counting out, or we see the flag. All that this
+        // takes of us in an asymmetric pair; in the other, `FENCED` is up, always was, and `attend` has the fence.
+        Fences::light_if_asymmetric();
+        // Relaxed: ordered by that fence. The lane may have changed hands by now; then somebody is woken for nothing.
+        let duties = self.duties.load(Ordering::Relaxed);
+        if duties != 0 {
+            self.attend(duties);
+        }
+    }
+
+    /// The lane stopped being current between the guess and the second look: the entry was none.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn take_back(&self, counters: &Counters) {
+        counters.count_retry();
+        if lacks(Piece::WakeOfRetry) {
+            counters.count_out();
+        } else {
+            // As any leaver, since a sum may have seen the entry and somebody may wait for its end.
+            self.leave(counters);
+        }
+    }
+
+    /// What a leaver does that has more to do than to count itself out. It takes no guard, so that guards stay in registers.
+    #[cold]
+    #[inline(never)]
+    fn attend(&self, seen: u8) {
+        if seen & FENCED != 0 && !lacks(Piece::FenceOfLeave) {
+            Fences::symmetric().light();
+        }
+        // Relaxed: ordered by that fence, or by the one in `leave`.
+        if self.duties.load(Ordering::Relaxed) & WATCHED != 0 {
+            (self.wake)();
+        }
     }
 
     /// Moves `occupant` in. Nobody can be inside: nobody can call a lane before it is published.
@@ -33,9 +109,16 @@ impl<T> Lane<T> {
         self.occupant.store(ptr::null_mut(), Ordering::Relaxed);
     }
 
+    /// From now on leavers wake. To be followed by the writer's side of the pair of fences.
+    pub(crate) fn watch(&self) {
+        // Relaxed, and no read-modify-write: only the holder of the cell's mutex writes it. The fences of this pair order it
+        // against the leaver's `left`.
+        self.duties.store(self.duties.load(Ordering::Relaxed) | WATCHED, Ordering::Relaxed);
+    }
+
     pub(crate) fn unwatch(&self) {
         // Relaxed: who still sees the flag up wakes somebody once too often, which is allowed.
-        self.watched.store(false, Ordering::Relaxed);
+        self.duties.store(self.duties.load(Ordering::Relaxed) & !WATCHED, Ordering::Relaxed);
     }
 }
 

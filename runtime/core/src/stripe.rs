@@ -37,7 +37,7 @@ impl Counters {
         Self { entered: zero(), left: zero(), retried: zero(), baseline: zero() }
     }
 
-    /// Counts the owner in. By itself it proves nothing: see `Cell::enter_on`.
+    /// Counts the owner in. By itself it proves nothing: see `Cell::attempt`.
     #[inline(always)]
     pub(crate) fn count_in(&self) {
         // Relaxed: paired by the fences that follow it on both sides, and for whoever sees the matching `left` by that.
@@ -113,12 +113,6 @@ impl Stripe {
     #[inline(always)]
     pub(crate) fn lane(&self, lane: usize) -> &Counters {
         &self.lanes[lane]
-    }
-
-    /// The counters of a lane, or none if there is no such lane, as for the sentinel that says "no current".
-    #[inline(always)]
-    pub(crate) fn find(&self, lane: usize) -> Option<&Counters> {
-        self.lanes.get(lane)
     }
 
     /// Notes that an entry of the owner belongs to an owned guard, which any thread may count out.
