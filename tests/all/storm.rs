@@ -52,6 +52,7 @@ fn every_call_has_one_right_answer_while_versions_follow_each_other() {
     stop.store(true, Ordering::Relaxed);
     let calls: u64 = callers.into_iter().map(|caller| caller.join().unwrap()).sum();
     assert!(calls > 0);
-    until("one image is left", || bench.runtime.images_mapped() == 1);
+    until("old has left memory", || bench.runtime.status("greeter").unwrap().old.is_none());
+    assert_eq!(bench.runtime.images_mapped(), 1);
     assert_eq!(bench.staged().len(), 1);
 }
