@@ -1,47 +1,52 @@
 //! Builds the modules that the tests load: the fixtures and the samples, each in two versions.
 
-use std::{
-    env, fs, io,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{fs, io, path::Path, process::ExitCode};
 
 #[path = "../runtime/cli/build/modules.rs"]
 mod modules;
 
-/// The versions that each module is built as. The second one of `textkit` also behaves differently.
-const VERSIONS: [(&str, &[&str]); 2] = [("1.0.0", &[]), ("1.1.0", &["textkit/tables"])];
+/// The versions that each module is built as. In the second one some are changed.
+const VERSIONS: [(&str, &[&str]); 2] = [("1.0.0", &[]), ("1.1.0", &["textkit/tables", "shop/discounts"])];
+
+/// The samples that are built beside the fixtures.
+const SAMPLES: [&str; 3] = ["greeter", "shop", "textkit"];
+
+/// The forms of the fixture `till`, each a feature of it; built as version 2.0.0, into a directory of that name.
+const FORMS: [&str; 7] = [
+    "changed_answer",
+    "changed_argument",
+    "changed_data",
+    "fewer_arguments",
+    "moved",
+    "removed",
+    "not_exported",
+];
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(reason) => {
-            eprintln!("{reason}");
-            ExitCode::FAILURE
-        }
-    }
+    modules::script(1, run)
 }
 
-fn run() -> Result<(), String> {
-    let cargo_sets = "cargo sets it for a build script";
-    let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect(cargo_sets));
-    let out_dir = PathBuf::from(env::var_os("OUT_DIR").expect(cargo_sets));
-    let workspace = package.parent().expect("the package is one folder below the workspace");
-    println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=../runtime/cli/build/modules.rs");
-
+fn run(workspace: &Path, out_dir: &Path) -> Result<(), String> {
     let fixtures =
-        folders(&package.join("fixtures")).map_err(|error| format!("reading fixtures: {error}"))?;
-    let names: Vec<&str> = fixtures.iter().map(String::as_str).chain(["greeter", "textkit"]).collect();
-    let sources: Vec<String> = fixtures.iter().map(|name| format!("tests/fixtures/{name}")).collect();
+        folders(&workspace.join("tests/fixtures")).map_err(|error| format!("reading fixtures: {error}"))?;
+    let names: Vec<&str> = fixtures.iter().map(String::as_str).chain(SAMPLES).collect();
+    let of_fixtures = fixtures.iter().map(|name| format!("tests/fixtures/{name}"));
+    let of_samples = SAMPLES.iter().map(|name| format!("modules/{name}"));
+    let sources: Vec<String> = of_fixtures.chain(of_samples).collect();
     let mut watched: Vec<&str> = sources.iter().map(String::as_str).collect();
-    watched.extend(["modules/greeter", "modules/textkit", "runtime/sdk", "runtime/abi"]);
+    watched.push("modules/shop/interface");
     modules::rerun_if_changed(workspace, &watched);
+    println!("cargo::rerun-if-changed=src/till.rs");
 
     let builder = modules::ModuleBuilder::for_build_script(workspace);
     for (version, features) in VERSIONS {
         let batch = modules::Batch { packages: &names, version: Some(version), features };
         builder.build(&batch, &out_dir.join(version)).map_err(|error| error.to_string())?;
+    }
+    for form in FORMS {
+        let feature = format!("till/{form}");
+        let batch = modules::Batch { packages: &["till"], version: Some("2.0.0"), features: &[&feature] };
+        builder.build(&batch, &out_dir.join(form)).map_err(|error| error.to_string())?;
     }
     println!("cargo::rustc-env=SEGUE_FIXTURES={}", out_dir.display());
     Ok(())

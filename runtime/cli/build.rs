@@ -1,11 +1,7 @@
 //! Puts into the command what it has to bring along to a machine without a checkout: two versions of a module, for
 //! `segue demo`, and the sources of the SDK, for `segue new`.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{path::Path, process::ExitCode};
 
 #[path = "build/modules.rs"]
 mod modules;
@@ -17,25 +13,11 @@ const MODULE: &str = "greeter";
 const VERSIONS: [&str; 2] = ["1.0.0", "1.1.0"];
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(reason) => {
-            eprintln!("{reason}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run() -> Result<(), String> {
-    let cargo_sets = "cargo sets it for a build script";
-    let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect(cargo_sets));
-    let out_dir = PathBuf::from(env::var_os("OUT_DIR").expect(cargo_sets));
-    let workspace = package.ancestors().nth(2).expect("the package is two folders below the workspace");
-    println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=build");
-    modules::rerun_if_changed(workspace, &["modules/greeter", "runtime/sdk", "runtime/abi"]);
-    embed(workspace, &out_dir).map_err(|error| error.to_string())?;
-    sdk_sources::write_list(workspace).map_err(|error| format!("listing the sources of the SDK: {error}"))
+    modules::script(2, |workspace, out_dir| -> Result<(), String> {
+        modules::rerun_if_changed(workspace, &["modules/greeter"]);
+        embed(workspace, out_dir).map_err(|error| error.to_string())?;
+        sdk_sources::write_list(workspace).map_err(|error| format!("listing the sources of the SDK: {error}"))
+    })
 }
 
 fn embed(workspace: &Path, out_dir: &Path) -> Result<(), modules::BuildError> {

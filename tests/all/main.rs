@@ -13,6 +13,7 @@ mod kill;
 mod layout;
 mod lifecycle;
 mod logging;
+mod modules;
 mod new;
 mod panics;
 mod purge;
@@ -22,6 +23,7 @@ mod rollback;
 mod storm;
 mod threads;
 mod tls;
+mod typed;
 mod watch;
 
 /// The command, as cargo built it for these tests.

@@ -1,7 +1,7 @@
 //! What the tests share: the modules that were built for them, runtimes in directories of their own, and processes.
 //!
 //! The tests themselves are in `all/`, a file per behaviour. The modules are in `fixtures/` and in the workspace's
-//! `modules/`; `build.rs` has cargo build each of them in two versions.
+//! `modules/`; `build.rs` has cargo build each of them in two versions. `till.rs` is the typed interface of one of them.
 
 #![forbid(unsafe_code)]
 
@@ -9,6 +9,7 @@ mod child;
 mod fixture;
 pub mod http;
 mod service;
+pub mod till;
 mod wait;
 
 pub use child::in_child;

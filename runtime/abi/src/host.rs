@@ -1,4 +1,4 @@
-//! What a module may ask of the host: to take its log records, its panics, and its threads.
+//! What a module may ask of the host: to take its log records, its panics and its threads, and for other modules.
 
 use std::ffi::{c_int, c_void};
 
@@ -6,6 +6,8 @@ use abi_stable::{
     StableAbi,
     std_types::{ROption, RSlice, RStr},
 };
+
+use crate::{AnswerSink, FailureSink, Heap, InterfaceRef, Link, Outcome, RequestRef, Visit, Visitor};
 
 /// How much a record matters.
 #[repr(u8)]
@@ -107,6 +109,8 @@ pub struct HostRef {
     pub context: *const HostContext,
     /// What can be asked.
     pub vtable: HostVTableRef,
+    /// Memory of the host.
+    pub heap: &'static Heap,
     /// Which load of the module this is.
     pub generation: u64,
 }
@@ -140,7 +144,6 @@ pub struct HostVTable {
         unsafe extern "C" fn(context: *const HostContext, message: RStr<'_>, file: RStr<'_>, line: u32),
     /// `pthread_create`, for a thread that runs code of the module. The host's own trampoline is at the bottom of the
     /// new thread's stack, so nothing of the module is left on it when the thread ends. Answers as `pthread_create` does.
-    #[sabi(last_prefix_field)]
     pub spawn: unsafe extern "C" fn(
         context: *const HostContext,
         thread: *mut NativeThread,
@@ -148,4 +151,41 @@ pub struct HostVTable {
         start: ThreadStart,
         argument: *mut c_void,
     ) -> c_int,
+    /// Takes the text of a fault of an interface's method, on the thread of the call; followed by
+    /// [`Outcome::Fault`](crate::Outcome::Fault).
+    pub faulted: unsafe extern "C" fn(context: *const HostContext, text: RStr<'_>),
+    /// Makes a link to a module, which need not be loaded yet: to an interface of it, or, where that is null, to its `handle`.
+    /// Null where the host refuses; then the sink has got the reason. The interface is to be valid until `unlink`.
+    pub link: unsafe extern "C" fn(
+        context: *const HostContext,
+        module: RStr<'_>,
+        interface: *const InterfaceRef,
+        refused: FailureSink,
+    ) -> *const Link,
+    /// Ends a link, once. All of them end with the image at the latest.
+    pub unlink: unsafe extern "C" fn(context: *const HostContext, link: *const Link),
+    /// Has the current version of a link's module answer a request. One of the sinks gets something, once.
+    pub call: unsafe extern "C" fn(
+        context: *const HostContext,
+        link: *const Link,
+        request: &RequestRef<'_>,
+        answered: AnswerSink,
+        failed: FailureSink,
+    ),
+    /// Enters the current version of a link's module, runs the visitor inside, and leaves it. Where it cannot be entered, the
+    /// sink gets the reason instead.
+    pub visit: unsafe extern "C" fn(
+        context: *const HostContext,
+        link: *const Link,
+        visitor: Visitor,
+        failed: FailureSink,
+    ),
+    /// Tells why a method that a visitor called was not done, on the thread of the call.
+    #[sabi(last_prefix_field)]
+    pub failure: unsafe extern "C" fn(
+        context: *const HostContext,
+        visit: *const Visit,
+        outcome: Outcome,
+        failed: FailureSink,
+    ),
 }

@@ -16,6 +16,8 @@
 //! * [`HostRef`]: what a module may ask of the host, once it was attached.
 //! * [`RequestRef`] and [`ReplyRef`]: one call.
 //! * [`Outcome`]: how a call ended; the text of a fault has by then been written into the host's memory.
+//! * [`ExportRef`] and [`InterfaceRef`]: a typed interface that a module exports, and what it looks like to one side.
+//! * [`Link`]: one module's access to another one, through the host.
 //! * [`metadata`]: where a file says what it is, for reading without running anything.
 //!
 //! # Growing
@@ -26,6 +28,9 @@
 
 mod call;
 mod host;
+mod interface;
+pub mod layout;
+mod link;
 pub mod metadata;
 mod root;
 
@@ -34,6 +39,8 @@ pub use host::{
     FieldRef, HostContext, HostRef, HostVTable, HostVTableRef, Level, NativeThread, RecordRef, SpanRef,
     ThreadAttributes, ThreadStart, ValueRef,
 };
+pub use interface::{ArgumentRef, ExportRef, Heap, InterfaceRef, MethodRef, MethodTable, TypeRef};
+pub use link::{AnswerRef, AnswerSink, Entered, FailureKind, FailureRef, FailureSink, Link, Visit, Visitor};
 pub use root::{Audit, ModuleRoot, ModuleRootRef, ModuleState};
 
 pub use abi_stable;

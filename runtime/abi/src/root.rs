@@ -1,8 +1,10 @@
 //! What the host may ask of a module.
 
-use abi_stable::{StableAbi, library::RootModule, package_version_strings, sabi_types::VersionStrings};
+use abi_stable::{
+    StableAbi, library::RootModule, package_version_strings, sabi_types::VersionStrings, std_types::RSlice,
+};
 
-use crate::{HostRef, Outcome, ReplyRef, RequestRef};
+use crate::{ExportRef, HostRef, Outcome, ReplyRef, RequestRef};
 
 /// What a module made in `on_load`: the module knows what it is, the host only keeps the pointer.
 #[repr(C)]
@@ -53,8 +55,11 @@ pub struct ModuleRoot {
     /// Says what is left.
     pub audit: unsafe extern "C" fn() -> Audit,
     /// Gives the pthread keys back and says what is left: destructors that will never run.
-    #[sabi(last_prefix_field)]
     pub release: unsafe extern "C" fn() -> Audit,
+    /// The typed interfaces that the module exports. The functions of a table are called like `handle`: with the state, from
+    /// any thread, between `on_load` and `unload`.
+    #[sabi(last_prefix_field)]
+    pub interfaces: unsafe extern "C" fn() -> RSlice<'static, ExportRef>,
 }
 
 /// Lets `abi_stable` name the table. Its own way of loading is not used: it keeps one library for ever, and compares

@@ -1,7 +1,7 @@
 //! Builds modules with cargo, from within a build script.
 //!
-//! Two build scripts include this file: that of the command, which embeds modules, and that of the tests, which load them.
-//! Both build in one directory, `segue-modules` inside the target directory, so that nothing is built twice.
+//! Three build scripts include this file: that of the command, which embeds modules, and those of the tests and of the
+//! benchmarks, which load them. All build in one directory, `segue-modules` inside the target directory, so that nothing is built twice.
 
 use std::{
     env,
@@ -10,8 +10,11 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    process::{Command, ExitStatus},
+    process::{Command, ExitCode, ExitStatus},
 };
+
+/// What every module is made from, as folders of the workspace.
+pub(crate) const SDK: &[&str] = &["runtime/sdk", "runtime/abi", "runtime/interface", "runtime/macros"];
 
 /// Separates the flags in `CARGO_ENCODED_RUSTFLAGS`.
 const FLAG_SEPARATOR: char = '\x1f';
@@ -60,6 +63,22 @@ pub(crate) enum BuildError {
     Failed { command: String, status: ExitStatus, stderr: String },
     /// A file or a directory.
     Io { action: &'static str, path: PathBuf, source: io::Error },
+}
+
+/// The whole of a build script: does its work, with the workspace, which is so many folders above the package, and the
+/// directory for what it makes.
+pub(crate) fn script<E: fmt::Display>(depth: usize, work: fn(&Path, &Path) -> Result<(), E>) -> ExitCode {
+    let (package, out_dir) = (of_cargo("CARGO_MANIFEST_DIR"), of_cargo("OUT_DIR"));
+    let workspace = Path::new(&package).ancestors().nth(depth).expect("the package is in the workspace");
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed={}", workspace.join("runtime/cli/build").display());
+    match work(workspace, Path::new(&out_dir)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("{reason}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 // === impl ModuleBuilder ===
@@ -148,10 +167,10 @@ impl ModuleBuilder {
     }
 }
 
-/// Has cargo run the script again when the sources of these packages (folders in the workspace) change, or what they are
-/// made from.
+/// Has cargo run the script again when the sources of these packages (folders in the workspace) change, or what every module
+/// is made from.
 pub(crate) fn rerun_if_changed(workspace: &Path, packages: &[&str]) {
-    for package in packages {
+    for package in packages.iter().chain(SDK) {
         for part in ["Cargo.toml", "build.rs", "src"] {
             let path = workspace.join(package).join(part);
             // A path that is missing would count as changed each time.

@@ -6,10 +6,12 @@ use std::{
 };
 
 /// The crates that a module is built from, as folder of the workspace and as folder beside the module.
-const CRATES: &[(&str, &str)] = &[("runtime/sdk", "segue-sdk"), ("runtime/abi", "segue-abi")];
-
-/// How the SDK names the other crate in its own `Cargo.toml`, and how it has to where the folders are named differently.
-const ABI_PATH: (&str, &str) = ("path = \"../abi\"", "path = \"../segue-abi\"");
+const CRATES: &[(&str, &str)] = &[
+    ("runtime/sdk", "segue-sdk"),
+    ("runtime/abi", "segue-abi"),
+    ("runtime/interface", "segue-interface"),
+    ("runtime/macros", "segue-macros"),
+];
 
 /// Writes `sdk_sources.rs` into the script's output directory: pairs of a path below `vendor` and the file's text.
 pub(crate) fn write_list(workspace: &Path) -> io::Result<()> {
@@ -30,8 +32,8 @@ pub(crate) fn write_list(workspace: &Path) -> io::Result<()> {
     }
     files.sort();
     for (name, source) in &mut files {
-        if name == "segue-sdk/Cargo.toml" {
-            *source = rewrite_manifest(source, &out_dir)?;
+        if let Some(package) = name.strip_suffix("/Cargo.toml") {
+            *source = rewrite_manifest(package, source, &out_dir)?;
         }
     }
     let mut list = String::from("&[\n");
@@ -56,13 +58,14 @@ fn collect(path: &Path, name: &str, files: &mut Vec<(String, PathBuf)>) -> io::R
     Ok(())
 }
 
-fn rewrite_manifest(manifest: &Path, out_dir: &Path) -> io::Result<PathBuf> {
-    let text = fs::read_to_string(manifest)?;
-    if !text.contains(ABI_PATH.0) {
-        let missing = format!("{}: there is no {} in it", manifest.display(), ABI_PATH.0);
-        return Err(io::Error::new(io::ErrorKind::InvalidData, missing));
+/// Writes the manifest anew for where the folders of the crates are called as the crates.
+fn rewrite_manifest(package: &str, manifest: &Path, out_dir: &Path) -> io::Result<PathBuf> {
+    let mut text = fs::read_to_string(manifest)?;
+    for (folder, name) in CRATES {
+        let folder = folder.rsplit('/').next().unwrap_or(folder);
+        text = text.replace(&format!("path = \"../{folder}\""), &format!("path = \"../{name}\""));
     }
-    let rewritten = out_dir.join("segue-sdk.Cargo.toml");
-    fs::write(&rewritten, text.replace(ABI_PATH.0, ABI_PATH.1))?;
+    let rewritten = out_dir.join(format!("{package}.Cargo.toml"));
+    fs::write(&rewritten, text)?;
     Ok(rewritten)
 }

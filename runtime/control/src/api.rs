@@ -91,7 +91,9 @@ impl LoadRequest {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use segue::{Code, LoadOutcome, Pin, PinKind, Standing, Step, Took, VersionId, VersionStatus};
+    use segue::{
+        CallerStatus, Code, LoadOutcome, Pin, PinKind, Standing, Step, Took, VersionId, VersionStatus,
+    };
     use serde_json::{Value, json};
 
     use super::*;
@@ -126,7 +128,12 @@ pub(crate) mod tests {
             old: Some(old),
             quarantined: Vec::new(),
             sticky: false,
+            callers: vec![caller()],
         }
+    }
+
+    fn caller() -> CallerStatus {
+        CallerStatus { module: None, version: None, interface: Some("Pricing".to_owned()) }
     }
 
     fn loaded() -> Loaded {
@@ -192,6 +199,7 @@ pub(crate) mod tests {
             sample("Purged", purged),
             sample("ImageAnswer", ImageAnswer { digest: Digest::of(b"") }),
             sample("Record", Record { seq: 1, at: "2026-01-02T03:04:05Z".parse().unwrap(), event }),
+            sample("CallerStatus", caller()),
             sample("Health", Health { status: "ok".to_owned() }),
             sample("ErrorBody", ErrorBody { error: error.clone() }),
             sample("ErrorObject", error),
@@ -214,7 +222,8 @@ pub(crate) mod tests {
                 "calls": 1000, "pins": [{"kind": "call", "detail": "GET /slow"}]
             },
             "quarantined": [],
-            "sticky": false
+            "sticky": false,
+            "callers": [{"module": null, "version": null, "interface": "Pricing"}]
         });
         assert_eq!(serde_json::to_value(module()).unwrap(), promised);
     }

@@ -1,13 +1,14 @@
 //! The writer's side of a cell: who is current, who is old, and whether anybody is still inside.
 
 use crate::answer::{Count, NothingToRollBack, NothingToWithdraw, Vacate, Which};
+use crate::current::{Current, Pointer};
 use crate::exit::{self, Home};
 use crate::fence::Fences;
-use crate::lane::{Book, Lane, Pointer, State};
+use crate::lane::{Book, Lane, State};
 use crate::seat::{Refused, Seat};
 use crate::stripe::{LANES, Stripe};
-use crate::sync::{AtomicUsize, Mutex, Ordering, Piece, lacks, next_cell_id};
-use crate::thread::{self, ThreadId};
+use crate::sync::{Mutex, Ordering, Piece, lacks, next_cell_id};
+use crate::thread::{self, Near, ThreadId};
 use std::ptr::NonNull;
 use std::sync::{Arc, Weak};
 
@@ -37,8 +38,9 @@ pub trait Occupant: Send + Sync + 'static {
 // the declaration so that these are few: `current`, `id` and three lanes share the first 128 bytes.
 #[repr(C, align(128))]
 pub struct Cell<T: Occupant> {
-    /// A [`Pointer`], as a number.
-    pub(crate) current: AtomicUsize,
+    pub(crate) current: Current,
+    /// Where its stripes are in the near tables of threads.
+    near: Near,
     id: usize,
     pub(crate) fences: Fences,
     pub(crate) lanes: [Lane<T>; LANES],
@@ -61,9 +63,11 @@ impl<T: Occupant> Cell<T> {
     #[doc(hidden)]
     pub fn with_fences(wake: Box<dyn Fn() + Send + Sync>, fences: Fences) -> Arc<Self> {
         let wake: Arc<dyn Fn() + Send + Sync> = Arc::from(wake);
+        let id = next_cell_id();
         Arc::new_cyclic(|me| Self {
-            current: AtomicUsize::new(Pointer::NOWHERE.0),
-            id: next_cell_id(),
+            current: Current::nowhere(),
+            near: Near::of(id),
+            id,
             fences,
             lanes: std::array::from_fn(|_| Lane::new(fences, Arc::clone(&wake))),
             me: Weak::clone(me),
@@ -112,8 +116,19 @@ impl<T: Occupant> Cell<T> {
         let (lane, calls_before) = (0..LANES).filter(free).find_map(start).ok_or(Refused::NoFreeLane)?;
         book.calls_before[lane] = calls_before;
         self.lanes[lane].seat(&occupant);
-        book.states[lane] = State::Reserved(occupant);
-        Ok(Seat::new(self, lane))
+        book.states[lane] = State::Reserved(Arc::clone(&occupant));
+        // A facet that comes from now on finds this occupant itself.
+        let facets = book.live_facets();
+        drop(book);
+        let seat = Seat::new(self, lane);
+        if !facets.is_empty() {
+            // Out of the mutex: it is foreign code, and a thread's first entry needs the mutex. If it panics, the seat is given
+            // back.
+            let sides: Vec<_> = facets.into_iter().map(|facet| facet.make(&occupant)).collect();
+            let _book = self.book().lock();
+            sides.into_iter().for_each(|side| side.move_in(lane));
+        }
+        Ok(seat)
     }
 
     /// Makes the old occupant current and the current one old, by the same store as a publish: callers inside either finish
@@ -260,7 +275,12 @@ impl<T: Occupant> Cell<T> {
             return Vacate::Busy { inside: tally.inside() };
         }
         self.lanes[lane].clear();
-        book.take(lane).map_or(Vacate::Nothing, Vacate::Vacant)
+        let sides = book.clear_sides(lane);
+        let occupant = book.take(lane);
+        drop(book);
+        // They share the occupant.
+        drop(sides);
+        occupant.map_or(Vacate::Nothing, Vacate::Vacant)
     }
 
     /// Makes the occupant of `next` current, and what was current old. Hands out what is old now.
@@ -274,7 +294,7 @@ impl<T: Occupant> Cell<T> {
     /// Sends new callers to a lane, or nowhere. Before the mutex is let go, so that no sum is made between store and fence.
     fn steer(&self, to: Pointer) {
         // Release: pairs with the Acquire of the second look in `attempt`, which thereby sees the occupant moved in.
-        self.current.store(to.0, Ordering::Release);
+        self.current.store(to, Ordering::Release);
         if !lacks(Piece::FenceOfSwitch) {
             // For each caller: either its counting in is visible to all sums made from here on, or its second look sees
             // the store above.
@@ -289,15 +309,20 @@ impl<T: Occupant> Cell<T> {
     /// This thread's stripe.
     #[inline(always)]
     pub(crate) fn stripe(&self) -> &Stripe {
-        let stripe = thread::stripe_in(self.id).unwrap_or_else(|| self.first_entry());
-        // SAFETY: what the table has under our id came from `first_entry` of this very cell, as ids are never used again.
+        let stripe = thread::stripe_near(self.near).unwrap_or_else(|| self.far_stripe());
+        // SAFETY: what the tables have under our id came from `first_entry` of this very cell, as ids are never used again.
         // The registry keeps all its stripes until the cell is dropped, which `&self` outrules.
         unsafe { stripe.as_ref() }
     }
 
-    /// A thread that this cell does not know gets a stripe.
+    /// The stripe of a thread that has none in its near table.
     #[cold]
     #[inline(never)]
+    fn far_stripe(&self) -> NonNull<Stripe> {
+        thread::stripe_in(self.id).unwrap_or_else(|| self.first_entry())
+    }
+
+    /// A thread that this cell does not know gets a stripe.
     fn first_entry(&self) -> NonNull<Stripe> {
         let stripe = NonNull::from(&**self.book().lock().registry.take(ThreadId::current()));
         thread::remember(self.id, stripe);

@@ -1,8 +1,9 @@
 //! The caller's side: in, and out.
 
 use crate::cell::{Cell, Occupant};
+use crate::current::{Offset, Pointer};
 use crate::fence::Fences;
-use crate::lane::{Lane, Pointer};
+use crate::lane::Lane;
 use crate::stripe::{Counters, LANES, Stripe};
 use crate::sync::{Ordering, Piece, lacks};
 use std::fmt;
@@ -39,11 +40,23 @@ pub struct CallGuard<'a, T: Occupant> {
 }
 
 /// Where a caller is that has been counted in: what guards are made of.
-struct Place<'a, T: Occupant> {
-    number: usize,
-    lane: &'a Lane<T>,
-    counters: &'a Counters,
-    occupant: NonNull<T>,
+pub(crate) struct Place<'a, T: Occupant> {
+    pub(crate) offset: Offset,
+    pub(crate) lane: &'a Lane<T>,
+    pub(crate) counters: &'a Counters,
+}
+
+impl<T: Occupant> Place<'_, T> {
+    /// The occupant that the caller is inside. By the argument in [`Cell::attempt`], it stays until the caller leaves.
+    #[inline(always)]
+    fn occupant(&self) -> NonNull<T> {
+        // Relaxed: as is said there.
+        let occupant = self.lane.occupant.load(Ordering::Relaxed);
+        // A model without its second look gets here, and is to fail rather than to crash.
+        assert!(!cfg!(any(loom, debug_assertions)) || !occupant.is_null(), "nobody is here");
+        // SAFETY: a lane that is or was current has an occupant, and it is still there.
+        unsafe { NonNull::new_unchecked(occupant) }
+    }
 }
 
 /// A caller inside an occupant, who may move to another thread and be counted out there. It keeps the cell.
@@ -53,7 +66,7 @@ struct Place<'a, T: Occupant> {
 #[must_use = "a guard that is dropped counts the caller out"]
 pub struct OwnedCallGuard<T: Occupant> {
     cell: Arc<Cell<T>>,
-    lane: usize,
+    lane: Offset,
     occupant: NonNull<T>,
 }
 
@@ -89,8 +102,9 @@ impl<T: Occupant> Cell<T> {
     pub fn enter(&self) -> Option<CallGuard<'_, T>> {
         // The stripe before `current`: a thread that gets its stripe now is seen by all sums made later, and sees in
         // `current` all that was stored before the sums made earlier.
-        let Place { lane, counters, occupant, .. } = self.enter_on(self.stripe())?;
-        Some(CallGuard { lane, counters, occupant, stays: PhantomData })
+        let place = self.enter_on(self.stripe())?;
+        let occupant = place.occupant();
+        Some(CallGuard { lane: place.lane, counters: place.counters, occupant, stays: PhantomData })
     }
 
     /// Enters the current occupant, with a guard that may be dropped on another thread. None if there is none.
@@ -114,22 +128,23 @@ impl<T: Occupant> Cell<T> {
     #[inline]
     pub fn enter_owned(self: &Arc<Self>) -> Option<OwnedCallGuard<T>> {
         let stripe = self.stripe();
-        let Place { number, occupant, .. } = self.enter_on(stripe)?;
+        let place = self.enter_on(stripe)?;
         stripe.lend();
-        Some(OwnedCallGuard { cell: Arc::clone(self), lane: number, occupant })
+        let (lane, occupant) = (place.offset, place.occupant());
+        Some(OwnedCallGuard { cell: Arc::clone(self), lane, occupant })
     }
 
     /// Counts the owner of `stripe` into the current lane.
     #[inline(always)]
-    fn enter_on<'a>(&'a self, stripe: &'a Stripe) -> Option<Place<'a, T>> {
+    pub(crate) fn enter_on<'a>(&'a self, stripe: &'a Stripe) -> Option<Place<'a, T>> {
         // Relaxed: a guess, which the second look confirms.
-        let mut guess = Pointer(self.current.load(Ordering::Relaxed));
+        let mut guess = self.current.load(Ordering::Relaxed);
         if let Some(lane) = guess.free_lane() {
             if let Some(place) = self.attempt(stripe, guess, lane, Fences::light_if_asymmetric) {
                 return Some(place);
             }
             // Relaxed: as above.
-            guess = Pointer(self.current.load(Ordering::Relaxed));
+            guess = self.current.load(Ordering::Relaxed);
         }
         self.insist(stripe, guess)
     }
@@ -144,7 +159,7 @@ impl<T: Occupant> Cell<T> {
                 return place;
             }
             // Relaxed: as in `enter_on`.
-            guess = Pointer(self.current.load(Ordering::Relaxed));
+            guess = self.current.load(Ordering::Relaxed);
         }
     }
 
@@ -155,25 +170,25 @@ impl<T: Occupant> Cell<T> {
         &'a self,
         stripe: &'a Stripe,
         guess: Pointer,
-        number: usize,
+        offset: Offset,
         light: impl FnOnce(),
     ) -> Option<Place<'a, T>> {
-        let (lane, counters) = (&self.lanes[number], stripe.lane(number));
+        let (lane, counters) = (offset.within(&self.lanes), stripe.at(offset));
         counters.count_in();
         if !lacks(Piece::FenceOfEnter) {
             light();
         }
         // Acquire: pairs with the Release in `steer`; whoever sees a lane current sees its occupant moved in.
-        if self.current.load(Ordering::Acquire) == guess.0 || lacks(Piece::SecondLook) {
-            // Why what `occupant` says now is the occupant that our `entered` holds in its lane, although the lane may
+        if self.current.load(Ordering::Acquire) == guess || lacks(Piece::SecondLook) {
+            // Why what the lane's `occupant` says from now on is the occupant that our `entered` holds in it, although the lane may
             // have changed hands since the guess (lane 0 with generation 1, lane 1 with 2, lane 0 with 3). Let P be the
             // store of `current` that the second look read, and G the generation that it published.
             //
             // 1. G is still current when we leave. Then nobody has taken it out.
             // 2. A store S of `current`, of another lane or of none, came after P. The second look did not see S, so by
             //    the pair of fences all sums made after S see our `entered`. G is taken out by such a sum if it equals
-            //    that of `left`, so not before our `left`, whose Release comes after this load: neither the clearing of
-            //    the lane nor a later occupant can be what this load reads.
+            //    that of `left`, so not before our `left`, whose Release comes after our loads: neither the clearing of
+            //    the lane nor a later occupant can be what they read.
             // 3. As 2, but S was undone by a rollback, perhaps many times. G never left its lane between, since only a
             //    sum takes it out, and each sum comes after some S that 2 holds for.
             //
@@ -182,13 +197,9 @@ impl<T: Occupant> Cell<T> {
             // a lane is given away only if each entry that its baselines include is over, and ours is not. So G's count
             // of calls and its list of visitors have us.
             //
-            // In all cases, it is G's, and it stays until we leave.
-            let occupant = lane.occupant.load(Ordering::Relaxed);
-            // A model without its second look gets here, and is to fail rather than to crash.
-            assert!(!cfg!(any(loom, debug_assertions)) || !occupant.is_null(), "nobody is here");
-            // SAFETY: a lane that is or was current has an occupant, and by the above it is still there.
-            let occupant = unsafe { NonNull::new_unchecked(occupant) };
-            return Some(Place { number, lane, counters, occupant });
+            // In all cases, it is G's, and it stays until we leave. The same is so of whatever else there is one of for each lane,
+            // is moved in before the lane is published, and is cleared when it is drained: the sides of facets.
+            return Some(Place { offset, lane, counters });
         }
         lane.take_back(counters);
         None
@@ -214,7 +225,7 @@ impl<T: Occupant> OwnedCallGuard<T> {
     /// Lists the calling thread, which need not be the one that entered, among the visitors.
     #[inline]
     fn note_visit(&self) {
-        let counters = self.cell.stripe().lane(self.lane);
+        let counters = self.cell.stripe().at(self.lane);
         if !counters.visited() {
             // In and out at once. The lane is ours as long as this guard lives, so there is nothing to look at again.
             counters.count_in();
@@ -257,7 +268,7 @@ impl<T: Occupant> Drop for OwnedCallGuard<T> {
     fn drop(&mut self) {
         let stripe = self.cell.stripe();
         stripe.settle();
-        self.cell.lanes[self.lane].leave(stripe.lane(self.lane));
+        self.lane.within(&self.cell.lanes).leave(stripe.at(self.lane));
     }
 }
 

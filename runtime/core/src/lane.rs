@@ -1,37 +1,13 @@
 //! One generation's place in a cell: what callers read of it, and what the writer knows of it.
 
 use crate::answer::Which;
+use crate::facet::{MovedOut, Sides};
 use crate::fence::Fences;
 use crate::registry::Registry;
 use crate::stripe::{Counters, LANES};
 use crate::sync::{AtomicPtr, AtomicU8, Ordering, Piece, lacks};
 use std::ptr;
-use std::sync::Arc;
-
-/// What `current` says: a lane, and in the same number whether those who enter it execute a fence. So a caller's bounds check
-/// answers three questions at once: whether there is a lane, whether it exists, and whether it is entered without a fence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Pointer(pub(crate) usize);
-
-impl Pointer {
-    /// There is no current lane.
-    pub(crate) const NOWHERE: Self = Self(usize::MAX);
-
-    pub(crate) fn to(lane: usize, fences: Fences) -> Self {
-        if fences.is_asymmetric() { Self(lane) } else { Self(LANES + lane) }
-    }
-
-    /// The lane, if there is one and it can be entered without a fence instruction.
-    #[inline(always)]
-    pub(crate) fn free_lane(self) -> Option<usize> {
-        if self.0 < LANES { Some(self.0) } else { None }
-    }
-
-    /// The lane, however it is entered.
-    pub(crate) fn lane(self) -> Option<usize> {
-        if self == Self::NOWHERE { None } else { Some(self.0 % LANES) }
-    }
-}
+use std::sync::{Arc, Weak};
 
 /// Callers of this lane execute fences. Never changes.
 const FENCED: u8 = 1;
@@ -40,8 +16,10 @@ const WATCHED: u8 = 2;
 
 /// What callers read of a lane. Written only under the cell's mutex, and seldom.
 ///
-/// 32 bytes, as [`Counters`], so that the two are found by the same distance from where theirs begin.
-#[repr(C)]
+/// As large as [`Counters`], so that the two are found by the same distance from where theirs begin ([`Offset`]).
+///
+/// [`Offset`]: crate::current::Offset
+#[repr(C, align(32))]
 pub(crate) struct Lane<T> {
     /// Where the occupant is; null in a free lane. The `Arc` that owns it is in [`State`].
     pub(crate) occupant: AtomicPtr<T>,
@@ -133,12 +111,13 @@ pub(crate) enum State<T> {
 }
 
 /// Everything that the cell's mutex guards.
-#[derive(Debug)]
 pub(crate) struct Book<T> {
     pub(crate) states: [State<T>; LANES],
     /// The calls that each lane had seen when its occupant moved in.
     pub(crate) calls_before: [u64; LANES],
     pub(crate) registry: Registry,
+    /// Those that somebody has.
+    pub(crate) facets: Vec<Weak<dyn Sides<T>>>,
 }
 
 impl<T> Book<T> {
@@ -147,6 +126,7 @@ impl<T> Book<T> {
             states: std::array::from_fn(|_| State::Free),
             calls_before: [0; LANES],
             registry: Registry::default(),
+            facets: Vec::new(),
         }
     }
 
@@ -177,6 +157,28 @@ impl<T> Book<T> {
             State::Free => None,
             State::Reserved(occupant) | State::Current(occupant) | State::Old(occupant) => Some(occupant),
         }
+    }
+
+    /// All occupants, by lane.
+    pub(crate) fn occupants(&self) -> Vec<(usize, Arc<T>)> {
+        let occupant = |(lane, state): (usize, &State<T>)| match state {
+            State::Free => None,
+            State::Reserved(occupant) | State::Current(occupant) | State::Old(occupant) => {
+                Some((lane, Arc::clone(occupant)))
+            }
+        };
+        self.states.iter().enumerate().filter_map(occupant).collect()
+    }
+
+    /// The facets that somebody has.
+    pub(crate) fn live_facets(&self) -> Vec<Arc<dyn Sides<T>>> {
+        self.facets.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Moves the sides of a lane's occupant out, to be dropped out of the mutex and before the occupant is handed out.
+    #[must_use = "they are to be dropped out of the mutex"]
+    pub(crate) fn clear_sides(&self, lane: usize) -> Vec<Box<dyn MovedOut>> {
+        self.live_facets().iter().filter_map(|facet| facet.clear(lane)).collect()
     }
 
     /// Whether callers can be, or have been, inside the lane's occupant.

@@ -88,15 +88,17 @@
 //! ```
 //!
 //! # Where things are
-//! In the order in which to read them: `fence` is the pair of fences, `stripe` one thread's counters, `registry` all stripes of
+//! In the order in which to read them: `fence` is the pair of fences, `current` what the word that callers read says, `stripe` one thread's counters, `registry` all stripes of
 //! a cell and the sums over them, `lane` one generation's place, `cell` the writer's side with what it answers in `answer`,
-//! `seat` a candidate before it is published, `guard` the caller's side with the central argument, `thread` how a thread finds
+//! `seat` a candidate before it is published, `guard` the caller's side with the central argument, `facet` a second way in, `thread` how a thread finds
 //! its stripe, `exit` what happens when it exits, and `depart` the cell's part in that. `sync` is where loom comes in.
 
 mod answer;
 mod cell;
+mod current;
 mod depart;
 mod exit;
+mod facet;
 mod fence;
 mod guard;
 mod lane;
@@ -108,6 +110,7 @@ mod thread;
 
 pub use answer::{Count, NothingToRollBack, NothingToWithdraw, Vacate, Which};
 pub use cell::{Cell, Occupant};
+pub use facet::{Facet, FacetGuard, FacetMissing, View};
 pub use fence::Fences;
 pub use guard::{CallGuard, OwnedCallGuard};
 pub use seat::{Refused, Seat};

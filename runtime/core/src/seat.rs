@@ -79,7 +79,12 @@ impl<'a, T: Occupant> Seat<'a, T> {
     fn free(&self) -> Option<Arc<T>> {
         let mut book = self.cell.book().lock();
         self.cell.lanes[self.lane].clear();
-        book.take(self.lane)
+        let sides = book.clear_sides(self.lane);
+        let occupant = book.take(self.lane);
+        drop(book);
+        // They share the occupant.
+        drop(sides);
+        occupant
     }
 }
 

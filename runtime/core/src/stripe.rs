@@ -1,5 +1,6 @@
 //! One thread's counters in one cell: written by that thread alone, so plain loads and stores do.
 
+use crate::current::Offset;
 use crate::sync::{AtomicU64, Ordering, Piece, lacks};
 
 /// How many lanes a cell has: current, old, and six for generations in quarantine. With all six taken nothing can be
@@ -110,9 +111,14 @@ impl Stripe {
         self.row
     }
 
-    #[inline(always)]
     pub(crate) fn lane(&self, lane: usize) -> &Counters {
         &self.lanes[lane]
+    }
+
+    /// The counters of the lane at this offset.
+    #[inline(always)]
+    pub(crate) fn at(&self, offset: Offset) -> &Counters {
+        offset.within(&self.lanes)
     }
 
     /// Notes that an entry of the owner belongs to an owned guard, which any thread may count out.

@@ -72,6 +72,8 @@ pub enum Piece {
     LeftFirst,
     /// Giving a lane away only when nobody is between counting in and looking again.
     QuietLane,
+    /// Emptying a lane of what facets made of its occupant.
+    ClearSides,
 }
 
 /// Whether the running model has taken `piece` out.

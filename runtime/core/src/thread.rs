@@ -1,8 +1,9 @@
 //! The thread's side: who it is, and which stripe is its own in which cell.
 //!
-//! A thread has a table, indexed by the id of a cell, of pointers to its stripes. Warm, that is one bounds check and two
-//! loads. The table lies in a thread-local without a destructor, which therefore can be read at any time of a thread's life,
-//! also by destructors that run after ours.
+//! A thread has two tables of pointers to its stripes, indexed by the id of a cell: a near one, of fixed length, for the
+//! first cells of the process, and a far one, which grows, for all. Warm, the near one is a single load and a look whether it
+//! was null. Both lie in thread-locals without a destructor, which therefore can be read at any time of a thread's life, also
+//! by destructors that run after ours.
 
 use crate::stripe::Stripe;
 use crate::sync::thread_local;
@@ -55,8 +56,24 @@ impl std::fmt::Display for ThreadId {
     }
 }
 
-/// The table's length at a thread's first entry, in cells; then it doubles.
+/// The near table's length, in cells. A service has a module or a hundred; whoever has more pays two loads and a comparison.
+const NEAR_LEN: usize = 128;
+
+/// The far table's length at a thread's first entry, in cells; then it doubles.
 const FIRST_LEN: usize = 16;
+
+/// Where a cell's stripes are in the near tables.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Near(usize);
+
+impl Near {
+    /// The last place is that of all cells that have none of their own: no stripe is ever there.
+    const NOWHERE: usize = NEAR_LEN - 1;
+
+    pub(crate) fn of(cell_id: usize) -> Self {
+        Self(cell_id.min(Self::NOWHERE))
+    }
+}
 
 const fn no_table() -> *mut [*const Stripe] {
     ptr::slice_from_raw_parts_mut(NonNull::<*const Stripe>::dangling().as_ptr(), 0)
@@ -64,12 +81,23 @@ const fn no_table() -> *mut [*const Stripe] {
 
 thread_local! {
     static ME: Cell<Option<ThreadId>> = const { Cell::new(None) };
-    /// A leaked `Box<[_]>`; an entry is null, or was good as long as the cell with that id lived.
+    /// An entry is null, or was good as long as the cell with that id lived.
+    static NEAR: [Cell<*const Stripe>; NEAR_LEN] = const { [const { Cell::new(ptr::null()) }; NEAR_LEN] };
+    /// A leaked `Box<[_]>`, with entries as in `NEAR`.
     static TABLE: Cell<*mut [*const Stripe]> = const { Cell::new(no_table()) };
 }
 
-/// This thread's stripe in the cell with that id, if it has one.
+/// This thread's stripe in the cell with that place, if it has one there.
 #[inline(always)]
+pub(crate) fn stripe_near(near: Near) -> Option<NonNull<Stripe>> {
+    NEAR.with(|table| {
+        // SAFETY: `Near::of`, which is the only one to make them, keeps them below the length.
+        let stripe = unsafe { table.get_unchecked(near.0) }.get();
+        NonNull::new(stripe.cast_mut())
+    })
+}
+
+/// This thread's stripe in the cell with that id, if it has one.
 pub(crate) fn stripe_in(cell_id: usize) -> Option<NonNull<Stripe>> {
     TABLE.with(|table| {
         let table = table.get();
@@ -86,10 +114,14 @@ pub(crate) fn stripe_in(cell_id: usize) -> Option<NonNull<Stripe>> {
 /// Notes that `stripe` is this thread's in the cell with that id. The table is made long enough first.
 pub(crate) fn remember(cell_id: usize, stripe: NonNull<Stripe>) {
     TABLE.with(|table| set(table, cell_id, stripe));
+    if cell_id < Near::NOWHERE {
+        NEAR.with(|near| near[cell_id].set(stripe.as_ptr()));
+    }
 }
 
 /// Forgets all stripes of this thread, which then is a stranger to every cell.
 pub(crate) fn forget_all() {
+    NEAR.with(|near| near.iter().for_each(|entry| entry.set(ptr::null())));
     free(TABLE.with(|table| table.replace(no_table())));
 }
 

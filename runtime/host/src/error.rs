@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use segue_loader::{CheckError, Digest, MapError, StageError};
+use segue_loader::{CheckError, Digest, InterfaceMismatch, MapError, StageError};
 use serde::{Deserialize, Serialize};
 
 /// Why something did not happen. Whatever it says, nothing has changed.
@@ -59,6 +59,18 @@ pub enum Error {
         module: String,
         /// What went wrong.
         source: MapError,
+    },
+    /// A version does not fit those who call one of its interfaces.
+    #[error("{module} {version}: {source}")]
+    Interface {
+        /// The module.
+        module: String,
+        /// The version that does not fit.
+        version: String,
+        /// Where it was noticed; none where it is the caller that came later.
+        step: Option<Step>,
+        /// What does not fit.
+        source: Box<InterfaceMismatch>,
     },
     /// The new version refused to be loaded.
     #[error("{module} {version}: on_load failed: {reason}")]
@@ -262,6 +274,7 @@ impl Error {
                 MapError::Open { .. } => Code::BadElf,
                 _ => Code::AbiMismatch,
             },
+            Error::Interface { .. } => Code::InterfaceMismatch,
             Error::OnLoad { .. } => Code::OnLoadFailed,
             Error::NotPurged { .. } => Code::NotPurged,
             Error::NothingToRollBack { .. } => Code::NothingToRollBack,
@@ -279,6 +292,7 @@ impl Error {
             Error::Stage(_) | Error::StoreDamaged { .. } => Some(Step::Stage),
             Error::Check { .. } | Error::NameMismatch { .. } => Some(Step::Read),
             Error::Map { .. } => Some(Step::Map),
+            Error::Interface { step, .. } => *step,
             Error::OnLoad { .. } => Some(Step::OnLoad),
             Error::NotPurged { .. } | Error::Superseded { .. } | Error::Deadline { module: Some(_), .. } => {
                 Some(Step::Publish)
@@ -294,6 +308,7 @@ impl Error {
             Error::NoSuchModule { name } | Error::NoCurrent { name } => Some(name),
             Error::NameMismatch { expected, .. } => Some(expected),
             Error::Map { module, .. }
+            | Error::Interface { module, .. }
             | Error::OnLoad { module, .. }
             | Error::NotPurged { module, .. }
             | Error::NothingToRollBack { module }
@@ -341,6 +356,9 @@ impl Error {
                 "see what it is linked to with `ldd FILE`, and that the state directory allows running files"
             }
             Error::Map { .. } => "build it with the segue-sdk that belongs to this runtime",
+            Error::Interface { .. } => {
+                "an interface may only grow, by methods behind its last one; `segue status` shows who calls, `segue check FILE` what the file exports"
+            }
             Error::OnLoad { .. } => "the module's log says more; what was current still is",
             Error::NotPurged { .. } => {
                 "wait for the calls inside (`segue purge`), or load with --policy wait"

@@ -7,7 +7,7 @@ use segue_loader::{
     abi::{HeaderRef, RequestRef},
 };
 
-use crate::{Reply, Request, VersionId, module::Module, version::Version};
+use crate::{CallError, Reply, Request, VersionId, module::Module, version::Version};
 
 /// Calls one module: always its current version. Cheap to clone, and can be used from any thread.
 #[derive(Clone)]
@@ -32,42 +32,6 @@ pub struct CallGuard<'a> {
     guard: segue_core::CallGuard<'a, Version>,
 }
 
-/// Why a call has no answer. Only this call failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CallError {
-    /// The module has no current version.
-    #[error("module {module:?} has no current version")]
-    NoCurrent {
-        /// The module.
-        module: String,
-    },
-    /// The module said that it failed.
-    #[error("{module} {version}: {text}")]
-    Fault {
-        /// The module.
-        module: String,
-        /// The version that failed.
-        version: VersionId,
-        /// Its words.
-        text: String,
-    },
-    /// The module panicked.
-    #[error("{module} {version} panicked at {file}:{line}: {message}")]
-    Panicked {
-        /// The module.
-        module: String,
-        /// The version that panicked.
-        version: VersionId,
-        /// The panic's message.
-        message: String,
-        /// The source file, as the compiler named it.
-        file: String,
-        /// The line in it.
-        line: u32,
-    },
-}
-
 // === impl ModuleHandle ===
 
 impl ModuleHandle {
@@ -88,7 +52,7 @@ impl ModuleHandle {
     pub fn enter(&self) -> Result<CallGuard<'_>, CallError> {
         match self.module.cell.enter() {
             Some(guard) => Ok(CallGuard { guard }),
-            None => Err(CallError::NoCurrent { module: self.module.name.to_string() }),
+            None => Err(self.module.no_current()),
         }
     }
 
@@ -136,7 +100,8 @@ impl CallGuard<'_> {
     }
 }
 
-fn failed(version: &Version, fault: CallFault) -> CallError {
+/// The error of a call into this version.
+pub(crate) fn failed(version: &Version, fault: CallFault) -> CallError {
     let module = version.about.module.to_string();
     let version = version.about.id.clone();
     match fault {

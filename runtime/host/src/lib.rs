@@ -26,7 +26,8 @@
 //! # Concepts
 //!
 //! * [`Runtime`]: the modules of a process, what may be done with them, and what happened ([`Events`]).
-//! * [`ModuleHandle`]: calls one module. [`CallGuard`] is one caller inside one version.
+//! * [`ModuleHandle`]: calls one module, bytes in and bytes out. [`CallGuard`] is one caller inside one version.
+//! * [`InterfaceHandle`]: calls one module through a typed interface ([`macro@interface`]), as fast as a trait object.
 //! * **load**: a file goes through stage, read, map, ABI check and `on_load`; until the last of them nothing has changed,
 //!   then one store makes it current. What was current is old.
 //! * **purge**: old is left by its last caller, its threads end, what host threads keep for it is destroyed, it is
@@ -52,12 +53,16 @@
 mod bell;
 mod book;
 mod builder;
+mod caller;
 mod check;
 mod error;
 mod event;
+mod guest;
 mod handle;
 mod intake;
+mod interface;
 mod journey;
+mod link;
 mod load;
 mod log;
 mod message;
@@ -79,13 +84,19 @@ pub use builder::Builder;
 pub use check::{FileReport, check};
 pub use error::{Code, Error, ErrorObject, Step};
 pub use event::{Event, Events, Next, Record, Subscription};
-pub use handle::{CallError, CallGuard, ModuleHandle};
+pub use handle::{CallGuard, ModuleHandle};
+pub use interface::{InterfaceGuard, InterfaceHandle};
 pub use message::{Reply, Request};
 pub use options::{LoadOptions, ParsePolicyError, Policy, Source};
 pub use resident::{Calling, Errand, Resident};
 pub use runtime::Runtime;
-pub use segue_loader::{Digest, Interface, Metadata};
+pub use segue_interface::{Bytes, CallError, Fault, List, Str, VersionId, data, interface};
+pub use segue_loader::{Argument, Digest, Interface, InterfaceMismatch, Metadata, Method, Type};
 pub use status::{
-    LoadOutcome, Loaded, ModuleStatus, Pin, PinKind, Purged, RolledBack, Standing, Took, VersionId,
+    CallerStatus, LoadOutcome, Loaded, ModuleStatus, Pin, PinKind, Purged, RolledBack, Standing, Took,
     VersionStatus,
 };
+
+/// What the expansion of [`macro@interface`] and [`macro@data`] names. No part of the library's interface.
+#[doc(hidden)]
+pub use segue_interface::__private;

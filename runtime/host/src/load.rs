@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use segue_loader::Inspected;
 
 use crate::{
-    Error, ErrorObject, Event, LoadOptions, LoadOutcome, Loaded, Policy, Source, Took, VersionId,
+    Error, ErrorObject, Event, LoadOptions, LoadOutcome, Loaded, Policy, Source, Step, Took, VersionId,
     book::{Old, Phase},
     intake,
     journey::{lap, micros},
@@ -122,12 +122,18 @@ impl Inner {
         let id = VersionId { version: candidate.metadata().version.clone(), generation };
         let digest = candidate.digest();
         let loaded_at = Timestamp::now();
+        module
+            .callers
+            .check_file(candidate.metadata())
+            .map_err(|mismatch| module.does_not_fit(&id.version, Some(Step::Read), mismatch))?;
         let about = Arc::new(About { module: module.name.clone(), id, digest, source, loaded_at });
+        let admitted = module.callers.admitted();
         let image = self.start(module, candidate, &about, &mut took)?;
         if let Err(error) = self.state.keep(&digest, image.path()) {
             tracing::warn!(module = %module.name, %error, "the version could not be kept in the store");
         }
-        let replaced = self.publish(module, Version { image, about: about.clone() }, started, &mut took)?;
+        let version = Version { image, about: about.clone() };
+        let replaced = self.publish(module, version, admitted, started, &mut took)?;
         tracing::info!(
             module = %module.name, version = about.id.version, generation, took_us = took.total, "current"
         );
@@ -197,16 +203,27 @@ impl Inner {
         }
     }
 
-    /// Makes a version current. Only a bug can make it fail: the turn is ours, and there is no old version.
+    /// Makes a version current, which fits as many callers as had been admitted then. Unless one has come since whom it does
+    /// not fit, only a bug can make it fail: the turn is ours, and there is no old version.
     fn publish(
-        &self,
-        module: &Module,
+        self: &Arc<Self>,
+        module: &Arc<Module>,
         version: Version,
+        admitted: u64,
         started: Instant,
         took: &mut Took,
     ) -> Result<Option<VersionId>, Error> {
         let about = version.about.clone();
         let mut book = module.book();
+        if module.callers.admitted() > admitted
+            && let Err(mismatch) = module.callers.check(|expected| version.image.check_interface(expected))
+        {
+            drop(book);
+            // Its start went well; so does its end, whose panic is in the log.
+            let (mapped, _) = version.image.unload();
+            self.take_out(module, &about, mapped);
+            return Err(module.does_not_fit(&about.id.version, Some(Step::Publish), mismatch));
+        }
         let seat = module
             .cell
             .reserve(Arc::new(version))

@@ -4,29 +4,15 @@
 //! is one per level here, with the target `segue::module`, the module's name, version and generation as fields, and the
 //! record's own fields, whose names are not known here, as one text.
 
-use std::{
-    collections::HashMap,
-    fmt::Write,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::{fmt::Write, sync::atomic::Ordering};
 
-use parking_lot::Mutex;
 use segue_loader::{
-    Services,
+    Log,
     abi::{FieldRef, Level, RecordRef, SpanRef, ValueRef, abi_stable::std_types::ROption},
 };
 use tracing::{Span, field};
 
-use crate::VersionId;
-
-/// What one image logs.
-pub(crate) struct ModuleLog {
-    module: String,
-    id: VersionId,
-    /// The id that the next span gets. Only counted: Relaxed is enough.
-    next_span: AtomicU64,
-    spans: Mutex<HashMap<u64, Span>>,
-}
+use crate::guest::Guest;
 
 /// Runs `$macro` with the level as a constant, as tracing's macros want it.
 macro_rules! at_level {
@@ -56,18 +42,9 @@ macro_rules! at_level {
     };
 }
 
-// === impl ModuleLog ===
+// === impl Guest ===
 
-impl ModuleLog {
-    pub(crate) fn new(module: &str, id: &VersionId) -> Self {
-        ModuleLog {
-            module: module.to_owned(),
-            id: id.clone(),
-            next_span: AtomicU64::new(1),
-            spans: Mutex::default(),
-        }
-    }
-
+impl Guest {
     /// The parent that a record names: a span, none at all, or the one its thread is in.
     fn parent(&self, parent: ROption<u64>) -> Option<tracing::span::Id> {
         match parent {
@@ -87,7 +64,7 @@ impl ModuleLog {
     }
 }
 
-impl Services for ModuleLog {
+impl Log for Guest {
     fn enabled(&self, level: Level) -> bool {
         at_level!(level, LEVEL => tracing::enabled!(target: "segue::module", LEVEL))
     }
@@ -98,7 +75,7 @@ impl Services for ModuleLog {
             target: "segue::module",
             parent: parent,
             LEVEL,
-            module = self.module,
+            module = &*self.module,
             version = self.id.version,
             generation = self.id.generation,
             from = record.target.as_str(),
@@ -114,7 +91,7 @@ impl Services for ModuleLog {
             parent: parent,
             LEVEL,
             "module",
-            module = self.module,
+            module = &*self.module,
             version = self.id.version,
             generation = self.id.generation,
             from = span.target.as_str(),
@@ -150,7 +127,7 @@ impl Services for ModuleLog {
     fn panicked(&self, message: &str, file: &str, line: u32) {
         tracing::error!(
             target: "segue::module",
-            module = self.module,
+            module = &*self.module,
             version = self.id.version,
             generation = self.id.generation,
             "panicked at {file}:{line}: {message}"

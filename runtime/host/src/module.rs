@@ -7,11 +7,13 @@ use std::{
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use segue_core::{Cell, Which};
+use segue_loader::InterfaceMismatch;
 
 use crate::{
-    Error, Event, Events, ModuleStatus, Pin, PinKind, Standing, VersionId, VersionStatus,
+    CallError, Error, Event, Events, ModuleStatus, Pin, PinKind, Standing, Step, VersionId, VersionStatus,
     bell::Bell,
     book::{Book, Old, Phase, Quarantined},
+    caller::{Caller, Callers},
     journey::micros,
     resident::Residents,
     version::{About, Version},
@@ -25,6 +27,8 @@ pub(crate) struct Module {
     pub(crate) turn: Mutex<()>,
     /// Which drop-in is the newest; an earlier one that still waits gives way.
     pub(crate) newest_drop_in: Mutex<u64>,
+    /// Who has a handle to it. One is admitted with the book locked, so that no version becomes current meanwhile.
+    pub(crate) callers: Callers,
     book: Mutex<Book>,
     /// Rung at each change of the book.
     changed: Condvar,
@@ -43,11 +47,37 @@ impl Module {
             cell: Cell::new(Box::new(move || rung_by_leavers.ring())),
             turn: Mutex::new(()),
             newest_drop_in: Mutex::new(0),
+            callers: Callers::default(),
             book: Mutex::default(),
             changed: Condvar::new(),
             bell,
             events: events.clone(),
         })
+    }
+
+    /// Admits a caller whom the current version fits, and makes what it calls through, before another version can come.
+    pub(crate) fn admit<R>(&self, caller: &Arc<Caller>, make: impl FnOnce() -> R) -> Result<R, Error> {
+        let _book = self.book();
+        if let (Some(expected), Some(current)) = (caller.expected(), self.cell.current()) {
+            current
+                .image
+                .check_interface(expected)
+                .map_err(|source| self.does_not_fit(&current.about.id.version, None, source))?;
+        }
+        self.callers.admit(caller);
+        Ok(make())
+    }
+
+    /// The refusal of a version that does not fit who calls.
+    pub(crate) fn does_not_fit(&self, version: &str, step: Option<Step>, source: InterfaceMismatch) -> Error {
+        let (module, version) = (self.name.to_string(), version.to_owned());
+        Error::Interface { module, version, step, source: Box::new(source) }
+    }
+
+    /// The error of a call that finds nobody.
+    #[cold]
+    pub(crate) fn no_current(&self) -> CallError {
+        CallError::NoCurrent { module: self.name.to_string() }
     }
 
     pub(crate) fn bell(&self) -> &Bell {
@@ -186,7 +216,14 @@ impl Module {
                 ..told(&version.about, Standing::Pinned)
             })
             .collect();
-        Some(ModuleStatus { name: self.name.to_string(), current, old, quarantined, sticky: false })
+        Some(ModuleStatus {
+            name: self.name.to_string(),
+            current,
+            old,
+            quarantined,
+            sticky: false,
+            callers: self.callers.status(),
+        })
     }
 
     /// The calls that keep the old version: each that is known, and how many others there are.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use crate::{
-    Error, Event, Events, RolledBack, Runtime,
+    Error, Event, Events, RolledBack, Runtime, Step,
     book::{Old, Phase},
     journey::micros,
     module::Module,
@@ -16,7 +16,8 @@ impl Runtime {
     /// # Errors
     ///
     /// Where there is no such module, and where there is no old version, or nobody is inside it any more, so that it is
-    /// already leaving. To go back then, load its file again.
+    /// already leaving. To go back then, load its file again. And where somebody has a typed handle that the old version does
+    /// not fit.
     pub fn rollback(&self, name: &str) -> Result<RolledBack, Error> {
         let module = self.inner.module(name)?;
         if self.inner.is_closing() {
@@ -45,6 +46,11 @@ fn switch(module: &Arc<Module>, events: &Events) -> Result<RolledBack, Error> {
         (Some(current), Some(Old { about, phase: Phase::Draining, .. })) => (current.clone(), about.clone()),
         _ => return Err(nothing()),
     };
+    // Who came while it was old was not checked against it.
+    if let Some(version) = module.cell.old() {
+        let checked = module.callers.check(|expected| version.image.check_interface(expected));
+        checked.map_err(|source| module.does_not_fit(&old.id.version, Some(Step::Rollback), source))?;
+    }
     let begun = Instant::now();
     module.cell.rollback().map_err(|_| nothing())?;
     let took_us = micros(begun.elapsed());

@@ -8,9 +8,9 @@ use std::{
 use segue_loader::{Image, Inspected, MapFailure, Mapped, Vetoed};
 
 use crate::{
-    Error, Took,
+    Error, Step, Took,
+    guest::Guest,
     journey::lap,
-    log::ModuleLog,
     module::Module,
     retire::{retained_pins, thread_pins},
     runtime::Inner,
@@ -33,9 +33,15 @@ impl Inner {
         let mut clock = Instant::now();
         let staged = candidate.stage(&self.state.stage(), about.id.generation)?;
         took.stage = Some(took.stage.unwrap_or(0) + lap(&mut clock));
-        let mapped = staged.map(Box::new(ModuleLog::new(&module.name, &about.id)));
+        let mapped = staged
+            .map(Box::new(Guest::new(self, about)))
+            .map_err(|failure| not_mapped(module, about, failure))?;
+        if let Err(mismatch) = module.callers.check(|expected| mapped.check_interface(expected)) {
+            self.take_out(module, about, mapped);
+            return Err(module.does_not_fit(&about.id.version, Some(Step::Map), mismatch));
+        }
         took.map = Some(lap(&mut clock));
-        let started = mapped.map_err(|failure| not_mapped(module, about, failure))?.on_load();
+        let started = mapped.on_load();
         took.on_load = Some(lap(&mut clock));
         match started {
             Ok(image) => {
@@ -56,7 +62,7 @@ impl Inner {
     }
 
     /// Takes a version out that never was current.
-    fn take_out(self: &Arc<Self>, module: &Arc<Module>, about: &Arc<About>, mapped: Mapped) {
+    pub(crate) fn take_out(self: &Arc<Self>, module: &Arc<Module>, about: &Arc<About>, mapped: Mapped) {
         mapped.detach_thread();
         if mapped.wait_for_threads(Instant::now() + VETO_PATIENCE) {
             self.unmap(module, about, mapped);

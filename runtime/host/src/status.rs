@@ -1,6 +1,7 @@
 //! What is loaded, as `segue ls --json` and the control socket tell it. The field names are a promise.
 
 use jiff::Timestamp;
+use segue_interface::VersionId;
 use segue_loader::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,19 @@ pub struct ModuleStatus {
     pub quarantined: Vec<VersionStatus>,
     /// Whether the module refuses to be replaced.
     pub sticky: bool,
+    /// Who has a handle to it: other modules, and the program that embeds the runtime where the handle is typed.
+    pub callers: Vec<CallerStatus>,
+}
+
+/// Somebody who has a handle to a module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallerStatus {
+    /// The module that calls; null for the program that embeds the runtime.
+    pub module: Option<String>,
+    /// The version of it that has the handle.
+    pub version: Option<VersionId>,
+    /// The typed interface through which it calls; null where it sends requests.
+    pub interface: Option<String>,
 }
 
 /// One version of a module that is in memory.
@@ -86,15 +100,6 @@ pub enum PinKind {
     Handle,
     /// A mark in the file that forbids unloading, or the dynamic linker's own reasons.
     Flag,
-}
-
-/// A version and the load that brought it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct VersionId {
-    /// The version.
-    pub version: String,
-    /// The generation.
-    pub generation: u64,
 }
 
 /// What a load did.
@@ -177,13 +182,4 @@ pub struct Purged {
     pub lingering: u64,
     /// What keeps the old version in memory.
     pub pins: Vec<Pin>,
-}
-
-// === impl VersionId ===
-
-/// As in the header `x-segue-version`: `1.2.0+g7`.
-impl std::fmt::Display for VersionId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}+g{}", self.version, self.generation)
-    }
 }

@@ -4,24 +4,42 @@ use std::{
     cell::RefCell,
     ffi::{c_int, c_void},
     panic::{AssertUnwindSafe, catch_unwind},
+    ptr,
     sync::Arc,
 };
 
 use segue_abi::{
-    FieldRef, HostContext, HostRef, HostVTable, HostVTableRef, Level, NativeThread, RecordRef, SpanRef,
-    ThreadAttributes, ThreadStart,
+    AnswerSink, FailureSink, FieldRef, HostContext, HostRef, HostVTable, HostVTableRef, InterfaceRef, Level,
+    Link as LinkOfModule, NativeThread, Outcome, RecordRef, RequestRef, SpanRef, ThreadAttributes,
+    ThreadStart, Visit, Visitor,
     abi_stable::{
         prefix_type::WithMetadata,
         std_types::{RSlice, RStr},
     },
 };
 
-use crate::{CallFault, threads::Threads};
+use segue_interface::__private::heap;
 
-/// What the embedding host does with what a module says. Everything is borrowed for the call: keep copies only.
+use crate::{
+    CallFault, Expected, Reached,
+    link::{Link, Links, OpenLink, refuse, tell},
+    threads::Threads,
+};
+
+/// What the embedding host does for a module. Everything is borrowed for the call: keep copies only.
 ///
 /// The functions are called from any thread. A panic in one of them stays in it.
-pub trait Services: Send + Sync + 'static {
+pub trait Services: Log + Send + Sync + 'static {
+    /// Makes a link to another module, which need not be loaded yet: to an interface of it, or to what answers requests.
+    ///
+    /// # Errors
+    ///
+    /// Why not, in words.
+    fn link(&self, module: &str, interface: Option<Expected>) -> Result<Box<dyn Link>, String>;
+}
+
+/// What the embedding host does with what a module says, as [`Services`] do.
+pub trait Log {
     /// Whether anybody listens to records of this level.
     fn enabled(&self, level: Level) -> bool;
     /// Takes a log record.
@@ -45,28 +63,38 @@ pub trait Services: Send + Sync + 'static {
 pub(crate) struct Context {
     pub(crate) services: Box<dyn Services>,
     pub(crate) threads: Threads,
+    pub(crate) links: Links,
 }
 
 thread_local! {
-    /// The calling thread's last panic inside a module, until the call that it ended is told of it.
-    static LAST_PANIC: RefCell<Option<CallFault>> = const { RefCell::new(None) };
+    /// The calling thread's last panic inside a module, or the last fault of a method, until the call that it ended is told.
+    static LAST_FAILURE: RefCell<Option<CallFault>> = const { RefCell::new(None) };
 }
 
-/// The calling thread's last panic inside a module.
-pub(crate) fn take_panic() -> CallFault {
-    let last = LAST_PANIC.try_with(|last| last.borrow_mut().take()).ok().flatten();
-    // A module that replaced the panic hook tells nothing.
-    last.unwrap_or_else(|| CallFault::Panicked {
-        message: "(the module did not say)".to_owned(),
-        file: "unknown".to_owned(),
-        line: 0,
-    })
+/// Why a call ended so that has just ended on this thread.
+pub(crate) fn take_failure(outcome: Outcome) -> CallFault {
+    let last = LAST_FAILURE.try_with(|last| last.borrow_mut().take()).ok().flatten();
+    let nothing = || "(the module did not say)".to_owned();
+    match (outcome, last) {
+        (Outcome::Panicked, Some(panic @ CallFault::Panicked { .. })) => panic,
+        // A module that replaced the panic hook tells nothing.
+        (Outcome::Panicked, _) => {
+            CallFault::Panicked { message: nothing(), file: "unknown".to_owned(), line: 0 }
+        }
+        (_, Some(fault @ CallFault::Fault { .. })) => fault,
+        _ => CallFault::Fault { text: nothing() },
+    }
+}
+
+/// Keeps why the call on this thread is about to end. Fails only on a thread that is ending, where no call waits for it.
+fn keep_failure(failure: CallFault) {
+    let _ = LAST_FAILURE.try_with(|last| *last.borrow_mut() = Some(failure));
 }
 
 impl Context {
     /// What is handed to the module. Valid while the `Arc` is kept.
     pub(crate) fn host_ref(self: &Arc<Self>, generation: u64) -> HostRef {
-        HostRef { context: Arc::as_ptr(self).cast(), vtable: VTABLE, generation }
+        HostRef { context: Arc::as_ptr(self).cast(), vtable: VTABLE, heap: heap(), generation }
     }
 }
 
@@ -81,6 +109,12 @@ const VTABLE: HostVTableRef = {
         span_close,
         panicked,
         spawn,
+        faulted,
+        link,
+        unlink,
+        call,
+        visit,
+        failure,
     });
     HostVTableRef(TABLE.static_as_prefix())
 };
@@ -135,8 +169,7 @@ unsafe extern "C" fn panicked(context: *const HostContext, message: RStr<'_>, fi
     let tell = |context: &Context| {
         let (message, file) = (message.as_str(), file.as_str());
         let panic = CallFault::Panicked { message: message.to_owned(), file: file.to_owned(), line };
-        // Fails only on a thread that is ending, where no call waits for it.
-        let _ = LAST_PANIC.try_with(|last| *last.borrow_mut() = Some(panic));
+        keep_failure(panic);
         context.services.panicked(message, file, line);
     };
     // SAFETY: our caller's promise.
@@ -161,4 +194,74 @@ unsafe extern "C" fn spawn(
         unsafe { Threads::spawn(shared, thread, attributes, start, argument) }
     }))
     .unwrap_or(libc::EAGAIN)
+}
+
+unsafe extern "C" fn faulted(context: *const HostContext, text: RStr<'_>) {
+    let keep = |_: &Context| keep_failure(CallFault::Fault { text: text.as_str().to_owned() });
+    // SAFETY: our caller's promise.
+    unsafe { serve(context, (), keep) }
+}
+
+unsafe extern "C" fn link(
+    context: *const HostContext,
+    module: RStr<'_>,
+    interface: *const InterfaceRef,
+    refused: FailureSink,
+) -> *const LinkOfModule {
+    let open = |context: &Context| {
+        // SAFETY: our caller's promise: it is valid until the link has ended, where it is one.
+        let expected = unsafe { interface.as_ref() }.map(Expected::new);
+        let layouts = expected.as_ref().map(Expected::layouts);
+        match context.services.link(module.as_str(), expected) {
+            Ok(link) => context.links.open(link, layouts).cast(),
+            Err(reason) => {
+                refuse(&reason, refused);
+                ptr::null()
+            }
+        }
+    };
+    // SAFETY: our caller's promise.
+    unsafe { serve(context, ptr::null(), open) }
+}
+
+unsafe extern "C" fn unlink(context: *const HostContext, link: *const LinkOfModule) {
+    // SAFETY: our caller's promise.
+    unsafe { serve(context, (), |context| context.links.close(link.cast())) }
+}
+
+unsafe extern "C" fn call(
+    context: *const HostContext,
+    link: *const LinkOfModule,
+    request: &RequestRef<'_>,
+    answered: AnswerSink,
+    failed: FailureSink,
+) {
+    // SAFETY: our caller's promise: the link came from `link`, and has not ended.
+    let link = unsafe { &*link.cast::<OpenLink>() };
+    // SAFETY: our caller's promise.
+    unsafe { serve(context, (), |_| link.call(request, answered, failed)) }
+}
+
+unsafe extern "C" fn visit(
+    context: *const HostContext,
+    link: *const LinkOfModule,
+    visitor: Visitor,
+    failed: FailureSink,
+) {
+    // SAFETY: our caller's promise: the link came from `link`, and has not ended.
+    let link = unsafe { &*link.cast::<OpenLink>() };
+    // SAFETY: our caller's promise.
+    unsafe { serve(context, (), |_| link.visit(visitor, failed)) }
+}
+
+unsafe extern "C" fn failure(
+    context: *const HostContext,
+    visit: *const Visit,
+    outcome: Outcome,
+    failed: FailureSink,
+) {
+    // SAFETY: our caller's promise: the visit goes on, and this is what it was told of it.
+    let reached = unsafe { &*visit.cast::<Reached<'_>>() };
+    // SAFETY: our caller's promise.
+    unsafe { serve(context, (), |_| tell(&reached.failed(outcome), failed)) }
 }

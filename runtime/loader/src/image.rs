@@ -3,8 +3,12 @@
 use std::{ops::Deref, ptr::NonNull};
 
 use segue_abi::{ModuleState, Outcome, ReplyRef, RequestRef};
+use segue_interface::{Interface, VersionId};
 
-use crate::{CallFault, Mapped, ReplyBuffer, mapped::fault};
+use crate::{
+    CallFault, Expected, Implementation, InterfaceMismatch, Mapped, Reached, ReplyBuffer,
+    implementation::Named, mapped::fault,
+};
 
 /// An image whose module has started, and can be called from any thread.
 ///
@@ -13,6 +17,8 @@ use crate::{CallFault, Mapped, ReplyBuffer, mapped::fault};
 pub struct Image {
     mapped: Mapped,
     state: NonNull<ModuleState>,
+    /// What its failures are told with.
+    named: Named,
     /// Read out of the root module once: a call goes through one pointer less.
     handle: unsafe extern "C" fn(*const ModuleState, &RequestRef<'_>, ReplyRef) -> Outcome,
 }
@@ -26,7 +32,10 @@ unsafe impl Sync for Image {}
 impl Image {
     pub(crate) fn new(mapped: Mapped, state: NonNull<ModuleState>) -> Self {
         let handle = mapped.root().handle();
-        Image { mapped, state, handle }
+        let (metadata, generation) = (mapped.metadata(), mapped.generation());
+        let version = VersionId { version: metadata.version.clone(), generation };
+        let named = Named::new(&metadata.name, version);
+        Image { mapped, state, named, handle }
     }
 
     /// Has the module answer a request.
@@ -40,6 +49,27 @@ impl Image {
             Outcome::Done => Ok(()),
             outcome => Err(fault(outcome, std::mem::take(reply))),
         }
+    }
+
+    /// An interface of this image, as this program was compiled with it.
+    ///
+    /// # Errors
+    ///
+    /// Where the image does not export it, or exports another form of it.
+    pub fn implementation<I: Interface>(&self) -> Result<Implementation<'_, I>, InterfaceMismatch> {
+        let reached = self.reach(&Expected::of::<I>())?;
+        // SAFETY: `reach` has checked the functions against what `I` says of itself.
+        Ok(unsafe { reached.as_interface() })
+    }
+
+    /// An interface of this image, as some caller was compiled with it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`implementation`](Image::implementation).
+    pub fn reach(&self, expected: &Expected) -> Result<Reached<'_>, InterfaceMismatch> {
+        let table = expected.find(self.mapped.exports())?;
+        Ok(Reached { state: self.state.as_ptr(), table, origin: self.named.origin() })
     }
 
     /// Drops the module's own value, on the calling thread, which is to be detached afterwards like any that was inside.

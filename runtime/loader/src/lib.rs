@@ -11,6 +11,9 @@
 //! 4. [`Staged::map`] maps it, checks the layout of what it exports, and introduces the host.
 //! 5. [`Mapped::on_load`] lets the module start. It is now an [`Image`], and can be called.
 //!
+//! An interface of it is called through an [`Implementation`], after it was checked against what its caller was compiled with
+//! ([`Expected`]); by another module, through a [`Link`].
+//!
 //! # The way out
 //!
 //! 6. [`Mapped::detach_thread`], on each thread of the host that has been inside, runs what the thread has left there.
@@ -33,6 +36,9 @@ mod digest;
 mod elf;
 mod error;
 mod image;
+mod implementation;
+mod interface;
+mod link;
 mod linkmap;
 mod mapped;
 mod metadata;
@@ -40,13 +46,16 @@ mod reply;
 mod threads;
 
 pub use candidate::{Candidate, FILE_BYTES_MAX, Inspected, Staged};
-pub use context::Services;
+pub use context::{Log, Services};
 pub use digest::{Digest, ParseDigestError};
 pub use error::{CallFault, CheckError, MapError, StageError};
 pub use image::Image;
+pub use implementation::{Implementation, Reached};
+pub use interface::{Expected, InterfaceMismatch};
+pub use link::Link;
 pub use linkmap::mapped_below;
 pub use mapped::{MapFailure, Mapped, Retained, Unmapped, Vetoed};
-pub use metadata::{Interface, Metadata};
+pub use metadata::{Argument, Interface, Metadata, Method, Type};
 pub use reply::ReplyBuffer;
 pub use segue_abi as abi;
 pub use threads::ModuleThread;

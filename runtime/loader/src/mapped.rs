@@ -11,7 +11,7 @@ use std::{
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use segue_abi::{
-    ModuleRootRef, Outcome,
+    ExportRef, ModuleRootRef, Outcome,
     abi_stable::{
         StableAbi,
         abi_stability::abi_checking::{CheckingGlobals, check_layout_compatibility_with_globals},
@@ -20,8 +20,10 @@ use segue_abi::{
 };
 
 use crate::{
-    CallFault, Digest, Image, MapError, Metadata, ModuleThread, ReplyBuffer, Services, Staged,
-    context::{Context, take_panic},
+    CallFault, Digest, Expected, Image, InterfaceMismatch, MapError, Metadata, ModuleThread, ReplyBuffer,
+    Services, Staged,
+    context::{Context, take_failure},
+    link::Links,
     linkmap,
     threads::Threads,
 };
@@ -109,7 +111,7 @@ impl Staged {
                 return Err(MapFailure { error, retained });
             }
         };
-        let context = Arc::new(Context { services, threads: Threads::new() });
+        let context = Arc::new(Context { services, threads: Threads::new(), links: Links::default() });
         context.threads.set_detach(root.detach_thread());
         // SAFETY: it is called once, first, and the context is kept until the image has left memory.
         unsafe { root.attach()(context.host_ref(staged.generation)) };
@@ -143,7 +145,7 @@ unsafe fn checked_root(library: &Library) -> Result<ModuleRootRef, MapError> {
 
 /// What differs, out of the layout check's report: that describes both types whole, over pages, and then each difference in a
 /// paragraph that begins with `Error:`.
-fn differences(report: &str) -> String {
+pub(crate) fn differences(report: &str) -> String {
     let mut differences: Vec<String> = Vec::new();
     let mut is_inside = false;
     for line in report.lines().map(str::trim) {
@@ -224,6 +226,21 @@ impl Mapped {
         &self.staged.path
     }
 
+    /// Checks an interface of the image against what a caller expects of it.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that does not fit.
+    pub fn check_interface(&self, expected: &Expected) -> Result<(), InterfaceMismatch> {
+        expected.find(self.exports()).map(drop)
+    }
+
+    /// What it exports.
+    pub(crate) fn exports(&self) -> &[ExportRef] {
+        // SAFETY: the image is mapped, and stays so while it is borrowed.
+        unsafe { self.root.interfaces()() }.as_slice()
+    }
+
     /// The threads that the module started and that have not ended.
     pub fn threads(&self) -> Vec<ModuleThread> {
         self.context.threads.list()
@@ -284,6 +301,8 @@ impl Mapped {
         }
         // SAFETY: no call is inside, no thread of the module is left, and none can begin.
         let left = unsafe { self.root.release()() };
+        // What it knows of other modules' interfaces lies in it.
+        self.context.links.close_all();
         // SAFETY: `self` is consumed, and has no destructor, so it is not used again.
         let library = unsafe { ManuallyDrop::take(&mut self.library) };
         close(library, &self.staged)?;
@@ -300,7 +319,7 @@ impl Mapped {
 /// What to tell of a call that was not done.
 pub(crate) fn fault(outcome: Outcome, reply: ReplyBuffer) -> CallFault {
     match outcome {
-        Outcome::Panicked => take_panic(),
+        Outcome::Panicked => take_failure(outcome),
         Outcome::Fault => CallFault::Fault { text: reply.fault },
         Outcome::Done => CallFault::Fault { text: "it made no state".to_owned() },
     }

@@ -1,5 +1,7 @@
 //! What a module's file says of itself.
 
+use std::fmt;
+
 use segue_abi::metadata::{MAGIC, NAME_LEN_MAX, REVISION};
 use serde::{Deserialize, Serialize};
 
@@ -30,8 +32,68 @@ pub struct Metadata {
 pub struct Interface {
     /// Its name.
     pub name: String,
-    /// A digest of its layout.
+    /// A digest of its layout: a hash through all that its methods name.
     pub fingerprint: String,
+    /// Its methods, in their order.
+    pub methods: Vec<Method>,
+}
+
+/// A method of an interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Method {
+    /// Its name.
+    pub name: String,
+    /// What it takes.
+    pub arguments: Vec<Argument>,
+    /// What it answers.
+    pub answer: Type,
+}
+
+/// An argument of a method.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Argument {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub of: Type,
+}
+
+/// A type that a method names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Type {
+    /// As the source has it: `Option<Cents>`.
+    pub name: String,
+    /// How the types of the interface's crate in it are defined; empty where there are none.
+    pub definition: String,
+    /// A hash of all that.
+    pub fingerprint: String,
+}
+
+// === Display ===
+
+/// As in source: `quote(sku: Str<'_>, quantity: u32) -> Cents`.
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}(", self.name)?;
+        for (at, Argument { name, of }) in self.arguments.iter().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(f, "{comma}{name}: {}", of.name)?;
+        }
+        match self.answer.name.as_str() {
+            "()" => write!(f, ")"),
+            answer => write!(f, ") -> {answer}"),
+        }
+    }
+}
+
+/// With its definition: `Cents (struct Cents(i64))`.
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.definition.as_str() {
+            "" => write!(f, "{}", self.name),
+            definition => write!(f, "{} ({definition})", self.name),
+        }
+    }
 }
 
 /// The longest version that is taken, in bytes: it goes into headers, file names and log lines.

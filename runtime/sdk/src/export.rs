@@ -1,10 +1,11 @@
 //! The macro that makes a crate a module, and the functions that the host then calls.
 
 use segue_abi::{
-    HostRef, ModuleRoot, ModuleRootRef, ModuleState, Outcome, ReplyRef, RequestRef,
+    ExportRef, HostRef, ModuleRoot, ModuleRootRef, ModuleState, Outcome, ReplyRef, RequestRef,
     abi_stable::{
         library::{__call_root_module_loader, CheckTypeLayout, LibHeader, RootModuleResult},
         prefix_type::PrefixTypeTrait,
+        std_types::RSlice,
     },
 };
 
@@ -16,9 +17,22 @@ use crate::{Fault, Host, Module, Reply, Request, host, interpose, log, panics};
 /// instead, so that a pipeline can stamp every build without touching a file.
 ///
 /// It is used once, in a crate whose `Cargo.toml` says `crate-type = ["cdylib"]`.
+///
+/// Typed interfaces that the type provides are named behind it, any number of them. What they are is told by
+/// `segue-interface`, on which the crate that defines them depends.
+///
+/// ```ignore
+/// impl ProvidePricing for Shop { … }
+/// impl ProvideStock for Shop { … }
+///
+/// export_module!(Shop, interfaces = [Pricing, Stock]);
+/// ```
 #[macro_export]
 macro_rules! export_module {
     ($module:ty) => {
+        $crate::export_module!($module, interfaces = []);
+    };
+    ($module:ty, interfaces = [$($first:path $(, $interface:path)* $(,)?)?]) => {
         const _: () = {
             #[cfg(not(panic = "unwind"))]
             compile_error!(
@@ -39,7 +53,12 @@ macro_rules! export_module {
                 metadata::REVISION,
                 ",\"compiler\":\"",
                 metadata::COMPILER,
-                "\",\"interfaces\":[],\"state_schema\":null,\"sticky\":false}",
+                "\",\"interfaces\":[",
+                $(
+                    <$first as $crate::__private::Interface>::METADATA,
+                    $(",", <$interface as $crate::__private::Interface>::METADATA,)*
+                )?
+                "],\"state_schema\":null,\"sticky\":false}",
             ];
 
             // Exported, so that no linker drops it as unused.
@@ -54,6 +73,10 @@ macro_rules! export_module {
             impl $crate::__private::Identity for $module {
                 const NAME: &'static str = NAME;
                 const VERSION: &'static str = VERSION;
+                const INTERFACES: &'static [$crate::__private::ExportRef] = &[$(
+                    $crate::__private::export::<$first, $module>()
+                    $(, $crate::__private::export::<$interface, $module>())*
+                )?];
             }
         };
 
@@ -103,6 +126,8 @@ pub trait Identity {
     const NAME: &'static str;
     /// The module's version.
     const VERSION: &'static str;
+    /// The interfaces that it exports.
+    const INTERFACES: &'static [ExportRef];
 }
 
 /// What `abi_stable` looks for in the file: the layout of the root module, and the function that makes it.
@@ -124,8 +149,13 @@ fn root<M: Module + Identity>() -> ModuleRootRef {
         detach_thread: interpose::detach_thread,
         audit: interpose::audit,
         release: interpose::release,
+        interfaces: interfaces::<M>,
     }
     .leak_into_prefix()
+}
+
+unsafe extern "C" fn interfaces<M: Identity>() -> RSlice<'static, ExportRef> {
+    M::INTERFACES.into()
 }
 
 unsafe extern "C" fn attach(host: HostRef) {

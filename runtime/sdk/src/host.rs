@@ -3,6 +3,9 @@
 use std::sync::OnceLock;
 
 use segue_abi::HostRef;
+use segue_interface::{__private as interface, Fault, Interface};
+
+use crate::{InterfaceHandle, ModuleHandle};
 
 /// Who loaded this module, and as what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +34,26 @@ impl Host {
     pub fn generation(&self) -> u64 {
         self.generation
     }
+
+    /// Calls another module. It need not be loaded yet: each call looks for what is current then.
+    ///
+    /// # Errors
+    ///
+    /// Where the host refuses (it is shutting down), and in a unit test, which has no host.
+    pub fn module(&self, name: &str) -> Result<ModuleHandle, Fault> {
+        ModuleHandle::to(name)
+    }
+
+    /// Calls another module through a typed interface. It need not be loaded yet. For as long as a clone of the handle exists,
+    /// no version of that module is loaded that does not fit it.
+    ///
+    /// # Errors
+    ///
+    /// Where the version that is current exports no such interface, or another form of it; and as for
+    /// [`module`](Host::module).
+    pub fn interface<I: Interface>(&self, module: &str) -> Result<InterfaceHandle<I>, Fault> {
+        InterfaceHandle::to(module)
+    }
 }
 
 /// The table of the host's functions, for the parts of the SDK that need it.
@@ -49,6 +72,8 @@ static ATTACHED: OnceLock<Attached> = OnceLock::new();
 ///
 /// `host` must be valid for as long as code of this image can run.
 pub(crate) unsafe fn attach(host: HostRef) {
+    interface::attach_heap(host.heap);
+    interface::attach_faults(tell_fault);
     // A second host is not possible: `ModuleRoot::attach` is called once.
     let _ = ATTACHED.set(Attached(host));
 }
@@ -56,4 +81,12 @@ pub(crate) unsafe fn attach(host: HostRef) {
 /// The host, where this image was attached to one: not in constructors, and not in a unit test.
 pub(crate) fn attached() -> Option<&'static HostRef> {
     ATTACHED.get().map(|attached| &attached.0)
+}
+
+/// Takes the text of a method's fault to the host.
+fn tell_fault(text: &str) {
+    if let Some(host) = attached() {
+        // SAFETY: the host is valid while code of this image runs, and copies what it is given.
+        unsafe { host.vtable.faulted()(host.context, text.into()) };
+    }
 }

@@ -34,7 +34,10 @@
 //! * [`Module`]: your logic. One value of it is made by each load ([`Module::on_load`]) and dropped at its purge.
 //! * [`Request`] and [`Reply`]: one call. A reply is written straight into memory of the host.
 //! * [`Fault`]: a call that failed. It fails that call and nothing else, as does a panic.
-//! * [`Host`]: who loaded this, and as which generation.
+//! * [`Host`]: who loaded this, and as which generation; and the way to other modules ([`ModuleHandle`],
+//!   [`InterfaceHandle`]).
+//! * **typed interfaces**: methods that are called as fast as those of a trait object. They are defined in a crate that host
+//!   and modules share, and exported with `export_module!(Shop, interfaces = [Pricing])`; see `segue_interface`.
 //! * [`testing`]: call the module in a unit test, without a runtime.
 //!
 //! # What the runtime does for you, and what it cannot
@@ -52,10 +55,12 @@
 //! of functions that the host calls ([`segue_abi::ModuleRoot`]), and defines hidden symbols that stand in for four
 //! functions of libc, so that what a thread has left to destroy in this image is known (see `src/interpose.rs`).
 
+mod answer;
 mod export;
-mod fault;
+mod failure;
 mod host;
 mod interpose;
+mod link;
 mod log;
 #[doc(hidden)]
 pub mod metadata;
@@ -65,17 +70,22 @@ mod reply;
 mod request;
 pub mod testing;
 
-pub use fault::Fault;
+pub use answer::Answer;
 pub use host::Host;
+pub use link::{InterfaceHandle, ModuleHandle};
 pub use module::Module;
 pub use reply::Reply;
 pub use request::Request;
 pub use segue_abi;
+pub use segue_interface::{Bytes, CallError, Fault, List, Str, VersionId};
 pub use tracing;
 
 /// Everything a module usually names.
 pub mod prelude {
-    pub use crate::{Fault, Host, Module, Reply, Request, export_module, tracing};
+    pub use crate::{
+        Bytes, Fault, Host, InterfaceHandle, List, Module, ModuleHandle, Reply, Request, Str, export_module,
+        tracing,
+    };
 }
 
 /// What the macro's expansion names. No part of the SDK's interface.
@@ -87,5 +97,6 @@ pub mod __private {
         metadata,
     };
     pub use core::arch::global_asm;
-    pub use segue_abi::abi_stable::library::LibHeader;
+    pub use segue_abi::{ExportRef, abi_stable::library::LibHeader};
+    pub use segue_interface::__private::{Interface, export};
 }

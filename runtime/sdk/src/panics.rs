@@ -25,16 +25,7 @@ fn tell_host(info: &PanicHookInfo<'_>) {
 
 /// Runs `body`, and keeps a panic in it, with its payload, inside this image.
 pub(crate) fn contain(body: impl FnOnce() -> Outcome) -> Outcome {
-    match panic::catch_unwind(AssertUnwindSafe(body)) {
-        Ok(outcome) => outcome,
-        Err(payload) => {
-            // A payload may panic when it is dropped, and that panic has a payload. One that does so again is leaked.
-            if let Err(again) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-                std::mem::forget(again);
-            }
-            Outcome::Panicked
-        }
-    }
+    panic::catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(segue_interface::__private::panicked)
 }
 
 #[cfg(test)]

@@ -15,6 +15,10 @@ impl<'a> Request<'a> {
         Request { raw }
     }
 
+    pub(crate) fn raw(&self) -> &'a RequestRef<'a> {
+        self.raw
+    }
+
     /// The method, in capitals: `GET`.
     pub fn method(&self) -> &'a str {
         self.raw.method.as_str()

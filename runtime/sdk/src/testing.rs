@@ -32,6 +32,7 @@ use segue_abi::{
     },
 };
 
+pub use crate::Answer;
 use crate::{Fault, Host, Module, Reply, Request};
 
 /// Makes the module, as a load does.
@@ -45,17 +46,6 @@ pub fn load<M: Module>() -> Result<Loaded<M>, Fault> {
 
 /// A module that was made for a test.
 pub struct Loaded<M>(M);
-
-/// What a module answered.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answer {
-    /// The status; 200 where the module set none.
-    pub status: u16,
-    /// The headers, in the order in which they were added.
-    pub headers: Vec<(String, Vec<u8>)>,
-    /// The body.
-    pub body: Vec<u8>,
-}
 
 impl<M: Module> Loaded<M> {
     /// Calls with `GET`. The target is a path, and after a question mark a query.
@@ -88,21 +78,6 @@ impl<M: Module> Loaded<M> {
         let mut reply = unsafe { Reply::new(raw) };
         self.0.handle(&Request::new(&request), &mut reply)?;
         Ok(answer)
-    }
-}
-
-impl Answer {
-    /// The body as text; bytes that are no UTF-8 become U+FFFD.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    /// The first header of this name (in any case), as text.
-    pub fn header(&self, name: &str) -> Option<String> {
-        self.headers
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| String::from_utf8_lossy(value).into_owned())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use segue::FileReport;
+use segue::{FileReport, Interface};
 
 use crate::{
     Context, Error, ExitCode,
@@ -35,11 +35,7 @@ fn render(report: &FileReport) -> String {
     let metadata = &report.metadata;
     let interfaces = match metadata.interfaces.as_slice() {
         [] => "none".to_owned(),
-        interfaces => interfaces
-            .iter()
-            .map(|interface| format!("{} ({})", clean(&interface.name), clean(&interface.fingerprint)))
-            .collect::<Vec<_>>()
-            .join(", "),
+        interfaces => interfaces.iter().map(render_interface).collect::<Vec<_>>().join("\n            "),
     };
     let lines = [
         ("module", clean(&metadata.name).into_owned()),
@@ -55,9 +51,18 @@ fn render(report: &FileReport) -> String {
     lines.iter().map(|(name, value)| format!("{name:<10}  {value}\n")).collect()
 }
 
+/// Its name and fingerprint, and a line a method.
+fn render_interface(interface: &Interface) -> String {
+    let mut text = format!("{} ({})", clean(&interface.name), clean(&interface.fingerprint));
+    for method in &interface.methods {
+        text.push_str(&format!("\n              {}", clean(&method.to_string())));
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
-    use segue::{Digest, Metadata};
+    use segue::{Argument, Digest, Metadata, Method, Type};
 
     use super::*;
 
@@ -88,6 +93,19 @@ state       none
 sticky      no
 ";
         assert_eq!(render(&report()), expected);
+        let of = |name: &str| Type { name: name.to_owned(), ..Type::default() };
+        let quantity = Argument { name: "quantity".to_owned(), of: of("u32") };
+        let quote = Method { name: "quote".to_owned(), arguments: vec![quantity], answer: of("Cents") };
+        let open = Method { name: "open".to_owned(), arguments: Vec::new(), answer: of("()") };
+        let pricing = Interface {
+            name: "Pricing".to_owned(),
+            fingerprint: "0123456789abcdef".to_owned(),
+            methods: vec![quote, open],
+        };
+        let mut with_interface = report();
+        with_interface.metadata.interfaces = vec![pricing];
+        let expected = "interfaces  Pricing (0123456789abcdef)\n              quote(quantity: u32) -> Cents\n              open()\n";
+        assert!(render(&with_interface).contains(expected), "{}", render(&with_interface));
     }
 
     #[test]

@@ -50,6 +50,7 @@ pub(crate) mod tests {
             old: Some(old),
             quarantined: Vec::new(),
             sticky: false,
+            callers: Vec::new(),
         }
     }
 

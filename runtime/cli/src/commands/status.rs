@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
-use segue::{ModuleStatus, Pin, PinKind, VersionStatus};
+use segue::{CallerStatus, ModuleStatus, Pin, PinKind, VersionStatus};
 
 use super::ls::{standing, versions};
 use crate::{
@@ -38,7 +38,22 @@ fn render(module: &ModuleStatus, now: Timestamp) -> String {
     for (slot, version) in versions(module) {
         text.push_str(&render_version(slot, version, now));
     }
+    for caller in &module.callers {
+        text.push_str(&format!("  called by    {}\n", render_caller(caller)));
+    }
     text
+}
+
+fn render_caller(caller: &CallerStatus) -> String {
+    let version = caller.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+    let who = match &caller.module {
+        Some(module) => format!("{}{}", clean(module), clean(&version)),
+        None => "the host program".to_owned(),
+    };
+    match &caller.interface {
+        Some(interface) => format!("{who}, through {}", clean(interface)),
+        None => who,
+    }
 }
 
 fn render_version(slot: &str, version: &VersionStatus, now: Timestamp) -> String {
@@ -81,6 +96,8 @@ pub(super) fn render_lingering(calls: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use segue::VersionId;
+
     use super::*;
     use crate::commands::tests::{module, now};
 
@@ -103,5 +120,11 @@ greeter
         assert_eq!(render(&module(), now()), expected);
         let gone = ModuleStatus { current: None, old: None, ..module() };
         assert_eq!(render(&gone, now()), "greeter\n  current      none: it cannot be called\n");
+        let version = VersionId { version: "2.0.0".to_owned(), generation: 7 };
+        let desk = CallerStatus { module: Some("desk".to_owned()), version: Some(version), interface: None };
+        let host = CallerStatus { module: None, version: None, interface: Some("Pricing".to_owned()) };
+        let called = ModuleStatus { callers: vec![desk, host], ..gone };
+        let expected = "  called by    desk 2.0.0+g7\n  called by    the host program, through Pricing\n";
+        assert!(render(&called, now()).ends_with(expected), "{}", render(&called, now()));
     }
 }

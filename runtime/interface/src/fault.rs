@@ -1,13 +1,13 @@
-//! Why a call, or a load, failed.
+//! Why a method, a call, or a load failed, in a module's words.
 
 use std::{error::Error, fmt};
 
-/// Why a call, or a load, failed: a text for the host's log.
+/// Why a method of an interface, a call, or a load failed: a text for the caller and for the host's log.
 ///
-/// Any error converts, with its sources, so `?` works in [`Module::handle`](crate::Module::handle):
+/// Any error converts, with its sources, so `?` works in whatever answers a `Result` with it:
 ///
 /// ```
-/// use segue_sdk::Fault;
+/// use segue_interface::Fault;
 ///
 /// fn port(text: &str) -> Result<u16, Fault> {
 ///     Ok(text.parse()?)
@@ -26,7 +26,8 @@ impl Fault {
         Fault { text: text.to_string() }
     }
 
-    pub(crate) fn text(&self) -> &str {
+    /// The text.
+    pub fn text(&self) -> &str {
         &self.text
     }
 }

@@ -1,0 +1,289 @@
+//! A second way into a cell: not to the occupant, but to something that was made of it beforehand.
+
+use crate::cell::{Cell, Occupant};
+use crate::lane::Lane;
+use crate::stripe::{Counters, LANES};
+use crate::sync::{AtomicPtr, Ordering, Piece, lacks};
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem;
+use std::ptr::{self, NonNull};
+use std::sync::{Arc, Weak};
+
+/// What one kind of caller sees of the occupants of a cell.
+///
+/// # Example
+/// ```
+/// use segue_core::{Cell, Occupant, View};
+/// use std::sync::Arc;
+///
+/// struct Version {
+///     words: String,
+/// }
+///
+/// impl Occupant for Version {
+///     fn depart(&self) {}
+/// }
+///
+/// /// Callers who want the first word, which is looked for once a version, and not once a call.
+/// struct FirstWord;
+///
+/// impl View<Version> for FirstWord {
+///     type Of<'a> = &'a str;
+///
+///     fn of<'a>(&self, version: &'a Version) -> Option<&'a str> {
+///         version.words.split(' ').next()
+///     }
+///
+///     fn shorten<'short, 'long: 'short>(of: &'short &'long str) -> &'short &'short str {
+///         of
+///     }
+/// }
+///
+/// let cell = Cell::new(Box::new(|| {}));
+/// let first_word = cell.facet(FirstWord);
+/// cell.reserve(Arc::new(Version { words: "hello world".to_owned() }))?.publish();
+/// assert_eq!(*first_word.enter().expect("it has one").get(), "hello");
+/// # Ok::<(), segue_core::Refused>(())
+/// ```
+pub trait View<T: Occupant>: Send + Sync + 'static {
+    /// What is seen of one occupant; it may borrow from it.
+    type Of<'a>: Send + Sync;
+
+    /// Makes it. None if there is nothing to see of this occupant.
+    ///
+    /// Called once per occupant, with none of the cell's locks held, and never by a caller.
+    fn of<'a>(&self, occupant: &'a T) -> Option<Self::Of<'a>>;
+
+    /// What is good for long is good for short: the body is `of`, and compiles where that is so.
+    fn shorten<'short, 'long: 'short>(of: &'short Self::Of<'long>) -> &'short Self::Of<'short>;
+}
+
+/// Enters the occupants of one cell as callers with this view do. It keeps the cell.
+pub struct Facet<T: Occupant, V: View<T>> {
+    cell: Arc<Cell<T>>,
+    sides: [Slot<T, V>; LANES],
+    view: V,
+}
+
+/// One lane's side. As large as what else there is one of for each lane.
+#[repr(C, align(32))]
+struct Slot<T: Occupant, V: View<T>> {
+    /// Null where the lane is empty, or there is nothing to see of its occupant. A `Box` that this owns.
+    ///
+    /// # Synchronization
+    /// Written under the cell's mutex: before the lane is published, and when it is drained or was never published. So what a
+    /// caller who is counted in reads is what belongs to the occupant that it is inside: the argument is in `Cell::attempt`.
+    /// Relaxed throughout: carried to callers as the occupant is, by the Release store of `current`; and for lanes that were
+    /// occupied when the facet was made, by whatever handed the facet to them.
+    side: AtomicPtr<Side<T, V>>,
+}
+
+/// What is seen of one occupant, with the occupant that it borrows from.
+struct Side<T: Occupant, V: View<T>> {
+    /// Of the lifetime of `occupant`, before which it is dropped.
+    of: V::Of<'static>,
+    occupant: Arc<T>,
+}
+
+/// A caller inside an occupant, who sees a side of it; counted out when this is dropped. It stays on its thread.
+#[must_use = "a guard that is dropped counts the caller out"]
+pub struct FacetGuard<'a, T: Occupant, V: View<T>> {
+    lane: &'a Lane<T>,
+    /// This thread's, of that lane.
+    counters: &'a Counters,
+    side: NonNull<Side<T, V>>,
+    /// Counting out writes the counters, which only their own thread may.
+    stays: PhantomData<*const ()>,
+}
+
+/// Why a facet could not be entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FacetMissing {
+    /// There is no current occupant.
+    #[error("there is no current version")]
+    NoOccupant,
+    /// There is nothing to see of the current occupant.
+    #[error("the current version has no such side")]
+    NoView,
+}
+
+/// A facet, as its cell sees it, and a side that was made and is not in its lane yet.
+pub(crate) trait Sides<T>: Send + Sync {
+    /// Makes the side of an occupant.
+    fn make(self: Arc<Self>, occupant: &Arc<T>) -> Box<dyn MoveIn>;
+    /// Empties the slot of a lane. What was in it is dropped by whoever gets it, out of the cell's mutex.
+    fn clear(&self, lane: usize) -> Option<Box<dyn MovedOut>>;
+}
+
+/// A side that was made.
+pub(crate) trait MoveIn {
+    /// Puts it into the slot of its occupant's lane.
+    fn move_in(self: Box<Self>, lane: usize);
+}
+
+/// A side that was moved out, only to be dropped.
+pub(crate) trait MovedOut {}
+
+impl<T: Occupant, V: View<T>> MovedOut for Side<T, V> {}
+
+/// A side, with where it belongs.
+struct Made<T: Occupant, V: View<T>> {
+    facet: Arc<Facet<T, V>>,
+    side: Option<Box<Side<T, V>>>,
+}
+
+impl<T: Occupant> Cell<T> {
+    /// Makes a second way into this cell. What callers see is made now of the occupants that there are, and of each later one
+    /// when it is given its seat, so that a publish remains a single store.
+    ///
+    /// For the writer's side, as [`reserve`](Cell::reserve).
+    pub fn facet<V: View<T>>(self: &Arc<Self>, view: V) -> Arc<Facet<T, V>> {
+        let slot = || Slot { side: AtomicPtr::new(ptr::null_mut()) };
+        let sides = std::array::from_fn(|_| slot());
+        let facet = Arc::new(Facet { cell: Arc::clone(self), sides, view });
+        loop {
+            // Out of the mutex: it is foreign code, and a thread's first entry needs the mutex.
+            let occupants = self.book().lock().occupants();
+            let made: Vec<_> = (occupants.iter())
+                .map(|(lane, occupant)| (*lane, Arc::clone(&facet).make(occupant)))
+                .collect();
+            let mut book = self.book().lock();
+            let is_as_before = |(now, before): (&Arc<T>, &Arc<T>)| Arc::ptr_eq(now, before);
+            let (lanes, before): (Vec<_>, Vec<_>) = occupants.into_iter().unzip();
+            let (lanes_now, now): (Vec<_>, Vec<_>) = book.occupants().into_iter().unzip();
+            if lanes_now == lanes && now.iter().zip(&before).all(is_as_before) {
+                for (lane, side) in made {
+                    side.move_in(lane);
+                }
+                let weak: Weak<dyn Sides<T>> = Arc::<Facet<T, V>>::downgrade(&facet);
+                book.facets.retain(|facet| facet.strong_count() > 0);
+                book.facets.push(weak);
+                drop(book);
+                return facet;
+            }
+            // They have changed meanwhile. What was made for those before is dropped out of the mutex too.
+            drop(book);
+        }
+    }
+}
+
+impl<T: Occupant, V: View<T>> Facet<T, V> {
+    /// Enters the current occupant.
+    ///
+    /// # Errors
+    /// [`FacetMissing`]; then nobody was counted.
+    ///
+    /// # Performance
+    /// As [`Cell::enter`]: where that reads the occupant, this reads the side.
+    ///
+    /// # Example
+    /// See [`View`].
+    #[inline(always)] // Else the guard would be made in memory.
+    pub fn enter(&self) -> Result<FacetGuard<'_, T, V>, FacetMissing> {
+        let Some(place) = self.cell.enter_on(self.cell.stripe()) else {
+            return Err(FacetMissing::NoOccupant);
+        };
+        // Relaxed: see `Slot`.
+        match NonNull::new(place.offset.within(&self.sides).side.load(Ordering::Relaxed)) {
+            Some(side) => {
+                Ok(FacetGuard { lane: place.lane, counters: place.counters, side, stays: PhantomData })
+            }
+            None => {
+                place.lane.take_back(place.counters);
+                Err(FacetMissing::NoView)
+            }
+        }
+    }
+}
+
+impl<T: Occupant, V: View<T>> Sides<T> for Facet<T, V> {
+    fn make(self: Arc<Self>, occupant: &Arc<T>) -> Box<dyn MoveIn> {
+        let of = self.view.of(occupant).map(|of| {
+            // SAFETY: only the lifetime is changed. It is that of the occupant, which the side owns a share of; the side drops
+            // this first, and lends it for no longer than itself.
+            let of = unsafe { lengthen::<T, V>(of) };
+            Box::new(Side { of, occupant: Arc::clone(occupant) })
+        });
+        Box::new(Made { facet: self, side: of })
+    }
+
+    fn clear(&self, lane: usize) -> Option<Box<dyn MovedOut>> {
+        if lacks(Piece::ClearSides) {
+            return None;
+        }
+        let slot = &self.sides[lane].side;
+        // Relaxed, and no read-modify-write: see `Slot`.
+        let side = NonNull::new(slot.load(Ordering::Relaxed))?;
+        slot.store(ptr::null_mut(), Ordering::Relaxed);
+        // SAFETY: it came from `move_in`, and nobody has it any more: nobody is inside, and it is out of the slot.
+        Some(unsafe { Box::from_raw(side.as_ptr()) })
+    }
+}
+
+/// # Safety
+/// The value must not be used for longer than it was good before.
+unsafe fn lengthen<T: Occupant, V: View<T>>(of: V::Of<'_>) -> V::Of<'static> {
+    let of = mem::ManuallyDrop::new(of);
+    // SAFETY: the two types differ in a lifetime alone; what was read is not dropped where it was.
+    unsafe { ptr::from_ref(&*of).cast::<V::Of<'static>>().read() }
+}
+
+impl<T: Occupant, V: View<T>> MoveIn for Made<T, V> {
+    fn move_in(mut self: Box<Self>, lane: usize) {
+        let side = self.side.take().map_or(ptr::null_mut(), Box::into_raw);
+        // Relaxed: see `Slot`. The slot is empty, as its lane was when its occupant got it.
+        self.facet.sides[lane].side.store(side, Ordering::Relaxed);
+    }
+}
+
+impl<T: Occupant, V: View<T>> Drop for Facet<T, V> {
+    fn drop(&mut self) {
+        for slot in &self.sides {
+            // Relaxed: whoever dropped the last share of the facet has seen all that others did with it.
+            if let Some(side) = NonNull::new(slot.side.load(Ordering::Relaxed)) {
+                // SAFETY: it came from `move_in`; guards borrow the facet, so nobody is inside through it.
+                drop(unsafe { Box::from_raw(side.as_ptr()) });
+            }
+        }
+    }
+}
+
+impl<T: Occupant, V: View<T>> FacetGuard<'_, T, V> {
+    /// What is seen of the occupant that the caller is inside; for as long as the guard is borrowed, which is why this is no
+    /// `Deref`.
+    #[inline(always)]
+    pub fn get(&self) -> &V::Of<'_> {
+        V::shorten(&self.side().of)
+    }
+
+    /// The occupant that the caller is inside.
+    pub fn occupant(&self) -> &T {
+        &self.side().occupant
+    }
+
+    #[inline(always)]
+    fn side(&self) -> &Side<T, V> {
+        // SAFETY: the side stays in its slot while we are counted into its lane, which ends with this guard.
+        unsafe { self.side.as_ref() }
+    }
+}
+
+impl<T: Occupant, V: View<T>> Drop for FacetGuard<'_, T, V> {
+    #[inline(always)] // As for a `CallGuard`.
+    fn drop(&mut self) {
+        self.lane.leave(self.counters);
+    }
+}
+
+impl<T: Occupant, V: View<T>> fmt::Debug for Facet<T, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Facet").field("cell", &self.cell).finish_non_exhaustive()
+    }
+}
+
+impl<T: Occupant, V: View<T>> fmt::Debug for FacetGuard<'_, T, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FacetGuard").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,95 @@
+//! Who has a handle to a module: who calls whom, and what they were compiled with.
+
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use segue_loader::{Expected, InterfaceMismatch, Metadata};
+
+use crate::{CallerStatus, VersionId};
+
+/// Somebody who has a handle to a module.
+pub(crate) struct Caller {
+    /// The module, and its version; none for the program that embeds the runtime.
+    by: Option<(Arc<str>, VersionId)>,
+    /// The interface through which it calls; none where it sends requests.
+    expected: Option<Expected>,
+}
+
+/// All who have a handle to one module that is to be told of, or to be checked.
+#[derive(Default)]
+pub(crate) struct Callers {
+    live: Mutex<Live>,
+}
+
+#[derive(Default)]
+struct Live {
+    callers: Vec<Weak<Caller>>,
+    /// How many were ever admitted.
+    admitted: u64,
+}
+
+// === impl Caller ===
+
+impl Caller {
+    /// The program that embeds the runtime, with a typed handle.
+    pub(crate) fn embedder(expected: Expected) -> Self {
+        Caller { by: None, expected: Some(expected) }
+    }
+
+    /// A module.
+    pub(crate) fn guest(module: &Arc<str>, version: &VersionId, expected: Option<Expected>) -> Self {
+        Caller { by: Some((module.clone(), version.clone())), expected }
+    }
+
+    pub(crate) fn expected(&self) -> Option<&Expected> {
+        self.expected.as_ref()
+    }
+
+    fn status(&self) -> CallerStatus {
+        CallerStatus {
+            module: self.by.as_ref().map(|(module, _)| module.to_string()),
+            version: self.by.as_ref().map(|(_, version)| version.clone()),
+            interface: self.expected.as_ref().map(|expected| expected.name().to_owned()),
+        }
+    }
+}
+
+// === impl Callers ===
+
+impl Callers {
+    /// From now on it is told of and checked, until nobody has it any more.
+    pub(crate) fn admit(&self, caller: &Arc<Caller>) {
+        let mut live = self.live.lock();
+        live.callers.retain(|caller| caller.strong_count() > 0);
+        live.callers.push(Arc::downgrade(caller));
+        live.admitted += 1;
+    }
+
+    /// How many were ever admitted: who has looked at all can tell by it whether there are new ones.
+    pub(crate) fn admitted(&self) -> u64 {
+        self.live.lock().admitted
+    }
+
+    /// Checks a file against all, before anything of it runs.
+    pub(crate) fn check_file(&self, metadata: &Metadata) -> Result<(), InterfaceMismatch> {
+        self.check(|expected| expected.check(metadata))
+    }
+
+    /// Checks something against what each of them was compiled with.
+    pub(crate) fn check(
+        &self,
+        check: impl Fn(&Expected) -> Result<(), InterfaceMismatch>,
+    ) -> Result<(), InterfaceMismatch> {
+        // Out of the lock: it takes its time.
+        self.all().iter().filter_map(|caller| caller.expected()).try_for_each(check)
+    }
+
+    /// Who they are.
+    pub(crate) fn status(&self) -> Vec<CallerStatus> {
+        self.all().iter().map(|caller| caller.status()).collect()
+    }
+
+    fn all(&self) -> Vec<Arc<Caller>> {
+        self.live.lock().callers.iter().filter_map(Weak::upgrade).collect()
+    }
+}

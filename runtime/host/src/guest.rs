@@ -1,0 +1,47 @@
+//! One image, as the services of the host see it: who asks.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak, atomic::AtomicU64},
+};
+
+use parking_lot::Mutex;
+use segue_loader::{Expected, Link, Services};
+use tracing::Span;
+
+use crate::{Error, VersionId, caller::Caller, link::LinkTo, runtime::Inner, version::About};
+
+/// One image, as the services of the host see it. What it does with log records is in `log.rs`.
+pub(crate) struct Guest {
+    pub(crate) module: Arc<str>,
+    pub(crate) id: VersionId,
+    /// The id that the next span gets. Only counted: Relaxed is enough.
+    pub(crate) next_span: AtomicU64,
+    pub(crate) spans: Mutex<HashMap<u64, Span>>,
+    /// Weak: an image that stays in memory does not keep the runtime.
+    runtime: Weak<Inner>,
+}
+
+// === impl Guest ===
+
+impl Guest {
+    pub(crate) fn new(runtime: &Arc<Inner>, about: &About) -> Self {
+        Guest {
+            module: about.module.clone(),
+            id: about.id.clone(),
+            next_span: AtomicU64::new(1),
+            spans: Mutex::default(),
+            runtime: Arc::downgrade(runtime),
+        }
+    }
+}
+
+impl Services for Guest {
+    fn link(&self, module: &str, interface: Option<Expected>) -> Result<Box<dyn Link>, String> {
+        let closing = || Error::ShuttingDown.to_string();
+        let runtime = self.runtime.upgrade().filter(|runtime| !runtime.is_closing()).ok_or_else(closing)?;
+        let caller = Caller::guest(&self.module, &self.id, interface);
+        let link = LinkTo::new(runtime.module_to_be(module), caller).map_err(|error| error.to_string())?;
+        Ok(Box::new(link))
+    }
+}

@@ -1,0 +1,138 @@
+//! Calling a module through a typed interface.
+
+use std::{marker::PhantomData, ops::Deref, sync::Arc};
+
+use segue_core::{Facet, FacetGuard, FacetMissing, View};
+use segue_interface::Interface;
+use segue_loader::{Expected, Implementation};
+
+use crate::{CallError, Error, Runtime, VersionId, caller::Caller, module::Module, version::Version};
+
+/// Calls one module through a typed interface: always its current version. Cheap to clone, and can be used from any thread.
+///
+/// As long as a clone of it exists, no version of the module becomes current that does not fit it: such a load, or rollback,
+/// fails with [`Error::Interface`].
+///
+/// ```no_run
+/// # extern crate segue;
+/// use segue::Str;
+///
+/// #[segue::interface]
+/// pub trait Pricing {
+///     fn quote(&self, sku: Str<'_>, quantity: u32) -> i64;
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = segue::Runtime::builder().build()?;
+/// let pricing = runtime.interface::<Pricing>("shop")?;
+/// let cents = pricing.enter()?.quote("anvil".into(), 3)?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct InterfaceHandle<I: Interface> {
+    module: Arc<Module>,
+    facet: Arc<Facet<Version, Typed<I>>>,
+    /// Held, so that loads are checked against it.
+    caller: Arc<Caller>,
+}
+
+/// A caller inside one version, through a typed interface, whose methods it derefs to. That version stays until the guard is
+/// dropped, and all calls through the guard go to it. It belongs to the thread that entered.
+pub struct InterfaceGuard<'a, I: Interface> {
+    guard: FacetGuard<'a, Version, Typed<I>>,
+}
+
+/// A version, as callers of one interface see it.
+struct Typed<I>(PhantomData<fn() -> I>);
+
+// === impl Runtime ===
+
+impl Runtime {
+    /// The handle to a typed interface of a module. It is checked now, and every version that is loaded later is checked
+    /// against it.
+    ///
+    /// # Errors
+    ///
+    /// Where no version of the module was ever loaded, and where the current one does not export the interface, or exports
+    /// another form of it.
+    pub fn interface<I: Interface>(&self, module: &str) -> Result<InterfaceHandle<I>, Error> {
+        let module = self.inner.module(module)?;
+        let caller = Arc::new(Caller::embedder(Expected::of::<I>()));
+        let facet = module.admit(&caller, || module.cell.facet(Typed(PhantomData)))?;
+        Ok(InterfaceHandle { module, facet, caller })
+    }
+}
+
+// === impl InterfaceHandle ===
+
+impl<I: Interface> InterfaceHandle<I> {
+    /// The module's name.
+    pub fn name(&self) -> &str {
+        &self.module.name
+    }
+
+    /// Enters the current version. It never waits: not for a load, not for a purge, not for other callers.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::NoCurrent`].
+    #[inline]
+    pub fn enter(&self) -> Result<InterfaceGuard<'_, I>, CallError> {
+        match self.facet.enter() {
+            Ok(guard) => Ok(InterfaceGuard { guard }),
+            Err(why) => Err(missing(&self.module, why, self.caller.expected().map_or("", Expected::name))),
+        }
+    }
+}
+
+impl<I: Interface> Clone for InterfaceHandle<I> {
+    fn clone(&self) -> Self {
+        let InterfaceHandle { module, facet, caller } = self;
+        InterfaceHandle { module: module.clone(), facet: facet.clone(), caller: caller.clone() }
+    }
+}
+
+// === impl InterfaceGuard ===
+
+impl<I: Interface> InterfaceGuard<'_, I> {
+    /// The version that was entered.
+    pub fn version(&self) -> &VersionId {
+        &self.guard.occupant().about.id
+    }
+}
+
+impl<I: Interface> Deref for InterfaceGuard<'_, I> {
+    type Target = I;
+
+    #[inline(always)]
+    fn deref(&self) -> &I {
+        self.guard.get()
+    }
+}
+
+// === impl Typed ===
+
+impl<I: Interface> View<Version> for Typed<I> {
+    type Of<'a> = Implementation<'a, I>;
+
+    fn of<'a>(&self, version: &'a Version) -> Option<Implementation<'a, I>> {
+        version.image.implementation().ok()
+    }
+
+    fn shorten<'short, 'long: 'short>(
+        of: &'short Implementation<'long, I>,
+    ) -> &'short Implementation<'short, I> {
+        of
+    }
+}
+
+/// Why a module could not be entered through an interface.
+#[cold]
+pub(crate) fn missing(module: &Module, why: FacetMissing, interface: &str) -> CallError {
+    match why {
+        FacetMissing::NoOccupant => module.no_current(),
+        FacetMissing::NoView => {
+            CallError::NotExported { module: module.name.to_string(), interface: interface.to_owned() }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! An interface of one image: what a caller inside it calls.
+
+use std::{marker::PhantomData, ops::Deref, sync::Arc};
+
+use segue_abi::{MethodTable, ModuleState, Outcome};
+use segue_interface::{
+    __private::{Origin, Raw},
+    CallError, Interface, VersionId,
+};
+
+use crate::{CallFault, context::take_failure};
+
+/// An interface of one image, which can be called for as long as the image is borrowed.
+///
+/// Unlike the interface's own type it can be shared between threads; they call it through a reference.
+pub struct Implementation<'a, I> {
+    interface: I,
+    image: PhantomData<&'a ()>,
+}
+
+// SAFETY: an interface's type is three pointers that are only read. The functions behind it may be called from any thread, with
+// the state of a module, which is Send and Sync.
+unsafe impl<I: Interface> Send for Implementation<'_, I> {}
+// SAFETY: as above.
+unsafe impl<I: Interface> Sync for Implementation<'_, I> {}
+
+/// The same, of an interface that another module was compiled with and this program does not know.
+#[derive(Clone, Copy)]
+pub struct Reached<'a> {
+    pub(crate) state: *const ModuleState,
+    pub(crate) table: *const MethodTable,
+    pub(crate) origin: &'a Origin,
+}
+
+// SAFETY: as for an `Implementation`; an origin is only read.
+unsafe impl Send for Reached<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Reached<'_> {}
+
+/// What is told of an image's failures.
+pub(crate) struct Named {
+    origin: Origin,
+    /// What `origin` points at.
+    _about: Arc<About>,
+}
+
+struct About {
+    module: String,
+    version: VersionId,
+}
+
+// SAFETY: the pointer in `origin` is to what `_about` keeps, and is only read.
+unsafe impl Send for Named {}
+// SAFETY: as above.
+unsafe impl Sync for Named {}
+
+// === impl Reached ===
+
+impl<'a> Reached<'a> {
+    /// # Safety
+    ///
+    /// The functions were checked against `I`.
+    pub(crate) unsafe fn as_interface<I: Interface>(self) -> Implementation<'a, I> {
+        // SAFETY: our caller's promise; and they can be called for as long as the image is borrowed, which is 'a.
+        let interface = unsafe { I::from_raw(Raw::new(self.state, self.table, self.origin)) };
+        Implementation { interface, image: PhantomData }
+    }
+
+    /// Why a method was not done that has just ended on this thread.
+    pub(crate) fn failed(&self, outcome: Outcome) -> CallError {
+        // SAFETY: it is the origin that it is in.
+        unsafe { (self.origin.failed)(self.origin, outcome) }
+    }
+}
+
+// === impl Implementation ===
+
+impl<I> Deref for Implementation<'_, I> {
+    type Target = I;
+
+    #[inline(always)]
+    fn deref(&self) -> &I {
+        &self.interface
+    }
+}
+
+// === impl Named ===
+
+impl Named {
+    pub(crate) fn new(module: &str, version: VersionId) -> Self {
+        let about = Arc::new(About { module: module.to_owned(), version });
+        Named { origin: Origin { failed, context: Arc::as_ptr(&about).cast() }, _about: about }
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+}
+
+/// # Safety
+///
+/// The origin is that of a [`Named`].
+unsafe fn failed(origin: &Origin, outcome: Outcome) -> CallError {
+    // SAFETY: our caller's promise: the `Named` keeps it.
+    let About { module, version } = unsafe { &*origin.context.cast::<About>() };
+    let (module, version) = (module.clone(), version.clone());
+    match take_failure(outcome) {
+        CallFault::Fault { text } => CallError::Fault { module, version, text },
+        CallFault::Panicked { message, file, line } => {
+            CallError::Panicked { module, version, message, file, line }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Typed interfaces: what a caller expects of one, and whether a file or an image has it.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use segue_abi::{
+    ExportRef, InterfaceRef, MethodRef, MethodTable, TypeRef,
+    abi_stable::abi_stability::abi_checking::{CheckingGlobals, check_layout_compatibility_with_globals},
+};
+
+use crate::{
+    Metadata,
+    mapped::differences,
+    metadata::{Argument, Interface, Method, Type},
+};
+
+/// What a caller expects of an interface: what it was compiled with.
+#[derive(Debug)]
+pub struct Expected {
+    name: String,
+    methods: Vec<Method>,
+    layouts: Arc<Layouts>,
+}
+
+/// The layouts that a caller was compiled with. They lie in its image, which may be a module's: none when that has gone.
+#[derive(Debug)]
+pub(crate) struct Layouts(Mutex<Option<InterfaceRef>>);
+
+/// Why a version does not fit those who call one of its interfaces.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InterfaceMismatch {
+    /// It does not export the interface.
+    #[error("it does not export the interface {interface}")]
+    NotExported {
+        /// The interface.
+        interface: String,
+    },
+    /// A method is not there.
+    #[error("interface {interface}: there is no method {method}")]
+    NoMethod {
+        /// The interface.
+        interface: String,
+        /// The method that is called.
+        method: String,
+    },
+    /// Another method has its place: the order is part of the interface.
+    #[error("interface {interface}: method {found} is where callers expect {method}")]
+    Moved {
+        /// The interface.
+        interface: String,
+        /// The method that is called.
+        method: String,
+        /// The method that has its place.
+        found: String,
+    },
+    /// A method takes more or fewer arguments.
+    #[error(
+        "interface {interface}, method {method}: callers hand over {expected} arguments, and it takes {found}"
+    )]
+    Arguments {
+        /// The interface.
+        interface: String,
+        /// The method.
+        method: String,
+        /// How many callers hand over.
+        expected: usize,
+        /// How many it takes.
+        found: usize,
+    },
+    /// An argument or the answer has another type.
+    #[error("interface {interface}, method {method}: {part} is {expected} for callers, and {found} here")]
+    Type {
+        /// The interface.
+        interface: String,
+        /// The method.
+        method: String,
+        /// Which part: `the answer`, or `argument 2 (quantity)`.
+        part: String,
+        /// The type that callers were compiled with.
+        expected: String,
+        /// The type that it was compiled with.
+        found: String,
+    },
+    /// An argument or the answer has the same description and another layout.
+    #[error(
+        "interface {interface}, method {method}: {part} has another layout than callers expect: {reason}"
+    )]
+    Layout {
+        /// The interface.
+        interface: String,
+        /// The method.
+        method: String,
+        /// Which part: `the answer`, or `argument 2 (quantity)`.
+        part: String,
+        /// The first differences, as the layout check tells them.
+        reason: String,
+    },
+}
+
+// === impl Layouts ===
+
+impl Layouts {
+    /// The image that they lie in is about to go. Waits for a check that is looking at them.
+    pub(crate) fn end(&self) {
+        *self.0.lock() = None;
+    }
+}
+
+// === impl Expected ===
+
+impl Expected {
+    /// What this program was compiled with.
+    pub fn of<I: segue_interface::Interface>() -> Self {
+        Expected::new(&I::INTERFACE)
+    }
+
+    /// What somebody was compiled with whose image may go: [`Layouts::end`] is to be called before.
+    pub(crate) fn new(interface: &InterfaceRef) -> Self {
+        Expected {
+            name: interface.name.as_str().to_owned(),
+            methods: methods(interface),
+            layouts: Arc::new(Layouts(Mutex::new(Some(*interface)))),
+        }
+    }
+
+    pub(crate) fn layouts(&self) -> Arc<Layouts> {
+        self.layouts.clone()
+    }
+
+    /// The interface's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Checks what a file says of itself, before anything of it runs.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that does not fit.
+    pub fn check(&self, metadata: &Metadata) -> Result<(), InterfaceMismatch> {
+        let found = metadata.interfaces.iter().find(|interface| interface.name == self.name);
+        let Interface { methods, .. } = found.ok_or_else(|| self.not_exported())?;
+        self.check_methods(methods)
+    }
+
+    /// The functions of the interface, among all that an image exports, after description and layouts were checked.
+    pub(crate) fn find(&self, exports: &[ExportRef]) -> Result<*const MethodTable, InterfaceMismatch> {
+        let found = exports.iter().find(|export| export.interface.name.as_str() == self.name);
+        let export = found.ok_or_else(|| self.not_exported())?;
+        self.check_methods(&methods(&export.interface))?;
+        // Held for the whole check: whose layouts these are cannot leave memory meanwhile.
+        if let Some(expected) = &*self.layouts.0.lock() {
+            self.check_layouts(expected, &export.interface)?;
+        }
+        Ok(export.table)
+    }
+
+    fn not_exported(&self) -> InterfaceMismatch {
+        InterfaceMismatch::NotExported { interface: self.name.clone() }
+    }
+
+    /// What is found may go on where what is expected ends.
+    fn check_methods(&self, found: &[Method]) -> Result<(), InterfaceMismatch> {
+        let interface = || self.name.clone();
+        for (at, expected) in self.methods.iter().enumerate() {
+            let method = expected.name.clone();
+            let found = match found.get(at) {
+                Some(found) if found.name == expected.name => found,
+                Some(other) if found.iter().any(|found| found.name == expected.name) => {
+                    let found = other.name.clone();
+                    return Err(InterfaceMismatch::Moved { interface: interface(), method, found });
+                }
+                _ => return Err(InterfaceMismatch::NoMethod { interface: interface(), method }),
+            };
+            if found.arguments.len() != expected.arguments.len() {
+                let (expected, found) = (expected.arguments.len(), found.arguments.len());
+                return Err(InterfaceMismatch::Arguments { interface: interface(), method, expected, found });
+            }
+            let arguments = expected.arguments.iter().zip(&found.arguments).enumerate();
+            let arguments = arguments
+                .map(|(at, (expected, found))| (argument(at, &expected.name), &expected.of, &found.of));
+            let answer = ("the answer".to_owned(), &expected.answer, &found.answer);
+            for (part, expected, found) in arguments.chain([answer]) {
+                if expected.fingerprint != found.fingerprint {
+                    let (expected, found) = (expected.to_string(), found.to_string());
+                    let interface = interface();
+                    return Err(InterfaceMismatch::Type { interface, method, part, expected, found });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// For interfaces whose descriptions fit.
+    fn check_layouts(&self, expected: &InterfaceRef, found: &InterfaceRef) -> Result<(), InterfaceMismatch> {
+        // A memory of its own, and no longer than the check: it refers to both images.
+        let memory = CheckingGlobals::new();
+        for (expected, found) in expected.methods.iter().zip(found.methods.iter()) {
+            let arguments = expected.arguments.iter().zip(found.arguments.iter()).enumerate();
+            let arguments = arguments.map(|(at, (expected, found))| {
+                (argument(at, expected.name.as_str()), &expected.of, &found.of)
+            });
+            let answer = ("the answer".to_owned(), &expected.answer, &found.answer);
+            for (part, expected_type, found_type) in arguments.chain([answer]) {
+                let checked =
+                    check_layout_compatibility_with_globals(expected_type.layout, found_type.layout, &memory);
+                checked.map_err(|errors| InterfaceMismatch::Layout {
+                    interface: self.name.clone(),
+                    method: expected.name.as_str().to_owned(),
+                    part,
+                    // It refers to the images, so it becomes text now.
+                    reason: differences(&errors.to_string()),
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn argument(at: usize, name: &str) -> String {
+    format!("argument {} ({name})", at + 1)
+}
+
+/// The description, out of the image that it lies in.
+fn methods(interface: &InterfaceRef) -> Vec<Method> {
+    let of = |of: &TypeRef| Type {
+        name: of.name.as_str().to_owned(),
+        definition: of.definition.as_str().to_owned(),
+        fingerprint: format!("{:016x}", of.fingerprint),
+    };
+    let method = |method: &MethodRef| Method {
+        name: method.name.as_str().to_owned(),
+        arguments: (method.arguments.iter())
+            .map(|argument| Argument { name: argument.name.as_str().to_owned(), of: of(&argument.of) })
+            .collect(),
+        answer: of(&method.answer),
+    };
+    interface.methods.iter().map(method).collect()
+}

@@ -1,0 +1,171 @@
+//! Links: what a module has of other modules, on the side of the host.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use parking_lot::Mutex;
+use segue_abi::{
+    AnswerRef, AnswerSink, Entered, FailureKind, FailureRef, FailureSink, HeaderRef, RequestRef, Visitor,
+};
+use segue_interface::CallError;
+
+use crate::{Reached, ReplyBuffer, interface::Layouts};
+
+/// A module's access to another module, as the embedding host makes it. It is used on many threads at once, and dropped
+/// when the module has no use for it any more, or has left.
+pub trait Link: Send + Sync {
+    /// Has the current version answer a request.
+    ///
+    /// # Errors
+    ///
+    /// Where there is none, and where it fails or panics.
+    fn call(&self, request: &RequestRef<'_>) -> Result<ReplyBuffer, CallError>;
+
+    /// Enters the current version, hands `visit` what was asked for of it, once, and leaves it.
+    ///
+    /// # Errors
+    ///
+    /// Where there is none; then nothing was handed over.
+    fn visit(&self, visit: &mut dyn FnMut(&Reached<'_>)) -> Result<(), CallError>;
+}
+
+/// The links of one image.
+#[derive(Default)]
+pub(crate) struct Links {
+    /// By address, which is what the module has.
+    open: Mutex<BTreeMap<usize, Arc<OpenLink>>>,
+}
+
+/// A link that a module has.
+pub(crate) struct OpenLink {
+    link: Box<dyn Link>,
+    /// The layouts in the module's image that the link's interface is checked against.
+    layouts: Option<Arc<Layouts>>,
+}
+
+// === impl Links ===
+
+impl Links {
+    pub(crate) fn open(&self, link: Box<dyn Link>, layouts: Option<Arc<Layouts>>) -> *const OpenLink {
+        let open = Arc::new(OpenLink { link, layouts });
+        let address = Arc::as_ptr(&open);
+        self.open.lock().insert(address.addr(), open);
+        address
+    }
+
+    pub(crate) fn close(&self, link: *const OpenLink) {
+        // Out of the lock: it ends in the host's own code.
+        let closed = self.open.lock().remove(&link.addr());
+        drop(closed);
+    }
+
+    /// Ends all that the module has not ended itself: it is about to leave, and nothing of it runs.
+    pub(crate) fn close_all(&self) {
+        let all = std::mem::take(&mut *self.open.lock());
+        drop(all);
+    }
+}
+
+// === impl OpenLink ===
+
+impl OpenLink {
+    pub(crate) fn call(&self, request: &RequestRef<'_>, answered: AnswerSink, failed: FailureSink) {
+        match self.link.call(request) {
+            Ok(reply) => {
+                let headers: Vec<HeaderRef<'_>> = (reply.headers.iter())
+                    .map(|(name, value)| HeaderRef {
+                        name: name.as_str().into(),
+                        value: value.as_slice().into(),
+                    })
+                    .collect();
+                let answer = AnswerRef {
+                    status: reply.status,
+                    headers: headers.as_slice().into(),
+                    body: reply.body.as_slice().into(),
+                };
+                // SAFETY: it is the sink's own argument, during the call that it came with.
+                unsafe { (answered.take)(answered.argument, &answer) };
+            }
+            Err(error) => tell(&error, failed),
+        }
+    }
+
+    pub(crate) fn visit(&self, visitor: Visitor, failed: FailureSink) {
+        let mut visit = |reached: &Reached<'_>| {
+            let entered = Entered {
+                state: reached.state,
+                table: reached.table,
+                visit: std::ptr::from_ref(reached).cast(),
+            };
+            // SAFETY: it is the visitor's own argument, during the call that it came with.
+            unsafe { (visitor.enter)(visitor.argument, &entered) };
+        };
+        if let Err(error) = self.link.visit(&mut visit) {
+            tell(&error, failed);
+        }
+    }
+}
+
+impl Drop for OpenLink {
+    fn drop(&mut self) {
+        if let Some(layouts) = &self.layouts {
+            layouts.end();
+        }
+    }
+}
+
+/// Hands an error to a module.
+pub(crate) fn tell(error: &CallError, failed: FailureSink) {
+    let none = nothing();
+    let failure = match error {
+        CallError::NoCurrent { module } => {
+            FailureRef { kind: FailureKind::NoCurrent, module: module.as_str().into(), ..none }
+        }
+        CallError::NotExported { module, interface } => FailureRef {
+            kind: FailureKind::NotExported,
+            module: module.as_str().into(),
+            text: interface.as_str().into(),
+            ..none
+        },
+        CallError::Fault { module, version, text } => FailureRef {
+            kind: FailureKind::Fault,
+            module: module.as_str().into(),
+            version: version.version.as_str().into(),
+            generation: version.generation,
+            text: text.as_str().into(),
+            ..none
+        },
+        CallError::Panicked { module, version, message, file, line } => FailureRef {
+            kind: FailureKind::Panicked,
+            module: module.as_str().into(),
+            version: version.version.as_str().into(),
+            generation: version.generation,
+            text: message.as_str().into(),
+            file: file.as_str().into(),
+            line: *line,
+        },
+        // Whatever comes to be: its words.
+        other => return refuse(&other.to_string(), failed),
+    };
+    // SAFETY: it is the sink's own argument, during the call that it came with.
+    unsafe { (failed.take)(failed.argument, &failure) };
+}
+
+/// Hands the host's own reason to a module.
+pub(crate) fn refuse(reason: &str, failed: FailureSink) {
+    let refusal = FailureRef { text: reason.into(), ..nothing() };
+    // SAFETY: it is the sink's own argument, during the call that it came with.
+    unsafe { (failed.take)(failed.argument, &refusal) };
+}
+
+/// A refusal without words.
+fn nothing<'a>() -> FailureRef<'a> {
+    FailureRef {
+        kind: FailureKind::Refused,
+        module: "".into(),
+        version: "".into(),
+        generation: 0,
+        text: "".into(),
+        file: "".into(),
+        line: 0,
+    }
+}

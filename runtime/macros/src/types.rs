@@ -1,0 +1,88 @@
+//! The source of a type, in the forms in which an expansion needs it.
+
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
+use syn::{
+    Lifetime, Type, TypeReference,
+    visit_mut::{self, VisitMut},
+};
+
+/// The type with each lifetime that is left out, or is `'_`, named so.
+pub(crate) fn with_lifetime(of: &Type, name: &str) -> Type {
+    struct Name(Lifetime);
+
+    impl VisitMut for Name {
+        fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+            if lifetime.ident == "_" {
+                *lifetime = self.0.clone();
+            }
+        }
+
+        fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
+            if reference.lifetime.is_none() {
+                reference.lifetime = Some(self.0.clone());
+            }
+            visit_mut::visit_type_reference_mut(self, reference);
+        }
+    }
+
+    let mut named = of.clone();
+    Name(Lifetime::new(name, Span::call_site())).visit_type_mut(&mut named);
+    named
+}
+
+/// The first lifetime in a type that is named, and is not `'static`.
+pub(crate) fn named_lifetime(of: &Type) -> Option<Lifetime> {
+    find(of, |lifetime| lifetime.ident != "_" && lifetime.ident != "static")
+}
+
+/// The first lifetime in a type that is left out, or is `'_`.
+pub(crate) fn elided_lifetime(of: &Type) -> Option<Lifetime> {
+    find(of, |lifetime| lifetime.ident == "_")
+}
+
+fn find(of: &Type, is_it: fn(&Lifetime) -> bool) -> Option<Lifetime> {
+    struct Find(fn(&Lifetime) -> bool, Option<Lifetime>);
+
+    impl VisitMut for Find {
+        fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+            if self.1.is_none() && (self.0)(lifetime) {
+                self.1 = Some(lifetime.clone());
+            }
+        }
+    }
+
+    let mut find = Find(is_it, None);
+    find.visit_type_mut(&mut of.clone());
+    find.1
+}
+
+/// The source as one line, as a person would write it.
+pub(crate) fn text(of: &impl ToTokens) -> String {
+    tidy(&of.to_token_stream())
+}
+
+/// Puts tokens together without the spaces that the standard form has around punctuation.
+pub(crate) fn tidy(tokens: &TokenStream) -> String {
+    let mut text = tokens.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    for (from, to) in [
+        (" < ", "<"),
+        ("< ", "<"),
+        (" <", "<"),
+        (" >", ">"),
+        (" ,", ","),
+        (" :: ", "::"),
+        (":: ", "::"),
+        (" :", ":"),
+        ("( ", "("),
+        (" )", ")"),
+        (" (", "("),
+        ("[ ", "["),
+        (" ]", "]"),
+        (" ;", ";"),
+        ("& ", "&"),
+    ] {
+        text = text.replace(from, to);
+    }
+    text.replace(",)", ")").replace(", }", " }").replace("->(", "-> (")
+}
