@@ -84,7 +84,8 @@ fn shutdown_takes_everything_out_of_memory() {
     bench.runtime.shutdown(std::time::Duration::from_secs(30)).unwrap();
     assert_eq!(bench.runtime.images_mapped(), 0);
     assert!(bench.staged().is_empty());
-    assert!(matches!(greeter.call(&Request::get("/")), Err(segue::CallError::NoCurrent { .. })));
+    let error = greeter.call(&Request::get("/")).unwrap_err();
+    assert!(matches!(error.failure(), segue::CallFailure::NoCurrent { .. }), "{error:?}");
     assert!(matches!(bench.runtime.load(fixture("greeter", V1)), Err(Error::ShuttingDown)));
 }
 

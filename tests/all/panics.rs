@@ -1,6 +1,6 @@
 //! A panic or a fault fails one call, and nothing else.
 
-use segue::{CallError, Request};
+use segue::{CallFailure, Request};
 use segue_tests::{Bench, V1, V2, fixture, until};
 
 #[test]
@@ -9,10 +9,10 @@ fn a_panic_is_that_calls_error_with_message_and_place() {
     bench.runtime.load(fixture("panics-in-call", V1)).unwrap();
     let module = bench.runtime.module("panics-in-call").unwrap();
     for _ in 0..100 {
-        match module.call(&Request::get("/panic")) {
-            Err(CallError::Panicked { message, file, line, version, .. }) => {
+        match module.call(&Request::get("/panic")).unwrap_err().failure() {
+            CallFailure::Panicked { message, file, line, version, .. } => {
                 assert_eq!(message, "the call panics on purpose");
-                assert!(file.ends_with("lib.rs") && line > 0);
+                assert!(file.ends_with("lib.rs") && *line > 0);
                 assert_eq!(version.version, V1);
             }
             other => panic!("{other:?}"),
@@ -26,9 +26,9 @@ fn a_fault_is_that_calls_error_with_its_text() {
     let bench = Bench::new();
     bench.runtime.load(fixture("panics-in-call", V1)).unwrap();
     let module = bench.runtime.module("panics-in-call").unwrap();
-    let failed = module.call(&Request::get("/fault"));
+    let failed = module.call(&Request::get("/fault")).unwrap_err();
     assert!(
-        matches!(&failed, Err(CallError::Fault { text, .. }) if text == "the call fails on purpose"),
+        matches!(failed.failure(), CallFailure::Fault { text, .. } if text == "the call fails on purpose"),
         "{failed:?}"
     );
 }

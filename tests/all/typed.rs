@@ -1,6 +1,6 @@
 //! Typed interfaces: what crosses, what fails, and what is checked.
 
-use segue::{CallError, Code, Error, ErrorObject, InterfaceHandle, List, Step, Str};
+use segue::{CallFailure, Code, Error, ErrorObject, InterfaceHandle, List, Step, Str};
 use segue_tests::{
     Bench, V1, V2, fixture,
     till::{Amount, Currency, How, Odd, Receipt, Till},
@@ -79,15 +79,15 @@ fn what_a_module_answered_stays_good_when_it_is_gone() {
 fn a_fault_and_a_panic_are_errors_of_their_call() {
     let (_bench, till) = till();
     let inside = till.enter().unwrap();
-    let failed = inside.fail(How::Fault { text: "no change".into() });
+    let failed = inside.fail(How::Fault { text: "no change".into() }).unwrap_err();
     assert!(
-        matches!(&failed, Err(CallError::Fault { module, version, text })
+        matches!(failed.failure(), CallFailure::Fault { module, version, text }
             if module == "till" && version.version == V1 && text == "no change"),
         "{failed:?}"
     );
-    let failed = inside.fail(How::Panic("no drawer".into()));
+    let failed = inside.fail(How::Panic("no drawer".into())).unwrap_err();
     assert!(
-        matches!(&failed, Err(CallError::Panicked { message, file, .. })
+        matches!(failed.failure(), CallFailure::Panicked { message, file, .. }
             if message == "no drawer" && file.ends_with("whole.rs")),
         "{failed:?}"
     );
@@ -126,7 +126,8 @@ fn an_interface_may_grow() {
     assert_eq!(grown.enter().unwrap().discount_percent(10), Ok(5));
     let order = [Line { sku: "anvil".into(), quantity: 1 }, Line { sku: "a feather".into(), quantity: 1 }];
     let total = grown.enter().unwrap().total(List::from(&order));
-    assert!(matches!(total, Err(CallError::Fault { .. })), "{total:?}");
+    let error = total.unwrap_err();
+    assert!(matches!(error.failure(), CallFailure::Fault { .. }), "{error:?}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ const MODULE: &str = "silent";
 
 fn main() -> ExitCode {
     modules::script(2, |workspace, out_dir| {
-        modules::rerun_if_changed(workspace, &["tests/fixtures/silent"]);
+        modules::rerun_if_changed(workspace, &["tests/fixtures/silent", "tests/bench"]);
         let builder = modules::ModuleBuilder::for_build_script(workspace);
         let batch = modules::Batch { packages: &[MODULE], version: Some("1.0.0"), features: &[] };
         builder.build(&batch, out_dir)?;

@@ -1,7 +1,7 @@
 //! The writer's side of a cell: who is current, who is old, and whether anybody is still inside.
 
 use crate::answer::{Count, NothingToRollBack, NothingToWithdraw, Vacate, Which};
-use crate::current::{Current, Pointer};
+use crate::current::{Current, Offset, PLACES};
 use crate::exit::{self, Home};
 use crate::fence::Fences;
 use crate::lane::{Book, Lane, State};
@@ -39,11 +39,12 @@ pub trait Occupant: Send + Sync + 'static {
 #[repr(C, align(128))]
 pub struct Cell<T: Occupant> {
     pub(crate) current: Current,
-    /// Where its stripes are in the near tables of threads.
-    near: Near,
+    /// Where its stripes are in the near tables of threads; nowhere if callers of this cell execute fences, so that whoever has
+    /// found its stripe there knows that it need not.
+    pub(crate) near: Near,
     id: usize,
     pub(crate) fences: Fences,
-    pub(crate) lanes: [Lane<T>; LANES],
+    pub(crate) lanes: [Lane<T>; PLACES],
     me: Weak<Self>,
     apart: Apart<Mutex<Book<T>>>,
 }
@@ -66,7 +67,7 @@ impl<T: Occupant> Cell<T> {
         let id = next_cell_id();
         Arc::new_cyclic(|me| Self {
             current: Current::nowhere(),
-            near: Near::of(id),
+            near: if fences.is_asymmetric() { Near::of(id) } else { Near::nowhere() },
             id,
             fences,
             lanes: std::array::from_fn(|_| Lane::new(fences, Arc::clone(&wake))),
@@ -182,7 +183,7 @@ impl<T: Occupant> Cell<T> {
             return Err(NothingToWithdraw);
         }
         book.retire_current().ok_or(NothingToWithdraw)?;
-        self.steer(Pointer::NOWHERE);
+        self.steer(Offset::NOWHERE);
         Ok(())
     }
 
@@ -287,12 +288,12 @@ impl<T: Occupant> Cell<T> {
     pub(crate) fn switch(&self, book: &mut Book<T>, next: usize) -> Option<Arc<T>> {
         let previous = book.switch(next);
         self.lanes[next].unwatch();
-        self.steer(Pointer::to(next, self.fences));
+        self.steer(Offset::of(next));
         previous
     }
 
     /// Sends new callers to a lane, or nowhere. Before the mutex is let go, so that no sum is made between store and fence.
-    fn steer(&self, to: Pointer) {
+    fn steer(&self, to: Offset) {
         // Release: pairs with the Acquire of the second look in `attempt`, which thereby sees the occupant moved in.
         self.current.store(to, Ordering::Release);
         if !lacks(Piece::FenceOfSwitch) {
@@ -307,19 +308,26 @@ impl<T: Occupant> Cell<T> {
     }
 
     /// This thread's stripe.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn stripe(&self) -> &Stripe {
-        let stripe = thread::stripe_near(self.near).unwrap_or_else(|| self.far_stripe());
+        self.near_stripe().unwrap_or_else(|| self.far_stripe())
+    }
+
+    /// This thread's stripe, if it is in its near table.
+    #[inline(always)]
+    pub(crate) fn near_stripe(&self) -> Option<&Stripe> {
+        // SAFETY: as for `far_stripe`.
+        thread::stripe_near(self.near).map(|stripe| unsafe { stripe.as_ref() })
+    }
+
+    /// This thread's stripe, wherever it is.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn far_stripe(&self) -> &Stripe {
+        let stripe = thread::stripe_in(self.id).unwrap_or_else(|| self.first_entry());
         // SAFETY: what the tables have under our id came from `first_entry` of this very cell, as ids are never used again.
         // The registry keeps all its stripes until the cell is dropped, which `&self` outrules.
         unsafe { stripe.as_ref() }
-    }
-
-    /// The stripe of a thread that has none in its near table.
-    #[cold]
-    #[inline(never)]
-    fn far_stripe(&self) -> NonNull<Stripe> {
-        thread::stripe_in(self.id).unwrap_or_else(|| self.first_entry())
     }
 
     /// A thread that this cell does not know gets a stripe.

@@ -1,8 +1,8 @@
 //! A second way into a cell: not to the occupant, but to something that was made of it beforehand.
 
 use crate::cell::{Cell, Occupant};
-use crate::lane::Lane;
-use crate::stripe::{Counters, LANES};
+use crate::current::PLACES;
+use crate::guard::Place;
 use crate::sync::{AtomicPtr, Ordering, Piece, lacks};
 use std::fmt;
 use std::marker::PhantomData;
@@ -62,7 +62,7 @@ pub trait View<T: Occupant>: Send + Sync + 'static {
 /// Enters the occupants of one cell as callers with this view do. It keeps the cell.
 pub struct Facet<T: Occupant, V: View<T>> {
     cell: Arc<Cell<T>>,
-    sides: [Slot<T, V>; LANES],
+    sides: [Slot<T, V>; PLACES],
     view: V,
 }
 
@@ -89,9 +89,7 @@ struct Side<T: Occupant, V: View<T>> {
 /// A caller inside an occupant, who sees a side of it; counted out when this is dropped. It stays on its thread.
 #[must_use = "a guard that is dropped counts the caller out"]
 pub struct FacetGuard<'a, T: Occupant, V: View<T>> {
-    lane: &'a Lane<T>,
-    /// This thread's, of that lane.
-    counters: &'a Counters,
+    place: Place<'a, T>,
     side: NonNull<Side<T, V>>,
     /// Counting out writes the counters, which only their own thread may.
     stays: PhantomData<*const ()>,
@@ -181,17 +179,13 @@ impl<T: Occupant, V: View<T>> Facet<T, V> {
     /// See [`View`].
     #[inline(always)] // Else the guard would be made in memory.
     pub fn enter(&self) -> Result<FacetGuard<'_, T, V>, FacetMissing> {
-        let Some(place) = self.cell.enter_on(self.cell.stripe()) else {
-            return Err(FacetMissing::NoOccupant);
-        };
+        let place = self.cell.count_in();
         // Relaxed: see `Slot`.
-        match NonNull::new(place.offset.within(&self.sides).side.load(Ordering::Relaxed)) {
-            Some(side) => {
-                Ok(FacetGuard { lane: place.lane, counters: place.counters, side, stays: PhantomData })
-            }
+        match NonNull::new(place.offset().within(&self.sides).side.load(Ordering::Relaxed)) {
+            Some(side) => Ok(FacetGuard { place, side, stays: PhantomData }),
             None => {
-                place.lane.take_back(place.counters);
-                Err(FacetMissing::NoView)
+                place.take_back();
+                Err(if place.is_nowhere() { FacetMissing::NoOccupant } else { FacetMissing::NoView })
             }
         }
     }
@@ -272,7 +266,7 @@ impl<T: Occupant, V: View<T>> FacetGuard<'_, T, V> {
 impl<T: Occupant, V: View<T>> Drop for FacetGuard<'_, T, V> {
     #[inline(always)] // As for a `CallGuard`.
     fn drop(&mut self) {
-        self.lane.leave(self.counters);
+        self.place.leave();
     }
 }
 

@@ -1,9 +1,8 @@
 //! The caller's side: in, and out.
 
 use crate::cell::{Cell, Occupant};
-use crate::current::{Offset, Pointer};
+use crate::current::Offset;
 use crate::fence::Fences;
-use crate::lane::Lane;
 use crate::stripe::{Counters, LANES, Stripe};
 use crate::sync::{Ordering, Piece, lacks};
 use std::fmt;
@@ -31,31 +30,49 @@ use std::sync::Arc;
 /// ```
 #[must_use = "a guard that is dropped counts the caller out"]
 pub struct CallGuard<'a, T: Occupant> {
-    lane: &'a Lane<T>,
-    /// This thread's, of that lane.
-    counters: &'a Counters,
+    place: Place<'a, T>,
     occupant: NonNull<T>,
     /// Counting out writes the counters, which only their own thread may.
     stays: PhantomData<*const ()>,
 }
 
-/// Where a caller is that has been counted in: what guards are made of.
+/// Where a caller is that has been counted in: what guards are made of. Whoever has one counts it out, once.
 pub(crate) struct Place<'a, T: Occupant> {
-    pub(crate) offset: Offset,
-    pub(crate) lane: &'a Lane<T>,
-    pub(crate) counters: &'a Counters,
+    cell: &'a Cell<T>,
+    offset: Offset,
+    /// The caller's, of that lane.
+    counters: &'a Counters,
 }
 
 impl<T: Occupant> Place<'_, T> {
-    /// The occupant that the caller is inside. By the argument in [`Cell::attempt`], it stays until the caller leaves.
     #[inline(always)]
-    fn occupant(&self) -> NonNull<T> {
+    pub(crate) fn offset(&self) -> Offset {
+        self.offset
+    }
+
+    /// Whether the caller went where nobody lives, since there was no current lane.
+    pub(crate) fn is_nowhere(&self) -> bool {
+        self.offset == Offset::NOWHERE
+    }
+
+    /// The occupant that the caller is inside; none nowhere. By the argument in [`Cell::attempt`], it stays until the caller
+    /// leaves.
+    #[inline(always)]
+    fn occupant(&self) -> Option<NonNull<T>> {
         // Relaxed: as is said there.
-        let occupant = self.lane.occupant.load(Ordering::Relaxed);
-        // A model without its second look gets here, and is to fail rather than to crash.
-        assert!(!cfg!(any(loom, debug_assertions)) || !occupant.is_null(), "nobody is here");
-        // SAFETY: a lane that is or was current has an occupant, and it is still there.
-        unsafe { NonNull::new_unchecked(occupant) }
+        NonNull::new(self.offset.within(&self.cell.lanes).occupant.load(Ordering::Relaxed))
+    }
+
+    /// Counts the caller out.
+    #[inline(always)]
+    pub(crate) fn leave(&self) {
+        self.offset.within(&self.cell.lanes).leave(self.counters);
+    }
+
+    /// Counts the caller out, of what was no call.
+    #[inline(always)]
+    pub(crate) fn take_back(&self) {
+        self.offset.within(&self.cell.lanes).take_back(self.counters);
     }
 }
 
@@ -100,11 +117,14 @@ impl<T: Occupant> Cell<T> {
     /// ```
     #[inline(always)] // Else the guard would be made in memory.
     pub fn enter(&self) -> Option<CallGuard<'_, T>> {
-        // The stripe before `current`: a thread that gets its stripe now is seen by all sums made later, and sees in
-        // `current` all that was stored before the sums made earlier.
-        let place = self.enter_on(self.stripe())?;
-        let occupant = place.occupant();
-        Some(CallGuard { lane: place.lane, counters: place.counters, occupant, stays: PhantomData })
+        let place = self.count_in();
+        match place.occupant() {
+            Some(occupant) => Some(CallGuard { place, occupant, stays: PhantomData }),
+            None => {
+                place.take_back();
+                None
+            }
+        }
     }
 
     /// Enters the current occupant, with a guard that may be dropped on another thread. None if there is none.
@@ -127,59 +147,60 @@ impl<T: Occupant> Cell<T> {
     /// ```
     #[inline]
     pub fn enter_owned(self: &Arc<Self>) -> Option<OwnedCallGuard<T>> {
-        let stripe = self.stripe();
-        let place = self.enter_on(stripe)?;
-        stripe.lend();
-        let (lane, occupant) = (place.offset, place.occupant());
-        Some(OwnedCallGuard { cell: Arc::clone(self), lane, occupant })
+        let place = self.count_in();
+        let Some(occupant) = place.occupant() else {
+            place.take_back();
+            return None;
+        };
+        self.stripe().lend();
+        Some(OwnedCallGuard { cell: Arc::clone(self), lane: place.offset, occupant })
     }
 
-    /// Counts the owner of `stripe` into the current lane.
+    /// Counts the calling thread into the current lane, or nowhere.
+    ///
+    /// The stripe is looked for before `current`: a thread that gets its stripe now is seen by all sums made later, and sees in
+    /// `current` all that was stored before the sums made earlier.
     #[inline(always)]
-    pub(crate) fn enter_on<'a>(&'a self, stripe: &'a Stripe) -> Option<Place<'a, T>> {
-        // Relaxed: a guess, which the second look confirms.
-        let mut guess = self.current.load(Ordering::Relaxed);
-        if let Some(lane) = guess.free_lane() {
-            if let Some(place) = self.attempt(stripe, guess, lane, Fences::light_if_asymmetric) {
-                return Some(place);
+    pub(crate) fn count_in(&self) -> Place<'_, T> {
+        let (stripe, offset) = match self.near_stripe() {
+            // Who finds its stripe so near need not execute a fence.
+            Some(stripe) => {
+                let offset = self.attempt(stripe, Fences::light_if_asymmetric);
+                (stripe, offset.unwrap_or_else(|| self.insist(stripe)))
             }
-            // Relaxed: as above.
-            guess = self.current.load(Ordering::Relaxed);
-        }
-        self.insist(stripe, guess)
+            None => {
+                let stripe = self.far_stripe();
+                (stripe, self.insist(stripe))
+            }
+        };
+        Place { cell: self, offset, counters: stripe.at(offset) }
     }
 
-    /// As [`enter_on`](Cell::enter_on), out of the way: where callers execute a fence, or the first attempt has failed.
+    /// As [`attempt`](Cell::attempt), until it succeeds, out of the way: where callers execute a fence, the first attempt has
+    /// failed, or the stripe is far. It answers in a register, so that a guard is never made in memory.
     #[cold]
     #[inline(never)]
-    fn insist<'a>(&'a self, stripe: &'a Stripe, mut guess: Pointer) -> Option<Place<'a, T>> {
+    fn insist(&self, stripe: &Stripe) -> Offset {
         loop {
-            let place = self.attempt(stripe, guess, guess.lane()?, || self.fences.light());
-            if place.is_some() {
-                return place;
+            if let Some(offset) = self.attempt(stripe, || self.fences.light()) {
+                return offset;
             }
-            // Relaxed: as in `enter_on`.
-            guess = self.current.load(Ordering::Relaxed);
         }
     }
 
-    /// Counts the owner of `stripe` into a lane that is thought to be current. None, and taken back, if it is not.
+    /// Counts the owner of `stripe` into the lane that is thought to be current. None, and taken back, if it is not.
     /// `light` is the caller's side of this cell's fences.
     #[inline(always)]
-    fn attempt<'a>(
-        &'a self,
-        stripe: &'a Stripe,
-        guess: Pointer,
-        offset: Offset,
-        light: impl FnOnce(),
-    ) -> Option<Place<'a, T>> {
-        let (lane, counters) = (offset.within(&self.lanes), stripe.at(offset));
+    fn attempt(&self, stripe: &Stripe, light: impl FnOnce()) -> Option<Offset> {
+        // Relaxed: a guess, which the second look confirms.
+        let offset = self.current.load(Ordering::Relaxed);
+        let counters = stripe.at(offset);
         counters.count_in();
         if !lacks(Piece::FenceOfEnter) {
             light();
         }
         // Acquire: pairs with the Release in `steer`; whoever sees a lane current sees its occupant moved in.
-        if self.current.load(Ordering::Acquire) == guess || lacks(Piece::SecondLook) {
+        if self.current.load(Ordering::Acquire) == offset || lacks(Piece::SecondLook) {
             // Why what the lane's `occupant` says from now on is the occupant that our `entered` holds in it, although the lane may
             // have changed hands since the guess (lane 0 with generation 1, lane 1 with 2, lane 0 with 3). Let P be the
             // store of `current` that the second look read, and G the generation that it published.
@@ -199,9 +220,11 @@ impl<T: Occupant> Cell<T> {
             //
             // In all cases, it is G's, and it stays until we leave. The same is so of whatever else there is one of for each lane,
             // is moved in before the lane is published, and is cleared when it is drained: the sides of facets.
-            return Some(Place { offset, lane, counters });
+            //
+            // Nowhere, there is no occupant, and nothing that could go.
+            return Some(offset);
         }
-        lane.take_back(counters);
+        offset.within(&self.lanes).take_back(counters);
         None
     }
 
@@ -210,12 +233,12 @@ impl<T: Occupant> Cell<T> {
         let book = self.book().lock();
         let visited = (0..LANES).filter(|lane| book.is_open(*lane) && stripe.lane(*lane).visited());
         let enter = |number: usize| {
-            let (lane, counters) = (&self.lanes[number], stripe.lane(number));
+            let place = Place { cell: self, offset: Offset::of(number), counters: stripe.lane(number) };
             // No second look: the lane cannot change hands while we hold the mutex, and who sums next holds it after us.
-            let occupant = NonNull::new(lane.occupant.load(Ordering::Relaxed))?;
-            counters.count_in();
-            counters.count_retry();
-            Some((number, CallGuard { lane, counters, occupant, stays: PhantomData }))
+            let occupant = place.occupant()?;
+            place.counters.count_in();
+            place.counters.count_retry();
+            Some((number, CallGuard { place, occupant, stays: PhantomData }))
         };
         visited.filter_map(enter).collect()
     }
@@ -259,7 +282,7 @@ impl<T: Occupant> Deref for OwnedCallGuard<T> {
 impl<T: Occupant> Drop for CallGuard<'_, T> {
     #[inline(always)] // Else the guard would have to be in memory, whose address this takes.
     fn drop(&mut self) {
-        self.lane.leave(self.counters);
+        self.place.leave();
     }
 }
 

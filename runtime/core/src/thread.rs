@@ -73,6 +73,10 @@ impl Near {
     pub(crate) fn of(cell_id: usize) -> Self {
         Self(cell_id.min(Self::NOWHERE))
     }
+
+    pub(crate) fn nowhere() -> Self {
+        Self(Self::NOWHERE)
+    }
 }
 
 const fn no_table() -> *mut [*const Stripe] {
@@ -91,7 +95,7 @@ thread_local! {
 #[inline(always)]
 pub(crate) fn stripe_near(near: Near) -> Option<NonNull<Stripe>> {
     NEAR.with(|table| {
-        // SAFETY: `Near::of`, which is the only one to make them, keeps them below the length.
+        // SAFETY: `of` and `nowhere`, which alone make them, keep them below the length.
         let stripe = unsafe { table.get_unchecked(near.0) }.get();
         NonNull::new(stripe.cast_mut())
     })

@@ -7,7 +7,7 @@ use segue_loader::{
     abi::{HeaderRef, RequestRef},
 };
 
-use crate::{CallError, Reply, Request, VersionId, module::Module, version::Version};
+use crate::{CallError, CallFailure, Reply, Request, VersionId, module::Module, version::Version};
 
 /// Calls one module: always its current version. Cheap to clone, and can be used from any thread.
 #[derive(Clone)]
@@ -48,7 +48,7 @@ impl ModuleHandle {
     ///
     /// # Errors
     ///
-    /// [`CallError::NoCurrent`].
+    /// [`CallFailure::NoCurrent`].
     pub fn enter(&self) -> Result<CallGuard<'_>, CallError> {
         match self.module.cell.enter() {
             Some(guard) => Ok(CallGuard { guard }),
@@ -105,9 +105,9 @@ pub(crate) fn failed(version: &Version, fault: CallFault) -> CallError {
     let module = version.about.module.to_string();
     let version = version.about.id.clone();
     match fault {
-        CallFault::Fault { text } => CallError::Fault { module, version, text },
+        CallFault::Fault { text } => CallFailure::Fault { module, version, text }.into(),
         CallFault::Panicked { message, file, line } => {
-            CallError::Panicked { module, version, message, file, line }
+            CallFailure::Panicked { module, version, message, file, line }.into()
         }
     }
 }

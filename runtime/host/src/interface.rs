@@ -6,7 +6,9 @@ use segue_core::{Facet, FacetGuard, FacetMissing, View};
 use segue_interface::Interface;
 use segue_loader::{Expected, Implementation};
 
-use crate::{CallError, Error, Runtime, VersionId, caller::Caller, module::Module, version::Version};
+use crate::{
+    CallError, CallFailure, Error, Runtime, VersionId, caller::Caller, module::Module, version::Version,
+};
 
 /// Calls one module through a typed interface: always its current version. Cheap to clone, and can be used from any thread.
 ///
@@ -75,7 +77,7 @@ impl<I: Interface> InterfaceHandle<I> {
     ///
     /// # Errors
     ///
-    /// [`CallError::NoCurrent`].
+    /// [`CallFailure::NoCurrent`].
     #[inline]
     pub fn enter(&self) -> Result<InterfaceGuard<'_, I>, CallError> {
         match self.facet.enter() {
@@ -132,7 +134,8 @@ pub(crate) fn missing(module: &Module, why: FacetMissing, interface: &str) -> Ca
     match why {
         FacetMissing::NoOccupant => module.no_current(),
         FacetMissing::NoView => {
-            CallError::NotExported { module: module.name.to_string(), interface: interface.to_owned() }
+            CallFailure::NotExported { module: module.name.to_string(), interface: interface.to_owned() }
+                .into()
         }
     }
 }

@@ -90,7 +90,7 @@ pub use message::{Reply, Request};
 pub use options::{LoadOptions, ParsePolicyError, Policy, Source};
 pub use resident::{Calling, Errand, Resident};
 pub use runtime::Runtime;
-pub use segue_interface::{Bytes, CallError, Fault, List, Str, VersionId, data, interface};
+pub use segue_interface::{Bytes, CallError, CallFailure, Fault, List, Str, VersionId, data, interface};
 pub use segue_loader::{Argument, Digest, Interface, InterfaceMismatch, Metadata, Method, Type};
 pub use status::{
     CallerStatus, LoadOutcome, Loaded, ModuleStatus, Pin, PinKind, Purged, RolledBack, Standing, Took,

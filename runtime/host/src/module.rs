@@ -10,7 +10,8 @@ use segue_core::{Cell, Which};
 use segue_loader::InterfaceMismatch;
 
 use crate::{
-    CallError, Error, Event, Events, ModuleStatus, Pin, PinKind, Standing, Step, VersionId, VersionStatus,
+    CallError, CallFailure, Error, Event, Events, ModuleStatus, Pin, PinKind, Standing, Step, VersionId,
+    VersionStatus,
     bell::Bell,
     book::{Book, Old, Phase, Quarantined},
     caller::{Caller, Callers},
@@ -77,7 +78,7 @@ impl Module {
     /// The error of a call that finds nobody.
     #[cold]
     pub(crate) fn no_current(&self) -> CallError {
-        CallError::NoCurrent { module: self.name.to_string() }
+        CallFailure::NoCurrent { module: self.name.to_string() }.into()
     }
 
     pub(crate) fn bell(&self) -> &Bell {

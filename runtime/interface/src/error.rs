@@ -13,9 +13,17 @@ pub struct VersionId {
 }
 
 /// Why a call has no answer. Only this call failed.
+///
+/// It is small, since it is part of what each call returns; what happened is behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallError {
+    failure: Box<CallFailure>,
+}
+
+/// What happened to a call that has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum CallError {
+pub enum CallFailure {
     /// The module has no current version.
     NoCurrent {
         /// The module.
@@ -63,18 +71,31 @@ impl fmt::Display for VersionId {
 
 // === impl CallError ===
 
+impl CallError {
+    /// What happened.
+    pub fn failure(&self) -> &CallFailure {
+        &self.failure
+    }
+}
+
+impl From<CallFailure> for CallError {
+    fn from(failure: CallFailure) -> Self {
+        CallError { failure: Box::new(failure) }
+    }
+}
+
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            CallError::NoCurrent { module } => write!(f, "module {module:?} has no current version"),
-            CallError::NotExported { module, interface } => {
+        match &*self.failure {
+            CallFailure::NoCurrent { module } => write!(f, "module {module:?} has no current version"),
+            CallFailure::NotExported { module, interface } => {
                 write!(
                     f,
                     "the current version of module {module:?} does not export the interface {interface}"
                 )
             }
-            CallError::Fault { module, version, text } => write!(f, "{module} {version}: {text}"),
-            CallError::Panicked { module, version, message, file, line } => {
+            CallFailure::Fault { module, version, text } => write!(f, "{module} {version}: {text}"),
+            CallFailure::Panicked { module, version, message, file, line } => {
                 write!(f, "{module} {version} panicked at {file}:{line}: {message}")
             }
         }

@@ -82,7 +82,7 @@ mod text;
 pub use call::{Interface, ProvidedBy};
 pub use cross::{Answer, Argument, Returns};
 pub use data::Data;
-pub use error::{CallError, VersionId};
+pub use error::{CallError, CallFailure, VersionId};
 pub use fault::Fault;
 pub use list::{Bytes, List};
 pub use segue_macros::{data, interface};

@@ -5,7 +5,7 @@ use std::{marker::PhantomData, ops::Deref, sync::Arc};
 use segue_abi::{MethodTable, ModuleState, Outcome};
 use segue_interface::{
     __private::{Origin, Raw},
-    CallError, Interface, VersionId,
+    CallError, CallFailure, Interface, VersionId,
 };
 
 use crate::{CallFault, context::take_failure};
@@ -105,9 +105,9 @@ unsafe fn failed(origin: &Origin, outcome: Outcome) -> CallError {
     let About { module, version } = unsafe { &*origin.context.cast::<About>() };
     let (module, version) = (module.clone(), version.clone());
     match take_failure(outcome) {
-        CallFault::Fault { text } => CallError::Fault { module, version, text },
+        CallFault::Fault { text } => CallFailure::Fault { module, version, text }.into(),
         CallFault::Panicked { message, file, line } => {
-            CallError::Panicked { module, version, message, file, line }
+            CallFailure::Panicked { module, version, message, file, line }.into()
         }
     }
 }

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use segue_abi::{
     AnswerRef, AnswerSink, Entered, FailureKind, FailureRef, FailureSink, HeaderRef, RequestRef, Visitor,
 };
-use segue_interface::CallError;
+use segue_interface::{CallError, CallFailure};
 
 use crate::{Reached, ReplyBuffer, interface::Layouts};
 
@@ -116,17 +116,17 @@ impl Drop for OpenLink {
 /// Hands an error to a module.
 pub(crate) fn tell(error: &CallError, failed: FailureSink) {
     let none = nothing();
-    let failure = match error {
-        CallError::NoCurrent { module } => {
+    let failure = match error.failure() {
+        CallFailure::NoCurrent { module } => {
             FailureRef { kind: FailureKind::NoCurrent, module: module.as_str().into(), ..none }
         }
-        CallError::NotExported { module, interface } => FailureRef {
+        CallFailure::NotExported { module, interface } => FailureRef {
             kind: FailureKind::NotExported,
             module: module.as_str().into(),
             text: interface.as_str().into(),
             ..none
         },
-        CallError::Fault { module, version, text } => FailureRef {
+        CallFailure::Fault { module, version, text } => FailureRef {
             kind: FailureKind::Fault,
             module: module.as_str().into(),
             version: version.version.as_str().into(),
@@ -134,7 +134,7 @@ pub(crate) fn tell(error: &CallError, failed: FailureSink) {
             text: text.as_str().into(),
             ..none
         },
-        CallError::Panicked { module, version, message, file, line } => FailureRef {
+        CallFailure::Panicked { module, version, message, file, line } => FailureRef {
             kind: FailureKind::Panicked,
             module: module.as_str().into(),
             version: version.version.as_str().into(),
@@ -144,7 +144,7 @@ pub(crate) fn tell(error: &CallError, failed: FailureSink) {
             line: *line,
         },
         // Whatever comes to be: its words.
-        other => return refuse(&other.to_string(), failed),
+        _ => return refuse(&error.to_string(), failed),
     };
     // SAFETY: it is the sink's own argument, during the call that it came with.
     unsafe { (failed.take)(failed.argument, &failure) };

@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 
 use segue_abi::{FailureKind, FailureRef, FailureSink};
-use segue_interface::{CallError, VersionId};
+use segue_interface::{CallError, CallFailure, VersionId};
 
 /// Takes one failure.
 #[derive(Default)]
@@ -22,7 +22,7 @@ impl Failure {
     /// What the host told.
     pub(crate) fn into_error(self, module: &str) -> CallError {
         // A host that tells nothing had nobody to call.
-        self.taken.unwrap_or_else(|| CallError::NoCurrent { module: module.to_owned() })
+        self.taken.unwrap_or_else(|| CallFailure::NoCurrent { module: module.to_owned() }.into())
     }
 }
 
@@ -35,17 +35,18 @@ unsafe extern "C" fn take(argument: *mut c_void, failure: &FailureRef<'_>) {
     let module = failure.module.as_str().to_owned();
     let text = failure.text.as_str().to_owned();
     let version = VersionId { version: failure.version.as_str().to_owned(), generation: failure.generation };
-    this.taken = Some(match failure.kind {
-        FailureKind::NoCurrent => CallError::NoCurrent { module },
-        FailureKind::NotExported => CallError::NotExported { module, interface: text },
-        FailureKind::Fault => CallError::Fault { module, version, text },
+    let failure = match failure.kind {
+        FailureKind::NoCurrent => CallFailure::NoCurrent { module },
+        FailureKind::NotExported => CallFailure::NotExported { module, interface: text },
+        FailureKind::Fault => CallFailure::Fault { module, version, text },
         FailureKind::Panicked => {
             let file = failure.file.as_str().to_owned();
-            CallError::Panicked { module, version, message: text, file, line: failure.line }
+            CallFailure::Panicked { module, version, message: text, file, line: failure.line }
         }
         FailureKind::Refused => {
             this.refused = Some(text);
             return;
         }
-    });
+    };
+    this.taken = Some(failure.into());
 }

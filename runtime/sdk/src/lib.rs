@@ -77,7 +77,7 @@ pub use module::Module;
 pub use reply::Reply;
 pub use request::Request;
 pub use segue_abi;
-pub use segue_interface::{Bytes, CallError, Fault, List, Str, VersionId};
+pub use segue_interface::{Bytes, CallError, CallFailure, Fault, List, Str, VersionId};
 pub use tracing;
 
 /// Everything a module usually names.

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded, never, select_biased};
 use http::request::Parts;
-use segue::{CallError, ModuleHandle, Request, Resident, Runtime};
+use segue::{CallFailure, ModuleHandle, Request, Resident, Runtime};
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
@@ -189,11 +189,11 @@ fn call(
     let version = &answerer.version.version;
     let generation = answerer.version.generation;
     let method = head.method.as_str();
-    match error {
-        CallError::Fault { text, .. } => {
+    match error.failure() {
+        CallFailure::Fault { text, .. } => {
             tracing::error!(module = name, version, generation, method, path, fault = text, "a call failed");
         }
-        CallError::Panicked { message, file, line, .. } => {
+        CallFailure::Panicked { message, file, line, .. } => {
             tracing::error!(
                 module = name,
                 version,

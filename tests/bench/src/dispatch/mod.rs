@@ -2,7 +2,7 @@
 //!
 //! # The ways to call
 //! `dispatch.<way>`, in nanoseconds a call, of one thread alone and of two at once. All ways do the same inside, a
-//! multiplication behind a call that the compiler cannot see through, but for `bytes`, which calls a module. So what
+//! multiplication behind a call that the compiler cannot see through, but for `bytes`, which asks a module for nothing. So what
 //! differs is the way there. `ratio` is over `dispatch.dyn` at the same number of threads.
 //!
 //! | way | what is done |
@@ -10,6 +10,7 @@
 //! | `bare` | a call through a function pointer: the floor |
 //! | `dyn` | a call through `dyn Trait`, of an owner that can never be replaced |
 //! | `cell` | [`segue_core::Cell::enter`], the call of `dyn` on the occupant, and out |
+//! | `typed` | [`segue::InterfaceHandle::enter`] of a real module, in a `.so`, one call of a method that does the same, and out |
 //! | `bytes` | [`segue::ModuleHandle::call`] of a real module, in a `.so`, that answers nothing |
 //! | `arc_swap_load` | `ArcSwap::load`, the call of `dyn` on what it guards, and its release |
 //! | `arc_swap_load_full` | the same with `load_full`, which counts a reference |
@@ -47,7 +48,7 @@
 //! none, so that the two differ by the publishes alone; there are as many callers as leave a processor to it, two at most.
 //!
 //! # Where things are
-//! `way` has the loop that is timed, `ways` what is in it, `served` the module for `bytes`, `rounds` the interleaving, `pair`
+//! `way` has the loop that is timed, `ways` what is in it, `served` the module for `typed` and `bytes`, `step` its interface, `rounds` the interleaving, `pair`
 //! the second thread, `start` how threads begin together, `publish` the storm.
 
 mod pair;
@@ -55,6 +56,7 @@ mod publish;
 mod rounds;
 mod served;
 mod start;
+mod step;
 mod way;
 mod ways;
 
@@ -81,10 +83,11 @@ pub(crate) struct Plan {
 /// Measures all of it.
 pub(crate) fn run(plan: &Plan, progress: &Progress) -> Result<Vec<Figure>, Error> {
     let served = Served::start()?;
-    let bytes = served.way()?;
+    let ways = ways::all(served.step()?, served.module()?);
     progress.begin("ways to call");
-    let measured = rounds::measure(&ways::all(&bytes), plan, progress)?;
-    if bytes.has_failed() {
+    let measured = rounds::measure(&ways, plan, progress)?;
+    drop(ways);
+    if ways::has_failed() {
         return Err(Error::Call);
     }
     served.end()?;
@@ -168,7 +171,13 @@ mod tests {
         let plan = Plan { rounds: 1, span: Duration::from_micros(100), phase: Duration::from_millis(2) };
         let figures = run(&plan, &Progress::new(PARTS)).unwrap();
         let names: Vec<&str> = figures.iter().map(|figure| figure.figure.as_str()).collect();
-        for name in ["dispatch.bytes", "dispatch.scaling.cell", "publish.time", "publish.callers.p99_9"] {
+        for name in [
+            "dispatch.typed",
+            "dispatch.bytes",
+            "dispatch.scaling.cell",
+            "publish.time",
+            "publish.callers.p99_9",
+        ] {
             assert!(names.contains(&name), "{names:?}");
         }
         assert!(figures.iter().all(|figure| figure.value.is_finite()), "{figures:?}");

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use segue::Runtime;
+use segue::{InterfaceHandle, ModuleHandle, Runtime};
 use tempfile::TempDir;
 
-use super::ways::Bytes;
+use super::step::Step;
 use crate::Error;
 
 /// The module; `build.rs` names it too.
@@ -15,7 +15,7 @@ const FILE: &str = env!("SEGUE_BENCH_MODULE");
 /// How long its end may take. Nobody is inside any more, so it is a matter of microseconds.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// A runtime with a module that answers nothing, in a state directory that is gone afterwards.
+/// A runtime with a module that answers next to nothing, in a state directory that is gone afterwards.
 pub(super) struct Served {
     runtime: Runtime,
     /// Kept for its drop.
@@ -32,9 +32,14 @@ impl Served {
         Ok(Served { runtime, _state: state })
     }
 
-    /// The way into it.
-    pub(super) fn way(&self) -> Result<Bytes, Error> {
-        Ok(Bytes::new(self.runtime.module(MODULE)?))
+    /// The way into it by requests.
+    pub(super) fn module(&self) -> Result<ModuleHandle, Error> {
+        Ok(self.runtime.module(MODULE)?)
+    }
+
+    /// The way into it by methods.
+    pub(super) fn step(&self) -> Result<InterfaceHandle<Step>, Error> {
+        Ok(self.runtime.interface(MODULE)?)
     }
 
     /// Takes the module out of memory.

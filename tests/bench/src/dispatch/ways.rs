@@ -9,10 +9,13 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use segue::{ModuleHandle, Request};
+use segue::{InterfaceHandle, ModuleHandle, Request};
 use segue_core::{Cell, Occupant};
 
-use super::way::{Call, Way};
+use super::{
+    step::Step as TypedStep,
+    way::{Call, Way},
+};
 
 /// What is called: the same in all ways.
 trait Step: Send + Sync {
@@ -39,11 +42,18 @@ struct InCell {
     cell: Arc<Cell<Version>>,
 }
 
-/// Calls a module. Whether a call had no answer is looked up in the end, to do no more in a call than its user would.
-pub(super) struct Bytes {
+/// Calls a module.
+struct Bytes {
     module: ModuleHandle,
-    failed: AtomicBool,
 }
+
+/// Calls the same module through a typed interface.
+struct Typed {
+    step: InterfaceHandle<TypedStep>,
+}
+
+/// Whether a call of a module had no answer. It is looked up in the end, to do no more in a call than its user would.
+static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
 struct ArcSwapLoad {
     version: ArcSwap<Version>,
@@ -68,12 +78,13 @@ struct StdRwLockArc {
 }
 
 /// All ways, in the order in which they are told.
-pub(super) fn all(bytes: &Bytes) -> Vec<Box<dyn Way + '_>> {
+pub(super) fn all(step: InterfaceHandle<TypedStep>, module: ModuleHandle) -> Vec<Box<dyn Way>> {
     vec![
         Box::new(Bare { step: black_box(triple) }),
         Box::new(Dyn { version: Version::new() }),
         Box::new(InCell { cell: cell() }),
-        Box::new(bytes),
+        Box::new(Typed { step }),
+        Box::new(Bytes { module }),
         Box::new(ArcSwapLoad { version: ArcSwap::from_pointee(Version::new()) }),
         Box::new(ArcSwapLoadFull { version: ArcSwap::from_pointee(Version::new()) }),
         Box::new(EpochPin { pointer: crossbeam_epoch::Atomic::null(), version: Version::new() }),
@@ -148,30 +159,40 @@ impl Call for InCell {
     }
 }
 
-impl Call for &Bytes {
+impl Call for Typed {
+    const NAME: &'static str = "typed";
+
+    #[inline(always)]
+    fn call(&self, input: u64) -> u64 {
+        match self.step.enter().and_then(|version| version.step(input)) {
+            Ok(output) => output,
+            Err(_) => note_failure(),
+        }
+    }
+}
+
+/// Notes that a call had no answer, and answers it.
+#[cold]
+fn note_failure() -> u64 {
+    // Relaxed: it is read when the threads that write it are gone.
+    HAS_FAILED.store(true, Ordering::Relaxed);
+    0
+}
+
+/// Whether any call of a module had no answer.
+pub(super) fn has_failed() -> bool {
+    HAS_FAILED.load(Ordering::Relaxed)
+}
+
+impl Call for Bytes {
     const NAME: &'static str = "bytes";
 
     #[inline(always)]
     fn call(&self, _: u64) -> u64 {
         match self.module.call(&Request::get("/")) {
             Ok(reply) => u64::from(reply.status),
-            Err(_) => {
-                // Relaxed: it is read when the threads that write it are gone.
-                self.failed.store(true, Ordering::Relaxed);
-                0
-            }
+            Err(_) => note_failure(),
         }
-    }
-}
-
-impl Bytes {
-    pub(super) fn new(module: ModuleHandle) -> Self {
-        Bytes { module, failed: AtomicBool::new(false) }
-    }
-
-    /// Whether any call had no answer.
-    pub(super) fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::Relaxed)
     }
 }
 
