@@ -14,13 +14,14 @@
 
 #![forbid(unsafe_code)]
 
+mod modules;
+
 use std::{
     collections::BTreeMap,
     env,
     error::Error,
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, ExitCode},
+    path::PathBuf,
+    process::ExitCode,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
@@ -172,34 +173,10 @@ fn files() -> Result<[PathBuf; 2], Box<dyn Error>> {
     match <[PathBuf; 2]>::try_from(named) {
         Ok(files) => Ok(files),
         Err(none) if none.is_empty() => {
-            let directory = env::current_exe()?.with_extension("modules");
-            Ok([build("1.0.0", &directory)?, build("1.1.0", &directory)?])
+            Ok([modules::build("greeter", "1.0.0", &[])?, modules::build("greeter", "1.1.0", &[])?])
         }
         Err(_) => Err("name two files, or none".into()),
     }
-}
-
-/// Has cargo build `greeter`, stamped with this version. A second time, that takes a moment.
-fn build(version: &str, directory: &Path) -> Result<PathBuf, Box<dyn Error>> {
-    println!("building greeter {version}");
-    let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--quiet", "--release", "--package", "greeter", "--target-dir"])
-        .arg(directory)
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .env("SEGUE_MODULE_VERSION", version)
-        .status()?;
-    if !status.success() {
-        return Err(format!("cargo could not build greeter {version}").into());
-    }
-    let built = directory.join("release").join(format!(
-        "{}greeter{}",
-        env::consts::DLL_PREFIX,
-        env::consts::DLL_SUFFIX
-    ));
-    // Cargo keeps one file a package, so the next version would overwrite it.
-    let kept = directory.join(format!("greeter-{version}{}", env::consts::DLL_SUFFIX));
-    fs::copy(built, &kept)?;
-    Ok(kept)
 }
 
 /// Raises the flag when it is dropped.

@@ -9,29 +9,39 @@ pub enum Which {
     Current,
     /// The one that new calls cannot reach any more.
     Old,
+    /// One that was old and gave up the place of old.
+    Quarantined(Quarantine),
+}
+
+/// Names an occupant in quarantine. When that has been taken out of the cell, the name means nobody, and never another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Quarantine {
+    pub(crate) lane: usize,
+    /// Counts the quarantines of the cell.
+    pub(crate) number: u64,
 }
 
 /// What the counters say of one occupant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
-    /// Callers inside, threads on their way out included. Never too few for an old occupant: zero means drained.
+    /// Callers inside, threads on their way out included. Never too few for one that is not current: zero means drained.
     pub inside: u64,
     /// Calls that entered since the occupant was given its lane. Exact if `inside` is zero. Otherwise an entry that is being
     /// retried, because a new occupant was published in that very moment, may be among them until it is taken back.
     pub calls: u64,
 }
 
-/// What [`Cell::vacate_old`](crate::Cell::vacate_old) found.
+/// What [`Cell::vacate`](crate::Cell::vacate) found.
 #[derive(Debug)]
 pub enum Vacate<T> {
-    /// There is no old occupant.
+    /// There is no such occupant.
     Nothing,
-    /// Somebody is inside the old occupant, which stays.
+    /// Somebody is inside the occupant, which stays.
     Busy {
         /// How many.
         inside: u64,
     },
-    /// The old occupant, out of the cell. The cell keeps nothing of it.
+    /// The occupant, out of the cell. The cell keeps nothing of it.
     Vacant(Arc<T>),
 }
 

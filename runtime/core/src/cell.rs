@@ -1,6 +1,6 @@
 //! The writer's side of a cell: who is current, who is old, and whether anybody is still inside.
 
-use crate::answer::{Count, NothingToRollBack, NothingToWithdraw, Vacate, Which};
+use crate::answer::{Count, NothingToRollBack, NothingToWithdraw, Quarantine, Vacate, Which};
 use crate::current::{Current, Offset, PLACES};
 use crate::exit::{self, Home};
 use crate::fence::Fences;
@@ -26,7 +26,7 @@ pub trait Occupant: Send + Sync + 'static {
 ///
 /// Callers [`enter`](Cell::enter) it from any thread without waiting for anything. One writer at a time (they queue at a
 /// mutex that callers never touch, except at a thread's first entry) moves occupants through it:
-/// [`reserve`](Cell::reserve) → [`publish`](Seat::publish) → current → old → [`vacate_old`](Cell::vacate_old).
+/// [`reserve`](Cell::reserve) → [`publish`](Seat::publish) → current → old → [`vacate`](Cell::vacate).
 ///
 /// Dropping a cell drops the occupants that it still holds: guards borrow or own the cell, so nobody is inside. A thread that
 /// is exiting owns, for that moment, the cells that it has entered. (Joining a thread waits for that;
@@ -55,7 +55,7 @@ struct Apart<M>(M);
 
 impl<T: Occupant> Cell<T> {
     /// An empty cell. `wake` is called by a leaver that may have emptied a lane that is watched
-    /// (see [`watch_old`](Cell::watch_old)): on the leaver's thread and in its way, so it must neither block nor panic.
+    /// (see [`watch`](Cell::watch)): on the leaver's thread and in its way, so it must neither block nor panic.
     pub fn new(wake: Box<dyn Fn() + Send + Sync>) -> Arc<Self> {
         Self::with_fences(wake, Fences::detect())
     }
@@ -212,8 +212,8 @@ impl<T: Occupant> Cell<T> {
         Some(Count { inside: tally.inside(), calls: tally.calls().saturating_sub(book.calls_before[lane]) })
     }
 
-    /// The threads that have been inside, now or earlier, and have not exited. A thread that only tried to enter at the moment
-    /// of a publish may be listed too; one that was inside is never missing, unless all it had was a `&T` that it borrowed
+    /// The threads that have been inside, now or earlier, and have not exited. A thread that only tried to enter, at the
+    /// moment of a publish or through a facet that shows nothing of it, may be listed too; one that was inside is never missing, unless all it had was a `&T` that it borrowed
     /// from another thread's guard, or its entry was made after this thread's exit hook and it is gone by now.
     ///
     /// # Example
@@ -235,12 +235,37 @@ impl<T: Occupant> Cell<T> {
         book.lane_of(which).map(|lane| book.registry.visitors(lane)).unwrap_or_default()
     }
 
-    /// Raises the flag on the old occupant: from now on each caller who leaves it calls `wake`. To wait for the old occupant,
-    /// raise the flag, then look ([`vacate_old`](Cell::vacate_old)), then wait for `wake`, then look again: a caller that
+    /// Has the old occupant give up the place of old, so that another can become old, although somebody is inside: it keeps its
+    /// lane, and can be taken out when it is empty. None if there is no old occupant.
+    ///
+    /// # Example
+    /// ```
+    /// # use segue_core::{Cell, Occupant, Vacate, Which};
+    /// # use std::sync::Arc;
+    /// # struct Version(u32);
+    /// # impl Occupant for Version { fn depart(&self) {} }
+    /// # let cell = Cell::new(Box::new(|| {}));
+    /// # cell.reserve(Arc::new(Version(1)))?.publish();
+    /// let stuck = cell.enter();
+    /// cell.reserve(Arc::new(Version(2)))?.publish();
+    /// let first = cell.quarantine_old().expect("version 1 is old");
+    /// cell.reserve(Arc::new(Version(3)))?.publish();
+    /// assert!(matches!(cell.vacate(Which::Old), Vacate::Vacant(old) if old.0 == 2));
+    /// assert!(matches!(cell.vacate(Which::Quarantined(first)), Vacate::Busy { inside: 1 }));
+    /// drop(stuck);
+    /// assert!(matches!(cell.vacate(Which::Quarantined(first)), Vacate::Vacant(old) if old.0 == 1));
+    /// # Ok::<(), segue_core::Refused>(())
+    /// ```
+    pub fn quarantine_old(&self) -> Option<Quarantine> {
+        self.book().lock().quarantine_old()
+    }
+
+    /// Raises the flag on an occupant that is not current: from now on each caller who leaves it calls `wake`. To wait for it to
+    /// be empty, raise the flag, then look ([`vacate`](Cell::vacate)), then wait for `wake`, then look again: a caller that
     /// leaves in between is seen by one of the two. The flag falls when the occupant goes, or by a rollback.
-    pub fn watch_old(&self) {
+    pub fn watch(&self, which: Which) {
         let book = self.book().lock();
-        let Some((lane, _)) = book.old() else { return };
+        let Some(lane) = book.lane_of(which).filter(|_| which != Which::Current) else { return };
         self.lanes[lane].watch();
         if !lacks(Piece::FenceOfWatch) {
             // For each leaver: either its counting out is visible to the sums made after this, or it sees the flag.
@@ -248,11 +273,12 @@ impl<T: Occupant> Cell<T> {
         }
     }
 
-    /// Takes the old occupant out if nobody is inside. Its lane is free again then.
+    /// Takes an occupant out if nobody is inside. Its lane is free again then. The current one cannot be taken out: of that the
+    /// answer is [`Vacate::Nothing`].
     ///
     /// # Example
     /// ```
-    /// # use segue_core::{Cell, Occupant, Vacate};
+    /// # use segue_core::{Cell, Occupant, Vacate, Which};
     /// # use std::sync::Arc;
     /// # struct Version(u32);
     /// # impl Occupant for Version { fn depart(&self) {} }
@@ -260,15 +286,17 @@ impl<T: Occupant> Cell<T> {
     /// # cell.reserve(Arc::new(Version(1)))?.publish();
     /// let guard = cell.enter();
     /// cell.reserve(Arc::new(Version(2)))?.publish();
-    /// assert!(matches!(cell.vacate_old(), Vacate::Busy { inside: 1 }));
+    /// assert!(matches!(cell.vacate(Which::Old), Vacate::Busy { inside: 1 }));
     /// drop(guard);
-    /// assert!(matches!(cell.vacate_old(), Vacate::Vacant(old) if old.0 == 1));
-    /// assert!(matches!(cell.vacate_old(), Vacate::Nothing));
+    /// assert!(matches!(cell.vacate(Which::Old), Vacate::Vacant(old) if old.0 == 1));
+    /// assert!(matches!(cell.vacate(Which::Old), Vacate::Nothing));
     /// # Ok::<(), segue_core::Refused>(())
     /// ```
-    pub fn vacate_old(&self) -> Vacate<T> {
+    pub fn vacate(&self, which: Which) -> Vacate<T> {
         let mut book = self.book().lock();
-        let Some((lane, _)) = book.old() else { return Vacate::Nothing };
+        let Some(lane) = book.lane_of(which).filter(|_| which != Which::Current) else {
+            return Vacate::Nothing;
+        };
         // The heavy fence since this lane was current is that of `steer`: an entry that these sums do not see will find,
         // at its second look, that the lane is not current. Threads without a stripe yet get one under the mutex we hold.
         let tally = book.registry.tally(lane);

@@ -1,7 +1,7 @@
 //! What `current` says: which lane new callers enter.
 
 use crate::stripe::LANES;
-use crate::sync::{AtomicUsize, Ordering};
+use crate::sync::{AtomicUsize, MODELLED_BY_LOOM, Ordering};
 
 /// How many places there are of whatever there is one of for each lane: one for each, and one for nowhere.
 pub(crate) const PLACES: usize = LANES + 1;
@@ -27,11 +27,11 @@ impl Offset {
     /// The element of this lane.
     #[inline(always)]
     pub(crate) fn within<E>(self, elements: &[E; PLACES]) -> &E {
-        if cfg!(loom) {
+        if MODELLED_BY_LOOM {
             // The model's atomics have sizes of their own.
             return &elements[self.0 / STRIDE];
         }
-        const { assert!(cfg!(loom) || size_of::<E>() == STRIDE) };
+        const { assert!(MODELLED_BY_LOOM || size_of::<E>() == STRIDE) };
         // SAFETY: an offset is a multiple of the elements' size, and less than the size of all of them: there are no others.
         unsafe { &*elements.as_ptr().byte_add(self.0) }
     }

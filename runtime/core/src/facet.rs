@@ -3,7 +3,7 @@
 use crate::cell::{Cell, Occupant};
 use crate::current::PLACES;
 use crate::guard::Place;
-use crate::sync::{AtomicPtr, Ordering, Piece, lacks};
+use crate::sync::{AtomicPtr, MODELLED_BY_LOOM, Ordering};
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem;
@@ -203,13 +203,14 @@ impl<T: Occupant, V: View<T>> Sides<T> for Facet<T, V> {
     }
 
     fn clear(&self, lane: usize) -> Option<Box<dyn MovedOut>> {
-        if lacks(Piece::ClearSides) {
-            return None;
-        }
         let slot = &self.sides[lane].side;
         // Relaxed, and no read-modify-write: see `Slot`.
         let side = NonNull::new(slot.load(Ordering::Relaxed))?;
         slot.store(ptr::null_mut(), Ordering::Relaxed);
+        if MODELLED_BY_LOOM {
+            // A model without a piece of the protocol is to fail, and not to crash.
+            return None;
+        }
         // SAFETY: it came from `move_in`, and nobody has it any more: nobody is inside, and it is out of the slot.
         Some(unsafe { Box::from_raw(side.as_ptr()) })
     }

@@ -63,10 +63,12 @@ impl Fences {
         }
     }
 
-    /// The writer's side. Afterwards, for each caller that passed a `light`:
+    /// The writer's side, public for the benchmark that tells what a publish costs apart from it. Afterwards, for each caller
+    /// that passed a `light`:
     /// - either what it wrote before its `light` is visible here,
     /// - or what it reads after its `light` includes what was written here before.
-    pub(crate) fn heavy(self) {
+    #[doc(hidden)]
+    pub fn heavy(self) {
         if self.asymmetric {
             membarrier::barrier();
         } else {

@@ -1,6 +1,6 @@
 //! One generation's place in a cell: what callers read of it, and what the writer knows of it.
 
-use crate::answer::Which;
+use crate::answer::{Quarantine, Which};
 use crate::facet::{MovedOut, Sides};
 use crate::fence::Fences;
 use crate::registry::Registry;
@@ -39,7 +39,7 @@ impl<T> Lane<T> {
     #[inline(always)]
     pub(crate) fn leave(&self, counters: &Counters) {
         counters.count_out();
-        // With the fence in `watch_old`: either the sum made after it sees our counting out, or we see the flag. All that this
+        // With the fence in `watch`: either the sum made after it sees our counting out, or we see the flag. All that this
         // takes of us in an asymmetric pair; in the other, `FENCED` is up, always was, and `attend` has the fence.
         Fences::light_if_asymmetric();
         // Relaxed: ordered by that fence. The lane may have changed hands by now; then somebody is woken for nothing.
@@ -108,6 +108,8 @@ pub(crate) enum State<T> {
     Reserved(Arc<T>),
     Current(Arc<T>),
     Old(Arc<T>),
+    /// It was old, and keeps its lane for as long as somebody is inside. The number tells it from an earlier one.
+    Quarantined(Arc<T>, u64),
 }
 
 /// Everything that the cell's mutex guards.
@@ -116,6 +118,8 @@ pub(crate) struct Book<T> {
     /// The calls that each lane had seen when its occupant moved in.
     pub(crate) calls_before: [u64; LANES],
     pub(crate) registry: Registry,
+    /// How many occupants were ever put in quarantine.
+    pub(crate) quarantines: u64,
     /// Those that somebody has.
     pub(crate) facets: Vec<Weak<dyn Sides<T>>>,
 }
@@ -126,6 +130,7 @@ impl<T> Book<T> {
             states: std::array::from_fn(|_| State::Free),
             calls_before: [0; LANES],
             registry: Registry::default(),
+            quarantines: 0,
             facets: Vec::new(),
         }
     }
@@ -143,6 +148,10 @@ impl<T> Book<T> {
         let found = match which {
             Which::Current => self.current(),
             Which::Old => self.old(),
+            Which::Quarantined(name) => {
+                let State::Quarantined(_, number) = &self.states[name.lane] else { return None };
+                return (*number == name.number).then_some(name.lane);
+            }
         };
         found.map(|(lane, _)| lane)
     }
@@ -155,7 +164,10 @@ impl<T> Book<T> {
     pub(crate) fn take(&mut self, lane: usize) -> Option<Arc<T>> {
         match std::mem::replace(&mut self.states[lane], State::Free) {
             State::Free => None,
-            State::Reserved(occupant) | State::Current(occupant) | State::Old(occupant) => Some(occupant),
+            State::Reserved(occupant)
+            | State::Current(occupant)
+            | State::Old(occupant)
+            | State::Quarantined(occupant, _) => Some(occupant),
         }
     }
 
@@ -163,9 +175,10 @@ impl<T> Book<T> {
     pub(crate) fn occupants(&self) -> Vec<(usize, Arc<T>)> {
         let occupant = |(lane, state): (usize, &State<T>)| match state {
             State::Free => None,
-            State::Reserved(occupant) | State::Current(occupant) | State::Old(occupant) => {
-                Some((lane, Arc::clone(occupant)))
-            }
+            State::Reserved(occupant)
+            | State::Current(occupant)
+            | State::Old(occupant)
+            | State::Quarantined(occupant, _) => Some((lane, Arc::clone(occupant))),
         };
         self.states.iter().enumerate().filter_map(occupant).collect()
     }
@@ -183,7 +196,16 @@ impl<T> Book<T> {
 
     /// Whether callers can be, or have been, inside the lane's occupant.
     pub(crate) fn is_open(&self, lane: usize) -> bool {
-        matches!(self.states[lane], State::Current(_) | State::Old(_))
+        matches!(self.states[lane], State::Current(_) | State::Old(_) | State::Quarantined(..))
+    }
+
+    /// Puts the old occupant in quarantine, in its lane.
+    pub(crate) fn quarantine_old(&mut self) -> Option<Quarantine> {
+        let (lane, _) = self.old()?;
+        let occupant = self.take(lane)?;
+        self.quarantines += 1;
+        self.states[lane] = State::Quarantined(occupant, self.quarantines);
+        Some(Quarantine { lane, number: self.quarantines })
     }
 
     /// Makes the current old, in the book only.

@@ -1,7 +1,8 @@
 //! The two-version cell of segue: what lets a module be replaced while threads are inside it.
 //!
 //! A [`Cell`] holds at most two occupants, **current** and **old**. A new call enters current; a call that is inside old
-//! finishes there; and old comes out of the cell when the last call has left it, and not before. The cell knows who is
+//! finishes there; and old comes out of the cell when the last call has left it, and not before. (One that will not empty can
+//! give up the place of old, and comes out later.) The cell knows who is
 //! inside, counts calls exactly, and says which threads have ever been inside, since those may keep something of it.
 //!
 //! # Trade-offs
@@ -73,10 +74,10 @@
 //!
 //! // Version 1 is old, and somebody is inside.
 //! assert_eq!(cell.count(Which::Old).map(|count| count.inside), Some(1));
-//! cell.watch_old();
+//! cell.watch(Which::Old);
 //! finish.send(())?;
 //! let gone = loop {
-//!     match cell.vacate_old() {
+//!     match cell.vacate(Which::Old) {
 //!         Vacate::Vacant(version) => break version,
 //!         Vacate::Busy { .. } => woken.recv()?,
 //!         Vacate::Nothing => unreachable!("nobody else takes it out"),
@@ -108,7 +109,7 @@ mod stripe;
 mod sync;
 mod thread;
 
-pub use answer::{Count, NothingToRollBack, NothingToWithdraw, Vacate, Which};
+pub use answer::{Count, NothingToRollBack, NothingToWithdraw, Quarantine, Vacate, Which};
 pub use cell::{Cell, Occupant};
 pub use facet::{Facet, FacetGuard, FacetMissing, View};
 pub use fence::Fences;

@@ -35,6 +35,9 @@ pub(crate) use modelled_thread_local as thread_local;
 /// Whether something other than the machine executes us, which `membarrier` would not reach.
 pub(crate) const MODELLED: bool = cfg!(any(loom, miri));
 
+/// Whether loom does, with pieces of the protocol taken out, perhaps.
+pub(crate) const MODELLED_BY_LOOM: bool = cfg!(loom);
+
 /// The next id of a cell; never handed out twice.
 #[cfg(not(loom))]
 pub(crate) fn next_cell_id() -> usize {
@@ -72,8 +75,6 @@ pub enum Piece {
     LeftFirst,
     /// Giving a lane away only when nobody is between counting in and looking again.
     QuietLane,
-    /// Emptying a lane of what facets made of its occupant.
-    ClearSides,
 }
 
 /// Whether the running model has taken `piece` out.

@@ -6,10 +6,13 @@
 mod support;
 
 use proptest::prelude::*;
-use segue_core::{CallGuard, Fences, OwnedCallGuard, Refused, ThreadId, Vacate, Which};
+use segue_core::{
+    CallGuard, Cell, FacetGuard, FacetMissing, Fences, OwnedCallGuard, Quarantine, Refused, ThreadId, Vacate,
+    Which,
+};
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
-use support::{Log, Tracked, both_fences, empty_cell};
+use support::{Log, Seen, Tracked, both_fences, empty_cell, is_seen};
 
 /// One generation, as the twin sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +30,12 @@ struct Twin(Mutex<Pair>);
 struct Pair {
     current: Option<Generation>,
     old: Option<Generation>,
+    /// By the name that the cell gave.
+    quarantined: Vec<(Quarantine, Generation)>,
 }
+
+/// How many generations a cell has room for.
+const LANES: usize = 8;
 
 impl Twin {
     fn enter(&self) -> Option<u64> {
@@ -40,9 +48,10 @@ impl Twin {
 
     fn leave(&self, number: u64) {
         let mut pair = self.0.lock().unwrap();
-        let Pair { current, old } = &mut *pair;
-        let mut both = [current, old].into_iter().flatten();
-        both.find(|one| one.number == number).expect("nobody leaves what is gone").inside -= 1;
+        let Pair { current, old, quarantined } = &mut *pair;
+        let quarantined = quarantined.iter_mut().map(|(_, one)| one);
+        let mut all = [current, old].into_iter().flatten().chain(quarantined);
+        all.find(|one| one.number == number).expect("nobody leaves what is gone").inside -= 1;
     }
 
     fn publish(&self, number: u64) -> Result<Option<u64>, Refused> {
@@ -50,13 +59,16 @@ impl Twin {
         if pair.old.is_some() {
             return Err(Refused::OldPresent);
         }
+        if usize::from(pair.current.is_some()) + pair.quarantined.len() == LANES {
+            return Err(Refused::NoFreeLane);
+        }
         pair.old = pair.current.replace(Generation { number, inside: 0, calls: 0 });
         Ok(pair.old.map(|old| old.number))
     }
 
     fn rollback(&self) -> bool {
         let mut pair = self.0.lock().unwrap();
-        let Pair { current, old } = &mut *pair;
+        let Pair { current, old, .. } = &mut *pair;
         let possible = old.is_some();
         if possible {
             std::mem::swap(current, old);
@@ -73,15 +85,23 @@ impl Twin {
         possible
     }
 
-    /// The number of who went, or how many are inside; none if there is no old one.
-    fn vacate(&self) -> Option<Result<u64, u64>> {
+    fn quarantine(&self, name: Option<Quarantine>) -> bool {
         let mut pair = self.0.lock().unwrap();
-        let old = pair.old?;
-        if old.inside > 0 {
-            return Some(Err(old.inside));
+        let old = pair.old.take();
+        pair.quarantined.extend(name.zip(old));
+        name.is_some() == old.is_some()
+    }
+
+    /// The number of who went, or how many are inside; none if there is no such one.
+    fn vacate(&self, which: Which) -> Option<Result<u64, u64>> {
+        let one = self.look(which)?;
+        if one.inside > 0 {
+            return Some(Err(one.inside));
         }
-        pair.old = None;
-        Some(Ok(old.number))
+        let mut pair = self.0.lock().unwrap();
+        pair.old.take_if(|old| old.number == one.number);
+        pair.quarantined.retain(|(_, quarantined)| quarantined.number != one.number);
+        Some(Ok(one.number))
     }
 
     fn look(&self, which: Which) -> Option<Generation> {
@@ -89,6 +109,9 @@ impl Twin {
         match which {
             Which::Current => pair.current,
             Which::Old => pair.old,
+            Which::Quarantined(name) => {
+                pair.quarantined.iter().find(|(its, _)| *its == name).map(|(_, one)| *one)
+            }
         }
     }
 }
@@ -97,6 +120,10 @@ impl Twin {
 enum Step {
     Enter,
     EnterOwned,
+    /// Through a facet that was there from the beginning.
+    EnterFacet,
+    /// Through one that is made now.
+    LookThrough,
     /// Which guard of those alive, modulo their number.
     Leave(usize),
     /// On another thread.
@@ -108,12 +135,17 @@ enum Step {
     Withdraw,
     Watch,
     Vacate,
+    Quarantine,
+    /// Which of those that were ever in quarantine, modulo their number.
+    VacateQuarantined(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => Just(Step::Enter),
         3 => Just(Step::EnterOwned),
+        3 => Just(Step::EnterFacet),
+        1 => Just(Step::LookThrough),
         4 => any::<usize>().prop_map(Step::Leave),
         2 => any::<usize>().prop_map(Step::LeaveElsewhere),
         4 => Just(Step::Publish),
@@ -123,6 +155,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Withdraw),
         1 => Just(Step::Watch),
         4 => Just(Step::Vacate),
+        2 => Just(Step::Quarantine),
+        2 => any::<usize>().prop_map(Step::VacateQuarantined),
     ]
 }
 
@@ -133,7 +167,12 @@ fn run(fences: Fences, steps: &[Step]) {
     let twin = Twin::default();
     let mut made = 0;
     let mut gone = 0;
+    // Whether this thread ever tried to enter an occupant of which there was nothing to see.
+    let mut tried = false;
     {
+        let facet = cell.facet(Seen);
+        let mut names: Vec<Quarantine> = vec![];
+        let mut sights: Vec<FacetGuard<'_, Tracked, Seen>> = vec![];
         let mut guards: Vec<CallGuard<'_, Tracked>> = vec![];
         let mut owned: Vec<OwnedCallGuard<Tracked>> = vec![];
         for step in steps {
@@ -147,6 +186,35 @@ fn run(fences: Fences, steps: &[Step]) {
                     let guard = cell.enter_owned();
                     assert_eq!(guard.as_ref().map(|guard| guard.call()), twin.enter());
                     owned.extend(guard);
+                }
+                Step::EnterFacet => match facet.enter() {
+                    Ok(sight) => {
+                        assert_eq!(Some(sight.get().of.call()), twin.enter());
+                        assert_eq!(sight.occupant().generation, sight.get().of.generation);
+                        sights.push(sight);
+                    }
+                    Err(missing) => {
+                        assert_eq!(missing, why_missing(twin.look(Which::Current)));
+                        tried = true;
+                    }
+                },
+                Step::LookThrough => {
+                    let seen = cell.facet(Seen).enter().map(|sight| sight.get().of.generation);
+                    let expected = twin.look(Which::Current);
+                    match seen {
+                        Ok(generation) => {
+                            assert_eq!(Some(generation), twin.enter());
+                            twin.leave(generation);
+                        }
+                        Err(missing) => {
+                            assert_eq!(missing, why_missing(expected));
+                            tried = true;
+                        }
+                    }
+                }
+                Step::Leave(which) if which % 2 == 0 && !sights.is_empty() => {
+                    let sight = sights.swap_remove(which % sights.len());
+                    twin.leave(sight.get().of.generation);
                 }
                 Step::Leave(which) if !guards.is_empty() => {
                     let guard = guards.swap_remove(which % guards.len());
@@ -182,34 +250,42 @@ fn run(fences: Fences, steps: &[Step]) {
                 }
                 Step::Rollback => assert_eq!(cell.rollback().is_ok(), twin.rollback()),
                 Step::Withdraw => assert_eq!(cell.withdraw().is_ok(), twin.withdraw()),
-                Step::Watch => cell.watch_old(),
-                Step::Vacate => match (cell.vacate_old(), twin.vacate()) {
-                    (Vacate::Nothing, None) => {}
-                    (Vacate::Busy { inside }, Some(Err(expected))) => assert_eq!(inside, expected),
-                    (Vacate::Vacant(occupant), Some(Ok(expected))) => {
-                        assert_eq!(occupant.generation, expected);
-                        assert!(Arc::into_inner(occupant).is_some(), "the cell keeps nothing");
-                        gone += 1;
-                    }
-                    (ours, twins) => panic!("{ours:?}, the twin {twins:?}"),
-                },
+                Step::Watch => cell.watch(Which::Old),
+                Step::Vacate => gone += vacate(&cell, &twin, Which::Old),
+                Step::Quarantine => {
+                    let name = cell.quarantine_old();
+                    assert!(twin.quarantine(name));
+                    names.extend(name);
+                }
+                Step::VacateQuarantined(which) if !names.is_empty() => {
+                    gone += vacate(&cell, &twin, Which::Quarantined(names[which % names.len()]));
+                }
+                Step::VacateQuarantined(_) => {}
             }
-            for which in [Which::Current, Which::Old] {
+            assert!(matches!(cell.vacate(Which::Current), Vacate::Nothing));
+            let quarantined = names.iter().map(|name| Which::Quarantined(*name));
+            for which in [Which::Current, Which::Old].into_iter().chain(quarantined) {
                 let expected = twin.look(which);
                 let count = cell.count(which);
                 assert_eq!(
                     count.map(|count| (count.inside, count.calls)),
                     expected.map(|one| (one.inside, one.calls))
                 );
-                let occupant = if which == Which::Current { cell.current() } else { cell.old() };
+                let occupant = match which {
+                    Which::Current => cell.current(),
+                    Which::Old => cell.old(),
+                    Which::Quarantined(_) => continue,
+                };
                 assert_eq!(occupant.map(|one| one.generation), expected.map(|one| one.number));
                 let visited = expected.is_some_and(|one| one.calls > 0);
-                assert_eq!(cell.visitors(which).contains(&ThreadId::current()), visited);
+                let listed = cell.visitors(which).contains(&ThreadId::current());
+                assert!(listed == visited || listed && tried, "who was inside is a visitor");
             }
             assert_eq!(log.drops.load(SeqCst), gone);
         }
         // The owned ones leave last, after the cell's other owner.
-        drop(guards);
+        drop((guards, sights));
+        drop(facet);
         drop(cell);
         drop(owned);
     }
@@ -217,11 +293,38 @@ fn run(fences: Fences, steps: &[Step]) {
     assert!(!log.broken.load(SeqCst));
 }
 
+/// Takes one out of both. How many have gone.
+fn vacate(cell: &Cell<Tracked>, twin: &Twin, which: Which) -> usize {
+    match (cell.vacate(which), twin.vacate(which)) {
+        (Vacate::Nothing, None) => 0,
+        (Vacate::Busy { inside }, Some(Err(expected))) => {
+            assert_eq!(inside, expected);
+            0
+        }
+        (Vacate::Vacant(occupant), Some(Ok(expected))) => {
+            assert_eq!(occupant.generation, expected);
+            assert!(Arc::into_inner(occupant).is_some(), "the cell keeps nothing, nor does a facet");
+            1
+        }
+        (ours, twins) => panic!("{ours:?}, the twin {twins:?}"),
+    }
+}
+
+fn why_missing(current: Option<Generation>) -> FacetMissing {
+    match current {
+        None => FacetMissing::NoOccupant,
+        Some(current) => {
+            assert!(!is_seen(current.number));
+            FacetMissing::NoView
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 8 } else { 512 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_cell_answers_as_its_twin(steps in proptest::collection::vec(step(), 0..80)) {
+    fn the_cell_answers_as_its_twin(steps in proptest::collection::vec(step(), 0..100)) {
         for fences in both_fences() {
             run(fences, &steps);
         }

@@ -47,7 +47,7 @@ fn each_visited_occupant_is_told_once() {
         assert_eq!(cell.count(Which::Old).unwrap().calls, 10, "a departure is no call");
         assert_eq!(cell.count(Which::Current).unwrap().calls, 10);
         drop(first);
-        let Vacate::Vacant(first) = cell.vacate_old() else { panic!("nobody is inside") };
+        let Vacate::Vacant(first) = cell.vacate(Which::Old) else { panic!("nobody is inside") };
         assert!(Arc::into_inner(first).is_some());
     }
 }
@@ -69,7 +69,7 @@ fn who_visited_what_is_gone_tells_nobody() {
     };
     ask.recv().unwrap();
     let second = publish(&cell, 2, &log);
-    assert!(matches!(cell.vacate_old(), Vacate::Vacant(_)));
+    assert!(matches!(cell.vacate(Which::Old), Vacate::Vacant(_)));
     // The same lane, so that a stale note of the visit would be taken for one of the newcomer.
     let third = publish(&cell, 3, &log);
     assert_eq!(cell.visitors(Which::Current), []);
@@ -98,7 +98,7 @@ fn threads_exit_during_drains() {
             let next = publish(&cell, generation, &log);
             let mut old = None;
             while old.is_none() {
-                match cell.vacate_old() {
+                match cell.vacate(Which::Old) {
                     Vacate::Vacant(occupant) => old = Some(occupant),
                     Vacate::Busy { .. } => thread::yield_now(),
                     Vacate::Nothing => panic!("there was an old one"),
@@ -136,9 +136,9 @@ fn an_owned_guard_outlives_its_thread() {
     guard.call();
     assert_eq!(cell.visitors(Which::Current), [ThreadId::current()], "who uses a guard is a visitor");
     publish(&cell, 2, &log);
-    assert!(matches!(cell.vacate_old(), Vacate::Busy { inside: 1 }));
+    assert!(matches!(cell.vacate(Which::Old), Vacate::Busy { inside: 1 }));
     drop(guard);
-    assert!(matches!(cell.vacate_old(), Vacate::Vacant(_)));
+    assert!(matches!(cell.vacate(Which::Old), Vacate::Vacant(_)));
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn entering_after_the_exit_hook_is_sound() {
         "this is what the documentation of `visitors` warns of"
     );
     publish(&cell, 2, &log);
-    assert!(matches!(cell.vacate_old(), Vacate::Vacant(_)));
+    assert!(matches!(cell.vacate(Which::Old), Vacate::Vacant(_)));
 }
 
 #[test]
@@ -260,10 +260,10 @@ fn a_guard_may_outlive_the_exit_hook() {
         thread::yield_now();
     }
     publish(cell, 2, &log);
-    assert!(matches!(cell.vacate_old(), Vacate::Busy { inside: 2 }));
+    assert!(matches!(cell.vacate(Which::Old), Vacate::Busy { inside: 2 }));
     go.send(()).unwrap();
     visitor.join().unwrap();
     // A newcomer must not be given the stripe that the guard has counted out on.
     thread::spawn(|| drop(cell.enter())).join().unwrap();
-    assert!(matches!(cell.vacate_old(), Vacate::Vacant(_)));
+    assert!(matches!(cell.vacate(Which::Old), Vacate::Vacant(_)));
 }

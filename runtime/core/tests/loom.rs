@@ -16,7 +16,7 @@ use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use loom::thread;
 use segue_core::model::{Piece, exit_thread, take_out};
-use segue_core::{Cell, Occupant, ThreadId, Vacate, Which};
+use segue_core::{Cell, Occupant, ThreadId, Vacate, View, Which};
 use std::sync::Arc;
 
 /// An image that knows whether it is mapped. loom fails a model in which a call and the unmapping are not ordered.
@@ -69,7 +69,11 @@ fn publish(cell: &Cell<Image>, image: &Arc<Image>) {
 
 /// Takes old out if it is drained, and unmaps it. Whether it did.
 fn vacate(cell: &Cell<Image>) -> bool {
-    match cell.vacate_old() {
+    vacate_which(cell, Which::Old)
+}
+
+fn vacate_which(cell: &Cell<Image>, which: Which) -> bool {
+    match cell.vacate(which) {
         Vacate::Vacant(image) => {
             image.unmap();
             true
@@ -78,7 +82,7 @@ fn vacate(cell: &Cell<Image>) -> bool {
             assert_ne!(inside, 0);
             false
         }
-        Vacate::Nothing => panic!("there was an old one"),
+        Vacate::Nothing => panic!("there was one"),
     }
 }
 
@@ -304,7 +308,7 @@ fn leave_against_watch() {
         thread::spawn(move || drop(cell.enter()))
     };
     publish(&cell, &images[2]);
-    cell.watch_old();
+    cell.watch(Which::Old);
     let drained = vacate(&cell);
     caller.join().unwrap();
     assert!(drained || woken.load(SeqCst), "a wake is lost");
@@ -360,4 +364,136 @@ fn exit_against_drain() {
 #[test]
 fn a_thread_may_exit_during_a_drain() {
     check(exit_against_drain);
+}
+
+#[test]
+fn an_exit_during_a_drain_needs_the_switchs_fence() {
+    breaks(Piece::FenceOfSwitch, exit_against_drain);
+}
+
+#[test]
+fn an_exit_during_a_drain_needs_the_leavers_release() {
+    breaks(Piece::ReleaseOfLeave, exit_against_drain);
+}
+
+/// A caller that is inside a version, perhaps, when that is put in quarantine, and stays while newer ones come and go.
+fn quarantine_beside_newer_ones() {
+    let (cell, images) = cell(|| {});
+    let caller = {
+        let cell = Arc::clone(&cell);
+        thread::spawn(move || cell.enter().expect("there is always a current one").call())
+    };
+    publish(&cell, &images[2]);
+    let first = Which::Quarantined(cell.quarantine_old().expect("there is an old one"));
+    publish(&cell, &images[3]);
+    let second_gone = vacate(&cell);
+    let first_gone = vacate_which(&cell, first);
+    caller.join().unwrap();
+    assert!(first_gone || vacate_which(&cell, first));
+    assert!(second_gone || vacate(&cell));
+    assert!(matches!(cell.vacate(first), Vacate::Nothing), "its name means nobody now");
+}
+
+#[test]
+fn a_quarantined_version_keeps_its_lane() {
+    check(quarantine_beside_newer_ones);
+}
+
+#[test]
+fn a_quarantined_version_needs_the_switchs_fence() {
+    breaks(Piece::FenceOfSwitch, quarantine_beside_newer_ones);
+}
+
+#[test]
+fn a_quarantined_version_needs_the_callers_fence() {
+    breaks(Piece::FenceOfEnter, quarantine_beside_newer_ones);
+}
+
+/// Two that publish and take out what is old, of which one was a caller just now.
+fn two_publishers() {
+    let (cell, images) = cell(|| {});
+    let other = {
+        let (cell, image) = (Arc::clone(&cell), Arc::clone(&images[2]));
+        thread::spawn(move || publish_if_there_is_room(&cell, &image))
+    };
+    let generation = cell.enter().expect("there is always a current one").call();
+    let mine = publish_if_there_is_room(&cell, &images[3]);
+    let others = other.join().unwrap();
+    assert!(mine || others, "one of them has found room");
+    if cell.old().is_some() {
+        assert!(vacate(&cell), "nobody is inside any more");
+    }
+    let current = cell.current().unwrap().generation;
+    assert!(current == 3 && mine || current == 2 && others);
+    assert_eq!(cell.count(Which::Current).unwrap().calls, u64::from(generation == current));
+}
+
+/// Whether it was published: the other may be at it, or have left an old one that somebody is inside.
+fn publish_if_there_is_room(cell: &Cell<Image>, image: &Arc<Image>) -> bool {
+    let Ok(seat) = cell.reserve(Arc::clone(image)) else { return false };
+    seat.publish();
+    if let Vacate::Vacant(image) = cell.vacate(Which::Old) {
+        image.unmap();
+    }
+    true
+}
+
+#[test]
+fn two_may_publish() {
+    check(two_publishers);
+}
+
+#[test]
+fn two_that_publish_need_the_switchs_fence() {
+    breaks(Piece::FenceOfSwitch, two_publishers);
+}
+
+/// What callers see through a facet: the image, by way of a value that was made of it.
+struct Through;
+
+impl View<Image> for Through {
+    type Of<'a> = &'a Image;
+
+    fn of<'a>(&self, image: &'a Image) -> Option<&'a Image> {
+        Some(image)
+    }
+
+    fn shorten<'short, 'long: 'short>(of: &'short &'long Image) -> &'short &'short Image {
+        of
+    }
+}
+
+/// A caller through a facet against a lane that is drained, given to generation 3 and published again.
+fn facet_against_reuse() {
+    let (cell, images) = cell(|| {});
+    let facet = cell.facet(Through);
+    let caller = {
+        let facet = Arc::clone(&facet);
+        thread::spawn(move || {
+            let guard = facet.enter().expect("there is always a current one");
+            assert_eq!(guard.get().call(), guard.occupant().generation);
+        })
+    };
+    publish(&cell, &images[2]);
+    let reused = vacate(&cell);
+    if reused {
+        publish(&cell, &images[3]);
+    }
+    caller.join().unwrap();
+    assert!(vacate(&cell) || !reused);
+}
+
+#[test]
+fn a_facet_shows_the_version_that_was_entered() {
+    check(facet_against_reuse);
+}
+
+#[test]
+fn a_facet_needs_the_second_look() {
+    breaks(Piece::SecondLook, facet_against_reuse);
+}
+
+#[test]
+fn a_facet_needs_the_leavers_release() {
+    breaks(Piece::ReleaseOfLeave, facet_against_reuse);
 }

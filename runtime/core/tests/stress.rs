@@ -20,7 +20,7 @@ fn publish(cell: &Cell<Tracked>, generation: u64, log: &Arc<Log>) {
 
 fn vacated(cell: &Cell<Tracked>) -> Arc<Tracked> {
     loop {
-        match cell.vacate_old() {
+        match cell.vacate(Which::Old) {
             Vacate::Vacant(occupant) => return occupant,
             Vacate::Busy { .. } => std::thread::yield_now(),
             Vacate::Nothing => panic!("there was an old one"),
@@ -120,8 +120,8 @@ fn a_writer_that_waits_is_woken() {
             }
             for generation in 1..GENERATIONS {
                 publish(&cell, generation, &log);
-                cell.watch_old();
-                while let Vacate::Busy { .. } = cell.vacate_old() {
+                cell.watch(Which::Old);
+                while let Vacate::Busy { .. } = cell.vacate(Which::Old) {
                     // A lost wake would hang here.
                     woken.recv().unwrap();
                 }

@@ -112,10 +112,10 @@ fn wait_until_drained(module: &Module, generation: u64) -> Option<Drained> {
             let mut book = module.book();
             let old = book.old.as_mut().filter(|old| old.about.id.generation == generation)?;
             // First the flag, then the look: whoever leaves in between rings the bell, whose count is older than both.
-            module.cell.watch_old();
+            module.cell.watch(Which::Old);
             let visitors = module.cell.visitors(Which::Old);
             let calls = module.cell.count(Which::Old).map_or(0, |count| count.calls);
-            match module.cell.vacate_old() {
+            match module.cell.vacate(Which::Old) {
                 Vacate::Vacant(version) => {
                     old.phase = Phase::Leaving { since: Instant::now(), calls, pins: Vec::new() };
                     return Some(Drained { version, visitors, drain: old.since.elapsed() });

@@ -163,7 +163,7 @@ fn take_method_apart(method: &TraitItemFn) -> Result<Method<'_>> {
         ReturnType::Default => parse_quote!(()),
         ReturnType::Type(_, answer) => Type::clone(answer),
     };
-    if let Some(lifetime) = elided_lifetime(&answer).or_else(|| named_lifetime(&answer)) {
+    if let Some(lifetime) = elided_lifetime(&answer) {
         return refuse(
             lifetime.span(),
             "an answer is not borrowed from the module, which may be gone: it is in memory of the host. Write `'static`",

@@ -31,9 +31,9 @@ pub(crate) fn with_lifetime(of: &Type, name: &str) -> Type {
     named
 }
 
-/// The first lifetime in a type that is named, and is not `'static`.
+/// The first lifetime in a type that is named.
 pub(crate) fn named_lifetime(of: &Type) -> Option<Lifetime> {
-    find(of, |lifetime| lifetime.ident != "_" && lifetime.ident != "static")
+    find(of, |lifetime| lifetime.ident != "_")
 }
 
 /// The first lifetime in a type that is left out, or is `'_`.

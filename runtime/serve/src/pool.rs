@@ -206,7 +206,7 @@ fn call(
                 "a call panicked"
             );
         }
-        error => {
+        _ => {
             tracing::error!(module = name, version, generation, method, path, %error, "a call was not made");
         }
     }

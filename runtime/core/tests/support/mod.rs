@@ -1,6 +1,6 @@
 //! An occupant that counts what happens to it.
 
-use segue_core::{Cell, Fences, Occupant};
+use segue_core::{Cell, Fences, Occupant, View};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
@@ -57,6 +57,37 @@ impl Drop for Tracked {
             self.log.broken.store(true, SeqCst);
         }
         self.log.drops.fetch_add(1, SeqCst);
+    }
+}
+
+/// A view of occupants, but of each fifth one.
+pub(crate) struct Seen;
+
+/// What is seen of an occupant.
+pub(crate) struct Sight<'a> {
+    pub(crate) of: &'a Tracked,
+}
+
+impl View<Tracked> for Seen {
+    type Of<'a> = Sight<'a>;
+
+    fn of<'a>(&self, occupant: &'a Tracked) -> Option<Sight<'a>> {
+        is_seen(occupant.generation).then_some(Sight { of: occupant })
+    }
+
+    fn shorten<'short, 'long: 'short>(of: &'short Sight<'long>) -> &'short Sight<'short> {
+        of
+    }
+}
+
+pub(crate) fn is_seen(generation: u64) -> bool {
+    !generation.is_multiple_of(5)
+}
+
+impl Drop for Sight<'_> {
+    fn drop(&mut self) {
+        // It goes before what it borrows from.
+        self.of.call();
     }
 }
 

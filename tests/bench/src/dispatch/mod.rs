@@ -34,6 +34,7 @@
 //! All at the level of the cell, as a loader that already holds both versions would do it. What else a release does (reading,
 //! mapping, `on_load`) is not in here; `segue load --json` tells it in `took_us`.
 //!
+//! * `publish.barrier`: nanoseconds that the kernel's barrier takes by itself, on as many callers: the floor of the next.
 //! * `publish.time`: nanoseconds that [`segue_core::Seat::publish`] takes while callers call, its clock included.
 //! * `publish.rate`: how many publishes a second the storm was really made of.
 //! * `publish.callers.<percentile>`: what callers felt during a storm of 10,000 publishes a second, each of them a

@@ -39,6 +39,8 @@ const PERCENTILES: [(u64, &str, &str); 4] = [
 enum Weather {
     Quiet,
     Storm,
+    /// Not what callers feel of it is measured, but what the barrier of a publish takes alone.
+    Barriers,
 }
 
 /// What each round gave.
@@ -48,6 +50,7 @@ struct Rounds {
     quiet: [Vec<f64>; PERCENTILES.len()],
     storm: [Vec<f64>; PERCENTILES.len()],
     publish_ns: Vec<f64>,
+    barrier_ns: Vec<f64>,
     publishes_per_second: Vec<f64>,
 }
 
@@ -68,6 +71,8 @@ pub(super) fn measure(plan: &Plan, progress: &Progress) -> Result<Vec<Figure>, E
             rounds.add(weather, &histograms, clock_ns);
         }
         let took_ns = mem::take(&mut publisher.took_ns);
+        watch(&mut publisher, &mut histograms, plan.phase, Weather::Barriers)?;
+        rounds.barrier_ns.push(median(mem::take(&mut publisher.took_ns)));
         rounds.publishes_per_second.push(took_ns.len() as f64 / plan.phase.as_secs_f64());
         rounds.publish_ns.push(median(took_ns));
         progress.step();
@@ -151,8 +156,10 @@ impl Publisher<'_> {
         loop {
             let now = Instant::now();
             if now >= due {
-                if weather == Weather::Storm {
-                    self.publish()?;
+                match weather {
+                    Weather::Quiet => {}
+                    Weather::Storm => self.publish()?,
+                    Weather::Barriers => self.barrier(),
                 }
                 // What was missed, because the processor was taken away, is not made up for by a burst.
                 due = now.max(due + PERIOD);
@@ -164,6 +171,14 @@ impl Publisher<'_> {
         }
     }
 
+    /// What a publish waits for, by itself.
+    fn barrier(&mut self) {
+        let fences = Fences::detect();
+        let begun = Instant::now();
+        fences.heavy();
+        self.took_ns.push(begun.elapsed().as_secs_f64() * 1e9);
+    }
+
     fn publish(&mut self) -> Result<(), Error> {
         let seat = self.cell.reserve(Arc::clone(&self.next))?;
         let begun = Instant::now();
@@ -171,7 +186,7 @@ impl Publisher<'_> {
         self.took_ns.push(begun.elapsed().as_secs_f64() * 1e9);
         drop(old);
         loop {
-            match self.cell.vacate_old() {
+            match self.cell.vacate(Which::Old) {
                 Vacate::Vacant(version) => {
                     self.next = version;
                     return Ok(());
@@ -195,6 +210,7 @@ impl Rounds {
         let columns = match weather {
             Weather::Quiet => &mut self.quiet,
             Weather::Storm => &mut self.storm,
+            Weather::Barriers => return,
         };
         for (column, (permille, _, _)) in columns.iter_mut().zip(PERCENTILES) {
             let ns = all.permille(permille).expect("each caller has recorded a batch at least");
@@ -203,8 +219,11 @@ impl Rounds {
     }
 
     fn figures(self, callers: usize) -> Vec<Figure> {
+        let barrier_ns = median(self.barrier_ns);
         let mut figures = vec![
-            Figure::alone("publish.time", median(self.publish_ns), "ns", callers),
+            Figure::alone("publish.barrier", barrier_ns, "ns", callers),
+            Figure::alone("publish.time", median(self.publish_ns), "ns", callers)
+                .against("publish.barrier", barrier_ns),
             Figure::alone("publish.rate", median(self.publishes_per_second), "per second", callers),
         ];
         for (((_, name, base), quiet), storm) in PERCENTILES.into_iter().zip(self.quiet).zip(self.storm) {

@@ -1,0 +1,10 @@
+//! An `Option` is what is in it.
+
+extern crate segue_interface as segue;
+
+#[segue::interface]
+pub trait Naming {
+    fn name(&self) -> Option<String>;
+}
+
+fn main() {}

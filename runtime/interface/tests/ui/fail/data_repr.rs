@@ -1,0 +1,10 @@
+//! The representation is the attribute's business.
+
+extern crate segue_interface as segue;
+
+#[segue::data]
+#[derive(Clone)]
+#[repr(transparent)]
+pub struct Cents(pub i64);
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! There is nothing to call.
+
+extern crate segue_interface as segue;
+
+#[segue::interface]
+pub trait Pricing {
+
+}
+
+fn main() {}

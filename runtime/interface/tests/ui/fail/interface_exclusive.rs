@@ -1,0 +1,10 @@
+//! Many callers are inside at once.
+
+extern crate segue_interface as segue;
+
+#[segue::interface]
+pub trait Pricing {
+    fn price(&mut self, quantity: u32) -> u64;
+}
+
+fn main() {}

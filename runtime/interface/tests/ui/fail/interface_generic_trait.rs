@@ -1,0 +1,10 @@
+//! A table of functions is made once.
+
+extern crate segue_interface as segue;
+
+#[segue::interface]
+pub trait Pricing<T> {
+    fn price(&self, quantity: u32) -> u64;
+}
+
+fn main() {}

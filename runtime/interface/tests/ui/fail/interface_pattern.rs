@@ -1,0 +1,10 @@
+//! An argument has a name, by which errors call it.
+
+extern crate segue_interface as segue;
+
+#[segue::interface]
+pub trait Pricing {
+    fn price(&self, (quantity, per): (u32, u32)) -> u64;
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! What else the module exports is an interface of its own.
+
+extern crate segue_interface as segue;
+
+#[segue::interface]
+pub trait Pricing: std::fmt::Debug {
+    fn price(&self, quantity: u32) -> u64;
+}
+
+fn main() {}

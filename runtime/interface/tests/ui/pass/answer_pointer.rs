@@ -1,0 +1,10 @@
+//! Compiles: answer pointer, as it should be.
+
+extern crate segue_interface as segue;
+
+#[segue::interface]
+pub trait Naming {
+    fn name(&self) -> u64;
+}
+
+fn main() {}

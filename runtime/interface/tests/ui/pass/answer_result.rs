@@ -1,0 +1,10 @@
+//! Compiles: answer result, as it should be.
+
+extern crate segue_interface as segue;
+
+#[segue::interface]
+pub trait Naming {
+    fn name(&self) -> Result<segue::Str<'static>, segue::Fault>;
+}
+
+fn main() {}

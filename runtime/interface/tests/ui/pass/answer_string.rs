@@ -1,0 +1,10 @@
+//! Compiles: answer string, as it should be.
+
+extern crate segue_interface as segue;
+
+#[segue::interface]
+pub trait Naming {
+    fn name(&self) -> segue::Str<'static>;
+}
+
+fn main() {}

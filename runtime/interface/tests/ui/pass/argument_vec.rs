@@ -1,0 +1,10 @@
+//! Compiles: argument vec, as it should be.
+
+extern crate segue_interface as segue;
+
+#[segue::interface]
+pub trait Naming {
+    fn rename(&self, name: segue::Bytes<'_>);
+}
+
+fn main() {}

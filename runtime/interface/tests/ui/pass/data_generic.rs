@@ -1,0 +1,9 @@
+//! Compiles: data generic, as it should be.
+
+extern crate segue_interface as segue;
+
+#[segue::data]
+#[derive(Clone)]
+pub struct Pair(pub u32, pub u32);
+
+fn main() {}

@@ -1,0 +1,9 @@
+//! Compiles: data repr, as it should be.
+
+extern crate segue_interface as segue;
+
+#[segue::data]
+#[derive(Clone)]
+pub struct Cents(pub i64);
+
+fn main() {}

@@ -1,0 +1,12 @@
+//! Compiles: data string, as it should be.
+
+extern crate segue_interface as segue;
+
+#[segue::data]
+#[derive(Clone)]
+pub struct Article {
+    pub name: segue::Str<'static>,
+    pub price: u32,
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+//! Compiles: data union, as it should be.
+
+extern crate segue_interface as segue;
+
+#[segue::data]
+#[derive(Clone, Copy)]
+pub enum Number {
+    Signed(i64),
+    Unsigned(u64),
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! Compiles: interface pattern, as it should be.
+
+extern crate segue_interface as segue;
+
+#[segue::interface]
+pub trait Pricing {
+    fn price(&self, quantity: u32) -> u64;
+}
+
+fn main() {}
