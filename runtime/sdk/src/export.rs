@@ -21,7 +21,7 @@ use crate::{Fault, Host, Module, Reply, Request, host, interpose, log, panics};
 /// Typed interfaces that the type provides are named behind it, any number of them. What they are is told by
 /// `segue-interface`, on which the crate that defines them depends.
 ///
-/// ```ignore
+/// ```text
 /// impl ProvidePricing for Shop { … }
 /// impl ProvideStock for Shop { … }
 ///

@@ -176,6 +176,7 @@ mod tests {
             "dispatch.typed",
             "dispatch.bytes",
             "dispatch.scaling.cell",
+            "publish.barrier",
             "publish.time",
             "publish.callers.p99_9",
         ] {

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use segue_core::{Cell, Vacate};
+use segue_core::{Cell, Fences, Vacate, Which};
 
 use super::{
     Plan,
