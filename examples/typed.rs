@@ -21,23 +21,9 @@ use std::{
 };
 
 use segue::{InterfaceHandle, Runtime};
-use shop_interface::{Cents, Pricing};
-
-/// The interface as it has grown, for the part of this host that knows it. In a project of your own that is simply the next
-/// version of the crate `shop-interface`, and another program.
-mod grown {
-    use segue::{Fault, List, Str};
-    use shop_interface::{Article, Cents, Line};
-
-    /// Tells what things cost.
-    #[segue::interface]
-    pub(crate) trait Pricing {
-        fn quote(&self, sku: Str<'_>, quantity: u32) -> Option<Cents>;
-        fn articles(&self) -> List<'static, Article>;
-        fn total(&self, order: List<'_, Line>) -> Result<Cents, Fault>;
-        fn discount_percent(&self, quantity: u32) -> u8;
-    }
-}
+// `grown` is for the part of this host that knows the new method. In a project of your own that is simply the next version of
+// the crate, and another program.
+use shop_interface::{Cents, Pricing, grown};
 
 /// How long customers ask between two things that happen.
 const A_WHILE: Duration = Duration::from_millis(200);

@@ -6,21 +6,7 @@ use segue_tests::{
     till::{Amount, Currency, How, Odd, Receipt, Till},
     until,
 };
-use shop_interface::{Cents, Line, Pricing};
-
-/// The interface of `shop` as its second version has it.
-mod grown {
-    use segue::{Fault, List, Str};
-    use shop_interface::{Article, Cents, Line};
-
-    #[segue::interface]
-    pub(crate) trait Pricing {
-        fn quote(&self, sku: Str<'_>, quantity: u32) -> Option<Cents>;
-        fn articles(&self) -> List<'static, Article>;
-        fn total(&self, order: List<'_, Line>) -> Result<Cents, Fault>;
-        fn discount_percent(&self, quantity: u32) -> u8;
-    }
-}
+use shop_interface::{Cents, Line, Pricing, grown};
 
 fn till() -> (Bench, InterfaceHandle<Till>) {
     let bench = Bench::new();

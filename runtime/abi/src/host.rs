@@ -7,7 +7,7 @@ use abi_stable::{
     std_types::{ROption, RSlice, RStr},
 };
 
-use crate::{AnswerSink, FailureSink, Heap, InterfaceRef, Link, Outcome, RequestRef, Visit, Visitor};
+use crate::{FailureSink, Heap, InterfaceRef, Link, Outcome, ReplyRef, RequestRef, Visit, Visitor};
 
 /// How much a record matters.
 #[repr(u8)]
@@ -164,14 +164,15 @@ pub struct HostVTable {
     ) -> *const Link,
     /// Ends a link, once. All of them end with the image at the latest.
     pub unlink: unsafe extern "C" fn(context: *const HostContext, link: *const Link),
-    /// Has the current version of a link's module answer a request. One of the sinks gets something, once.
+    /// Has the current version of a link's module answer a request: true where the reply has got its answer, whole. Else the
+    /// sink has got the reason, where there is one.
     pub call: unsafe extern "C" fn(
         context: *const HostContext,
         link: *const Link,
         request: &RequestRef<'_>,
-        answered: AnswerSink,
+        reply: ReplyRef,
         failed: FailureSink,
-    ),
+    ) -> bool,
     /// Enters the current version of a link's module, runs the visitor inside, and leaves it. Where it cannot be entered, the
     /// sink gets the reason instead.
     pub visit: unsafe extern "C" fn(

@@ -40,7 +40,7 @@ pub use host::{
     ThreadAttributes, ThreadStart, ValueRef,
 };
 pub use interface::{ArgumentRef, ExportRef, Heap, InterfaceRef, MethodRef, MethodTable, TypeRef};
-pub use link::{AnswerRef, AnswerSink, Entered, FailureKind, FailureRef, FailureSink, Link, Visit, Visitor};
+pub use link::{Entered, FailureKind, FailureRef, FailureSink, Link, Visit, Visitor};
 pub use root::{Audit, ModuleRoot, ModuleRootRef, ModuleState};
 
 pub use abi_stable;

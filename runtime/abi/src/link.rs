@@ -2,12 +2,9 @@
 
 use std::ffi::c_void;
 
-use abi_stable::{
-    StableAbi,
-    std_types::{RSlice, RStr},
-};
+use abi_stable::{StableAbi, std_types::RStr};
 
-use crate::{MethodTable, ModuleState, call::HeaderRef};
+use crate::{MethodTable, ModuleState};
 
 /// A module's access to another module: the host knows what it is, a module does not.
 #[repr(C)]
@@ -89,26 +86,4 @@ pub struct Visitor {
     pub argument: *mut c_void,
     /// Runs once, on the calling thread, and does not unwind.
     pub enter: unsafe extern "C" fn(argument: *mut c_void, entered: &Entered),
-}
-
-/// The answer of another module's `handle`, borrowed for the call.
-#[repr(C)]
-#[derive(StableAbi, Clone, Copy)]
-pub struct AnswerRef<'a> {
-    /// The status.
-    pub status: u16,
-    /// The headers, in the order in which they were added.
-    pub headers: RSlice<'a, HeaderRef<'a>>,
-    /// The body.
-    pub body: RSlice<'a, u8>,
-}
-
-/// Takes one answer, during the call that it is handed to.
-#[repr(C)]
-#[derive(StableAbi, Clone, Copy)]
-pub struct AnswerSink {
-    /// Handed back to `take`.
-    pub argument: *mut c_void,
-    /// Copies what it is given before it returns.
-    pub take: unsafe extern "C" fn(argument: *mut c_void, answer: &AnswerRef<'_>),
 }

@@ -265,7 +265,7 @@ impl<T: Occupant> Cell<T> {
     /// leaves in between is seen by one of the two. The flag falls when the occupant goes, or by a rollback.
     pub fn watch(&self, which: Which) {
         let book = self.book().lock();
-        let Some(lane) = book.lane_of(which).filter(|_| which != Which::Current) else { return };
+        let Some(lane) = book.retired_lane(which) else { return };
         self.lanes[lane].watch();
         if !lacks(Piece::FenceOfWatch) {
             // For each leaver: either its counting out is visible to the sums made after this, or it sees the flag.
@@ -294,9 +294,7 @@ impl<T: Occupant> Cell<T> {
     /// ```
     pub fn vacate(&self, which: Which) -> Vacate<T> {
         let mut book = self.book().lock();
-        let Some(lane) = book.lane_of(which).filter(|_| which != Which::Current) else {
-            return Vacate::Nothing;
-        };
+        let Some(lane) = book.retired_lane(which) else { return Vacate::Nothing };
         // The heavy fence since this lane was current is that of `steer`: an entry that these sums do not see will find,
         // at its second look, that the lane is not current. Threads without a stripe yet get one under the mutex we hold.
         let tally = book.registry.tally(lane);

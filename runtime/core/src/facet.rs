@@ -147,10 +147,8 @@ impl<T: Occupant> Cell<T> {
                 .map(|(lane, occupant)| (*lane, Arc::clone(&facet).make(occupant)))
                 .collect();
             let mut book = self.book().lock();
-            let is_as_before = |(now, before): (&Arc<T>, &Arc<T>)| Arc::ptr_eq(now, before);
-            let (lanes, before): (Vec<_>, Vec<_>) = occupants.into_iter().unzip();
-            let (lanes_now, now): (Vec<_>, Vec<_>) = book.occupants().into_iter().unzip();
-            if lanes_now == lanes && now.iter().zip(&before).all(is_as_before) {
+            let place = |(lane, occupant): &(usize, Arc<T>)| (*lane, Arc::as_ptr(occupant));
+            if book.occupants().iter().map(place).eq(occupants.iter().map(place)) {
                 for (lane, side) in made {
                     side.move_in(lane);
                 }
@@ -179,7 +177,7 @@ impl<T: Occupant, V: View<T>> Facet<T, V> {
     /// See [`View`].
     #[inline(always)] // Else the guard would be made in memory.
     pub fn enter(&self) -> Result<FacetGuard<'_, T, V>, FacetMissing> {
-        let place = self.cell.count_in();
+        let (place, _) = self.cell.count_in();
         // Relaxed: see `Slot`.
         match NonNull::new(place.offset().within(&self.sides).side.load(Ordering::Relaxed)) {
             Some(side) => Ok(FacetGuard { place, side, stays: PhantomData }),
@@ -203,15 +201,28 @@ impl<T: Occupant, V: View<T>> Sides<T> for Facet<T, V> {
     }
 
     fn clear(&self, lane: usize) -> Option<Box<dyn MovedOut>> {
-        let slot = &self.sides[lane].side;
-        // Relaxed, and no read-modify-write: see `Slot`.
-        let side = NonNull::new(slot.load(Ordering::Relaxed))?;
-        slot.store(ptr::null_mut(), Ordering::Relaxed);
+        // SAFETY: the lane is drained, or was never published, so nobody is inside.
+        let side = unsafe { self.sides[lane].take() }?;
         if MODELLED_BY_LOOM {
             // A model without a piece of the protocol is to fail, and not to crash.
+            mem::forget(side);
             return None;
         }
-        // SAFETY: it came from `move_in`, and nobody has it any more: nobody is inside, and it is out of the slot.
+        Some(side)
+    }
+}
+
+impl<T: Occupant, V: View<T>> Slot<T, V> {
+    /// Empties the slot.
+    ///
+    /// # Safety
+    /// Nobody is inside the lane through this facet.
+    unsafe fn take(&self) -> Option<Box<Side<T, V>>> {
+        // Relaxed, and no read-modify-write: under the cell's mutex, or by the last owner of the facet, who has seen all that
+        // others did with it.
+        let side = NonNull::new(self.side.load(Ordering::Relaxed))?;
+        self.side.store(ptr::null_mut(), Ordering::Relaxed);
+        // SAFETY: it came from `move_in`, and nobody has it any more: by our caller's promise, and as it is out of the slot.
         Some(unsafe { Box::from_raw(side.as_ptr()) })
     }
 }
@@ -235,11 +246,8 @@ impl<T: Occupant, V: View<T>> MoveIn for Made<T, V> {
 impl<T: Occupant, V: View<T>> Drop for Facet<T, V> {
     fn drop(&mut self) {
         for slot in &self.sides {
-            // Relaxed: whoever dropped the last share of the facet has seen all that others did with it.
-            if let Some(side) = NonNull::new(slot.side.load(Ordering::Relaxed)) {
-                // SAFETY: it came from `move_in`; guards borrow the facet, so nobody is inside through it.
-                drop(unsafe { Box::from_raw(side.as_ptr()) });
-            }
+            // SAFETY: guards borrow the facet, so nobody is inside through it.
+            drop(unsafe { slot.take() });
         }
     }
 }

@@ -117,7 +117,7 @@ impl<T: Occupant> Cell<T> {
     /// ```
     #[inline(always)] // Else the guard would be made in memory.
     pub fn enter(&self) -> Option<CallGuard<'_, T>> {
-        let place = self.count_in();
+        let (place, _) = self.count_in();
         match place.occupant() {
             Some(occupant) => Some(CallGuard { place, occupant, stays: PhantomData }),
             None => {
@@ -147,21 +147,21 @@ impl<T: Occupant> Cell<T> {
     /// ```
     #[inline]
     pub fn enter_owned(self: &Arc<Self>) -> Option<OwnedCallGuard<T>> {
-        let place = self.count_in();
+        let (place, stripe) = self.count_in();
         let Some(occupant) = place.occupant() else {
             place.take_back();
             return None;
         };
-        self.stripe().lend();
+        stripe.lend();
         Some(OwnedCallGuard { cell: Arc::clone(self), lane: place.offset, occupant })
     }
 
-    /// Counts the calling thread into the current lane, or nowhere.
+    /// Counts the calling thread into the current lane, or nowhere. With where that is, the thread's stripe.
     ///
     /// The stripe is looked for before `current`: a thread that gets its stripe now is seen by all sums made later, and sees in
     /// `current` all that was stored before the sums made earlier.
     #[inline(always)]
-    pub(crate) fn count_in(&self) -> Place<'_, T> {
+    pub(crate) fn count_in(&self) -> (Place<'_, T>, &Stripe) {
         let (stripe, offset) = match self.near_stripe() {
             // Who finds its stripe so near need not execute a fence.
             Some(stripe) => {
@@ -173,7 +173,7 @@ impl<T: Occupant> Cell<T> {
                 (stripe, self.insist(stripe))
             }
         };
-        Place { cell: self, offset, counters: stripe.at(offset) }
+        (Place { cell: self, offset, counters: stripe.at(offset) }, stripe)
     }
 
     /// As [`attempt`](Cell::attempt), until it succeeds, out of the way: where callers execute a fence, the first attempt has

@@ -156,6 +156,11 @@ impl<T> Book<T> {
         found.map(|(lane, _)| lane)
     }
 
+    /// The same, for one that new calls cannot reach.
+    pub(crate) fn retired_lane(&self, which: Which) -> Option<usize> {
+        if which == Which::Current { None } else { self.lane_of(which) }
+    }
+
     pub(crate) fn has_candidate(&self) -> bool {
         self.states.iter().any(|state| matches!(state, State::Reserved(_)))
     }

@@ -67,6 +67,12 @@ fn publish(cell: &Cell<Image>, image: &Arc<Image>) {
     cell.reserve(Arc::clone(image)).expect("a seat").publish();
 }
 
+/// A thread that makes one call. It answers the generation that was current.
+fn caller_of(cell: &Arc<Cell<Image>>) -> thread::JoinHandle<usize> {
+    let cell = Arc::clone(cell);
+    thread::spawn(move || cell.enter().expect("there is always a current one").call())
+}
+
 /// Takes old out if it is drained, and unmaps it. Whether it did.
 fn vacate(cell: &Cell<Image>) -> bool {
     vacate_which(cell, Which::Old)
@@ -102,10 +108,7 @@ fn breaks(piece: Piece, model: fn()) {
 /// A caller against a publish and a drain.
 fn enter_against_drain() {
     let (cell, images) = cell(|| {});
-    let caller = {
-        let cell = Arc::clone(&cell);
-        thread::spawn(move || cell.enter().expect("there is always a current one").call())
-    };
+    let caller = caller_of(&cell);
     publish(&cell, &images[2]);
     let drained = vacate(&cell);
     let generation = caller.join().unwrap();
@@ -250,10 +253,7 @@ fn a_leaver_elsewhere_needs_its_release() {
 /// A caller against a publish, a rollback, and the drain of the one that was current in between.
 fn enter_against_rollback() {
     let (cell, images) = cell(|| {});
-    let caller = {
-        let cell = Arc::clone(&cell);
-        thread::spawn(move || cell.enter().expect("there is always a current one").call())
-    };
+    let caller = caller_of(&cell);
     publish(&cell, &images[2]);
     cell.rollback().expect("there is an old one");
     let drained = vacate(&cell);
@@ -379,10 +379,7 @@ fn an_exit_during_a_drain_needs_the_leavers_release() {
 /// A caller that is inside a version, perhaps, when that is put in quarantine, and stays while newer ones come and go.
 fn quarantine_beside_newer_ones() {
     let (cell, images) = cell(|| {});
-    let caller = {
-        let cell = Arc::clone(&cell);
-        thread::spawn(move || cell.enter().expect("there is always a current one").call())
-    };
+    let caller = caller_of(&cell);
     publish(&cell, &images[2]);
     let first = Which::Quarantined(cell.quarantine_old().expect("there is an old one"));
     publish(&cell, &images[3]);

@@ -1,13 +1,13 @@
 //! Calling a module.
 
-use std::{ops::Deref, sync::Arc};
+use std::sync::Arc;
 
 use segue_loader::{
-    CallFault, ReplyBuffer,
+    ReplyBuffer,
     abi::{HeaderRef, RequestRef},
 };
 
-use crate::{CallError, CallFailure, Reply, Request, VersionId, module::Module, version::Version};
+use crate::{CallError, Reply, Request, VersionId, module::Module, version::Version};
 
 /// Calls one module: always its current version. Cheap to clone, and can be used from any thread.
 #[derive(Clone)]
@@ -48,7 +48,7 @@ impl ModuleHandle {
     ///
     /// # Errors
     ///
-    /// [`CallFailure::NoCurrent`].
+    /// [`CallFailure::NoCurrent`](crate::CallFailure::NoCurrent).
     pub fn enter(&self) -> Result<CallGuard<'_>, CallError> {
         match self.module.cell.enter() {
             Some(guard) => Ok(CallGuard { guard }),
@@ -93,21 +93,7 @@ impl CallGuard<'_> {
             body: request.body.into(),
         };
         let mut reply = ReplyBuffer::new();
-        match self.guard.image.handle(&raw, &mut reply) {
-            Ok(()) => Ok(Reply { status: reply.status, headers: reply.headers, body: reply.body }),
-            Err(fault) => Err(failed(self.guard.deref(), fault)),
-        }
-    }
-}
-
-/// The error of a call into this version.
-pub(crate) fn failed(version: &Version, fault: CallFault) -> CallError {
-    let module = version.about.module.to_string();
-    let version = version.about.id.clone();
-    match fault {
-        CallFault::Fault { text } => CallFailure::Fault { module, version, text }.into(),
-        CallFault::Panicked { message, file, line } => {
-            CallFailure::Panicked { module, version, message, file, line }.into()
-        }
+        self.guard.image.handle(&raw, &mut reply)?;
+        Ok(Reply { status: reply.status, headers: reply.headers, body: reply.body })
     }
 }

@@ -82,7 +82,7 @@ impl<I: Interface> InterfaceHandle<I> {
     pub fn enter(&self) -> Result<InterfaceGuard<'_, I>, CallError> {
         match self.facet.enter() {
             Ok(guard) => Ok(InterfaceGuard { guard }),
-            Err(why) => Err(missing(&self.module, why, self.caller.expected().map_or("", Expected::name))),
+            Err(why) => Err(missing(&self.module, why, &self.caller)),
         }
     }
 }
@@ -130,12 +130,12 @@ impl<I: Interface> View<Version> for Typed<I> {
 
 /// Why a module could not be entered through an interface.
 #[cold]
-pub(crate) fn missing(module: &Module, why: FacetMissing, interface: &str) -> CallError {
+pub(crate) fn missing(module: &Module, why: FacetMissing, caller: &Caller) -> CallError {
     match why {
         FacetMissing::NoOccupant => module.no_current(),
         FacetMissing::NoView => {
-            CallFailure::NotExported { module: module.name.to_string(), interface: interface.to_owned() }
-                .into()
+            let interface = caller.expected().map_or("", Expected::name).to_owned();
+            CallFailure::NotExported { module: module.name.to_string(), interface }.into()
         }
     }
 }

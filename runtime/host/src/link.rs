@@ -5,9 +5,7 @@ use std::sync::Arc;
 use segue_core::{Facet, View};
 use segue_loader::{Link, Reached, ReplyBuffer, abi::RequestRef};
 
-use crate::{
-    CallError, Error, caller::Caller, handle::failed, interface::missing, module::Module, version::Version,
-};
+use crate::{CallError, Error, caller::Caller, interface::missing, module::Module, version::Version};
 
 /// What a module has of another one.
 pub(crate) struct LinkTo {
@@ -37,16 +35,13 @@ impl Link for LinkTo {
     fn call(&self, request: &RequestRef<'_>) -> Result<ReplyBuffer, CallError> {
         let version = self.module.cell.enter().ok_or_else(|| self.module.no_current())?;
         let mut reply = ReplyBuffer::new();
-        match version.image.handle(request, &mut reply) {
-            Ok(()) => Ok(reply),
-            Err(fault) => Err(failed(&version, fault)),
-        }
+        version.image.handle(request, &mut reply)?;
+        Ok(reply)
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&Reached<'_>)) -> Result<(), CallError> {
         let Some(facet) = &self.facet else { return Err(self.module.no_current()) };
-        let interface = || self.caller.expected().map_or("", |expected| expected.name());
-        let guard = facet.enter().map_err(|why| missing(&self.module, why, interface()))?;
+        let guard = facet.enter().map_err(|why| missing(&self.module, why, &self.caller))?;
         visit(guard.get());
         Ok(())
     }

@@ -9,8 +9,8 @@ use std::{
 };
 
 use segue_abi::{
-    AnswerSink, FailureSink, FieldRef, HostContext, HostRef, HostVTable, HostVTableRef, InterfaceRef, Level,
-    Link as LinkOfModule, NativeThread, Outcome, RecordRef, RequestRef, SpanRef, ThreadAttributes,
+    FailureSink, FieldRef, HostContext, HostRef, HostVTable, HostVTableRef, InterfaceRef, Level,
+    Link as LinkOfModule, NativeThread, Outcome, RecordRef, ReplyRef, RequestRef, SpanRef, ThreadAttributes,
     ThreadStart, Visit, Visitor,
     abi_stable::{
         prefix_type::WithMetadata,
@@ -233,13 +233,13 @@ unsafe extern "C" fn call(
     context: *const HostContext,
     link: *const LinkOfModule,
     request: &RequestRef<'_>,
-    answered: AnswerSink,
+    reply: ReplyRef,
     failed: FailureSink,
-) {
+) -> bool {
     // SAFETY: our caller's promise: the link came from `link`, and has not ended.
     let link = unsafe { &*link.cast::<OpenLink>() };
     // SAFETY: our caller's promise.
-    unsafe { serve(context, (), |_| link.call(request, answered, failed)) }
+    unsafe { serve(context, false, |_| link.call(request, reply, failed)) }
 }
 
 unsafe extern "C" fn visit(

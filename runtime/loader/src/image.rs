@@ -3,7 +3,7 @@
 use std::{ops::Deref, ptr::NonNull};
 
 use segue_abi::{ModuleState, Outcome, ReplyRef, RequestRef};
-use segue_interface::{Interface, VersionId};
+use segue_interface::{CallError, Interface, VersionId};
 
 use crate::{
     CallFault, Expected, Implementation, InterfaceMismatch, Mapped, Reached, ReplyBuffer,
@@ -43,11 +43,11 @@ impl Image {
     /// # Errors
     ///
     /// The module's fault, or its panic. What it had written by then stays in `reply` and means nothing.
-    pub fn handle(&self, request: &RequestRef<'_>, reply: &mut ReplyBuffer) -> Result<(), CallFault> {
+    pub fn handle(&self, request: &RequestRef<'_>, reply: &mut ReplyBuffer) -> Result<(), CallError> {
         // SAFETY: the state is that of `on_load`, and `unload`, which consumes the image, was not called.
         match unsafe { (self.handle)(self.state.as_ptr(), request, reply.raw()) } {
             Outcome::Done => Ok(()),
-            outcome => Err(fault(outcome, std::mem::take(reply))),
+            outcome => Err(self.named.error(fault(outcome, std::mem::take(reply)))),
         }
     }
 

@@ -41,7 +41,7 @@ unsafe impl Sync for Reached<'_> {}
 pub(crate) struct Named {
     origin: Origin,
     /// What `origin` points at.
-    _about: Arc<About>,
+    about: Arc<About>,
 }
 
 struct About {
@@ -49,7 +49,7 @@ struct About {
     version: VersionId,
 }
 
-// SAFETY: the pointer in `origin` is to what `_about` keeps, and is only read.
+// SAFETY: the pointer in `origin` is to what `about` keeps, and is only read.
 unsafe impl Send for Named {}
 // SAFETY: as above.
 unsafe impl Sync for Named {}
@@ -84,12 +84,31 @@ impl<I> Deref for Implementation<'_, I> {
     }
 }
 
+// === impl About ===
+
+impl About {
+    fn error(&self, fault: CallFault) -> CallError {
+        let (module, version) = (self.module.clone(), self.version.clone());
+        match fault {
+            CallFault::Fault { text } => CallFailure::Fault { module, version, text }.into(),
+            CallFault::Panicked { message, file, line } => {
+                CallFailure::Panicked { module, version, message, file, line }.into()
+            }
+        }
+    }
+}
+
 // === impl Named ===
 
 impl Named {
     pub(crate) fn new(module: &str, version: VersionId) -> Self {
         let about = Arc::new(About { module: module.to_owned(), version });
-        Named { origin: Origin { failed, context: Arc::as_ptr(&about).cast() }, _about: about }
+        Named { origin: Origin { failed, context: Arc::as_ptr(&about).cast() }, about }
+    }
+
+    /// The error of a call of this image that ended so.
+    pub(crate) fn error(&self, fault: CallFault) -> CallError {
+        self.about.error(fault)
     }
 
     pub(crate) fn origin(&self) -> &Origin {
@@ -102,12 +121,6 @@ impl Named {
 /// The origin is that of a [`Named`].
 unsafe fn failed(origin: &Origin, outcome: Outcome) -> CallError {
     // SAFETY: our caller's promise: the `Named` keeps it.
-    let About { module, version } = unsafe { &*origin.context.cast::<About>() };
-    let (module, version) = (module.clone(), version.clone());
-    match take_failure(outcome) {
-        CallFault::Fault { text } => CallFailure::Fault { module, version, text }.into(),
-        CallFault::Panicked { message, file, line } => {
-            CallFailure::Panicked { module, version, message, file, line }.into()
-        }
-    }
+    let about = unsafe { &*origin.context.cast::<About>() };
+    about.error(take_failure(outcome))
 }

@@ -1,6 +1,6 @@
 //! Typed interfaces: what a caller expects of one, and whether a file or an image has it.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use parking_lot::Mutex;
 use segue_abi::{
@@ -177,14 +177,13 @@ impl Expected {
                 let (expected, found) = (expected.arguments.len(), found.arguments.len());
                 return Err(InterfaceMismatch::Arguments { interface: interface(), method, expected, found });
             }
-            let arguments = expected.arguments.iter().zip(&found.arguments).enumerate();
-            let arguments = arguments
-                .map(|(at, (expected, found))| (argument(at, &expected.name), &expected.of, &found.of));
-            let answer = ("the answer".to_owned(), &expected.answer, &found.answer);
-            for (part, expected, found) in arguments.chain([answer]) {
+            let arguments = expected.arguments.iter().zip(&found.arguments);
+            let arguments =
+                arguments.map(|(expected, found)| (expected.name.as_str(), &expected.of, &found.of));
+            for (part, expected, found) in parts(arguments, &expected.answer, &found.answer) {
                 if expected.fingerprint != found.fingerprint {
                     let (expected, found) = (expected.to_string(), found.to_string());
-                    let interface = interface();
+                    let (interface, part) = (interface(), part.to_string());
                     return Err(InterfaceMismatch::Type { interface, method, part, expected, found });
                 }
             }
@@ -197,18 +196,16 @@ impl Expected {
         // A memory of its own, and no longer than the check: it refers to both images.
         let memory = CheckingGlobals::new();
         for (expected, found) in expected.methods.iter().zip(found.methods.iter()) {
-            let arguments = expected.arguments.iter().zip(found.arguments.iter()).enumerate();
-            let arguments = arguments.map(|(at, (expected, found))| {
-                (argument(at, expected.name.as_str()), &expected.of, &found.of)
-            });
-            let answer = ("the answer".to_owned(), &expected.answer, &found.answer);
-            for (part, expected_type, found_type) in arguments.chain([answer]) {
+            let arguments = expected.arguments.iter().zip(found.arguments.iter());
+            let arguments =
+                arguments.map(|(expected, found)| (expected.name.as_str(), &expected.of, &found.of));
+            for (part, expected_type, found_type) in parts(arguments, &expected.answer, &found.answer) {
                 let checked =
                     check_layout_compatibility_with_globals(expected_type.layout, found_type.layout, &memory);
                 checked.map_err(|errors| InterfaceMismatch::Layout {
                     interface: self.name.clone(),
                     method: expected.name.as_str().to_owned(),
-                    part,
+                    part: part.to_string(),
                     // It refers to the images, so it becomes text now.
                     reason: differences(&errors.to_string()),
                 })?;
@@ -218,8 +215,32 @@ impl Expected {
     }
 }
 
-fn argument(at: usize, name: &str) -> String {
-    format!("argument {} ({name})", at + 1)
+/// Which part of a method.
+enum Part<'a> {
+    /// By number from 0, and name.
+    Argument(usize, &'a str),
+    Answer,
+}
+
+impl fmt::Display for Part<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Part::Argument(at, name) => write!(f, "argument {} ({name})", at + 1),
+            Part::Answer => write!(f, "the answer"),
+        }
+    }
+}
+
+/// All types of a method, as they are expected and as they are found.
+fn parts<'a, T>(
+    arguments: impl Iterator<Item = (&'a str, &'a T, &'a T)>,
+    expected: &'a T,
+    found: &'a T,
+) -> impl Iterator<Item = (Part<'a>, &'a T, &'a T)> {
+    let arguments = arguments.enumerate();
+    let arguments =
+        arguments.map(|(at, (name, expected, found))| (Part::Argument(at, name), expected, found));
+    arguments.chain([(Part::Answer, expected, found)])
 }
 
 /// The description, out of the image that it lies in.

@@ -3,9 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
-use segue_abi::{
-    AnswerRef, AnswerSink, Entered, FailureKind, FailureRef, FailureSink, HeaderRef, RequestRef, Visitor,
-};
+use segue_abi::{Entered, FailureKind, FailureRef, FailureSink, ReplyRef, RequestRef, Visitor};
 use segue_interface::{CallError, CallFailure};
 
 use crate::{Reached, ReplyBuffer, interface::Layouts};
@@ -68,24 +66,18 @@ impl Links {
 // === impl OpenLink ===
 
 impl OpenLink {
-    pub(crate) fn call(&self, request: &RequestRef<'_>, answered: AnswerSink, failed: FailureSink) {
+    /// Whether it was answered.
+    pub(crate) fn call(&self, request: &RequestRef<'_>, reply: ReplyRef, failed: FailureSink) -> bool {
         match self.link.call(request) {
-            Ok(reply) => {
-                let headers: Vec<HeaderRef<'_>> = (reply.headers.iter())
-                    .map(|(name, value)| HeaderRef {
-                        name: name.as_str().into(),
-                        value: value.as_slice().into(),
-                    })
-                    .collect();
-                let answer = AnswerRef {
-                    status: reply.status,
-                    headers: headers.as_slice().into(),
-                    body: reply.body.as_slice().into(),
-                };
-                // SAFETY: it is the sink's own argument, during the call that it came with.
-                unsafe { (answered.take)(answered.argument, &answer) };
+            Ok(answer) => {
+                // SAFETY: the reply was made by the module that calls, for this call.
+                unsafe { answer.write_to(reply) };
+                true
             }
-            Err(error) => tell(&error, failed),
+            Err(error) => {
+                tell(&error, failed);
+                false
+            }
         }
     }
 

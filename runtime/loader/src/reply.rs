@@ -31,6 +31,23 @@ impl ReplyBuffer {
     pub(crate) fn raw(&mut self) -> ReplyRef {
         ReplyRef { sink: std::ptr::from_mut(self).cast(), vtable: VTABLE }
     }
+
+    /// Hands the answer on.
+    ///
+    /// # Safety
+    ///
+    /// As [`ReplyVTable`] says: `reply` is that of a call that goes on, on this thread.
+    pub(crate) unsafe fn write_to(&self, reply: ReplyRef) {
+        let ReplyRef { sink, vtable } = reply;
+        // SAFETY: our caller's promise.
+        unsafe { vtable.status()(sink, self.status) };
+        for (name, value) in &self.headers {
+            // SAFETY: our caller's promise.
+            unsafe { vtable.header()(sink, name.as_str().into(), value.as_slice().into()) };
+        }
+        // SAFETY: our caller's promise.
+        unsafe { vtable.write()(sink, self.body.as_slice().into()) };
+    }
 }
 
 impl Default for ReplyBuffer {

@@ -265,10 +265,10 @@ impl Method<'_> {
     fn description(&self) -> TokenStream {
         let name = self.name;
         let arguments = self.arguments.iter().map(|(name, of)| {
-            let described = describe(of, quote!(Argument));
+            let described = type_ref(of, &as_argument(of));
             quote!(__segue::ArgumentRef { name: __segue::RStr::from_str(stringify!(#name)), of: #described })
         });
-        let answer = self.describe_answer();
+        let answer = type_ref(&self.answer, &self.as_answer());
         quote! {
             __segue::MethodRef {
                 name: __segue::RStr::from_str(stringify!(#name)),
@@ -278,19 +278,21 @@ impl Method<'_> {
         }
     }
 
-    fn describe_answer(&self) -> TokenStream {
-        let (answer, name) = (&self.answer, text(&self.answer));
-        let of = quote!(<<#answer as __segue::Returns>::Answer as __segue::Answer>);
-        type_ref(&name, &of)
+    /// The answer, as what has a description.
+    fn as_answer(&self) -> TokenStream {
+        let answer = &self.answer;
+        quote!(<<#answer as __segue::Returns>::Answer as __segue::Answer>)
     }
 }
 
-fn describe(of: &Type, side: TokenStream) -> TokenStream {
+/// The type of an argument, as what has a description.
+fn as_argument(of: &Type) -> TokenStream {
     let still = with_lifetime(of, "'static");
-    type_ref(&text(of), &quote!(<#still as __segue::#side>))
+    quote!(<#still as __segue::Argument>)
 }
 
-fn type_ref(name: &str, of: &TokenStream) -> TokenStream {
+fn type_ref(source: &Type, of: &TokenStream) -> TokenStream {
+    let name = text(source);
     quote! {
         __segue::TypeRef {
             name: __segue::RStr::from_str(#name),
@@ -314,13 +316,10 @@ fn metadata(name: &Ident, methods: &[Method<'_>]) -> TokenStream {
         for (at, (argument, of)) in method.arguments.iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
             let argument = argument.to_string();
-            let still = with_lifetime(of, "'static");
-            let of = type_metadata(&text(of), &quote!(<#still as __segue::Argument>));
+            let of = type_metadata(of, &as_argument(of));
             parts.push(quote!(#comma, "{\"name\":\"", #argument, "\",\"of\":", #of, "}"));
         }
-        let answer = &method.answer;
-        let of = quote!(<<#answer as __segue::Returns>::Answer as __segue::Answer>);
-        let answer = type_metadata(&text(answer), &of);
+        let answer = type_metadata(&method.answer, &method.as_answer());
         parts.push(quote!("],\"answer\":", #answer, "}"));
     }
     parts.push(quote!("]}"));
@@ -331,14 +330,13 @@ fn metadata(name: &Ident, methods: &[Method<'_>]) -> TokenStream {
 fn fingerprint(methods: &[Method<'_>]) -> TokenStream {
     let mut steps = TokenStream::new();
     for method in methods {
-        let (name, answer) = (method.name.to_string(), &method.answer);
+        let (name, answer) = (method.name.to_string(), method.as_answer());
         steps.extend(quote!(let hash = __segue::hash(hash, #name);));
         for (_, of) in &method.arguments {
-            let still = with_lifetime(of, "'static");
-            steps.extend(quote!(let hash = __segue::mix(hash, <#still as __segue::Argument>::FINGERPRINT);));
+            let of = as_argument(of);
+            steps.extend(quote!(let hash = __segue::mix(hash, #of::FINGERPRINT);));
         }
-        let of = quote!(<<#answer as __segue::Returns>::Answer as __segue::Answer>);
-        steps.extend(quote!(let hash = __segue::mix(hash, #of::FINGERPRINT);));
+        steps.extend(quote!(let hash = __segue::mix(hash, #answer::FINGERPRINT);));
     }
     quote!({
         let hash = __segue::START;
@@ -347,8 +345,8 @@ fn fingerprint(methods: &[Method<'_>]) -> TokenStream {
     })
 }
 
-fn type_metadata(name: &str, of: &TokenStream) -> TokenStream {
-    let name = name.replace('\\', "\\\\").replace('"', "\\\"");
+fn type_metadata(source: &Type, of: &TokenStream) -> TokenStream {
+    let name = text(source).replace('\\', "\\\\").replace('"', "\\\"");
     quote! {
         "{\"name\":\"", #name, "\",\"definition\":\"", #of::DEFINITION, "\",\"fingerprint\":\"",
         __segue::text(&const { __segue::hex(#of::FINGERPRINT) }), "\"}"

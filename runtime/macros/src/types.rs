@@ -1,6 +1,6 @@
 //! The source of a type, in the forms in which an expansion needs it.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::Span;
 use quote::ToTokens;
 use syn::{
     Lifetime, Type, TypeReference,
@@ -57,14 +57,9 @@ fn find(of: &Type, is_it: fn(&Lifetime) -> bool) -> Option<Lifetime> {
     find.1
 }
 
-/// The source as one line, as a person would write it.
+/// The source as one line, as a person would write it: without the spaces that the standard form has around punctuation.
 pub(crate) fn text(of: &impl ToTokens) -> String {
-    tidy(&of.to_token_stream())
-}
-
-/// Puts tokens together without the spaces that the standard form has around punctuation.
-pub(crate) fn tidy(tokens: &TokenStream) -> String {
-    let mut text = tokens.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut text = of.to_token_stream().to_string().split_whitespace().collect::<Vec<_>>().join(" ");
     for (from, to) in [
         (" < ", "<"),
         ("< ", "<"),

@@ -9,15 +9,13 @@ use std::{
     thread,
 };
 
-use segue_abi::{
-    AnswerRef, AnswerSink, Entered, HeaderRef, HostRef, InterfaceRef, Outcome, RequestRef, Visit, Visitor,
-};
+use segue_abi::{Entered, HostRef, InterfaceRef, Outcome, RequestRef, Visit, Visitor};
 use segue_interface::{
     __private::{Interface, Origin, Raw},
     CallError, Fault,
 };
 
-use crate::{Answer, Request, failure::Failure, host};
+use crate::{Answer, Request, failure::Failure, host, request};
 
 /// Calls another module, or this one: always its current version. Cheap to clone, and can be used from any thread.
 ///
@@ -101,15 +99,7 @@ impl ModuleHandle {
     ///
     /// As for [`get`](ModuleHandle::get).
     pub fn call(&self, method: &str, target: &str, body: &[u8]) -> Result<Answer, CallError> {
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let headers: [HeaderRef<'_>; 0] = [];
-        self.send(&RequestRef {
-            method: method.into(),
-            path: path.into(),
-            query: query.into(),
-            headers: headers.as_slice().into(),
-            body: body.into(),
-        })
+        self.send(&request::to(method, target, body))
     }
 
     /// Passes a request on as it came.
@@ -122,27 +112,13 @@ impl ModuleHandle {
     }
 
     fn send(&self, request: &RequestRef<'_>) -> Result<Answer, CallError> {
-        let (mut answer, mut failure) = (None, Failure::default());
-        let sink = AnswerSink { argument: (&raw mut answer).cast(), take: take_answer };
+        let (mut answer, mut failure) = (Answer::empty(), Failure::default());
         let Link { raw, host, .. } = *self.link;
-        // SAFETY: the link is this host's and not ended; both sinks live until the function returns.
-        unsafe { host.vtable.call()(host.context, raw, request, sink, failure.sink()) };
-        answer.ok_or_else(|| failure.into_error(&self.link.module))
+        // SAFETY: the link is this host's and not ended; reply and sink live until the function returns.
+        let is_answered =
+            unsafe { host.vtable.call()(host.context, raw, request, answer.raw(), failure.sink()) };
+        if is_answered { Ok(answer) } else { Err(failure.into_error(&self.link.module)) }
     }
-}
-
-/// # Safety
-///
-/// As [`AnswerSink`] says; the argument is an `Option<Answer>`.
-unsafe extern "C" fn take_answer(argument: *mut c_void, answer: &AnswerRef<'_>) {
-    let headers = answer.headers.as_slice().iter();
-    let taken = Answer {
-        status: answer.status,
-        headers: headers.map(|header| (header.name.as_str().to_owned(), header.value.to_vec())).collect(),
-        body: answer.body.to_vec(),
-    };
-    // SAFETY: our caller's promise.
-    unsafe { *argument.cast::<Option<Answer>>() = Some(taken) };
 }
 
 // === impl InterfaceHandle ===

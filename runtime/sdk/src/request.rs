@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, str};
 
-use segue_abi::RequestRef;
+use segue_abi::{RequestRef, abi_stable::std_types::RSlice};
 
 /// One request, borrowed for the call.
 #[derive(Clone, Copy)]
@@ -64,6 +64,18 @@ impl<'a> Request<'a> {
     /// Where it is not UTF-8.
     pub fn text(&self) -> Result<&'a str, str::Utf8Error> {
         str::from_utf8(self.body())
+    }
+}
+
+/// A request without headers. The target is a path, and after a question mark a query.
+pub(crate) fn to<'a>(method: &'a str, target: &'a str, body: &'a [u8]) -> RequestRef<'a> {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    RequestRef {
+        method: method.into(),
+        path: path.into(),
+        query: query.into(),
+        headers: RSlice::EMPTY,
+        body: body.into(),
     }
 }
 

@@ -24,16 +24,8 @@
 //! What a test cannot see here is what only a loaded file has: the layout check, the log, and the unloading. For those,
 //! `segue check` and `segue load` take the file that cargo built.
 
-use segue_abi::{
-    HeaderRef, ReplyRef, ReplySink, ReplyVTable, ReplyVTableRef, RequestRef,
-    abi_stable::{
-        prefix_type::WithMetadata,
-        std_types::{RSlice, RStr},
-    },
-};
-
 pub use crate::Answer;
-use crate::{Fault, Host, Module, Reply, Request};
+use crate::{Fault, Host, Module, Reply, Request, request};
 
 /// Makes the module, as a load does.
 ///
@@ -63,52 +55,11 @@ impl<M: Module> Loaded<M> {
     ///
     /// The fault of the call.
     pub fn call(&self, method: &str, target: &str, body: &[u8]) -> Result<Answer, Fault> {
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let headers: [HeaderRef<'_>; 0] = [];
-        let request = RequestRef {
-            method: method.into(),
-            path: path.into(),
-            query: query.into(),
-            headers: headers.as_slice().into(),
-            body: body.into(),
-        };
-        let mut answer = Answer { status: 200, ..Answer::default() };
-        let raw = ReplyRef { sink: (&raw mut answer).cast(), vtable: VTABLE };
-        // SAFETY: the sink is `answer`, as the functions of VTABLE expect, and outlives the call.
-        let mut reply = unsafe { Reply::new(raw) };
+        let request = request::to(method, target, body);
+        let mut answer = Answer::empty();
+        // SAFETY: the sink is `answer`, which outlives the call.
+        let mut reply = unsafe { Reply::new(answer.raw()) };
         self.0.handle(&Request::new(&request), &mut reply)?;
         Ok(answer)
     }
 }
-
-const VTABLE: ReplyVTableRef = {
-    const TABLE: &WithMetadata<ReplyVTable> =
-        &WithMetadata::new(ReplyVTable { status, header, write, fault });
-    ReplyVTableRef(TABLE.static_as_prefix())
-};
-
-/// # Safety
-///
-/// As [`ReplyVTable`] says; the sink is an [`Answer`].
-unsafe fn answer<'a>(sink: *mut ReplySink) -> &'a mut Answer {
-    // SAFETY: our caller's promise; the reply writes on one thread, one piece after the other.
-    unsafe { &mut *sink.cast::<Answer>() }
-}
-
-unsafe extern "C" fn status(sink: *mut ReplySink, status: u16) {
-    // SAFETY: our caller's promise.
-    unsafe { answer(sink) }.status = status;
-}
-
-unsafe extern "C" fn header(sink: *mut ReplySink, name: RStr<'_>, value: RSlice<'_, u8>) {
-    // SAFETY: our caller's promise.
-    unsafe { answer(sink) }.headers.push((name.as_str().to_owned(), value.to_vec()));
-}
-
-unsafe extern "C" fn write(sink: *mut ReplySink, bytes: RSlice<'_, u8>) {
-    // SAFETY: our caller's promise.
-    unsafe { answer(sink) }.body.extend_from_slice(bytes.as_slice());
-}
-
-/// Never called: a test gets the fault as a value.
-unsafe extern "C" fn fault(_: *mut ReplySink, _: RStr<'_>) {}
