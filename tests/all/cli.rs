@@ -70,12 +70,6 @@ fn a_rollback_goes_back_while_somebody_is_inside() {
     assert_eq!((code, &refused["error"]["code"]), (Some(3), &json!("not_purged")), "{refused}");
     assert_eq!(refused["error"]["step"], "publish");
 
-    let (code, lingering) = service.command.json(&["purge", "sleeper", "--deadline", "50ms"]);
-    assert_eq!(
-        (code, &lingering["lingering"], &lingering["purged"]),
-        (Some(5), &json!(1), &json!(false)),
-        "{lingering}"
-    );
     let (code, soft) = service.command.json(&["soft-purge", "sleeper"]);
     assert_eq!((code, &soft["lingering"]), (Some(5), &json!(1)), "{soft}");
 
@@ -87,6 +81,37 @@ fn a_rollback_goes_back_while_somebody_is_inside() {
     assert_eq!(slow.join().unwrap().text(), V1);
     let (code, purged) = service.command.json(&["purge", "sleeper"]);
     assert_eq!((code, &purged["lingering"]), (Some(0), &json!(0)), "{purged}");
+}
+
+#[test]
+fn a_purge_past_its_deadline_exits_with_5_and_pins_says_who_is_inside() {
+    let service = Service::start(SEGUE, &[]);
+    service.command.json(&["load", &path("sleeper", V1)]);
+    let (code, pins) = service.command.json(&["pins", "sleeper"]);
+    assert_eq!((code, &pins), (Some(0), &json!({"module": "sleeper", "held": []})));
+    let address = service.address;
+    let slow = std::thread::spawn(move || segue_tests::http::get(address, "/sleeper/?ms=2500"));
+    until("it is inside", || service.status("sleeper").unwrap()["current"]["inside"] == 1);
+    service.command.json(&["load", &path("sleeper", V2)]);
+    let (code, lingering) = service.command.json(&["purge", "sleeper", "--deadline", "50ms"]);
+    assert_eq!(
+        (code, &lingering["lingering"], &lingering["purged"]),
+        (Some(5), &json!(1), &json!(false)),
+        "{lingering}"
+    );
+    let (code, pins) = service.command.json(&["pins", "sleeper"]);
+    let held = &pins["held"][0];
+    assert_eq!((code, &held["version"], &held["status"]), (Some(0), &json!(V1), &json!("pinned")), "{pins}");
+    let pin = &held["pins"][0];
+    assert_eq!(pin["kind"], "call", "{pins}");
+    let detail = pin["detail"].as_str().unwrap();
+    assert!(detail.starts_with("GET ") && detail.contains("thread"), "{detail}");
+    let human = service.command.run(["pins", "sleeper"]);
+    assert!(human.stdout.contains("waits for it to return"), "{human:?}");
+    let (code, third) = service.command.json(&["load", &path("sleeper", V1)]);
+    assert_eq!(code, Some(0), "old has given up its place: {third}");
+    assert_eq!(slow.join().unwrap().text(), V1);
+    until("it has left memory", || service.status("sleeper").unwrap()["quarantined"] == json!([]));
 }
 
 #[test]
@@ -160,7 +185,7 @@ fn check_prints_what_a_file_says_of_itself() {
     assert_eq!(code, Some(0));
     assert_eq!(
         (&report["name"], &report["version"], &report["abi"]),
-        (&json!("greeter"), &json!(V2), &json!(2))
+        (&json!("greeter"), &json!(V2), &json!(3))
     );
     assert!(report["digest"].as_str().unwrap().starts_with("sha256:"));
     let words = Command::new(SEGUE).run(["check", &path("greeter", V2)]);

@@ -7,6 +7,8 @@ mod cli;
 mod control;
 mod demo;
 mod drain;
+mod hard_purge;
+mod holders;
 mod http;
 mod http2;
 mod kill;

@@ -127,6 +127,81 @@ fn a_thread_that_is_no_resident_does_not_keep_the_version() {
     });
 }
 
+/// A runtime that waits long for threads that are no residents, so that what happens is not its patience's end.
+fn patient() -> (tempfile::TempDir, Runtime) {
+    let state = tempfile::TempDir::new().unwrap();
+    let patience = std::time::Duration::from_secs(60);
+    let runtime = Runtime::builder().state_dir(state.path()).stranger_patience(patience).build().unwrap();
+    (state, runtime)
+}
+
+#[test]
+fn a_thread_that_is_no_resident_destroys_what_it_left_when_it_makes_another_call() {
+    in_child("tls::a_thread_that_is_no_resident_destroys_what_it_left_when_it_makes_another_call", || {
+        let (state, runtime) = patient();
+        let file = state.path().join("notes");
+        runtime.load(fixture("tls-owner", V1)).unwrap();
+        // Any call will do, also of another module.
+        runtime.load(fixture("sleeper", V1)).unwrap();
+        let (module, other) = (runtime.module("tls-owner").unwrap(), runtime.module("sleeper").unwrap());
+        let query = format!("file={}", file.display());
+        let (call, calls) = bounded::<()>(0);
+        let (called, has_called) = bounded(0);
+        let stranger = thread::spawn(move || {
+            module.call(&Request { query: &query, ..Request::get("/") }).unwrap();
+            called.send(()).unwrap();
+            for () in calls {
+                other.call(&Request::get("/")).unwrap();
+                called.send(()).unwrap();
+            }
+        });
+        has_called.recv().unwrap();
+        runtime.load(fixture("tls-owner", V2)).unwrap();
+        let held = segue_tests::within("the thread is awaited", || {
+            let pins = runtime.pins("tls-owner").unwrap();
+            pins.held.into_iter().find(|held| !held.pins.is_empty())
+        });
+        assert_eq!(held.pins[0].kind, segue::PinKind::Tls, "{held:?}");
+        assert!(runtime.rollback("tls-owner").is_err(), "who has said goodbye must not come back");
+        assert_eq!((runtime.images_mapped(), notes(&file).len()), (3, 0));
+        call.send(()).unwrap();
+        has_called.recv().unwrap();
+        until("old has left memory", || runtime.images_mapped() == 2);
+        assert_eq!(notes(&file).into_values().collect::<Vec<_>>(), [1], "destroyed once, on its thread");
+        drop(call);
+        stranger.join().unwrap();
+        runtime.shutdown(std::time::Duration::from_secs(30)).unwrap();
+    });
+}
+
+#[test]
+fn a_thread_that_is_awaited_may_end_instead() {
+    in_child("tls::a_thread_that_is_awaited_may_end_instead", || {
+        let (state, runtime) = patient();
+        let file = state.path().join("notes");
+        runtime.load(fixture("tls-owner", V1)).unwrap();
+        let module = runtime.module("tls-owner").unwrap();
+        let query = format!("file={}", file.display());
+        let (leave, may_leave) = bounded::<()>(0);
+        let (called, has_called) = bounded(1);
+        let stranger = thread::spawn(move || {
+            module.call(&Request { query: &query, ..Request::get("/") }).unwrap();
+            called.send(()).unwrap();
+            let _ = may_leave.recv();
+        });
+        has_called.recv().unwrap();
+        runtime.load(fixture("tls-owner", V2)).unwrap();
+        until("the thread is awaited", || {
+            runtime.pins("tls-owner").unwrap().held.iter().any(|held| !held.pins.is_empty())
+        });
+        assert_eq!(runtime.images_mapped(), 2);
+        drop(leave);
+        stranger.join().unwrap();
+        until("old has left memory", || runtime.images_mapped() == 1);
+        assert_eq!(notes(&file).into_values().collect::<Vec<_>>(), [1]);
+    });
+}
+
 #[test]
 fn a_resident_inside_a_long_call_does_not_keep_the_version() {
     let bench = Bench::new();

@@ -151,6 +151,8 @@ pub struct HostVTable {
         start: ThreadStart,
         argument: *mut c_void,
     ) -> c_int,
+    /// Whether what runs in this image is asked to come to its end.
+    pub is_cancelled: unsafe extern "C" fn(context: *const HostContext) -> bool,
     /// Takes the text of a fault of an interface's method, on the thread of the call; followed by
     /// [`Outcome::Fault`](crate::Outcome::Fault).
     pub faulted: unsafe extern "C" fn(context: *const HostContext, text: RStr<'_>),

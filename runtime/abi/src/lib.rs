@@ -18,6 +18,7 @@
 //! * [`Outcome`]: how a call ended; the text of a fault has by then been written into the host's memory.
 //! * [`ExportRef`] and [`InterfaceRef`]: a typed interface that a module exports, and what it looks like to one side.
 //! * [`Link`]: one module's access to another one, through the host.
+//! * [`allocator`]: the heap that a module's memory comes from.
 //! * [`metadata`]: where a file says what it is, for reading without running anything.
 //!
 //! # Growing
@@ -26,6 +27,7 @@
 //! does not have them, still loads. Anything else that changes here makes the layout check refuse, and needs a new
 //! [`metadata::REVISION`] so that it is refused with plainer words, before the file is mapped.
 
+pub mod allocator;
 mod call;
 mod host;
 mod interface;

@@ -21,6 +21,8 @@ pub enum FailureKind {
     NoCurrent,
     /// The current version of the other module does not export the interface.
     NotExported,
+    /// The version that calls is being purged; module, version and generation are its own.
+    Cancelled,
     /// The other module said that it failed.
     Fault,
     /// The other module panicked.

@@ -54,7 +54,7 @@ pub struct ModuleRoot {
     pub detach_thread: unsafe extern "C" fn() -> u64,
     /// Says what is left.
     pub audit: unsafe extern "C" fn() -> Audit,
-    /// Gives the pthread keys back and says what is left: destructors that will never run.
+    /// Runs the image's exit handlers, gives the pthread keys back, and says what is left: destructors that will never run.
     pub release: unsafe extern "C" fn() -> Audit,
     /// The typed interfaces that the module exports. The functions of a table are called like `handle`: with the state, from
     /// any thread, between `on_load` and `unload`.

@@ -1,6 +1,6 @@
 //! What is written and read on the socket, where the runtime has no type for it yet.
 //!
-//! Most answers are the runtime's own types: [`ModuleStatus`], [`Loaded`], [`RolledBack`], [`Purged`], [`Record`]. The
+//! Most answers are the runtime's own types: [`ModuleStatus`], [`Pins`], [`Loaded`], [`RolledBack`], [`Purged`], [`Record`]. The
 //! field names are a promise; a request with a field that is not known is refused, so that a misspelt one is noticed.
 
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use segue::{Digest, ErrorObject, Policy};
 use serde::{Deserialize, Serialize};
 
 #[doc(no_inline)]
-pub use segue::{Loaded, ModuleStatus, Purged, Record, RolledBack};
+pub use segue::{Loaded, ModuleStatus, Pins, Purged, Record, RolledBack};
 
 /// The body of `POST /v1/load`.
 ///
@@ -92,7 +92,7 @@ impl LoadRequest {
 #[cfg(test)]
 pub(crate) mod tests {
     use segue::{
-        CallerStatus, Code, LoadOutcome, Pin, PinKind, Standing, Step, Took, VersionId, VersionStatus,
+        CallerStatus, Code, Held, LoadOutcome, Pin, PinKind, Standing, Step, Took, VersionId, VersionStatus,
     };
     use serde_json::{Value, json};
 
@@ -110,6 +110,7 @@ pub(crate) mod tests {
             inside: 0,
             oldest_ms: None,
             calls: 40,
+            live_bytes: Some(21_504),
             pins: Vec::new(),
         };
         let old = VersionStatus {
@@ -119,7 +120,12 @@ pub(crate) mod tests {
             inside: 1,
             oldest_ms: Some(2500),
             calls: 1000,
-            pins: vec![Pin { kind: PinKind::Call, detail: "GET /slow".to_owned() }],
+            live_bytes: None,
+            pins: vec![Pin {
+                kind: PinKind::Call,
+                detail: "GET /slow".to_owned(),
+                waits_for: "it to return".to_owned(),
+            }],
             ..current.clone()
         };
         ModuleStatus {
@@ -175,6 +181,7 @@ pub(crate) mod tests {
             unmapped: false,
             took_us: 5_000_000,
             lingering: 1,
+            leaked_bytes: None,
             pins: module.old.clone().unwrap().pins,
         };
         let rolled_back = RolledBack {
@@ -183,10 +190,19 @@ pub(crate) mod tests {
             old: version.clone(),
             took_us: 4,
         };
+        let held = Held {
+            version: "1.0.0".to_owned(),
+            generation: 1,
+            status: Standing::Draining,
+            pins: purged.pins.clone(),
+        };
+        let pins = Pins { module: "greeter".to_owned(), held: vec![held] };
         vec![
             sample("ModuleStatus", &module),
             sample("VersionStatus", module.old.clone()),
             sample("Pin", &purged.pins[0]),
+            sample("Held", &pins.held[0]),
+            sample("Pins", pins),
             sample("Digest", Digest::of(b"")),
             sample("VersionId", version),
             sample("LoadRequest", load),
@@ -214,12 +230,13 @@ pub(crate) mod tests {
             "current": {
                 "version": "1.1.0", "generation": 2, "digest": digest, "source": "/srv/modules/libgreeter.so",
                 "loaded_at": "2026-01-02T03:04:05Z", "status": "confirmed", "inside": 0, "oldest_ms": null,
-                "calls": 40, "pins": []
+                "calls": 40, "live_bytes": 21504, "pins": []
             },
             "old": {
                 "version": "1.0.0", "generation": 1, "digest": digest, "source": "/srv/modules/libgreeter.so",
                 "loaded_at": "2026-01-02T03:04:05Z", "status": "draining", "inside": 1, "oldest_ms": 2500,
-                "calls": 1000, "pins": [{"kind": "call", "detail": "GET /slow"}]
+                "calls": 1000, "live_bytes": null,
+                "pins": [{"kind": "call", "detail": "GET /slow", "waits_for": "it to return"}]
             },
             "quarantined": [],
             "sticky": false,

@@ -1,5 +1,6 @@
 //! What a cell is asked, and what it answers.
 
+use crate::thread::ThreadId;
 use std::sync::Arc;
 
 /// Which occupant is meant.
@@ -29,6 +30,27 @@ pub struct Count {
     /// Calls that entered since the occupant was given its lane. Exact if `inside` is zero. Otherwise an entry that is being
     /// retried, because a new occupant was published in that very moment, may be among them until it is taken back.
     pub calls: u64,
+}
+
+/// Who is inside an occupant, of one thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inside {
+    /// The thread that entered. Where one has exited and left a guard behind, it is that one still.
+    pub thread: ThreadId,
+    /// The thread, as the system counts them.
+    pub tid: i32,
+    /// The calls that it made and that have not ended. An owned guard counts where it was made, and one that was dropped on
+    /// another thread is taken off there: so with such guards about, a thread may be missing or have too many.
+    pub calls: u64,
+}
+
+/// Whether callers who pass are to call `wake`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hail {
+    /// They are.
+    Raised,
+    /// They are not.
+    Lowered,
 }
 
 /// What [`Cell::vacate`](crate::Cell::vacate) found.

@@ -1,6 +1,6 @@
 //! The writer's side of a cell: who is current, who is old, and whether anybody is still inside.
 
-use crate::answer::{Count, NothingToRollBack, NothingToWithdraw, Quarantine, Vacate, Which};
+use crate::answer::{Count, Hail, Inside, NothingToRollBack, NothingToWithdraw, Quarantine, Vacate, Which};
 use crate::current::{Current, Offset, PLACES};
 use crate::exit::{self, Home};
 use crate::fence::Fences;
@@ -76,14 +76,10 @@ impl<T: Occupant> Cell<T> {
         })
     }
 
-    /// The occupant that new calls enter. For the writer's side: it locks, and the clone keeps the occupant in memory.
-    pub fn current(&self) -> Option<Arc<T>> {
-        self.book().lock().current().map(|(_, occupant)| Arc::clone(occupant))
-    }
-
-    /// The occupant that only its remaining callers are in. For the writer's side, as [`current`](Cell::current).
-    pub fn old(&self) -> Option<Arc<T>> {
-        self.book().lock().old().map(|(_, occupant)| Arc::clone(occupant))
+    /// The occupant that is meant. For the writer's side: it locks, and the clone keeps the occupant in memory.
+    pub fn occupant(&self, which: Which) -> Option<Arc<T>> {
+        let book = self.book().lock();
+        book.occupant(book.lane_of(which)?).cloned()
     }
 
     /// Gives `occupant` a lane, where nobody can call it before [`Seat::publish`].
@@ -113,8 +109,9 @@ impl<T: Occupant> Cell<T> {
             return Err(Refused::Reserved);
         }
         let free = |lane: &usize| matches!(book.states[*lane], State::Free);
+        let free: Vec<usize> = (0..LANES).filter(free).collect();
         let start = |lane: usize| Some((lane, book.registry.start(lane)?));
-        let (lane, calls_before) = (0..LANES).filter(free).find_map(start).ok_or(Refused::NoFreeLane)?;
+        let (lane, calls_before) = free.into_iter().find_map(start).ok_or(Refused::NoFreeLane)?;
         book.calls_before[lane] = calls_before;
         self.lanes[lane].seat(&occupant);
         book.states[lane] = State::Reserved(Arc::clone(&occupant));
@@ -140,7 +137,7 @@ impl<T: Occupant> Cell<T> {
     ///
     /// # Example
     /// ```
-    /// # use segue_core::{Cell, Occupant};
+    /// # use segue_core::{Cell, Occupant, Which};
     /// # use std::sync::Arc;
     /// # struct Version(u32);
     /// # impl Occupant for Version { fn depart(&self) {} }
@@ -148,8 +145,8 @@ impl<T: Occupant> Cell<T> {
     /// # cell.reserve(Arc::new(Version(1)))?.publish();
     /// # cell.reserve(Arc::new(Version(2)))?.publish();
     /// cell.rollback().expect("version 1 is old");
-    /// assert_eq!(cell.current().expect("there is one").0, 1);
-    /// assert_eq!(cell.old().expect("there is one").0, 2);
+    /// assert_eq!(cell.occupant(Which::Current).expect("there is one").0, 1);
+    /// assert_eq!(cell.occupant(Which::Old).expect("there is one").0, 2);
     /// # Ok::<(), segue_core::Refused>(())
     /// ```
     pub fn rollback(&self) -> Result<(), NothingToRollBack> {
@@ -166,7 +163,7 @@ impl<T: Occupant> Cell<T> {
     ///
     /// # Example
     /// ```
-    /// # use segue_core::{Cell, Occupant};
+    /// # use segue_core::{Cell, Occupant, Which};
     /// # use std::sync::Arc;
     /// # struct Version(u32);
     /// # impl Occupant for Version { fn depart(&self) {} }
@@ -174,7 +171,7 @@ impl<T: Occupant> Cell<T> {
     /// # cell.reserve(Arc::new(Version(1)))?.publish();
     /// cell.withdraw().expect("version 1 is current");
     /// assert!(cell.enter().is_none());
-    /// assert_eq!(cell.old().expect("it is old now").0, 1);
+    /// assert_eq!(cell.occupant(Which::Old).expect("it is old now").0, 1);
     /// # Ok::<(), segue_core::Refused>(())
     /// ```
     pub fn withdraw(&self) -> Result<(), NothingToWithdraw> {
@@ -233,6 +230,39 @@ impl<T: Occupant> Cell<T> {
         // Makes entries visible that their threads have completed.
         self.fences.heavy();
         book.lane_of(which).map(|lane| book.registry.visitors(lane)).unwrap_or_default()
+    }
+
+    /// Who is inside, by thread. Derived from the counters, so it costs callers nothing.
+    ///
+    /// # Example
+    /// ```
+    /// # use segue_core::{Cell, Occupant, ThreadId, Which};
+    /// # use std::sync::Arc;
+    /// # struct Version(u32);
+    /// # impl Occupant for Version { fn depart(&self) {} }
+    /// # let cell = Cell::new(Box::new(|| {}));
+    /// # cell.reserve(Arc::new(Version(1)))?.publish();
+    /// let guard = cell.enter();
+    /// let inside = cell.inside(Which::Current);
+    /// assert_eq!((inside[0].thread, inside[0].calls), (ThreadId::current(), 1));
+    /// drop(guard);
+    /// assert!(cell.inside(Which::Current).is_empty());
+    /// # Ok::<(), segue_core::Refused>(())
+    /// ```
+    pub fn inside(&self, which: Which) -> Vec<Inside> {
+        let book = self.book().lock();
+        // Makes entries visible that their threads have completed.
+        self.fences.heavy();
+        book.lane_of(which).map(|lane| book.registry.inside(lane)).unwrap_or_default()
+    }
+
+    /// Has callers who leave the current occupant call `wake`, until this is said otherwise or another is published: for
+    /// whoever wants to meet threads that pass by. Best effort, unlike [`watch`](Cell::watch): a caller may pass unseen.
+    pub fn hail(&self, hail: Hail) {
+        let book = self.book().lock();
+        if let Some((lane, _)) = book.current() {
+            self.lanes[lane].hail(hail);
+        }
     }
 
     /// Has the old occupant give up the place of old, so that another can become old, although somebody is inside: it keeps its

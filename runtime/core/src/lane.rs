@@ -1,6 +1,6 @@
 //! One generation's place in a cell: what callers read of it, and what the writer knows of it.
 
-use crate::answer::{Quarantine, Which};
+use crate::answer::{Hail, Quarantine, Which};
 use crate::facet::{MovedOut, Sides};
 use crate::fence::Fences;
 use crate::registry::Registry;
@@ -13,6 +13,8 @@ use std::sync::{Arc, Weak};
 const FENCED: u8 = 1;
 /// Somebody waits for this lane to drain.
 const WATCHED: u8 = 2;
+/// Somebody wants to meet the threads that pass.
+const HAILED: u8 = 4;
 
 /// What callers read of a lane. Written only under the cell's mutex, and seldom.
 ///
@@ -23,7 +25,7 @@ const WATCHED: u8 = 2;
 pub(crate) struct Lane<T> {
     /// Where the occupant is; null in a free lane. The `Arc` that owns it is in [`State`].
     pub(crate) occupant: AtomicPtr<T>,
-    /// What a leaver has to do beyond counting itself out: `FENCED`, `WATCHED`. Mostly nothing, which is one look.
+    /// What a leaver has to do beyond counting itself out: `FENCED`, `WATCHED`, `HAILED`. Mostly nothing, which is one look.
     duties: AtomicU8,
     /// The cell's. Here too, so that a guard needs to know no more than its lane and its counters.
     wake: Arc<dyn Fn() + Send + Sync>,
@@ -70,7 +72,7 @@ impl<T> Lane<T> {
             Fences::symmetric().light();
         }
         // Relaxed: ordered by that fence, or by the one in `leave`.
-        if self.duties.load(Ordering::Relaxed) & WATCHED != 0 {
+        if self.duties.load(Ordering::Relaxed) & (WATCHED | HAILED) != 0 {
             (self.wake)();
         }
     }
@@ -84,6 +86,7 @@ impl<T> Lane<T> {
     /// Empties a lane that is drained or was never published.
     pub(crate) fn clear(&self) {
         self.unwatch();
+        self.hail(Hail::Lowered);
         self.occupant.store(ptr::null_mut(), Ordering::Relaxed);
     }
 
@@ -97,6 +100,14 @@ impl<T> Lane<T> {
     pub(crate) fn unwatch(&self) {
         // Relaxed: who still sees the flag up wakes somebody once too often, which is allowed.
         self.duties.store(self.duties.load(Ordering::Relaxed) & !WATCHED, Ordering::Relaxed);
+    }
+
+    /// Under the cell's mutex, as both above.
+    pub(crate) fn hail(&self, hail: Hail) {
+        let duties = self.duties.load(Ordering::Relaxed);
+        let duties = if hail == Hail::Raised { duties | HAILED } else { duties & !HAILED };
+        // Relaxed: whoever does not see it in time passes unseen, which is allowed, or wakes once too often, which is too.
+        self.duties.store(duties, Ordering::Relaxed);
     }
 }
 
@@ -161,6 +172,16 @@ impl<T> Book<T> {
         if which == Which::Current { None } else { self.lane_of(which) }
     }
 
+    /// Who can be, or has been, called in a lane.
+    pub(crate) fn occupant(&self, lane: usize) -> Option<&Arc<T>> {
+        match &self.states[lane] {
+            State::Free | State::Reserved(_) => None,
+            State::Current(occupant) | State::Old(occupant) | State::Quarantined(occupant, _) => {
+                Some(occupant)
+            }
+        }
+    }
+
     pub(crate) fn has_candidate(&self) -> bool {
         self.states.iter().any(|state| matches!(state, State::Reserved(_)))
     }
@@ -201,7 +222,7 @@ impl<T> Book<T> {
 
     /// Whether callers can be, or have been, inside the lane's occupant.
     pub(crate) fn is_open(&self, lane: usize) -> bool {
-        matches!(self.states[lane], State::Current(_) | State::Old(_) | State::Quarantined(..))
+        self.occupant(lane).is_some()
     }
 
     /// Puts the old occupant in quarantine, in its lane.

@@ -109,7 +109,7 @@ mod stripe;
 mod sync;
 mod thread;
 
-pub use answer::{Count, NothingToRollBack, NothingToWithdraw, Quarantine, Vacate, Which};
+pub use answer::{Count, Hail, Inside, NothingToRollBack, NothingToWithdraw, Quarantine, Vacate, Which};
 pub use cell::{Cell, Occupant};
 pub use facet::{Facet, FacetGuard, FacetMissing, View};
 pub use fence::Fences;

@@ -1,8 +1,9 @@
 //! All stripes of one cell, and whose they are. Guarded by the cell's mutex.
 
-use crate::stripe::Stripe;
+use crate::answer::Inside;
+use crate::stripe::{LANES, Stripe};
 use crate::sync::{Piece, lacks};
-use crate::thread::ThreadId;
+use crate::thread::{self, ThreadId};
 use std::sync::Arc;
 
 /// Whose a stripe is.
@@ -12,13 +13,18 @@ enum Owner {
     /// Its thread has exited; the next newcomer takes it.
     Nobody,
     /// Its thread has exited and left a guard behind, which may still count out here. Never taken again.
-    Ghost,
+    Ghost(ThreadId),
 }
 
 #[derive(Debug)]
 struct Row {
     stripe: Arc<Stripe>,
     owner: Owner,
+    /// The owner, as the system counts threads.
+    tid: i32,
+    /// By lane: `entered` less `left` when the lane was started. Not zero where guards have moved between threads: only over
+    /// all stripes do those sum up to nothing.
+    owed: [u64; LANES],
 }
 
 /// All stripes of one cell. A stripe never leaves it, so its address is good for as long as the cell lives.
@@ -57,18 +63,19 @@ impl Registry {
         let owner = Owner::Thread(thread);
         let row = self.free.pop().unwrap_or_else(|| {
             let row = self.rows.len();
-            self.rows.push(Row { stripe: Arc::new(Stripe::new(row)), owner });
+            self.rows.push(Row { stripe: Arc::new(Stripe::new(row)), owner, tid: 0, owed: [0; LANES] });
             row
         });
         self.rows[row].owner = owner;
+        self.rows[row].tid = thread::tid();
         &self.rows[row].stripe
     }
 
     /// The stripe's thread exits.
     pub(crate) fn give_back(&mut self, stripe: &Stripe) {
         let row = stripe.row();
-        if stripe.is_held() {
-            self.rows[row].owner = Owner::Ghost;
+        if let (true, Owner::Thread(thread)) = (stripe.is_held(), self.rows[row].owner) {
+            self.rows[row].owner = Owner::Ghost(thread);
         } else {
             self.rows[row].owner = Owner::Nobody;
             self.free.push(row);
@@ -94,8 +101,9 @@ impl Registry {
     ///
     /// The baseline must be the very value that the comparison was made of, or an entry could fall between the two
     /// readings, be taken for old, and then succeed in the new occupant with its thread in nobody's list of visitors.
-    pub(crate) fn start(&self, lane: usize) -> Option<u64> {
-        let left: u64 = self.rows.iter().map(|row| row.stripe.lane(lane).left()).sum();
+    pub(crate) fn start(&mut self, lane: usize) -> Option<u64> {
+        let lefts: Vec<u64> = self.rows.iter().map(|row| row.stripe.lane(lane).left()).collect();
+        let left = lefts.iter().sum();
         let before: Vec<(u64, u64)> = (self.rows.iter().map(|row| row.stripe.lane(lane)))
             .map(|counters| (counters.retried(), counters.entered()))
             .collect();
@@ -104,8 +112,9 @@ impl Registry {
         if !tally.is_drained() && !lacks(Piece::QuietLane) {
             return None;
         }
-        for (row, (_, entered)) in self.rows.iter().zip(before) {
+        for ((row, (_, entered)), left) in self.rows.iter_mut().zip(before).zip(lefts) {
             row.stripe.lane(lane).rebase(entered);
+            row.owed[lane] = entered.wrapping_sub(left);
         }
         Some(tally.calls())
     }
@@ -117,6 +126,18 @@ impl Registry {
             _ => None,
         };
         self.rows.iter().filter_map(visitor).collect()
+    }
+
+    /// Who is inside a lane, by thread.
+    pub(crate) fn inside(&self, lane: usize) -> Vec<Inside> {
+        let inside = |row: &Row| {
+            let (Owner::Thread(thread) | Owner::Ghost(thread)) = row.owner else { return None };
+            let counters = row.stripe.lane(lane);
+            let left = counters.left();
+            let calls = counters.entered().wrapping_sub(left).wrapping_sub(row.owed[lane]).cast_signed();
+            (calls > 0).then_some(Inside { thread, tid: row.tid, calls: calls.unsigned_abs() })
+        };
+        self.rows.iter().filter_map(inside).collect()
     }
 
     /// How many stripes there are, taken or not.
@@ -163,6 +184,30 @@ mod tests {
             drop(std::thread::spawn(move || cell.enter_owned()).join().unwrap());
         }
         assert_eq!(cell.book().lock().registry.len(), 2, "one for them, one for us");
+    }
+
+    #[test]
+    fn who_is_inside_is_told_by_thread_also_when_guards_have_moved_before() {
+        let cell = cell();
+        for _ in 0..10 {
+            // Counted in there and out here: 1 too many there, and 1 too few here, for ever.
+            let there = Arc::clone(&cell);
+            drop(std::thread::spawn(move || there.enter_owned()).join().unwrap());
+        }
+        for _ in 0..2 {
+            cell.reserve(Arc::new(Quiet)).unwrap().publish();
+            drop(cell.vacate(Which::Old));
+        }
+        assert!(cell.inside(Which::Current).is_empty(), "{:?}", cell.inside(Which::Current));
+        let guards = [cell.enter(), cell.enter()];
+        let inside = cell.inside(Which::Current);
+        assert_eq!((inside.len(), inside[0].calls, inside[0].thread), (1, 2, crate::ThreadId::current()));
+        assert_eq!(inside[0].tid, crate::thread::tid());
+        drop(guards);
+        let there = Arc::clone(&cell);
+        let thread = move || (std::mem::forget(there.enter()), crate::ThreadId::current());
+        let (_, gone) = std::thread::spawn(thread).join().unwrap();
+        assert_eq!(cell.inside(Which::Current).first().map(|inside| inside.thread), Some(gone));
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl<'a, T: Occupant> Seat<'a, T> {
     ///
     /// # Example
     /// ```
-    /// # use segue_core::{Cell, Occupant};
+    /// # use segue_core::{Cell, Occupant, Which};
     /// # use std::sync::Arc;
     /// # struct Version(u32);
     /// # impl Occupant for Version { fn depart(&self) {} }
@@ -69,7 +69,7 @@ impl<'a, T: Occupant> Seat<'a, T> {
     /// # cell.reserve(Arc::new(Version(1)))?.publish();
     /// let candidate = cell.reserve(Arc::new(Version(2)))?.abandon();
     /// assert_eq!(candidate.0, 2);
-    /// assert_eq!(cell.current().expect("nothing has changed").0, 1);
+    /// assert_eq!(cell.occupant(Which::Current).expect("nothing has changed").0, 1);
     /// # Ok::<(), segue_core::Refused>(())
     /// ```
     pub fn abandon(self) -> Arc<T> {

@@ -56,6 +56,15 @@ impl std::fmt::Display for ThreadId {
     }
 }
 
+/// The calling thread, as the system counts them.
+pub(crate) fn tid() -> i32 {
+    // SAFETY: it only asks for a number.
+    #[cfg(not(miri))]
+    return unsafe { libc::gettid() };
+    #[cfg(miri)]
+    0
+}
+
 /// The near table's length, in cells. A service has a module or a hundred; whoever has more pays two loads and a comparison.
 const NEAR_LEN: usize = 128;
 

@@ -271,12 +271,7 @@ fn run(fences: Fences, steps: &[Step]) {
                     count.map(|count| (count.inside, count.calls)),
                     expected.map(|one| (one.inside, one.calls))
                 );
-                let occupant = match which {
-                    Which::Current => cell.current(),
-                    Which::Old => cell.old(),
-                    Which::Quarantined(_) => continue,
-                };
-                assert_eq!(occupant.map(|one| one.generation), expected.map(|one| one.number));
+                assert_eq!(cell.occupant(which).map(|one| one.generation), expected.map(|one| one.number));
                 let visited = expected.is_some_and(|one| one.calls > 0);
                 let listed = cell.visitors(which).contains(&ThreadId::current());
                 assert!(listed == visited || listed && tried, "who was inside is a visitor");

@@ -417,10 +417,10 @@ fn two_publishers() {
     let mine = publish_if_there_is_room(&cell, &images[3]);
     let others = other.join().unwrap();
     assert!(mine || others, "one of them has found room");
-    if cell.old().is_some() {
+    if cell.occupant(Which::Old).is_some() {
         assert!(vacate(&cell), "nobody is inside any more");
     }
-    let current = cell.current().unwrap().generation;
+    let current = cell.occupant(Which::Current).unwrap().generation;
     assert!(current == 3 && mine || current == 2 && others);
     assert_eq!(cell.count(Which::Current).unwrap().calls, u64::from(generation == current));
 }

@@ -5,6 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use segue_core::{Quarantine, Which};
+use segue_loader::Unmapped;
+
 use crate::{Pin, version::About};
 
 /// How long an old version that nobody is inside may keep the place of old, while its `Drop` or threads of its own run or
@@ -18,6 +21,8 @@ pub(crate) struct Book {
     pub(crate) current: Option<Arc<About>>,
     pub(crate) old: Option<Old>,
     pub(crate) quarantined: Vec<Quarantined>,
+    /// What left memory last, and what it had left then.
+    pub(crate) gone: Option<Gone>,
     /// Whether there is anything to tell: a version was current, or stays in memory though it never was.
     pub(crate) is_known: bool,
 }
@@ -40,13 +45,41 @@ pub(crate) enum Phase {
 /// A version that stays in memory though nobody will enter it again.
 pub(crate) struct Quarantined {
     pub(crate) about: Arc<About>,
+    pub(crate) since: Instant,
+    /// Its place in the cell; none where nobody can be inside any more.
+    pub(crate) place: Option<Quarantine>,
     pub(crate) calls: u64,
     pub(crate) pins: Vec<Pin>,
+}
+
+/// A version that has left memory.
+pub(crate) struct Gone {
+    pub(crate) generation: u64,
+    pub(crate) unmapped: Unmapped,
 }
 
 // === impl Book ===
 
 impl Book {
+    /// Where in the cell a version is that nobody can enter any more: old or in quarantine.
+    pub(crate) fn place(&self, generation: u64) -> Option<Which> {
+        if self.old.as_ref().is_some_and(|old| old.about.id.generation == generation) {
+            return Some(Which::Old);
+        }
+        self.quarantined(generation)?.place.map(Which::Quarantined)
+    }
+
+    /// A version in quarantine has been taken out of the cell.
+    pub(crate) fn left_cell(&mut self, generation: u64) {
+        if let Some(version) = self.quarantined.iter_mut().find(|v| v.about.id.generation == generation) {
+            version.place = None;
+        }
+    }
+
+    pub(crate) fn quarantined(&self, generation: u64) -> Option<&Quarantined> {
+        self.quarantined.iter().find(|version| version.about.id.generation == generation)
+    }
+
     /// Notes what keeps a version that is leaving, or is in quarantine.
     pub(crate) fn note_pins(&mut self, generation: u64, now: Vec<Pin>) {
         if let Some(old) = self.old.as_mut().filter(|old| old.about.id.generation == generation) {
@@ -57,6 +90,18 @@ impl Book {
             self.quarantined.iter_mut().find(|v| v.about.id.generation == generation)
         {
             version.pins = now;
+        }
+    }
+
+    /// What was noted of a version that leaves, by whoever takes it out.
+    pub(crate) fn noted_pins(&self, generation: u64) -> Vec<Pin> {
+        match (&self.old, self.quarantined(generation)) {
+            (_, Some(version)) => version.pins.clone(),
+            (Some(old), _) if old.about.id.generation == generation => match &old.phase {
+                Phase::Leaving { pins, .. } => pins.clone(),
+                Phase::Draining => Vec::new(),
+            },
+            _ => Vec::new(),
         }
     }
 

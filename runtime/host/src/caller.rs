@@ -5,12 +5,12 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use segue_loader::{Expected, InterfaceMismatch, Metadata};
 
-use crate::{CallerStatus, VersionId};
+use crate::{CallError, CallFailure, CallerStatus, version::About};
 
 /// Somebody who has a handle to a module.
 pub(crate) struct Caller {
-    /// The module, and its version; none for the program that embeds the runtime.
-    by: Option<(Arc<str>, VersionId)>,
+    /// The version of a module; none for the program that embeds the runtime.
+    by: Option<Arc<About>>,
     /// The interface through which it calls; none where it sends requests.
     expected: Option<Expected>,
 }
@@ -37,8 +37,19 @@ impl Caller {
     }
 
     /// A module.
-    pub(crate) fn guest(module: &Arc<str>, version: &VersionId, expected: Option<Expected>) -> Self {
-        Caller { by: Some((module.clone(), version.clone())), expected }
+    pub(crate) fn guest(about: &Arc<About>, expected: Option<Expected>) -> Self {
+        Caller { by: Some(about.clone()), expected }
+    }
+
+    /// Fails where the caller is to come to its end.
+    pub(crate) fn may_call(&self) -> Result<(), CallError> {
+        match &self.by {
+            Some(by) if by.is_cancelled() => {
+                let (module, version) = (by.module.to_string(), by.id.clone());
+                Err(CallFailure::Cancelled { module, version }.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn expected(&self) -> Option<&Expected> {
@@ -47,8 +58,8 @@ impl Caller {
 
     fn status(&self) -> CallerStatus {
         CallerStatus {
-            module: self.by.as_ref().map(|(module, _)| module.to_string()),
-            version: self.by.as_ref().map(|(_, version)| version.clone()),
+            module: self.by.as_ref().map(|by| by.module.to_string()),
+            version: self.by.as_ref().map(|by| by.id.clone()),
             interface: self.expected.as_ref().map(|expected| expected.name().to_owned()),
         }
     }

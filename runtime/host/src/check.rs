@@ -17,6 +17,9 @@ pub struct FileReport {
     pub digest: Digest,
     /// How long it is, in bytes.
     pub size_bytes: u64,
+    /// Marks in the file by which the dynamic linker would never unmap it, as `DF_1_NODELETE`. A load clears them in its
+    /// private copy.
+    pub cleared: Vec<String>,
 }
 
 /// Reads a file as a load does, up to where something of it would be executed.
@@ -30,5 +33,6 @@ pub fn check(path: &Path) -> Result<FileReport, Error> {
         metadata: inspected.metadata().clone(),
         digest: inspected.digest(),
         size_bytes: inspected.size_bytes(),
+        cleared: inspected.cleared_marks().map(str::to_owned).collect(),
     })
 }

@@ -94,6 +94,16 @@ pub enum Error {
         /// The calls inside it.
         inside: u64,
     },
+    /// Too many versions of the module are in quarantine.
+    #[error("{module}: {quarantined} versions of it cannot leave memory, and {limit} are allowed")]
+    QuarantineFull {
+        /// The module.
+        module: String,
+        /// How many there are.
+        quarantined: usize,
+        /// How many there may be.
+        limit: usize,
+    },
     /// There is no old version to go back to.
     #[error("{module}: there is no old version to go back to")]
     NothingToRollBack {
@@ -272,11 +282,12 @@ impl Error {
             Error::NameMismatch { .. } => Code::NameMismatch,
             Error::Map { source, .. } => match source {
                 MapError::Open { .. } => Code::BadElf,
+                MapError::KeysScarce { .. } => Code::Busy,
                 _ => Code::AbiMismatch,
             },
             Error::Interface { .. } => Code::InterfaceMismatch,
             Error::OnLoad { .. } => Code::OnLoadFailed,
-            Error::NotPurged { .. } => Code::NotPurged,
+            Error::NotPurged { .. } | Error::QuarantineFull { .. } => Code::NotPurged,
             Error::NothingToRollBack { .. } => Code::NothingToRollBack,
             Error::Deadline { .. } => Code::Deadline,
             Error::Superseded { .. } | Error::StateDirInUse { .. } | Error::ShuttingDown => Code::Busy,
@@ -294,9 +305,10 @@ impl Error {
             Error::Map { .. } => Some(Step::Map),
             Error::Interface { step, .. } => *step,
             Error::OnLoad { .. } => Some(Step::OnLoad),
-            Error::NotPurged { .. } | Error::Superseded { .. } | Error::Deadline { module: Some(_), .. } => {
-                Some(Step::Publish)
-            }
+            Error::NotPurged { .. }
+            | Error::QuarantineFull { .. }
+            | Error::Superseded { .. }
+            | Error::Deadline { module: Some(_), .. } => Some(Step::Publish),
             Error::NothingToRollBack { .. } => Some(Step::Rollback),
             _ => None,
         }
@@ -311,6 +323,7 @@ impl Error {
             | Error::Interface { module, .. }
             | Error::OnLoad { module, .. }
             | Error::NotPurged { module, .. }
+            | Error::QuarantineFull { module, .. }
             | Error::NothingToRollBack { module }
             | Error::Superseded { module, .. } => Some(module),
             Error::Deadline { module, .. } => module.as_deref(),
@@ -346,6 +359,9 @@ impl Error {
                 CheckError::NoMetadata | CheckError::BadMetadata { .. } => {
                     "the crate needs segue-sdk, and export_module! with the type that is its logic"
                 }
+                CheckError::StaticTls => {
+                    "compile what it contains with -ftls-model=global-dynamic (mimalloc: its feature local_dynamic_tls)"
+                }
                 CheckError::Revision { .. } => "build it with the segue-sdk that belongs to this runtime",
                 _ => return None,
             },
@@ -355,13 +371,19 @@ impl Error {
             Error::Map { source: MapError::Open { .. }, .. } => {
                 "see what it is linked to with `ldd FILE`, and that the state directory allows running files"
             }
+            Error::Map { source: MapError::KeysScarce { .. }, .. } => {
+                "something in this process makes keys and does not give them back; segue's modules do"
+            }
             Error::Map { .. } => "build it with the segue-sdk that belongs to this runtime",
             Error::Interface { .. } => {
                 "an interface may only grow, by methods behind its last one; `segue status` shows who calls, `segue check FILE` what the file exports"
             }
             Error::OnLoad { .. } => "the module's log says more; what was current still is",
             Error::NotPurged { .. } => {
-                "wait for the calls inside (`segue purge`), or load with --policy wait"
+                "have the calls inside end (`segue purge`), or load with --policy wait"
+            }
+            Error::QuarantineFull { .. } => {
+                "`segue pins` shows who holds them; when they are let go they leave by themselves, or restart the runtime"
             }
             Error::NothingToRollBack { .. } => {
                 "an old version leaves memory with its last call; load its file again"

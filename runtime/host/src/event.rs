@@ -76,6 +76,10 @@ pub enum Event {
         drain_us: u64,
         /// From the last call's end to being out of memory, in microseconds.
         purge_us: u64,
+        /// The memory that it had not freed, in bytes. It was freed with it.
+        leaked_bytes: u64,
+        /// Destructors of thread-locals that did not run, since their threads were not at hand.
+        destructors_dropped: u64,
     },
     /// A version is not in use any more, or never was, and cannot be taken out of memory now. It is quarantined; where what
     /// keeps it goes, it still leaves, which is told as `purged`.

@@ -9,12 +9,11 @@ use parking_lot::Mutex;
 use segue_loader::{Expected, Link, Services};
 use tracing::Span;
 
-use crate::{Error, VersionId, caller::Caller, link::LinkTo, runtime::Inner, version::About};
+use crate::{Error, caller::Caller, link::LinkTo, runtime::Inner, version::About};
 
 /// One image, as the services of the host see it. What it does with log records is in `log.rs`.
 pub(crate) struct Guest {
-    pub(crate) module: Arc<str>,
-    pub(crate) id: VersionId,
+    pub(crate) about: Arc<About>,
     /// The id that the next span gets. Only counted: Relaxed is enough.
     pub(crate) next_span: AtomicU64,
     pub(crate) spans: Mutex<HashMap<u64, Span>>,
@@ -25,10 +24,9 @@ pub(crate) struct Guest {
 // === impl Guest ===
 
 impl Guest {
-    pub(crate) fn new(runtime: &Arc<Inner>, about: &About) -> Self {
+    pub(crate) fn new(runtime: &Arc<Inner>, about: &Arc<About>) -> Self {
         Guest {
-            module: about.module.clone(),
-            id: about.id.clone(),
+            about: about.clone(),
             next_span: AtomicU64::new(1),
             spans: Mutex::default(),
             runtime: Arc::downgrade(runtime),
@@ -40,8 +38,12 @@ impl Services for Guest {
     fn link(&self, module: &str, interface: Option<Expected>) -> Result<Box<dyn Link>, String> {
         let closing = || Error::ShuttingDown.to_string();
         let runtime = self.runtime.upgrade().filter(|runtime| !runtime.is_closing()).ok_or_else(closing)?;
-        let caller = Caller::guest(&self.module, &self.id, interface);
+        let caller = Caller::guest(&self.about, interface);
         let link = LinkTo::new(runtime.module_to_be(module), caller).map_err(|error| error.to_string())?;
         Ok(Box::new(link))
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.about.is_cancelled()
     }
 }

@@ -1,6 +1,6 @@
 //! Calling a module.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use segue_loader::{
     ReplyBuffer,
@@ -32,6 +32,14 @@ pub struct CallGuard<'a> {
     guard: segue_core::CallGuard<'a, Version>,
 }
 
+/// A caller inside one version, who may move to another thread: for a call that a task makes. That version stays until the
+/// guard is dropped, wherever that is.
+///
+/// It costs a little more than a [`CallGuard`]: three counters that threads share.
+pub struct OwnedCallGuard {
+    guard: segue_core::OwnedCallGuard<Version>,
+}
+
 // === impl ModuleHandle ===
 
 impl ModuleHandle {
@@ -52,6 +60,22 @@ impl ModuleHandle {
     pub fn enter(&self) -> Result<CallGuard<'_>, CallError> {
         match self.module.cell.enter() {
             Some(guard) => Ok(CallGuard { guard }),
+            None => Err(self.module.no_current()),
+        }
+    }
+
+    /// Enters the current version with a guard that may move to another thread. It never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`CallFailure::NoCurrent`](crate::CallFailure::NoCurrent).
+    pub fn enter_owned(&self) -> Result<OwnedCallGuard, CallError> {
+        match self.module.cell.enter_owned() {
+            Some(guard) => {
+                // Relaxed: only counted.
+                guard.about.owned_guards.fetch_add(1, Ordering::Relaxed);
+                Ok(OwnedCallGuard { guard })
+            }
             None => Err(self.module.no_current()),
         }
     }
@@ -80,6 +104,39 @@ impl CallGuard<'_> {
     ///
     /// Where the module fails or panics.
     pub fn call(&self, request: &Request<'_>) -> Result<Reply, CallError> {
+        self.guard.answer(request)
+    }
+}
+
+// === impl OwnedCallGuard ===
+
+impl OwnedCallGuard {
+    /// The version that was entered.
+    pub fn version(&self) -> &VersionId {
+        &self.guard.about.id
+    }
+
+    /// Has the version that was entered answer a request.
+    ///
+    /// # Errors
+    ///
+    /// Where the module fails or panics.
+    pub fn call(&self, request: &Request<'_>) -> Result<Reply, CallError> {
+        self.guard.answer(request)
+    }
+}
+
+impl Drop for OwnedCallGuard {
+    fn drop(&mut self) {
+        // Relaxed: only counted. Before the guard goes, and with it perhaps the version.
+        self.guard.about.owned_guards.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+// === impl Version ===
+
+impl Version {
+    fn answer(&self, request: &Request<'_>) -> Result<Reply, CallError> {
         let headers: Vec<HeaderRef<'_>> = request
             .headers
             .iter()
@@ -93,7 +150,7 @@ impl CallGuard<'_> {
             body: request.body.into(),
         };
         let mut reply = ReplyBuffer::new();
-        self.guard.image.handle(&raw, &mut reply)?;
+        self.image.handle(&raw, &mut reply)?;
         Ok(Reply { status: reply.status, headers: reply.headers, body: reply.body })
     }
 }

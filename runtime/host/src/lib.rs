@@ -55,6 +55,7 @@ mod book;
 mod builder;
 mod caller;
 mod check;
+mod detach;
 mod error;
 mod event;
 mod guest;
@@ -68,6 +69,8 @@ mod log;
 mod message;
 mod module;
 mod options;
+mod passers;
+mod pins;
 mod purge;
 mod resident;
 mod retire;
@@ -84,7 +87,7 @@ pub use builder::Builder;
 pub use check::{FileReport, check};
 pub use error::{Code, Error, ErrorObject, Step};
 pub use event::{Event, Events, Next, Record, Subscription};
-pub use handle::{CallGuard, ModuleHandle};
+pub use handle::{CallGuard, ModuleHandle, OwnedCallGuard};
 pub use interface::{InterfaceGuard, InterfaceHandle};
 pub use message::{Reply, Request};
 pub use options::{LoadOptions, ParsePolicyError, Policy, Source};
@@ -93,8 +96,8 @@ pub use runtime::Runtime;
 pub use segue_interface::{Bytes, CallError, CallFailure, Fault, List, Str, VersionId, data, interface};
 pub use segue_loader::{Argument, Digest, Interface, InterfaceMismatch, Metadata, Method, Type};
 pub use status::{
-    CallerStatus, LoadOutcome, Loaded, ModuleStatus, Pin, PinKind, Purged, RolledBack, Standing, Took,
-    VersionStatus,
+    CallerStatus, Held, LoadOutcome, Loaded, ModuleStatus, Pin, PinKind, Pins, Purged, RolledBack, Standing,
+    Took, VersionStatus,
 };
 
 /// What the expansion of [`macro@interface`] and [`macro@data`] names. No part of the library's interface.

@@ -33,6 +33,7 @@ impl LinkTo {
 
 impl Link for LinkTo {
     fn call(&self, request: &RequestRef<'_>) -> Result<ReplyBuffer, CallError> {
+        self.caller.may_call()?;
         let version = self.module.cell.enter().ok_or_else(|| self.module.no_current())?;
         let mut reply = ReplyBuffer::new();
         version.image.handle(request, &mut reply)?;
@@ -40,6 +41,7 @@ impl Link for LinkTo {
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&Reached<'_>)) -> Result<(), CallError> {
+        self.caller.may_call()?;
         let Some(facet) = &self.facet else { return Err(self.module.no_current()) };
         let guard = facet.enter().map_err(|why| missing(&self.module, why, &self.caller))?;
         visit(guard.get());

@@ -2,7 +2,10 @@
 
 use std::{
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64},
+    },
     time::{Duration, Instant},
 };
 
@@ -126,10 +129,19 @@ impl Inner {
             .callers
             .check_file(candidate.metadata())
             .map_err(|mismatch| module.does_not_fit(&id.version, Some(Step::Read), mismatch))?;
-        let about = Arc::new(About { module: module.name.clone(), id, digest, source, loaded_at });
+        let about = Arc::new(About {
+            module: module.name.clone(),
+            id,
+            digest,
+            source,
+            loaded_at,
+            usage: OnceLock::new(),
+            is_cancelled: AtomicBool::new(false),
+            owned_guards: AtomicU64::new(0),
+        });
         let admitted = module.callers.admitted();
-        let image = self.start(module, candidate, &about, &mut took)?;
-        if let Err(error) = self.state.keep(&digest, image.path()) {
+        let image = self.start(module, &candidate, &about, &mut took)?;
+        if let Err(error) = self.state.keep(&digest, candidate.bytes()) {
             tracing::warn!(module = %module.name, %error, "the version could not be kept in the store");
         }
         let version = Version { image, about: about.clone() };
@@ -183,24 +195,31 @@ impl Inner {
         if gives_way() {
             return Err(gave_way());
         }
-        match request.policy {
+        let book = match request.policy {
             Policy::Refuse => {
                 let book = module.book();
-                module.not_purged(&book).map_or(Ok(()), Err)
+                module.not_purged(&book).map_or(Ok(()), Err)?;
+                book
             }
             Policy::Wait => {
                 let room = module.wait_for(request.deadline, |book| book.old.is_none() || gives_way());
-                match room {
-                    None => Err(Error::Deadline {
-                        module: Some(module.name.to_string()),
-                        what: format!("the old version of {} to leave memory", module.name),
-                        after: request.after,
-                    }),
-                    Some(book) if book.old.is_some() || self.is_closing() => Err(gave_way()),
-                    Some(_) => Ok(()),
+                let book = room.ok_or_else(|| Error::Deadline {
+                    module: Some(module.name.to_string()),
+                    what: format!("the old version of {} to leave memory", module.name),
+                    after: request.after,
+                })?;
+                if book.old.is_some() || self.is_closing() {
+                    return Err(gave_way());
                 }
+                book
             }
+        };
+        // These may never leave, so nobody waits for them.
+        let (quarantined, limit) = (book.quarantined.len(), self.limits.quarantine_max);
+        if quarantined >= limit {
+            return Err(Error::QuarantineFull { module: module.name.to_string(), quarantined, limit });
         }
+        Ok(())
     }
 
     /// Makes a version current, which fits as many callers as had been admitted then. Unless one has come since whom it does
@@ -245,6 +264,7 @@ impl Inner {
             took_us: took.total,
         });
         drop(book);
+        self.hail_in(module);
         module.tell_change();
         Ok(id)
     }

@@ -75,9 +75,9 @@ impl Log for Guest {
             target: "segue::module",
             parent: parent,
             LEVEL,
-            module = &*self.module,
-            version = self.id.version,
-            generation = self.id.generation,
+            module = &*self.about.module,
+            version = self.about.id.version,
+            generation = self.about.id.generation,
             from = record.target.as_str(),
             fields = text(record.fields.as_slice()).map(field::display),
             "{}", record.message
@@ -91,9 +91,9 @@ impl Log for Guest {
             parent: parent,
             LEVEL,
             "module",
-            module = &*self.module,
-            version = self.id.version,
-            generation = self.id.generation,
+            module = &*self.about.module,
+            version = self.about.id.version,
+            generation = self.about.id.generation,
             from = span.target.as_str(),
             span = span.name.as_str(),
             fields = text(span.fields.as_slice()).map(field::display),
@@ -127,9 +127,9 @@ impl Log for Guest {
     fn panicked(&self, message: &str, file: &str, line: u32) {
         tracing::error!(
             target: "segue::module",
-            module = &*self.module,
-            version = self.id.version,
-            generation = self.id.generation,
+            module = &*self.about.module,
+            version = self.about.id.version,
+            generation = self.about.id.generation,
             "panicked at {file}:{line}: {message}"
         );
     }

@@ -7,15 +7,17 @@ use std::{
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use segue_core::{Cell, Which};
-use segue_loader::InterfaceMismatch;
+use segue_loader::{InterfaceMismatch, Unmapped};
 
 use crate::{
-    CallError, CallFailure, Error, Event, Events, ModuleStatus, Pin, PinKind, Standing, Step, VersionId,
+    CallError, CallFailure, Error, Event, Events, ModuleStatus, Pin, Standing, Step, VersionId,
     VersionStatus,
     bell::Bell,
-    book::{Book, Old, Phase, Quarantined},
+    book::{Book, Gone, Old, Phase, Quarantined},
     caller::{Caller, Callers},
     journey::micros,
+    passers::Passers,
+    pins::call_pins,
     resident::Residents,
     version::{About, Version},
 };
@@ -40,12 +42,16 @@ pub(crate) struct Module {
 // === impl Module ===
 
 impl Module {
-    pub(crate) fn new(name: &str, events: &Events) -> Arc<Self> {
+    pub(crate) fn new(name: &str, events: &Events, passers: &Arc<Passers>) -> Arc<Self> {
         let bell = Arc::new(Bell::default());
-        let rung_by_leavers = bell.clone();
+        let (rung_by_leavers, passers) = (bell.clone(), passers.clone());
+        let wake = move || {
+            rung_by_leavers.ring();
+            passers.pass();
+        };
         Arc::new(Module {
             name: name.into(),
-            cell: Cell::new(Box::new(move || rung_by_leavers.ring())),
+            cell: Cell::new(Box::new(wake)),
             turn: Mutex::new(()),
             newest_drop_in: Mutex::new(0),
             callers: Callers::default(),
@@ -59,7 +65,7 @@ impl Module {
     /// Admits a caller whom the current version fits, and makes what it calls through, before another version can come.
     pub(crate) fn admit<R>(&self, caller: &Arc<Caller>, make: impl FnOnce() -> R) -> Result<R, Error> {
         let _book = self.book();
-        if let (Some(expected), Some(current)) = (caller.expected(), self.cell.current()) {
+        if let (Some(expected), Some(current)) = (caller.expected(), self.cell.occupant(Which::Current)) {
             current
                 .image
                 .check_interface(expected)
@@ -98,41 +104,65 @@ impl Module {
         book
     }
 
-    /// Puts a version in quarantine that cannot leave, old or never current, or notes what keeps it there.
+    /// Puts a version in quarantine that cannot leave, old or never current; where it is there, notes what keeps it.
     pub(crate) fn quarantine(&self, about: &Arc<About>, pins: Vec<Pin>) {
-        let id = &about.id;
-        tracing::warn!(
-            module = %self.name, version = id.version, generation = id.generation, ?pins, "quarantined"
-        );
-        self.quarantine_in(&mut self.book.lock(), about, pins);
+        let mut book = self.book.lock();
+        if book.quarantined(about.id.generation).is_some() {
+            return book.note_pins(about.id.generation, pins);
+        }
+        self.quarantine_in(&mut book, about, pins);
+        drop(book);
+        self.tell_change();
+    }
+
+    /// Puts the old version in quarantine, where it is this one. Callers may be inside; then it keeps its lane.
+    pub(crate) fn quarantine_old(&self, generation: u64, pins: Vec<Pin>) {
+        let mut book = self.book.lock();
+        if let Some(old) = book.old.as_ref().filter(|old| old.about.id.generation == generation) {
+            let about = old.about.clone();
+            self.quarantine_in(&mut book, &about, pins);
+        }
+        drop(book);
         self.tell_change();
     }
 
     fn quarantine_in(&self, book: &mut Book, about: &Arc<About>, pins: Vec<Pin>) {
-        let generation = about.id.generation;
-        let calls = match book.old.take_if(|old| old.about.id.generation == generation) {
-            Some(Old { phase: Phase::Leaving { calls, .. }, .. }) => calls,
-            _ => 0,
-        };
-        match book.quarantined.iter_mut().find(|version| version.about.id.generation == generation) {
-            Some(version) => version.pins = pins.clone(),
-            None => {
-                book.quarantined.push(Quarantined { about: about.clone(), calls, pins: pins.clone() });
-                book.is_known = true;
-            }
+        let id = &about.id;
+        tracing::warn!(
+            module = %self.name, version = id.version, generation = id.generation, ?pins, "quarantined"
+        );
+        let mut place = None;
+        let mut calls = 0;
+        if let Some(old) = book.old.take_if(|old| old.about.id.generation == id.generation) {
+            // None where it has left the cell already.
+            place = self.cell.quarantine_old();
+            calls = match old.phase {
+                Phase::Leaving { calls, .. } => calls,
+                Phase::Draining => 0,
+            };
         }
+        let (since, told) = (Instant::now(), pins.clone());
+        book.quarantined.push(Quarantined { about: about.clone(), since, place, calls, pins: told });
+        book.is_known = true;
         let (module, old) = (self.name.to_string(), about.id.clone());
         self.events.push(Event::Retained { module, old, pins });
         self.changed.notify_all();
     }
 
     /// A version has left memory. It is told with the book locked, so that no load that it made room for is told before.
-    pub(crate) fn forget(&self, old: &VersionId, drain: Duration, purge: Duration) {
+    pub(crate) fn forget(&self, old: &VersionId, drain: Duration, purge: Duration, unmapped: Unmapped) {
         let mut book = self.book.lock();
         book.old.take_if(|version| version.about.id.generation == old.generation);
         book.quarantined.retain(|version| version.about.id.generation != old.generation);
-        let (module, old) = (self.name.to_string(), old.clone());
-        self.events.push(Event::Purged { module, old, drain_us: micros(drain), purge_us: micros(purge) });
+        book.gone = Some(Gone { generation: old.generation, unmapped });
+        self.events.push(Event::Purged {
+            module: self.name.to_string(),
+            old: old.clone(),
+            drain_us: micros(drain),
+            purge_us: micros(purge),
+            leaked_bytes: unmapped.leaked_bytes,
+            destructors_dropped: unmapped.destructors_dropped,
+        });
         drop(book);
         self.tell_change();
     }
@@ -201,7 +231,7 @@ impl Module {
             book.current.as_deref().map(|about| entered(about, Which::Current, Standing::Confirmed));
         let old = book.old.as_ref().map(|old| match &old.phase {
             Phase::Draining => VersionStatus {
-                pins: self.call_pins(&old.about, residents),
+                pins: self.call_pins(&old.about, Which::Old, old.since, residents),
                 ..entered(&old.about, Which::Old, Standing::Draining)
             },
             Phase::Leaving { calls, pins, .. } => {
@@ -211,10 +241,20 @@ impl Module {
         let quarantined = book
             .quarantined
             .iter()
-            .map(|version| VersionStatus {
-                calls: version.calls,
-                pins: version.pins.clone(),
-                ..told(&version.about, Standing::Pinned)
+            .map(|version| {
+                let (about, since) = (&version.about, version.since);
+                let place = version.place.map(Which::Quarantined);
+                match place.filter(|place| self.inside(*place) > 0) {
+                    Some(place) => VersionStatus {
+                        pins: self.call_pins(about, place, since, residents),
+                        ..entered(about, place, Standing::Pinned)
+                    },
+                    None => VersionStatus {
+                        calls: version.calls,
+                        pins: version.pins.clone(),
+                        ..told(about, Standing::Pinned)
+                    },
+                }
             })
             .collect();
         Some(ModuleStatus {
@@ -227,15 +267,9 @@ impl Module {
         })
     }
 
-    /// The calls that keep the old version: each that is known, and how many others there are.
-    pub(crate) fn call_pins(&self, about: &About, residents: &Residents) -> Vec<Pin> {
-        let mut pins = residents.calls(about.id.generation);
-        let unknown = self.inside(Which::Old).saturating_sub(pins.len() as u64);
-        if unknown > 0 {
-            let detail = format!("{unknown} calls on threads that the runtime does not know");
-            pins.push(Pin { kind: PinKind::Call, detail });
-        }
-        pins
+    /// The calls that keep a version.
+    fn call_pins(&self, about: &About, place: Which, since: Instant, residents: &Residents) -> Vec<Pin> {
+        call_pins(residents, self, about, place, since, |_| Vec::new())
     }
 }
 
@@ -251,6 +285,7 @@ fn told(about: &About, status: Standing) -> VersionStatus {
         inside: 0,
         oldest_ms: None,
         calls: 0,
+        live_bytes: about.live_bytes(),
         pins: Vec::new(),
     }
 }

@@ -34,12 +34,27 @@ pub enum Policy {
     Wait,
 }
 
+/// How much a runtime puts up with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Versions of one module in quarantine before a load of it is refused.
+    pub(crate) quarantine_max: usize,
+    /// How long a purge waits for threads that cannot be asked.
+    pub(crate) stranger_patience: Duration,
+}
+
 /// A text that is no policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a policy is \"refuse\" or \"wait\"")]
 pub struct ParsePolicyError;
 
-// === impl Policy, LoadOptions, Source ===
+// === impl Limits, Policy, LoadOptions, Source ===
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { quarantine_max: 4, stranger_patience: Duration::from_millis(100) }
+    }
+}
 
 impl FromStr for Policy {
     type Err = ParsePolicyError;

@@ -1,11 +1,14 @@
 //! Asking for the old version to be gone. It goes by itself when nobody is inside; these two tell whether, and wait.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use segue_core::Which;
 
 use crate::{
-    Error, Pin, Purged, Runtime,
+    Error, Purged, Runtime,
     book::{Book, Phase},
     journey::micros,
     module::Module,
@@ -29,11 +32,15 @@ impl Runtime {
                 .as_ref()
                 .is_some_and(|old| matches!(old.phase, Phase::Draining) && module.inside(Which::Old) > 0)
         };
-        self.purged_when(&module, begun, SOFT_PATIENCE, is_draining)
+        let Some(generation) = old_of(&module) else { return Ok(nothing_to_purge(&module)) };
+        Ok(self.purged_when(&module, generation, begun, SOFT_PATIENCE, is_draining))
     }
 
-    /// Waits until the old version is gone, at most so long. Where the deadline passes it lingers, the answer says who is
-    /// inside, and it still goes as soon as it can.
+    /// Erlang's purge: asks the calls inside the old version to come to their end, and waits until it is gone, at most so
+    /// long. Where the deadline passes it is put in quarantine: it is not old any more, so that another can come; it is never
+    /// taken from under who is inside, the answer says who that is, and it still goes as soon as it can.
+    ///
+    /// A module sees that it is asked by `is_cancelled` of its `Request` or `Host`; its calls to other modules fail.
     ///
     /// # Errors
     ///
@@ -41,53 +48,67 @@ impl Runtime {
     /// [`purged: false`](Purged::purged).
     pub fn purge(&self, name: &str, deadline: Duration) -> Result<Purged, Error> {
         let module = self.inner.module(name)?;
-        self.purged_when(&module, Instant::now(), deadline, |_| false)
+        let begun = Instant::now();
+        let Some(generation) = old_of(&module) else { return Ok(nothing_to_purge(&module)) };
+        if let Some(old) = &module.book().old
+            && old.about.id.generation == generation
+        {
+            old.about.is_cancelled.store(true, Ordering::Relaxed);
+        }
+        let report = self.purged_when(&module, generation, begun, deadline, |_| false);
+        if !report.purged && old_of(&module) == Some(generation) {
+            module.quarantine_old(generation, report.pins.clone());
+        }
+        Ok(report)
     }
 
-    /// Waits until the version that is old now is gone, or this is so of the book, or time is up.
+    /// Waits until the version that is old is gone, or this is so of the book, or time is up.
     fn purged_when(
         &self,
         module: &Module,
+        generation: u64,
         begun: Instant,
         patience: Duration,
         enough: impl Fn(&Book) -> bool,
-    ) -> Result<Purged, Error> {
-        let mut report = Purged {
-            module: module.name.to_string(),
-            purged: false,
-            unmapped: false,
-            took_us: 0,
-            lingering: 0,
-            pins: Vec::new(),
-        };
-        let Some(generation) = module.book().old.as_ref().map(|old| old.about.id.generation) else {
-            return Ok(report);
-        };
+    ) -> Purged {
+        let mut report = nothing_to_purge(module);
         let is_old = |book: &Book| book.old.as_ref().is_some_and(|old| old.about.id.generation == generation);
         let deadline = begun.checked_add(patience);
         let waited = module.wait_for(deadline, |book| !is_old(book) || enough(book));
         drop(waited);
 
+        let pins = self.inner.pins_of(module, generation);
         let book = module.book();
         report.took_us = micros(begun.elapsed());
-        let quarantined = book.quarantined.iter().find(|version| version.about.id.generation == generation);
         let is_current = book.current.as_ref().is_some_and(|about| about.id.generation == generation);
-        match (&book.old, quarantined) {
-            (Some(old), _) if old.about.id.generation == generation => {
-                report.lingering = module.inside(Which::Old);
-                report.pins = match &old.phase {
-                    Phase::Draining => module.call_pins(&old.about, &self.inner.residents),
-                    Phase::Leaving { pins, .. } => pins.clone(),
-                };
-            }
-            (_, Some(version)) => report.pins = Vec::<Pin>::clone(&version.pins),
-            // It was rolled back to meanwhile: it is current, and nothing was purged.
-            _ if is_current => {}
-            _ => {
-                report.purged = true;
-                report.unmapped = true;
-            }
+        if let Some(place) = book.place(generation) {
+            report.lingering = module.inside(place);
+            report.pins = pins;
+        } else if let Some(version) = book.quarantined(generation) {
+            report.pins = version.pins.clone();
+        } else if !is_current {
+            // Where it is current, it was rolled back to meanwhile, and nothing was purged.
+            let gone = book.gone.as_ref().filter(|gone| gone.generation == generation);
+            report.purged = true;
+            report.unmapped = true;
+            report.leaked_bytes = gone.map(|gone| gone.unmapped.leaked_bytes);
         }
-        Ok(report)
+        report
+    }
+}
+
+fn old_of(module: &Module) -> Option<u64> {
+    module.book().old.as_ref().map(|old| old.about.id.generation)
+}
+
+fn nothing_to_purge(module: &Module) -> Purged {
+    Purged {
+        module: module.name.to_string(),
+        purged: false,
+        unmapped: false,
+        took_us: 0,
+        lingering: 0,
+        leaked_bytes: None,
+        pins: Vec::new(),
     }
 }

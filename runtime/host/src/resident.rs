@@ -4,7 +4,6 @@ use std::{
     collections::HashMap,
     marker::PhantomData,
     sync::{Arc, Weak},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -12,7 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use parking_lot::Mutex;
 use segue_core::ThreadId;
 
-use crate::{CallGuard, Pin, PinKind, version::Version};
+use crate::{CallGuard, version::Version};
 
 /// How long a purge waits for a resident to run its errand. One that does not come in time has what it keeps for the
 /// version dropped without running, and counted.
@@ -28,8 +27,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// A thread that looks in now and then, so that a purge can have a module's thread-locals destroyed on it.
 ///
 /// A thread-local that module code made on a thread must be destroyed on that thread, before the module's image goes. Of
-/// a thread that is no resident, thread-locals are destroyed when it ends; where it outlives the version, they are
-/// dropped without running, and counted. So threads that live long and call modules should be residents:
+/// a thread that is no resident, thread-locals are destroyed when it ends or makes another call; where it does neither in
+/// time, they are dropped without running, and counted. So threads that live long and call modules should be residents:
 ///
 /// ```no_run
 /// # fn serve(runtime: segue::Runtime, jobs: crossbeam_channel::Receiver<Box<dyn FnOnce() + Send>>) {
@@ -56,11 +55,12 @@ pub struct Resident {
     not_send: PhantomData<*const ()>,
 }
 
-/// Something that a purge asks of a resident. Run it soon, outside of any call; or drop it, and the purge goes on.
+/// Something that a purge asks of a thread. Run it soon, outside of any call; or drop it, and the purge goes on.
 pub struct Errand {
     /// Weak: a purge that has waited long enough goes on without it.
     version: Weak<Version>,
-    resident: ThreadId,
+    generation: u64,
+    thread: ThreadId,
     done: Sender<ThreadId>,
 }
 
@@ -84,8 +84,14 @@ struct Listed {
 
 /// What is known of one resident.
 struct Entry {
-    thread: String,
     call: Mutex<Option<Call>>,
+}
+
+/// A call that a resident is in, as pins tell it.
+pub(crate) struct KnownCall {
+    pub(crate) thread: ThreadId,
+    pub(crate) what: String,
+    pub(crate) ms: u64,
 }
 
 /// The call that a resident is in.
@@ -101,8 +107,7 @@ impl Resident {
     pub(crate) fn new(residents: Arc<Residents>) -> Self {
         let (outbox, inbox) = unbounded();
         let id = ThreadId::current();
-        let thread = thread::current().name().unwrap_or("without a name").to_owned();
-        let entry = Arc::new(Entry { thread, call: Mutex::new(None) });
+        let entry = Arc::new(Entry { call: Mutex::new(None) });
         let listed = Listed { outbox, entry: entry.clone() };
         residents.by_thread.lock().entry(id).or_default().push(listed);
         Resident { residents, id, entry, inbox, not_send: PhantomData }
@@ -143,15 +148,25 @@ impl Drop for Calling<'_> {
 // === impl Errand ===
 
 impl Errand {
+    pub(crate) fn new(version: &Arc<Version>, thread: ThreadId, done: Sender<ThreadId>) -> Self {
+        let generation = version.about.id.generation;
+        Errand { version: Arc::downgrade(version), generation, thread, done }
+    }
+
+    /// Whether it is about the version of this generation.
+    pub(crate) fn is_of(&self, generation: u64) -> bool {
+        self.generation == generation
+    }
+
     /// Destroys what the calling thread has left in the version that leaves.
     pub fn run(self) {
-        let Errand { version, resident, done } = self;
+        let Errand { version, thread, done, .. } = self;
         let Some(version) = version.upgrade() else { return };
         version.image.detach_thread();
         // Before it is told: the purge wants to be the only owner.
         drop(version);
         // Fails where the purge did not wait so long.
-        let _ = done.send(resident);
+        let _ = done.send(thread);
     }
 }
 
@@ -178,7 +193,7 @@ impl Residents {
             let by_thread = self.by_thread.lock();
             let listed_of = |id: &ThreadId| by_thread.get(id).into_iter().flatten();
             for (id, listed) in visitors.iter().flat_map(|id| listed_of(id).map(|listed| (*id, listed))) {
-                let errand = Errand { version: Arc::downgrade(version), resident: id, done: done.clone() };
+                let errand = Errand::new(version, id, done.clone());
                 // Fails where the resident has just ended: then it has destroyed everything.
                 if listed.outbox.send(errand).is_ok() {
                     awaited.insert(id, listed.entry.clone());
@@ -198,29 +213,37 @@ impl Residents {
         }
     }
 
+    /// Those of these threads that are no residents.
+    pub(crate) fn strangers(&self, threads: &[ThreadId]) -> Vec<ThreadId> {
+        let by_thread = self.by_thread.lock();
+        threads.iter().filter(|thread| !by_thread.contains_key(thread)).copied().collect()
+    }
+
     /// How long the oldest known call of this generation has been inside.
     pub(crate) fn oldest_ms(&self, generation: u64) -> Option<u64> {
         self.calls_of(generation, |_, call| call.since).into_iter().min().map(|since| millis(since.elapsed()))
     }
 
     /// The known calls of this generation.
-    pub(crate) fn calls(&self, generation: u64) -> Vec<Pin> {
-        self.calls_of(generation, |thread, call| Pin {
-            kind: PinKind::Call,
-            detail: format!("{} on thread {thread} for {} ms", call.what, millis(call.since.elapsed())),
+    pub(crate) fn calls(&self, generation: u64) -> Vec<KnownCall> {
+        self.calls_of(generation, |thread, call| KnownCall {
+            thread,
+            what: call.what.clone(),
+            ms: millis(call.since.elapsed()),
         })
     }
 
-    fn calls_of<R>(&self, generation: u64, tell: impl Fn(&str, &Call) -> R) -> Vec<R> {
+    fn calls_of<R>(&self, generation: u64, tell: impl Fn(ThreadId, &Call) -> R) -> Vec<R> {
         let by_thread = self.by_thread.lock();
-        let tell = |entry: &Entry| {
-            let call = entry.call.lock();
-            call.as_ref().filter(|call| call.generation == generation).map(|call| tell(&entry.thread, call))
+        let tell = |(thread, listed): (ThreadId, &Listed)| {
+            let call = listed.entry.call.lock();
+            call.as_ref().filter(|call| call.generation == generation).map(|call| tell(thread, call))
         };
-        by_thread.values().flatten().filter_map(|listed| tell(&listed.entry)).collect()
+        let all = by_thread.iter().flat_map(|(thread, of)| of.iter().map(|listed| (*thread, listed)));
+        all.filter_map(tell).collect()
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -6,44 +6,41 @@ use std::{
     time::{Duration, Instant},
 };
 
-use segue_core::{ThreadId, Vacate, Which};
-use segue_loader::{Mapped, Retained};
+use segue_core::Which;
+use segue_loader::{Kept, Mapped, Obstacle, Unmapped};
 
 use crate::{
-    Error, Pin, PinKind, VersionId,
-    book::Phase,
+    Error, Pin, PinKind,
+    book::{Old, Phase},
+    detach::take_out_of_cell,
     journey::micros,
     module::Module,
+    pins::{kept_pins, thread_pins},
     runtime::Inner,
     version::{About, Version},
 };
 
-/// How often is looked whether the threads of a version have ended, for the list of pins to be true.
+/// How often is looked whether the threads of a version have ended, for the list of pins to be true; and whether the dynamic
+/// linker still keeps an image.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-
-/// An old version that was left by its last caller.
-struct Drained {
-    version: Arc<Version>,
-    visitors: Vec<ThreadId>,
-    drain: Duration,
-}
 
 impl Inner {
     /// Takes the old version of this generation out, or stops when it is current again. Runs on a journey's thread.
-    pub(crate) fn retire(&self, module: &Arc<Module>, generation: u64) {
-        let Some(Drained { version, visitors, drain }) = wait_until_drained(module, generation) else {
-            return;
-        };
+    pub(crate) fn retire(self: &Arc<Self>, module: &Arc<Module>, generation: u64) {
+        let Some(drain) = wait_until_empty(module, generation) else { return };
         let begun = Instant::now();
-        let about = version.about.clone();
         tracing::debug!(module = %module.name, generation, "drained");
-        if !version.image.is_left_clean() {
-            self.residents.detach(&visitors, &version);
-        }
+        self.detach_threads(module, generation);
+        let Some(version) = take_out_of_cell(module, generation) else { return };
+        let about = version.about.clone();
         let version = only_owner(module, &about, begun, version);
         // Noted before, since it may wait for one of those threads, and for ever.
         let mut pins = thread_pins(&version.image);
-        pins.push(Pin { kind: PinKind::Handle, detail: "the module's Drop, which runs".to_owned() });
+        pins.push(Pin {
+            kind: PinKind::Handle,
+            detail: "the module's Drop, which runs".to_owned(),
+            waits_for: "it to return".to_owned(),
+        });
         pin(module, &about, pins);
         let (mapped, ended) = version.image.unload();
         if let Err(fault) = ended {
@@ -51,41 +48,54 @@ impl Inner {
                 module = %module.name, version = about.id.version, generation, "the module's Drop {fault}"
             );
         }
-        if self.leave(module, &about, mapped) {
-            let purge = begun.elapsed();
-            tracing::info!(
-                module = %module.name, version = about.id.version, generation, purge_us = micros(purge), "purged"
-            );
-            module.forget(&about.id, drain, purge);
-        }
-    }
-
-    /// The last part of every version's way out, on a journey's thread: whether it has left memory.
-    pub(crate) fn leave(&self, module: &Module, about: &Arc<About>, mapped: Mapped) -> bool {
         // What `Drop` and the module's start have left on this thread. Before the threads: a destructor may start one.
         mapped.detach_thread();
-        wait_for_threads(module, about, &mapped);
-        self.unmap(module, about, mapped)
+        wait_for_threads(module, &about, &mapped);
+        self.leave(module, &about, mapped.unmap(), drain, begun);
     }
 
-    /// Unmaps a version that nothing runs in any more, or puts it into quarantine for good.
-    pub(crate) fn unmap(&self, module: &Module, about: &Arc<About>, mapped: Mapped) -> bool {
-        match mapped.unmap() {
-            Ok(unmapped) => {
-                if unmapped.destructors_dropped > 0 {
-                    tracing::info!(
-                        module = %module.name, generation = about.id.generation,
-                        destructors = unmapped.destructors_dropped,
-                        "thread-locals of threads that were not at hand were dropped without running"
-                    );
-                }
-                true
+    /// The last part of every version's way out, on a journey's thread: it goes on until the version has left memory, or the
+    /// runtime ends and only a signal or the dynamic linker keeps it.
+    pub(crate) fn leave(
+        &self,
+        module: &Module,
+        about: &Arc<About>,
+        mut left: Result<Unmapped, Kept>,
+        drain: Duration,
+        begun: Instant,
+    ) {
+        loop {
+            let kept = match left {
+                Ok(unmapped) => return self.tell_gone(module, about, unmapped, drain, begun.elapsed()),
+                Err(kept) => kept,
+            };
+            // It does not keep the place of old: what keeps it may do so for ever.
+            module.quarantine(about, kept_pins(&kept));
+            if self.is_closing() && !has_thread(&kept) {
+                return;
             }
-            Err(retained) => {
-                module.quarantine(about, retained_pins(&retained));
-                false
-            }
+            thread::sleep(LOOK_EVERY);
+            left = match kept {
+                Kept::Obstructed(mapped, _) => mapped.unmap(),
+                Kept::Retained(retained) => retained.sweep().map_err(Kept::Retained),
+            };
         }
+    }
+
+    fn tell_gone(
+        &self,
+        module: &Module,
+        about: &About,
+        unmapped: Unmapped,
+        drain: Duration,
+        purge: Duration,
+    ) {
+        let Unmapped { destructors_dropped, leaked_bytes, .. } = unmapped;
+        tracing::info!(
+            module = %module.name, version = about.id.version, generation = about.id.generation,
+            purge_us = micros(purge), leaked_bytes, destructors_dropped, "purged"
+        );
+        module.forget(&about.id, drain, purge, unmapped);
     }
 
     /// Begins to take the current version out without another in its place: for the end of the runtime. It goes on for as
@@ -96,32 +106,32 @@ impl Inner {
             // The load that goes on, if any, sees that the runtime is closing, or is done when its turn is.
             let _turn = module.turn.lock();
             drop(module.wait_for(None, |book| book.old.is_none()));
-            if let Some(id) = withdraw_current(&module) {
-                inner.retire(&module, id.generation);
+            if let Some(generation) = withdraw_current(&module) {
+                inner.retire(&module, generation);
             }
         })
     }
 }
 
-/// Waits until nobody is inside the old version of this generation, and takes it out of the cell. None where it is not old
-/// any more.
-fn wait_until_drained(module: &Module, generation: u64) -> Option<Drained> {
+/// Waits until nobody is inside a version that is old or in quarantine, and has it leave: from then on it cannot be gone back
+/// to. How long that took; none where it is current again.
+fn wait_until_empty(module: &Module, generation: u64) -> Option<Duration> {
+    let begun = Instant::now();
     loop {
         let rung = module.bell().count();
         {
             let mut book = module.book();
-            let old = book.old.as_mut().filter(|old| old.about.id.generation == generation)?;
+            let place = book.place(generation)?;
             // First the flag, then the look: whoever leaves in between rings the bell, whose count is older than both.
-            module.cell.watch(Which::Old);
-            let visitors = module.cell.visitors(Which::Old);
-            let calls = module.cell.count(Which::Old).map_or(0, |count| count.calls);
-            match module.cell.vacate(Which::Old) {
-                Vacate::Vacant(version) => {
-                    old.phase = Phase::Leaving { since: Instant::now(), calls, pins: Vec::new() };
-                    return Some(Drained { version, visitors, drain: old.since.elapsed() });
+            module.cell.watch(place);
+            let count = module.cell.count(place)?;
+            if count.inside == 0 {
+                if let Some(old) = book.old.as_mut().filter(|_| place == Which::Old) {
+                    let (since, calls) = (Instant::now(), count.calls);
+                    old.phase = Phase::Leaving { since, calls, pins: Vec::new() };
+                    return Some(old.since.elapsed());
                 }
-                Vacate::Busy { .. } => {}
-                Vacate::Nothing => return None,
+                return Some(begun.elapsed());
             }
         }
         module.bell().wait_past(rung);
@@ -138,9 +148,10 @@ fn only_owner(module: &Module, about: &About, begun: Instant, mut version: Arc<V
         if begun.elapsed() > LOOK_EVERY {
             let holders = Arc::strong_count(&version) - 1;
             let detail = format!("{holders} threads of the host are about to destroy its thread-locals");
-            pin(module, about, vec![Pin { kind: PinKind::Handle, detail }]);
+            let waits_for = "them to have done so".to_owned();
+            pin(module, about, vec![Pin { kind: PinKind::Tls, detail, waits_for }]);
         }
-        thread::sleep(Duration::from_millis(1));
+        thread::sleep(Duration::from_micros(200));
     }
 }
 
@@ -154,16 +165,9 @@ fn wait_for_threads(module: &Module, about: &About, mapped: &Mapped) {
     }
 }
 
-pub(crate) fn thread_pins(mapped: &Mapped) -> Vec<Pin> {
-    let tell = |thread: segue_loader::ModuleThread| Pin {
-        kind: PinKind::Thread,
-        detail: format!(
-            "thread {} that the module started {} s ago",
-            thread.tid,
-            thread.since.elapsed().as_secs()
-        ),
-    };
-    mapped.threads().into_iter().map(tell).collect()
+fn has_thread(kept: &Kept) -> bool {
+    let is_thread = |obstacle: &Obstacle| matches!(obstacle, Obstacle::Thread(_) | Obstacle::NewThread);
+    matches!(kept, Kept::Obstructed(_, obstacles) if obstacles.iter().any(is_thread))
 }
 
 /// Notes what keeps a version that is leaving.
@@ -171,17 +175,13 @@ fn pin(module: &Module, about: &About, pins: Vec<Pin>) {
     module.book().note_pins(about.id.generation, pins);
 }
 
-pub(crate) fn retained_pins(retained: &Retained) -> Vec<Pin> {
-    retained.reasons.iter().map(|reason| Pin { kind: PinKind::Flag, detail: reason.clone() }).collect()
-}
-
-fn withdraw_current(module: &Module) -> Option<VersionId> {
+fn withdraw_current(module: &Module) -> Option<u64> {
     let mut book = module.book();
     module.cell.withdraw().ok()?;
     let about = book.current.take()?;
-    let id = about.id.clone();
-    book.old = Some(crate::book::Old { about, since: Instant::now(), phase: Phase::Draining });
+    let generation = about.id.generation;
+    book.old = Some(Old { about, since: Instant::now(), phase: Phase::Draining });
     drop(book);
     module.tell_change();
-    Some(id)
+    Some(generation)
 }

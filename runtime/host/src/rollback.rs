@@ -1,6 +1,11 @@
 //! Going back: old becomes current again, by one store.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
+
+use segue_core::Which;
 
 use crate::{
     Error, Event, Events, RolledBack, Runtime, Step,
@@ -47,13 +52,15 @@ fn switch(module: &Arc<Module>, events: &Events) -> Result<RolledBack, Error> {
         _ => return Err(nothing()),
     };
     // Who came while it was old was not checked against it.
-    if let Some(version) = module.cell.old() {
+    if let Some(version) = module.cell.occupant(Which::Old) {
         let checked = module.callers.check(|expected| version.image.check_interface(expected));
         checked.map_err(|source| module.does_not_fit(&old.id.version, Some(Step::Rollback), source))?;
     }
     let begun = Instant::now();
     module.cell.rollback().map_err(|_| nothing())?;
     let took_us = micros(begun.elapsed());
+    // Where a purge had asked its calls to come to their end: that purge is off.
+    old.is_cancelled.store(false, Ordering::Relaxed);
     let rolled_back = RolledBack {
         module: module.name.to_string(),
         current: old.id.clone(),

@@ -15,7 +15,8 @@ use segue_loader::Candidate;
 
 use crate::{
     Builder, Digest, Error, Events, LoadOptions, Loaded, ModuleHandle, ModuleStatus, Resident, Source,
-    journey::Journeys, module::Module, resident::Residents, state_dir::StateDir, watch::Watch,
+    journey::Journeys, module::Module, options::Limits, passers::Passers, resident::Residents,
+    state_dir::StateDir, watch::Watch,
 };
 
 /// The modules of a process: loads them, hands out handles to them, and takes old versions out of memory.
@@ -33,6 +34,8 @@ pub(crate) struct Inner {
     pub(crate) events: Events,
     pub(crate) state: StateDir,
     pub(crate) residents: Arc<Residents>,
+    pub(crate) passers: Arc<Passers>,
+    pub(crate) limits: Limits,
     pub(crate) journeys: Arc<Journeys>,
     /// The generation that the next load gets. Only counted: Relaxed is enough.
     pub(crate) next_generation: AtomicU64,
@@ -119,6 +122,12 @@ impl Runtime {
         Resident::new(self.inner.residents.clone())
     }
 
+    /// How many of the process's pthread keys are taken, by modules or by anybody. There are 1024; a load is refused when
+    /// fewer than 64 are left.
+    pub fn keys_in_use(&self) -> usize {
+        segue_loader::keys_in_use()
+    }
+
     /// How many images of this runtime's modules are in memory, by the dynamic linker's own list.
     pub fn images_mapped(&self) -> usize {
         segue_loader::mapped_below(&self.inner.state.stage())
@@ -153,7 +162,11 @@ impl Inner {
         if let Some(module) = self.modules.read().get(name) {
             return module.clone();
         }
-        self.modules.write().entry(name.to_owned()).or_insert_with(|| Module::new(name, &self.events)).clone()
+        self.modules
+            .write()
+            .entry(name.to_owned())
+            .or_insert_with(|| Module::new(name, &self.events, &self.passers))
+            .clone()
     }
 
     pub(crate) fn new_generation(&self) -> u64 {

@@ -5,15 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use segue_loader::{Image, Inspected, MapFailure, Mapped, Vetoed};
+use segue_loader::{Image, Inspected, Kept, MapFailure, Mapped, Vetoed};
 
 use crate::{
-    Error, Step, Took,
-    guest::Guest,
-    journey::lap,
-    module::Module,
-    retire::{retained_pins, thread_pins},
-    runtime::Inner,
+    Error, Step, Took, guest::Guest, journey::lap, module::Module, pins::kept_pins, runtime::Inner,
     version::About,
 };
 
@@ -26,16 +21,24 @@ impl Inner {
     pub(crate) fn start(
         self: &Arc<Self>,
         module: &Arc<Module>,
-        candidate: Inspected,
+        candidate: &Inspected,
         about: &Arc<About>,
         took: &mut Took,
     ) -> Result<Image, Error> {
         let mut clock = Instant::now();
         let staged = candidate.stage(&self.state.stage(), about.id.generation)?;
         took.stage = Some(took.stage.unwrap_or(0) + lap(&mut clock));
+        for mark in candidate.cleared_marks() {
+            tracing::info!(
+                module = %module.name, generation = about.id.generation,
+                "{mark} would keep it in memory for ever, and was cleared in the private copy"
+            );
+        }
         let mapped = staged
             .map(Box::new(Guest::new(self, about)))
-            .map_err(|failure| not_mapped(module, about, failure))?;
+            .map_err(|failure| self.not_mapped(module, about, failure))?;
+        // Set once, here.
+        let _ = about.usage.set(mapped.usage().clone());
         if let Err(mismatch) = module.callers.check(|expected| mapped.check_interface(expected)) {
             self.take_out(module, about, mapped);
             return Err(module.does_not_fit(&about.id.version, Some(Step::Map), mismatch));
@@ -64,28 +67,35 @@ impl Inner {
     /// Takes a version out that never was current.
     pub(crate) fn take_out(self: &Arc<Self>, module: &Arc<Module>, about: &Arc<About>, mapped: Mapped) {
         mapped.detach_thread();
-        if mapped.wait_for_threads(Instant::now() + VETO_PATIENCE) {
-            self.unmap(module, about, mapped);
-            return;
+        // What it says is said by `unmap` again.
+        let _ = mapped.wait_for_threads(Instant::now() + VETO_PATIENCE);
+        if let Err(kept) = mapped.unmap() {
+            self.keep_trying(module, about, kept);
         }
-        module.quarantine(about, thread_pins(&mapped));
+    }
+
+    /// Puts a version that never was current in quarantine, and takes it out when that can be done.
+    fn keep_trying(self: &Arc<Self>, module: &Arc<Module>, about: &Arc<About>, kept: Kept) {
         let begun = Instant::now();
+        module.quarantine(about, kept_pins(&kept));
         let (inner, of_journey, about) = (self.clone(), module.clone(), about.clone());
         let journey = self.journeys.begin(format!("purge {}", module.name), move || {
-            if inner.leave(&of_journey, &about, mapped) {
-                of_journey.forget(&about.id, Duration::ZERO, begun.elapsed());
-            }
+            inner.leave(&of_journey, &about, Err(kept), Duration::ZERO, begun);
         });
         if let Err(error) = journey {
             // The image went with the journey that did not begin, and so stays in memory; it is listed.
             tracing::error!(module = %module.name, "a version that refused to start stays in memory: {error}");
         }
     }
-}
 
-fn not_mapped(module: &Module, about: &Arc<About>, failure: MapFailure) -> Error {
-    if let Some(retained) = failure.retained {
-        module.quarantine(about, retained_pins(&retained));
+    fn not_mapped(self: &Arc<Self>, module: &Arc<Module>, about: &Arc<About>, failure: MapFailure) -> Error {
+        if let Some(retained) = failure.retained {
+            self.keep_trying(module, about, Kept::Retained(retained));
+        }
+        Error::Map {
+            path: about.source.clone().into(),
+            module: module.name.to_string(),
+            source: failure.error,
+        }
     }
-    Error::Map { path: about.source.clone().into(), module: module.name.to_string(), source: failure.error }
 }

@@ -88,12 +88,10 @@ impl StateDir {
         write().map_err(failed("writing", &path))
     }
 
-    /// Keeps a private copy in the store, as a second name of the same file.
-    pub(crate) fn keep(&self, digest: &Digest, staged: &Path) -> io::Result<()> {
-        match fs::hard_link(staged, self.image(digest)) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            linked => linked,
-        }
+    /// Keeps the bytes of a version that is about to be current.
+    pub(crate) fn keep(&self, digest: &Digest, bytes: &[u8]) -> Result<(), Error> {
+        // One that is there was written whole; where it was damaged since, loading it says so.
+        if self.image(digest).exists() { Ok(()) } else { self.put(digest, bytes) }
     }
 
     fn images(&self) -> PathBuf {

@@ -55,6 +55,8 @@ pub struct VersionStatus {
     pub oldest_ms: Option<u64>,
     /// The calls that it got in all.
     pub calls: u64,
+    /// The memory that the module has allocated and not freed, in bytes.
+    pub live_bytes: Option<u64>,
     /// What keeps it in memory, where it is to leave.
     pub pins: Vec<Pin>,
 }
@@ -79,10 +81,34 @@ pub enum Standing {
 /// Something that keeps an image in memory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pin {
-    /// What kind of thing: `call`, `thread`, `tls`, `flag`, `handle`.
+    /// What kind of thing.
     pub kind: PinKind,
-    /// Which one, in words.
+    /// Which one, in words: the thread, for how long, which request.
     pub detail: String,
+    /// What must happen for it to let go, in words.
+    pub waits_for: String,
+}
+
+/// Who holds the versions of a module that are to leave memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pins {
+    /// The module.
+    pub module: String,
+    /// The old version, and those in quarantine.
+    pub held: Vec<Held>,
+}
+
+/// A version that is to leave memory, and what holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The version.
+    pub version: String,
+    /// Its generation.
+    pub generation: u64,
+    /// How far it is.
+    pub status: Standing,
+    /// What holds it; nothing where it is about to go.
+    pub pins: Vec<Pin>,
 }
 
 /// What kind of thing keeps an image in memory.
@@ -92,11 +118,17 @@ pub struct Pin {
 pub enum PinKind {
     /// A call that is inside.
     Call,
+    /// Guards of calls that may be on any thread.
+    OwnedGuard,
     /// A thread that the module started.
     Thread,
     /// A thread-local of the module on a thread that has not destroyed it yet.
     Tls,
-    /// Something in the host that holds on to the image.
+    /// A value of a pthread key of the module, on a thread that has not destroyed it yet.
+    Key,
+    /// A handler of a signal, which is code of the module.
+    Signal,
+    /// The module's own end, which goes on.
     Handle,
     /// A mark in the file that forbids unloading, or the dynamic linker's own reasons.
     Flag,
@@ -180,6 +212,8 @@ pub struct Purged {
     pub took_us: u64,
     /// The calls that are still inside.
     pub lingering: u64,
+    /// The memory that the version had not freed when it left, in bytes; it was freed then.
+    pub leaked_bytes: Option<u64>,
     /// What keeps the old version in memory.
     pub pins: Vec<Pin>,
 }

@@ -1,27 +1,46 @@
 //! One version of a module, in memory: what occupies a cell.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use jiff::Timestamp;
 use segue_core::Occupant;
-use segue_loader::{Digest, Image};
+use segue_loader::{Digest, Image, Usage};
 
 use crate::VersionId;
 
 /// What is told of a version, and stays true when its image is gone.
-#[derive(Debug)]
 pub(crate) struct About {
     pub(crate) module: Arc<str>,
     pub(crate) id: VersionId,
     pub(crate) digest: Digest,
     pub(crate) source: String,
     pub(crate) loaded_at: Timestamp,
+    /// How much memory it has; known once it is mapped.
+    pub(crate) usage: OnceLock<Arc<Usage>>,
+    /// Whether what runs in it is asked to come to its end. Nothing else is told by it: Relaxed is enough.
+    pub(crate) is_cancelled: AtomicBool,
+    /// Guards inside it that may be on any thread. Only counted: Relaxed is enough.
+    pub(crate) owned_guards: AtomicU64,
 }
 
 /// A version that can be entered.
 pub(crate) struct Version {
     pub(crate) image: Image,
     pub(crate) about: Arc<About>,
+}
+
+impl About {
+    /// The bytes that it has allocated, where it was mapped.
+    pub(crate) fn live_bytes(&self) -> Option<u64> {
+        self.usage.get().map(|usage| usage.live_bytes())
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.is_cancelled.load(Ordering::Relaxed)
+    }
 }
 
 impl Occupant for Version {

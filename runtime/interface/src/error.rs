@@ -36,6 +36,13 @@ pub enum CallFailure {
         /// The interface.
         interface: String,
     },
+    /// The caller is a version that is being purged, and is to come to its end instead of calling others.
+    Cancelled {
+        /// The module that calls.
+        module: String,
+        /// The version of it that calls.
+        version: VersionId,
+    },
     /// The module said that it failed.
     Fault {
         /// The module.
@@ -92,6 +99,12 @@ impl fmt::Display for CallError {
                 write!(
                     f,
                     "the current version of module {module:?} does not export the interface {interface}"
+                )
+            }
+            CallFailure::Cancelled { module, version } => {
+                write!(
+                    f,
+                    "{module} {version} is being purged, and is to come to its end: it calls nobody any more"
                 )
             }
             CallFailure::Fault { module, version, text } => write!(f, "{module} {version}: {text}"),

@@ -9,7 +9,11 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use crate::{CheckError, Digest, Metadata, StageError, elf};
+use crate::{
+    CheckError, Digest, Metadata, StageError,
+    elf::{self, Mark},
+    heap::Heap,
+};
 
 /// The largest file that is taken, in bytes. It is read into memory whole.
 pub const FILE_BYTES_MAX: u64 = 512 << 20;
@@ -28,17 +32,18 @@ pub struct Inspected {
     bytes: Vec<u8>,
     digest: Digest,
     metadata: Metadata,
-    is_nodelete: bool,
+    heap_at: Option<usize>,
+    marks: Vec<Mark>,
 }
 
 /// A candidate that has its private copy, ready to be mapped.
-#[derive(Debug)]
 pub struct Staged {
     pub(crate) path: PathBuf,
     pub(crate) metadata: Metadata,
     pub(crate) digest: Digest,
     pub(crate) generation: u64,
-    pub(crate) is_nodelete: bool,
+    /// What the module allocates from; its address is in the private copy.
+    pub(crate) heap: Heap,
 }
 
 // === impl Candidate ===
@@ -101,9 +106,9 @@ impl Candidate {
     ///
     /// The first thing that does not fit.
     pub fn inspect(self) -> Result<Inspected, CheckError> {
-        let elf::Inspected { metadata, is_nodelete } = elf::inspect(&self.bytes)?;
+        let elf::Inspected { metadata, heap_at, marks } = elf::inspect(&self.bytes)?;
         let metadata = Metadata::parse(metadata)?;
-        Ok(Inspected { bytes: self.bytes, digest: self.digest, metadata, is_nodelete })
+        Ok(Inspected { bytes: self.bytes, digest: self.digest, metadata, heap_at, marks })
     }
 }
 
@@ -125,14 +130,32 @@ impl Inspected {
         self.bytes.len() as u64
     }
 
+    /// The bytes, as the file has them.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The marks in the file by which it would never leave memory, in words. They are cleared in the private copy.
+    pub fn cleared_marks(&self) -> impl Iterator<Item = &str> {
+        self.marks.iter().map(|mark| mark.name.as_str())
+    }
+
     /// Writes the private copy that will be mapped, into a directory that only this runtime uses, at a path that this
-    /// process never used before.
+    /// process never used before. It is the file without its [marks](Inspected::cleared_marks), and with the address of a new
+    /// heap for this image.
     ///
     /// # Errors
     ///
     /// Where it cannot be written; then nothing is left of it.
-    pub fn stage(self, directory: &Path, generation: u64) -> Result<Staged, StageError> {
-        let Inspected { bytes, digest, metadata, is_nodelete } = self;
+    pub fn stage(&self, directory: &Path, generation: u64) -> Result<Staged, StageError> {
+        let Inspected { bytes, digest, metadata, heap_at, marks } = self;
+        let heap = Heap::new().ok_or(StageError::NoHeap)?;
+        let mut bytes = bytes.clone();
+        marks.iter().for_each(|mark| mark.clear(&mut bytes));
+        if let Some(at) = *heap_at {
+            let address = heap.address().to_ne_bytes();
+            bytes[at..at + address.len()].copy_from_slice(&address);
+        }
         let copy = COPIES.fetch_add(1, Ordering::Relaxed);
         let file_name =
             format!("{}-g{generation}-{}-{}-{copy}.so", metadata.name, &digest.hex()[..12], process::id());
@@ -151,7 +174,7 @@ impl Inspected {
             let _ = fs::remove_file(&path);
             return Err(failed(&path, source));
         }
-        Ok(Staged { path, metadata, digest, generation, is_nodelete })
+        Ok(Staged { path, metadata: metadata.clone(), digest: *digest, generation, heap })
     }
 }
 
@@ -166,11 +189,5 @@ impl Staged {
     /// The private copy.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Removes the private copy of a candidate that will not be mapped after all.
-    pub fn discard(self) {
-        // Where it cannot be removed, the next start does it.
-        let _ = fs::remove_file(&self.path);
     }
 }

@@ -36,6 +36,9 @@ pub trait Services: Log + Send + Sync + 'static {
     ///
     /// Why not, in words.
     fn link(&self, module: &str, interface: Option<Expected>) -> Result<Box<dyn Link>, String>;
+
+    /// Whether what runs in the image is asked to come to its end.
+    fn is_cancelled(&self) -> bool;
 }
 
 /// What the embedding host does with what a module says, as [`Services`] do.
@@ -109,6 +112,7 @@ const VTABLE: HostVTableRef = {
         span_close,
         panicked,
         spawn,
+        is_cancelled,
         faulted,
         link,
         unlink,
@@ -194,6 +198,11 @@ unsafe extern "C" fn spawn(
         unsafe { Threads::spawn(shared, thread, attributes, start, argument) }
     }))
     .unwrap_or(libc::EAGAIN)
+}
+
+unsafe extern "C" fn is_cancelled(context: *const HostContext) -> bool {
+    // SAFETY: our caller's promise.
+    unsafe { serve(context, false, |context| context.services.is_cancelled()) }
 }
 
 unsafe extern "C" fn faulted(context: *const HostContext, text: RStr<'_>) {

@@ -6,9 +6,9 @@
 use object::{
     LittleEndian as LE,
     elf::{self, FileHeader64},
-    read::elf::{FileHeader, ProgramHeader, SectionHeader},
+    read::elf::{FileHeader, ProgramHeader, SectionHeader, SectionTable},
 };
-use segue_abi::metadata::SECTION;
+use segue_abi::{allocator, metadata::SECTION};
 
 use crate::CheckError;
 
@@ -16,9 +16,33 @@ use crate::CheckError;
 pub(crate) struct Inspected<'data> {
     /// The bytes of the metadata section.
     pub(crate) metadata: &'data [u8],
-    /// Whether the file asks never to be unloaded (`DF_1_NODELETE`).
-    pub(crate) is_nodelete: bool,
+    /// Where the address of the module's heap is to be written.
+    pub(crate) heap_at: Option<usize>,
+    /// The marks in the file that would keep it in memory for ever.
+    pub(crate) marks: Vec<Mark>,
 }
+
+/// A mark in a file by which the dynamic linker would never unmap it. It is cleared in the private copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// What it is called.
+    pub(crate) name: String,
+    /// Where in the file it is, in bytes.
+    at: usize,
+    /// The byte there, without the mark.
+    byte: u8,
+}
+
+// === impl Mark ===
+
+impl Mark {
+    /// Takes the mark out of the file's bytes.
+    pub(crate) fn clear(&self, bytes: &mut [u8]) {
+        bytes[self.at] = self.byte;
+    }
+}
+
+// === Reading ===
 
 #[cfg(target_arch = "x86_64")]
 const THIS_MACHINE: (elf::Machine, &str) = (elf::EM_X86_64, "x86_64");
@@ -37,7 +61,7 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<Inspected<'_>, CheckError> {
     }
 
     let segments = header.program_headers(LE, bytes).map_err(damaged)?;
-    let mut is_nodelete = false;
+    let mut marks = Vec::new();
     let mut loads = 0usize;
     for segment in segments {
         let (offset, len) = (segment.p_offset.get(LE), segment.p_filesz.get(LE));
@@ -51,8 +75,18 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<Inspected<'_>, CheckError> {
             loads += 1;
         }
         for entry in segment.dynamic(LE, bytes).map_err(damaged)?.unwrap_or_default() {
-            if entry.d_tag.get(LE) == elf::DT_FLAGS_1 {
-                is_nodelete = entry.d_val.get(LE) & elf::DF_1_NODELETE.0 != 0;
+            let (tag, value) = (entry.d_tag.get(LE), entry.d_val.get(LE));
+            if tag == elf::DT_FLAGS && value & elf::DF_STATIC_TLS.0 != 0 {
+                return Err(CheckError::StaticTls);
+            }
+            if tag == elf::DT_FLAGS_1 && value & elf::DF_1_NODELETE.0 != 0 {
+                // The flag is in the first byte of a little-endian number.
+                let byte = (value & !elf::DF_1_NODELETE.0) as u8;
+                marks.push(Mark {
+                    name: "DF_1_NODELETE".to_owned(),
+                    at: position(bytes, &entry.d_val),
+                    byte,
+                });
             }
         }
     }
@@ -63,7 +97,48 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<Inspected<'_>, CheckError> {
     let sections = header.sections(LE, bytes).map_err(damaged)?;
     let (_, section) = sections.section_by_name(LE, SECTION.as_bytes()).ok_or(CheckError::NoMetadata)?;
     let metadata = section.data(LE, bytes).map_err(damaged)?;
-    Ok(Inspected { metadata, is_nodelete })
+    let heap_at = heap_at(bytes, &sections)?;
+    marks.extend(unique_symbols(bytes, &sections)?);
+    Ok(Inspected { metadata, heap_at, marks })
+}
+
+/// Where the address of the module's heap is to be written.
+fn heap_at(bytes: &[u8], sections: &SectionTable<'_, FileHeader64<LE>>) -> Result<Option<usize>, CheckError> {
+    let Some((_, section)) = sections.section_by_name(LE, allocator::SECTION.as_bytes()) else {
+        return Ok(None);
+    };
+    let data = section.data(LE, bytes).map_err(damaged)?;
+    if data != [0; size_of::<usize>()] {
+        let what = format!("the section {} is not {} zeros", allocator::SECTION, size_of::<usize>());
+        return Err(CheckError::Damaged { what });
+    }
+    Ok(Some(position(bytes, &data[0])))
+}
+
+/// The symbols of which there is to be one in a process (`STB_GNU_UNIQUE`, which a C++ compiler makes of a static in an inline
+/// function): once one is looked up, the dynamic linker never unmaps its file. Without the mark they are weak, which is what
+/// `-fno-gnu-unique` makes of them.
+fn unique_symbols(
+    bytes: &[u8],
+    sections: &SectionTable<'_, FileHeader64<LE>>,
+) -> Result<Vec<Mark>, CheckError> {
+    let symbols = sections.symbols(LE, bytes, elf::SHT_DYNSYM).map_err(damaged)?;
+    let unique = symbols.iter().filter(|symbol| symbol.st_bind() == elf::STB_GNU_UNIQUE);
+    unique
+        .map(|symbol| {
+            let name = symbols.symbol_name(LE, symbol).map_err(damaged)?;
+            Ok(Mark {
+                name: format!("STB_GNU_UNIQUE of {}", String::from_utf8_lossy(name)),
+                at: position(bytes, &symbol.st_info),
+                byte: (elf::STB_WEAK.0 << 4) | symbol.st_type().0,
+            })
+        })
+        .collect()
+}
+
+/// How far behind the file's first byte a piece of it begins.
+fn position<T>(bytes: &[u8], piece: &T) -> usize {
+    std::ptr::from_ref(piece).addr() - bytes.as_ptr().addr()
 }
 
 /// The file's header, where it is a little-endian 64-bit one.

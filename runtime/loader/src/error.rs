@@ -44,6 +44,9 @@ pub enum StageError {
         /// The system's reason.
         source: io::Error,
     },
+    /// There is no memory for the module's heap.
+    #[error("there is no memory for a module's heap")]
+    NoHeap,
     /// The private copy could not be written.
     #[error("writing the private copy {}: {source}", path.display())]
     Write {
@@ -81,6 +84,11 @@ pub enum CheckError {
         /// This machine.
         expected: &'static str,
     },
+    /// It uses static thread-local storage, which is not given back when it is unloaded.
+    #[error(
+        "the file has static thread-local storage (DF_STATIC_TLS), of which a process has little, and gets none back"
+    )]
+    StaticTls,
     /// It does not say that it is a module.
     #[error("no segue metadata: the file has no section {:?}", segue_abi::metadata::SECTION)]
     NoMetadata,
@@ -102,6 +110,14 @@ pub enum CheckError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MapError {
+    /// Too few pthread keys are left: a module needs one or more, and a process that has none left is aborted.
+    #[error("{taken} of this process's {limit} pthread keys are taken, which leaves too few for a module")]
+    KeysScarce {
+        /// The keys that are taken.
+        taken: usize,
+        /// The keys that a process can have.
+        limit: usize,
+    },
     /// The dynamic linker refused it.
     #[error("the dynamic linker refused it: {source}")]
     Open {

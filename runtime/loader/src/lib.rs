@@ -16,46 +16,87 @@
 //!
 //! # The way out
 //!
-//! 6. [`Mapped::detach_thread`], on each thread of the host that has been inside, runs what the thread has left there.
+//! Before it, the host sees to it that nobody is inside, and that nobody can enter any more.
+//!
+//! 6. [`Mapped::detach_thread`], on each thread of the host that has been inside, runs what the thread has left there. After that
+//!    the thread must never enter the image again; the host makes sure of it by never making the version current again.
 //! 7. [`Image::unload`] drops the module's own value; [`Mapped::wait_for_threads`] waits for the threads it started.
-//! 8. [`Mapped::unmap`] gives its pthread keys back, closes it, and then **asks the dynamic linker's list** whether it is
-//!    gone. Only [`Unmapped`] says so; everything else is a [`Retained`] with its reasons.
+//! 8. [`Mapped::unmap`] looks for what is in the way ([`Obstacle`]), has the image's exit handlers run and its pthread keys given
+//!    back, closes it, and then **asks the dynamic linker's list** whether it is gone. Only [`Unmapped`] says so. What is kept
+//!    is a [`Kept`] with its reasons, and can be tried again: [`Retained::sweep`].
+//! 9. The heap that the module's memory came from is freed whole, and what was left in it is told
+//!    ([`Unmapped::leaked_bytes`]).
+//!
+//! # The mechanism
+//!
+//! An image can leave memory safely if nothing in the process will ever run its code or follow a pointer into it or into its
+//! memory. What could, and what is done about each:
+//!
+//! | what | how it is known, and ended |
+//! | --- | --- |
+//! | a call inside | the cell counts it; nobody is taken out before it is zero (`segue-core`) |
+//! | a thread that the module started | `pthread_create` of the module is the SDK's, by a hidden symbol, and leads to `threads.rs`: a trampoline in host text is at the bottom of its stack; unmapping waits |
+//! | destructors of thread-locals | `__cxa_thread_atexit_impl` is the SDK's too: a list in a thread-local of the image, run by `detach_thread` on its own thread |
+//! | pthread keys | `pthread_key_create` is the SDK's: libc gets no destructor, `detach_thread` runs it, `release` deletes the key. Near the limit of 1024 ([`keys_in_use`]) no file is mapped |
+//! | exit handlers | `release` has libc run those of this image, by its `__dso_handle`, and then detaches the thread once more |
+//! | signal handlers | the table of handlers is compared with the image's addresses (`signals.rs`); one in there is an [`Obstacle`] |
+//! | panic payloads | dropped inside, by the SDK; the host gets text |
+//! | answers, errors, log records | copied into memory of the host, or written there at once (`segue-interface`) |
+//! | layouts that `abi_stable` compares | each check has a memory of its own, and its report becomes text while the image is mapped |
+//! | links to other modules | closed with the image ([`Link`]) |
+//! | `DF_1_NODELETE`, `STB_GNU_UNIQUE` | found in the file, and cleared in the private copy ([`Inspected::cleared_marks`]) |
+//! | static thread-local storage | refused: libc does not give it back |
+//! | libraries that hold it | after `dlclose` the linker's list is asked; a kept one is swept until it is gone |
+//! | the module's heap | one per image (`heap.rs`), whose address is in the private copy before the first constructor runs |
 //!
 //! # What is guaranteed, and what is not
 //!
-//! For a module in safe Rust: after [`Unmapped`] nothing in the process refers to the image. What a module left on
-//! threads that were never detached is dropped without running, and counted ([`Unmapped::destructors_dropped`]). Code in
-//! a module that is not safe Rust can keep pointers that nobody here knows of: signal handlers, callbacks in C libraries.
+//! **For a module in safe Rust**, with whatever crates: after [`Unmapped`] nothing in the process refers to the image, and its memory
+//! is given back. What it left on threads that were never detached is dropped without running, and counted
+//! ([`Unmapped::destructors_dropped`]): what such a destructor would have released beside memory (a file, a lock of the host) stays.
 //!
-//! The mechanism that ties thread-locals, keys and threads to an image is in the SDK (`interpose.rs`), its other half is
-//! in `threads.rs` here.
+//! **For C code in a module**, threads, keys, thread-locals, exit handlers and signal handlers are as above. Not known are pointers
+//! that it gave to libraries outside the module (callbacks), threads that it starts by a system call of its own, alternate
+//! signal stacks, and memory from `malloc`, which is not counted and stays.
+//!
+//! **Not guaranteed** is anything for a module that breaks Rust's rules, or that is built without the SDK's macro. An image whose
+//! constructors started threads stays for ever, and is told so: they ran before the runtime could know them.
 
 mod candidate;
 mod context;
 mod digest;
 mod elf;
 mod error;
+mod heap;
 mod image;
 mod implementation;
 mod interface;
+mod keys;
+mod leaving;
 mod link;
 mod linkmap;
 mod mapped;
 mod metadata;
 mod reply;
+mod signals;
 mod threads;
 
 pub use candidate::{Candidate, FILE_BYTES_MAX, Inspected, Staged};
 pub use context::{Log, Services};
 pub use digest::{Digest, ParseDigestError};
 pub use error::{CallFault, CheckError, MapError, StageError};
+pub use heap::Usage;
 pub use image::Image;
 pub use implementation::{Implementation, Reached};
 pub use interface::{Expected, InterfaceMismatch};
+pub use keys::keys_in_use;
+pub use leaving::{Kept, Obstacle, Retained, Unmapped};
 pub use link::Link;
+#[doc(hidden)]
+pub use linkmap::bare_cycle;
 pub use linkmap::mapped_below;
-pub use mapped::{MapFailure, Mapped, Retained, Unmapped, Vetoed};
+pub use mapped::{MapFailure, Mapped, Vetoed};
 pub use metadata::{Argument, Interface, Metadata, Method, Type};
 pub use reply::ReplyBuffer;
 pub use segue_abi as abi;
-pub use threads::ModuleThread;
+pub use threads::{ModuleThread, name_of as thread_name};

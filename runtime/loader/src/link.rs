@@ -118,6 +118,13 @@ pub(crate) fn tell(error: &CallError, failed: FailureSink) {
             text: interface.as_str().into(),
             ..none
         },
+        CallFailure::Cancelled { module, version } => FailureRef {
+            kind: FailureKind::Cancelled,
+            module: module.as_str().into(),
+            version: version.version.as_str().into(),
+            generation: version.generation,
+            ..none
+        },
         CallFailure::Fault { module, version, text } => FailureRef {
             kind: FailureKind::Fault,
             module: module.as_str().into(),

@@ -2,33 +2,73 @@
 
 use std::{
     ffi::{CStr, OsStr, c_int, c_void},
+    ops::Range,
     os::unix::ffi::OsStrExt,
     path::Path,
-    ptr,
+    ptr, slice,
+    time::{Duration, Instant},
 };
 
-use libloading::os::unix::{Library, RTLD_LAZY};
+use libloading::os::unix::{Library, RTLD_LAZY, RTLD_LOCAL, RTLD_NOW};
+
+/// Opens a file, looks a symbol up in it, and closes it again, with the dynamic linker alone; how long that took. It is what
+/// benchmarks compare a load and a purge with. Like a load, it runs the file's constructors.
+///
+/// # Errors
+///
+/// Where the dynamic linker refuses.
+#[doc(hidden)]
+pub fn bare_cycle(path: &Path, symbol: &str) -> Result<Duration, libloading::Error> {
+    let begun = Instant::now();
+    // SAFETY: as for `Staged::map`, and nothing of the file is called.
+    let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }?;
+    // SAFETY: only its address is looked at.
+    unsafe { library.get::<*const c_void>(symbol) }?;
+    library.close()?;
+    Ok(begun.elapsed())
+}
 
 /// How many images below this directory are mapped now, by the dynamic linker's own list. The directory must be given as
 /// the images' paths were: absolute, without links.
 pub fn mapped_below(directory: &Path) -> usize {
     let mut count = 0;
-    for_each_image(&mut |path| count += usize::from(path.starts_with(directory)));
+    for_each_image(&mut |path, _| count += usize::from(path.starts_with(directory)));
     count
 }
 
 /// Whether the dynamic linker still has this image: it is on its list, or it answers with a handle to it.
 pub(crate) fn is_mapped(path: &Path) -> bool {
     let mut is_listed = false;
-    for_each_image(&mut |listed| is_listed |= listed == path);
+    for_each_image(&mut |listed, _| is_listed |= listed == path);
     is_listed || {
         // SAFETY: RTLD_NOLOAD maps nothing and runs no constructor; a handle is closed again when it is dropped.
         unsafe { Library::open(Some(path), RTLD_LAZY | libc::RTLD_NOLOAD) }.is_ok()
     }
 }
 
-fn for_each_image(visit: &mut dyn FnMut(&Path)) {
-    let mut visit: &mut dyn FnMut(&Path) = visit;
+/// Has the dynamic linker look for images that nobody needs any more. It does so when a handle is closed that was the last of
+/// its image; this one, in an image that was closed, is.
+pub(crate) fn nudge(path: &Path) {
+    // SAFETY: RTLD_NOLOAD maps nothing and runs no constructor.
+    drop(unsafe { Library::open(Some(path), RTLD_LAZY | libc::RTLD_NOLOAD) });
+}
+
+/// Where this image is: from its first byte to behind its last. Empty where it is not mapped.
+pub(crate) fn range_of(path: &Path) -> Range<usize> {
+    let mut range = 0..0;
+    for_each_image(&mut |listed, here| {
+        if listed == path {
+            range = here;
+        }
+    });
+    range
+}
+
+/// What is done with each image: its path, and where it is.
+type Visit<'a> = dyn FnMut(&Path, Range<usize>) + 'a;
+
+fn for_each_image(visit: &mut Visit<'_>) {
+    let mut visit: &mut Visit<'_> = visit;
     // SAFETY: `each` expects such a pointer, and `visit` outlives the call.
     unsafe { libc::dl_iterate_phdr(Some(each), ptr::from_mut(&mut visit).cast()) };
 }
@@ -40,10 +80,30 @@ unsafe extern "C" fn each(info: *mut libc::dl_phdr_info, _size: libc::size_t, da
         // SAFETY: the name of an entry is a C string that lives as long as the entry, which cannot go during the call.
         let name = unsafe { CStr::from_ptr(name) };
         // SAFETY: `for_each_image` hands over such a pointer.
-        let visit = unsafe { &mut *data.cast::<&mut dyn FnMut(&Path)>() };
-        visit(Path::new(OsStr::from_bytes(name.to_bytes())));
+        let visit = unsafe { &mut *data.cast::<&mut Visit<'_>>() };
+        // SAFETY: as above.
+        let range = unsafe { range(&*info) };
+        visit(Path::new(OsStr::from_bytes(name.to_bytes())), range);
     }
     0
+}
+
+/// Where an image is, by its loadable segments.
+///
+/// # Safety
+///
+/// The entry must be one that the dynamic linker hands over now.
+unsafe fn range(info: &libc::dl_phdr_info) -> Range<usize> {
+    let base = info.dlpi_addr as usize;
+    // SAFETY: our caller's promise: that many headers are there.
+    let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
+    let loaded = headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
+    let ends = loaded.map(|header| {
+        let start = base.wrapping_add(header.p_vaddr as usize);
+        (start, start.wrapping_add(header.p_memsz as usize))
+    });
+    ends.reduce(|(start, end), (from, to)| (start.min(from), end.max(to)))
+        .map_or(0..0, |(start, end)| start..end)
 }
 
 #[cfg(test)]
@@ -53,13 +113,15 @@ mod tests {
     #[test]
     fn libc_is_mapped_and_a_made_up_file_is_not() {
         let mut libc = None;
-        for_each_image(&mut |path| {
+        for_each_image(&mut |path, _| {
             if path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"libc.so")) {
                 libc = Some(path.to_owned());
             }
         });
         let libc = libc.expect("the test is linked to libc dynamically");
         assert!(is_mapped(&libc));
+        assert!(range_of(&libc).contains(&(libc::getpid as *const () as usize)));
+        assert_eq!(range_of(Path::new("/nowhere/to/be/found.so")), 0..0);
         assert!(mapped_below(libc.parent().unwrap()) >= 1);
         assert!(!is_mapped(Path::new("/nowhere/to/be/found.so")));
         assert_eq!(mapped_below(Path::new("/nowhere")), 0);

@@ -1,17 +1,10 @@
-//! An image in memory, before its module has started and after it has ended; and the proof that it left.
+//! An image in memory, before its module has started and after it has ended.
 
-use std::{
-    fs,
-    mem::ManuallyDrop,
-    path::{Path, PathBuf},
-    ptr,
-    sync::Arc,
-    time::Instant,
-};
+use std::{mem::ManuallyDrop, ops::Range, path::Path, ptr, sync::Arc, time::Instant};
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use segue_abi::{
-    ExportRef, ModuleRootRef, Outcome,
+    Audit, ExportRef, ModuleRootRef, Outcome,
     abi_stable::{
         StableAbi,
         abi_stability::abi_checking::{CheckingGlobals, check_layout_compatibility_with_globals},
@@ -21,8 +14,10 @@ use segue_abi::{
 
 use crate::{
     CallFault, Digest, Expected, Image, InterfaceMismatch, MapError, Metadata, ModuleThread, ReplyBuffer,
-    Services, Staged,
+    Retained, Services, Staged, Unmapped, Usage,
     context::{Context, take_failure},
+    keys,
+    leaving::{Remains, close},
     link::Links,
     linkmap,
     threads::Threads,
@@ -35,29 +30,12 @@ const REPORT_CHARS_MAX: usize = 1000;
 ///
 /// Dropped without [`unmap`](Mapped::unmap), it stays in memory for ever: leaving needs its order.
 pub struct Mapped {
-    library: ManuallyDrop<Library>,
-    context: ManuallyDrop<Arc<Context>>,
+    pub(crate) library: ManuallyDrop<Library>,
+    pub(crate) remains: ManuallyDrop<Box<Remains>>,
+    /// Where in memory it is.
+    pub(crate) range: Range<usize>,
+    context: Arc<Context>,
     root: ModuleRootRef,
-    staged: Staged,
-}
-
-/// The image has left memory: the dynamic linker's list says so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unmapped {
-    /// Destructors of thread-locals that did not run, since their threads were never detached. What they would have
-    /// freed is leaked.
-    pub destructors_dropped: u64,
-    /// pthread keys that were given back.
-    pub keys_deleted: u32,
-}
-
-/// The image could not leave memory. Nothing of it runs any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Retained {
-    /// The private copy that stays mapped.
-    pub path: PathBuf,
-    /// What keeps it, in words.
-    pub reasons: Vec<String>,
 }
 
 /// A module that refused to start, with its image, which is to be taken down like any other.
@@ -89,10 +67,15 @@ impl Staged {
     ///
     /// Where the dynamic linker refuses the file, or what it exports does not fit.
     pub fn map(self, services: Box<dyn Services>) -> Result<Mapped, MapFailure> {
+        let failed = |error, retained| MapFailure { error, retained };
         let staged = self;
         if linkmap::is_mapped(&staged.path) {
             staged.discard();
-            return Err(MapFailure { error: MapError::NotNew, retained: None });
+            return Err(failed(MapError::NotNew, None));
+        }
+        if let Err((taken, limit)) = keys::check() {
+            staged.discard();
+            return Err(failed(MapError::KeysScarce { taken, limit }, None));
         }
         // SAFETY: the file is whole (`elf::inspect`), nobody changes it (it is ours and read-only), and running its
         // constructors is what this function is asked for. RTLD_NOW: a missing symbol is an error here and not later.
@@ -100,22 +83,32 @@ impl Staged {
             Ok(library) => library,
             Err(source) => {
                 staged.discard();
-                return Err(MapFailure { error: MapError::Open { source }, retained: None });
+                return Err(failed(MapError::Open { source }, None));
             }
         };
         // SAFETY: the image has just been mapped, and stays so while the root module is used: `Mapped` sees to it.
         let root = match unsafe { checked_root(&library) } {
             Ok(root) => root,
             Err(error) => {
-                let retained = close(library, &staged).err();
-                return Err(MapFailure { error, retained });
+                let left = Unmapped { destructors_dropped: 0, keys_deleted: 0, leaked_bytes: 0 };
+                let retained = close(library, Box::new(Remains { staged, context: None }), left).err();
+                return Err(failed(error, retained));
             }
         };
-        let context = Arc::new(Context { services, threads: Threads::new(), links: Links::default() });
+        let range = linkmap::range_of(&staged.path);
+        let threads = Threads::new(&staged.metadata.name, staged.generation);
+        let context = Arc::new(Context { services, threads, links: Links::default() });
         context.threads.set_detach(root.detach_thread());
         // SAFETY: it is called once, first, and the context is kept until the image has left memory.
         unsafe { root.attach()(context.host_ref(staged.generation)) };
-        Ok(Mapped { library: ManuallyDrop::new(library), context: ManuallyDrop::new(context), root, staged })
+        let remains = Box::new(Remains { staged, context: Some(context.clone()) });
+        Ok(Mapped {
+            library: ManuallyDrop::new(library),
+            remains: ManuallyDrop::new(remains),
+            range,
+            context,
+            root,
+        })
     }
 }
 
@@ -162,30 +155,6 @@ pub(crate) fn differences(report: &str) -> String {
     differences.join("; ").chars().take(REPORT_CHARS_MAX).collect()
 }
 
-/// Closes an image, and asks whether it is gone. Then its private copy is removed.
-fn close(library: Library, staged: &Staged) -> Result<(), Retained> {
-    let closed = library.close();
-    if !linkmap::is_mapped(&staged.path) {
-        // Where it cannot be removed, the next start does it.
-        let _ = fs::remove_file(&staged.path);
-        return Ok(());
-    }
-    let mut reasons = Vec::new();
-    if let Err(error) = closed {
-        reasons.push(format!("the dynamic linker refused to close it: {error}"));
-    }
-    if staged.is_nodelete {
-        reasons.push("the file is marked DF_1_NODELETE: it asks never to be unloaded".to_owned());
-    }
-    if reasons.is_empty() {
-        reasons.push(
-            "the dynamic linker keeps it: a thread-local destructor, or another library, refers to it"
-                .to_owned(),
-        );
-    }
-    Err(Retained { path: staged.path.clone(), reasons })
-}
-
 // === impl Mapped ===
 
 impl Mapped {
@@ -208,22 +177,27 @@ impl Mapped {
 
     /// What the file says of itself.
     pub fn metadata(&self) -> &Metadata {
-        &self.staged.metadata
+        &self.remains.staged.metadata
     }
 
     /// The digest of the file.
     pub fn digest(&self) -> Digest {
-        self.staged.digest
+        self.remains.staged.digest
+    }
+
+    /// How much memory it has.
+    pub fn usage(&self) -> &Arc<Usage> {
+        self.remains.staged.heap.usage()
     }
 
     /// Which load it is.
     pub fn generation(&self) -> u64 {
-        self.staged.generation
+        self.remains.staged.generation
     }
 
     /// The private copy that is mapped.
     pub fn path(&self) -> &Path {
-        &self.staged.path
+        &self.remains.staged.path
     }
 
     /// Checks an interface of the image against what a caller expects of it.
@@ -255,8 +229,7 @@ impl Mapped {
     /// Whether no thread can have anything left to destroy in the image: no destructor of a thread-local is registered, and
     /// no pthread key exists.
     pub fn is_left_clean(&self) -> bool {
-        // SAFETY: the image is mapped.
-        let audit = unsafe { self.root.audit()() };
+        let audit = self.audit();
         audit.destructors == 0 && audit.keys == 0
     }
 
@@ -270,45 +243,10 @@ impl Mapped {
         unsafe { self.root.detach_thread()() }
     }
 
-    /// Takes the image out of memory, and proves it.
-    ///
-    /// No call can be inside: calls borrow the [`Image`], which was consumed for this value. Destructors that threads did
-    /// not run by now are dropped.
-    ///
-    /// # Errors
-    ///
-    /// Where the dynamic linker still has it, or where it must not be asked: a thread of the module runs. Then the image
-    /// stays in memory for ever.
-    pub fn unmap(mut self) -> Result<Unmapped, Retained> {
-        let mut reasons = Vec::new();
-        if !self.wait_for_threads(Instant::now()) {
-            // One that has not begun is not listed yet, and one that was listed may have ended since: the answer above is
-            // what counts, whatever the list says.
-            reasons.push("a thread of the module was left".to_owned());
-            reasons.extend(
-                self.threads().iter().map(|thread| format!("thread {} of the module runs", thread.tid)),
-            );
-        }
+    /// What is left in the image that could run its code later.
+    pub fn audit(&self) -> Audit {
         // SAFETY: the image is mapped.
-        let unknown = unsafe { self.root.audit()() }.unknown_threads;
-        if unknown > 0 {
-            reasons.push(format!(
-                "{unknown} threads were started by constructors, before the runtime could know them"
-            ));
-        }
-        if !reasons.is_empty() {
-            return Err(Retained { path: self.staged.path.clone(), reasons });
-        }
-        // SAFETY: no call is inside, no thread of the module is left, and none can begin.
-        let left = unsafe { self.root.release()() };
-        // What it knows of other modules' interfaces lies in it.
-        self.context.links.close_all();
-        // SAFETY: `self` is consumed, and has no destructor, so it is not used again.
-        let library = unsafe { ManuallyDrop::take(&mut self.library) };
-        close(library, &self.staged)?;
-        // SAFETY: as above; the image is gone, so nobody has the pointer. Where it is not gone, the context is leaked.
-        drop(unsafe { ManuallyDrop::take(&mut self.context) });
-        Ok(Unmapped { destructors_dropped: left.destructors, keys_deleted: left.keys })
+        unsafe { self.root.audit()() }
     }
 
     pub(crate) fn root(&self) -> ModuleRootRef {

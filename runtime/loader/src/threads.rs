@@ -7,7 +7,8 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::{c_int, c_void},
+    ffi::{CString, c_int, c_void},
+    fs,
     sync::{Arc, OnceLock},
     time::Instant,
 };
@@ -22,6 +23,8 @@ use crate::context::Context;
 pub struct ModuleThread {
     /// Its thread id, as the system counts them.
     pub tid: i32,
+    /// Its name. One that the module gave none has the module's, with the generation: `greeter.g7`.
+    pub name: String,
     /// When it began.
     pub since: Instant,
 }
@@ -31,6 +34,8 @@ pub(crate) struct Threads {
     live: Mutex<Live>,
     /// Rung when a thread has counted itself out.
     ended: Condvar,
+    /// What a thread is called that the module gives no name.
+    name: CString,
     /// The image's `detach_thread`, known once its root module is.
     detach: OnceLock<unsafe extern "C" fn() -> u64>,
 }
@@ -39,9 +44,16 @@ pub(crate) struct Threads {
 struct Live {
     next_id: u64,
     /// A thread is in here from before it exists; what is known of it comes when it runs.
-    threads: BTreeMap<u64, Option<ModuleThread>>,
+    threads: BTreeMap<u64, Option<Begun>>,
     /// Whether the image is about to go, so that no thread may begin.
     is_closed: bool,
+}
+
+/// What is known of a thread that runs.
+#[derive(Clone, Copy)]
+struct Begun {
+    tid: i32,
+    since: Instant,
 }
 
 /// What a new thread needs; handed over as its one argument.
@@ -55,8 +67,10 @@ struct Routine {
 // === impl Threads ===
 
 impl Threads {
-    pub(crate) fn new() -> Self {
-        Threads { live: Mutex::default(), ended: Condvar::new(), detach: OnceLock::new() }
+    /// None, of this module and generation.
+    pub(crate) fn new(module: &str, generation: u64) -> Self {
+        let name = thread_name(module, generation);
+        Threads { live: Mutex::default(), ended: Condvar::new(), name, detach: OnceLock::new() }
     }
 
     pub(crate) fn set_detach(&self, detach: unsafe extern "C" fn() -> u64) {
@@ -98,7 +112,9 @@ impl Threads {
     }
 
     pub(crate) fn list(&self) -> Vec<ModuleThread> {
-        self.live.lock().threads.values().flatten().cloned().collect()
+        let begun: Vec<Begun> = self.live.lock().threads.values().flatten().copied().collect();
+        let told = |Begun { tid, since }| ModuleThread { tid, since, name: name_of(tid).unwrap_or_default() };
+        begun.into_iter().map(told).collect()
     }
 
     /// Waits until no thread is left, and then lets none begin; false where that is not so in time.
@@ -116,7 +132,9 @@ impl Threads {
     fn begin(&self, id: u64) {
         // SAFETY: it only asks for a number.
         let tid = unsafe { libc::gettid() };
-        let thread = ModuleThread { tid, since: Instant::now() };
+        // SAFETY: it is the calling thread, and the name a C string. Where it is refused, it keeps the name that it has.
+        unsafe { libc::pthread_setname_np(libc::pthread_self(), self.name.as_ptr()) };
+        let thread = Begun { tid, since: Instant::now() };
         self.live.lock().threads.insert(id, Some(thread));
     }
 
@@ -124,6 +142,23 @@ impl Threads {
         self.live.lock().threads.remove(&id);
         self.ended.notify_all();
     }
+}
+
+/// The name of a thread of this process, as the system knows it; none where it has ended.
+pub fn name_of(tid: i32) -> Option<String> {
+    let name = fs::read_to_string(format!("/proc/self/task/{tid}/comm")).ok()?;
+    Some(name.trim_end().to_owned())
+}
+
+/// How long a thread's name may be, in bytes.
+const NAME_LEN_MAX: usize = 15;
+
+/// What threads of a module are called: as much of its name as fits before the generation.
+fn thread_name(module: &str, generation: u64) -> CString {
+    let generation = format!(".g{generation}");
+    let room = NAME_LEN_MAX.saturating_sub(generation.len());
+    let module: String = module.chars().filter(char::is_ascii_graphic).take(room).collect();
+    CString::new(module + &generation).unwrap_or_default()
 }
 
 /// The bottom of a thread that a module started.
@@ -139,4 +174,16 @@ extern "C" fn run(routine: *mut c_void) -> *mut c_void {
     }
     context.threads.count_out(id);
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_called_as_its_module_however_long_that_is() {
+        assert_eq!(thread_name("greeter", 7), c"greeter.g7".to_owned());
+        assert_eq!(thread_name("a-module-with-a-long-name", 123), c"a-module-w.g123".to_owned());
+        assert_eq!(thread_name("greeter", u64::MAX), c".g18446744073709551615".to_owned());
+    }
 }

@@ -80,7 +80,11 @@ macro_rules! export_module {
             }
         };
 
-        // A test of this crate runs without a host, and needs libc as it is.
+        // A test of this crate runs without a host, and needs memory and libc as they are.
+        #[cfg(not(test))]
+        #[global_allocator]
+        static __SEGUE_ALLOCATOR: $crate::__private::ModuleAllocator = $crate::__private::ModuleAllocator;
+
         #[cfg(not(test))]
         $crate::__interpose! {
             "__cxa_thread_atexit_impl" => $crate::__private::thread_atexit,

@@ -38,6 +38,7 @@ unsafe extern "C" fn take(argument: *mut c_void, failure: &FailureRef<'_>) {
     let failure = match failure.kind {
         FailureKind::NoCurrent => CallFailure::NoCurrent { module },
         FailureKind::NotExported => CallFailure::NotExported { module, interface: text },
+        FailureKind::Cancelled => CallFailure::Cancelled { module, version },
         FailureKind::Fault => CallFailure::Fault { module, version, text },
         FailureKind::Panicked => {
             let file = failure.file.as_str().to_owned();

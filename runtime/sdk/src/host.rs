@@ -35,6 +35,14 @@ impl Host {
         self.generation
     }
 
+    /// Whether what runs in this version is asked to come to its end: the version is being purged, with a deadline. Whoever
+    /// loops, or waits, looks at it now and then, and gives up. Calls to other modules fail then.
+    ///
+    /// After the deadline the version is left alone and stays in memory for as long as somebody is inside.
+    pub fn is_cancelled(&self) -> bool {
+        is_cancelled()
+    }
+
     /// Calls another module. It need not be loaded yet: each call looks for what is current then.
     ///
     /// # Errors
@@ -81,6 +89,12 @@ pub(crate) unsafe fn attach(host: HostRef) {
 /// The host, where this image was attached to one: not in constructors, and not in a unit test.
 pub(crate) fn attached() -> Option<&'static HostRef> {
     ATTACHED.get().map(|attached| &attached.0)
+}
+
+/// Whether what runs in this image is asked to come to its end.
+pub(crate) fn is_cancelled() -> bool {
+    // SAFETY: the host is valid while code of this image runs.
+    attached().is_some_and(|host| unsafe { host.vtable.is_cancelled()(host.context) })
 }
 
 /// Takes the text of a method's fault to the host.

@@ -65,6 +65,13 @@ static UNKNOWN_THREADS: AtomicU32 = AtomicU32::new(0);
 
 static KEYS: Mutex<Vec<Key>> = Mutex::new(Vec::new());
 
+unsafe extern "C" {
+    /// Runs the exit handlers that were registered with this handle, the latest first. Of libc.
+    fn __cxa_finalize(image: *mut c_void);
+    /// What exit handlers of this image are registered with. Hidden, and in every file that a C compiler links.
+    static __dso_handle: u8;
+}
+
 /// How often destructors may make new things to destroy, as POSIX has it (`PTHREAD_DESTRUCTOR_ITERATIONS`).
 const ROUNDS_MAX: usize = 4;
 
@@ -187,12 +194,17 @@ pub(crate) extern "C" fn audit() -> Audit {
     }
 }
 
-/// Gives the keys back, and says what is left.
+/// Runs the exit handlers of the image, gives the keys back, and says what is left.
 ///
 /// # Safety
 ///
 /// No thread may run code of this image afterwards, but for this call's return.
 pub(crate) unsafe extern "C" fn release() -> Audit {
+    // What `atexit` registered in here, and the destructors of C++ statics. dlclose would run them too, but then what they
+    // leave on this thread could not be destroyed any more. libc forgets those that it has run.
+    // SAFETY: it is this image's own handle, and the handlers expect to run when the image is about to go.
+    unsafe { __cxa_finalize((&raw const __dso_handle).cast_mut().cast()) };
+    detach_thread();
     let left = audit();
     let keys = mem::take(&mut *KEYS.lock().unwrap_or_else(PoisonError::into_inner));
     for ours in &keys {

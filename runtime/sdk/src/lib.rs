@@ -45,16 +45,22 @@
 //! * `println!`, `std::thread`, thread-locals with `Drop`, and the crates that use them work as ever, and do not keep the
 //!   version from being unloaded: [`export_module!`] ties them to the image.
 //! * Log with [`tracing`]: events and spans reach the host's subscriber, with the module's name, version and generation.
+//! * Your memory comes from a heap of this version ([`export_module!`] sets the global allocator): what you leave is told and freed
+//!   at the purge.
 //! * A thread that you start keeps this version in memory until it ends. Ask it to end, and join it, in `Drop`.
-//! * Code that is not Rust, and signal handlers, are yours to take down in `Drop`.
+//! * A call that loops or waits long should look at [`Request::is_cancelled`] now and then: a purge asks by it.
+//! * A signal handler keeps this version in memory until another takes its place; callbacks that you gave to C libraries outside
+//!   of the module are yours to take back in `Drop`.
 //! * A module must be built with `panic = "unwind"`, the default; another setting does not compile.
 //!
 //! # How it works
 //!
 //! `export_module!` puts the module's metadata into a section of the file (see [`segue_abi::metadata`]), exports the table
-//! of functions that the host calls ([`segue_abi::ModuleRoot`]), and defines hidden symbols that stand in for four
-//! functions of libc, so that what a thread has left to destroy in this image is known (see `src/interpose.rs`).
+//! of functions that the host calls ([`segue_abi::ModuleRoot`]), sets the allocator (`src/allocator.rs`), and defines hidden symbols
+//! that stand in for four functions of libc, so that what a thread has left to destroy in this image is known
+//! (`src/interpose.rs`).
 
+mod allocator;
 mod answer;
 mod export;
 mod failure;
@@ -92,6 +98,7 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::{
+        allocator::ModuleAllocator,
         export::{Identity, header},
         interpose::{key_create, key_delete, thread_atexit, thread_create},
         metadata,

@@ -4,6 +4,8 @@ use std::{borrow::Cow, str};
 
 use segue_abi::{RequestRef, abi_stable::std_types::RSlice};
 
+use crate::host;
+
 /// One request, borrowed for the call.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
@@ -50,6 +52,11 @@ impl<'a> Request<'a> {
     /// All headers, in the order in which they came, names in lower case.
     pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
         self.raw.headers.as_slice().iter().map(|header| (header.name.as_str(), header.value.as_slice()))
+    }
+
+    /// Whether the call is asked to come to its end, as [`Host::is_cancelled`](crate::Host::is_cancelled) tells.
+    pub fn is_cancelled(&self) -> bool {
+        host::is_cancelled()
     }
 
     /// The whole body.

@@ -37,6 +37,10 @@ fn render(report: &FileReport) -> String {
         [] => "none".to_owned(),
         interfaces => interfaces.iter().map(render_interface).collect::<Vec<_>>().join("\n            "),
     };
+    let cleared = match report.cleared.as_slice() {
+        [] => "nothing".to_owned(),
+        marks => format!("{} (by a load, so that it can leave memory)", clean(&marks.join(", "))),
+    };
     let lines = [
         ("module", clean(&metadata.name).into_owned()),
         ("version", clean(&metadata.version).into_owned()),
@@ -46,6 +50,7 @@ fn render(report: &FileReport) -> String {
         ("compiler", clean(&metadata.compiler).into_owned()),
         ("interfaces", interfaces),
         ("state", metadata.state_schema.as_deref().map_or("none".into(), clean).into_owned()),
+        ("cleared", cleared),
         ("sticky", if metadata.sticky { "yes" } else { "no" }.to_owned()),
     ];
     lines.iter().map(|(name, value)| format!("{name:<10}  {value}\n")).collect()
@@ -76,7 +81,7 @@ mod tests {
             state_schema: None,
             sticky: false,
         };
-        FileReport { metadata, digest: Digest::of(b""), size_bytes: 1_572_864 }
+        FileReport { metadata, digest: Digest::of(b""), size_bytes: 1_572_864, cleared: Vec::new() }
     }
 
     #[test]
@@ -90,9 +95,12 @@ abi         revision 3
 compiler    rustc 1.95.0\\u{1b}[31m
 interfaces  none
 state       none
+cleared     nothing
 sticky      no
 ";
         assert_eq!(render(&report()), expected);
+        let marked = FileReport { cleared: vec!["DF_1_NODELETE".to_owned()], ..report() };
+        assert!(render(&marked).contains("cleared     DF_1_NODELETE (by a load"), "{}", render(&marked));
         let of = |name: &str| Type { name: name.to_owned(), ..Type::default() };
         let quantity = Argument { name: "quantity".to_owned(), of: of("u32") };
         let quote = Method { name: "quote".to_owned(), arguments: vec![quantity], answer: of("Cents") };
@@ -114,6 +122,7 @@ sticky      no
         let keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
         let mut expected = [
             "abi",
+            "cleared",
             "compiler",
             "digest",
             "interfaces",

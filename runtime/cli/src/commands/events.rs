@@ -10,7 +10,7 @@ use tokio::time;
 use super::status::render_pin;
 use crate::{
     Context, Error, ExitCode, Format,
-    text::{clean, micros},
+    text::{clean, count, micros, size},
 };
 
 /// Show what happened: loads, refusals, rollbacks, purges
@@ -127,13 +127,23 @@ fn render_event(event: &Event) -> String {
             clean(&current.to_string()),
             clean(&old.to_string())
         ),
-        Event::Purged { module, old, drain_us, purge_us } => format!(
-            "{}: purged {}, drained in {}, gone {} later",
-            clean(module),
-            clean(&old.to_string()),
-            micros(*drain_us),
-            micros(*purge_us)
-        ),
+        Event::Purged { module, old, drain_us, purge_us, leaked_bytes, destructors_dropped } => {
+            let left = match leaked_bytes {
+                0 => String::new(),
+                bytes => format!(", with {} that it had left", size(*bytes)),
+            };
+            let dropped = match destructors_dropped {
+                0 => String::new(),
+                dropped => format!(", {} not run", count(*dropped, "thread-local destructor")),
+            };
+            format!(
+                "{}: purged {}, drained in {}, gone {} later{left}{dropped}",
+                clean(module),
+                clean(&old.to_string()),
+                micros(*drain_us),
+                micros(*purge_us)
+            )
+        }
         Event::Retained { module, old, pins } => {
             let pins: Vec<String> = pins.iter().map(render_pin).collect();
             format!(
@@ -204,14 +214,21 @@ mod tests {
                     old: id("1.0.0", 1),
                     drain_us: 3_000_000,
                     purge_us: 900,
+                    leaked_bytes: 21_504,
+                    destructors_dropped: 1,
                 },
-                "greeter: purged 1.0.0+g1, drained in 3.0 s, gone 900 µs later",
+                "greeter: purged 1.0.0+g1, drained in 3.0 s, gone 900 µs later, with 21.0 KiB that it had left, 1 \
+                 thread-local destructor not run",
             ),
             (
                 Event::Retained {
                     module,
                     old: id("1.0.0", 1),
-                    pins: vec![Pin { kind: PinKind::Thread, detail: "ticker".to_owned() }],
+                    pins: vec![Pin {
+                        kind: PinKind::Thread,
+                        detail: "ticker".to_owned(),
+                        waits_for: "it to end".to_owned(),
+                    }],
                 },
                 "greeter: 1.0.0+g1 is not used any more and stays in memory: thread: ticker",
             ),

@@ -8,6 +8,7 @@ pub mod events;
 pub mod load;
 pub mod ls;
 pub mod new;
+pub mod pins;
 pub mod purge;
 mod purged;
 pub mod rollback;
@@ -31,6 +32,7 @@ pub(crate) mod tests {
             inside: 0,
             oldest_ms: None,
             calls: 40,
+            live_bytes: Some(21_504),
             pins: Vec::new(),
         };
         let old = VersionStatus {
@@ -41,7 +43,12 @@ pub(crate) mod tests {
             inside: 1,
             oldest_ms: Some(2500),
             calls: 1000,
-            pins: vec![Pin { kind: PinKind::Call, detail: "GET /slow".to_owned() }],
+            live_bytes: None,
+            pins: vec![Pin {
+                kind: PinKind::Call,
+                detail: "GET /slow".to_owned(),
+                waits_for: "it to return".to_owned(),
+            }],
             ..current.clone()
         };
         ModuleStatus {

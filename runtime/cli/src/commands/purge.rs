@@ -1,13 +1,14 @@
-//! `segue purge`: takes old out of memory when the calls inside have ended.
+//! `segue purge`: asks the calls inside old to come to their end, and takes it out of memory.
 
 use clap::Args;
 
 use super::{deadline::Deadline, purged};
 use crate::{Context, Error, ExitCode, progress};
 
-/// Wait for the calls inside the old version of a module, and take it out of memory
+/// Ask the calls inside the old version of a module to come to their end, and take it out of memory
 ///
-/// Where something still keeps it there at the deadline, it says what, and exits with 5. Nothing is cut off.
+/// Where something still keeps it there at the deadline, it says what, and exits with 5. Nothing is cut off: the version is put in
+/// quarantine, so that a new one can be loaded, and leaves memory when it is let go.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Example:\n  segue purge greeter --deadline 30s")]
 pub struct Purge {

@@ -5,7 +5,7 @@ use segue::Purged;
 use super::status::{render_lingering, render_pin};
 use crate::{
     ExitCode,
-    text::{clean, micros},
+    text::{clean, micros, size},
 };
 
 /// Whether old is still there. Where there was none, nothing lingers.
@@ -33,7 +33,12 @@ pub(super) fn render(purged: &Purged) -> String {
     }
     match (purged.purged, purged.unmapped) {
         (false, _) => format!("{module}: there is no old version\n"),
-        (true, true) => format!("{module}: old is gone from memory; took {took}\n"),
+        (true, true) => {
+            let left = purged.leaked_bytes.filter(|bytes| *bytes > 0);
+            let freed =
+                left.map_or(String::new(), |bytes| format!(", with {} that it had left", size(bytes)));
+            format!("{module}: old is gone from memory{freed}; took {took}\n")
+        }
         (true, false) => format!("{module}: old is not used any more, and its image is kept; took {took}\n"),
     }
 }
@@ -52,22 +57,27 @@ mod tests {
             unmapped: true,
             took_us: 1500,
             lingering: 0,
+            leaked_bytes: Some(0),
             pins: Vec::new(),
         };
         assert_eq!(render(&gone), "greeter: old is gone from memory; took 1.5 ms\n");
+        let left = Purged { leaked_bytes: Some(2048), ..gone.clone() };
+        let text = "greeter: old is gone from memory, with 2.0 KiB that it had left; took 1.5 ms\n";
+        assert_eq!(render(&left), text);
         assert_eq!(exit_code(&gone), ExitCode::Done);
 
         let none = Purged { purged: false, unmapped: false, ..gone.clone() };
         assert_eq!(render(&none), "greeter: there is no old version\n");
         assert_eq!(exit_code(&none), ExitCode::Done);
 
-        let pins = vec![Pin { kind: PinKind::Call, detail: "GET /slow".to_owned() }];
+        let pin = |kind, detail: &str| Pin { kind, detail: detail.to_owned(), waits_for: "…".to_owned() };
+        let pins = vec![pin(PinKind::Call, "GET /slow")];
         let lingering = Purged { took_us: 5_000_000, lingering: 1, pins, ..none.clone() };
         let text = "greeter: old is still in memory after 5.0 s, with 1 call inside\n  call: GET /slow\n";
         assert_eq!(render(&lingering), text);
         assert_eq!(exit_code(&lingering), ExitCode::Lingering);
 
-        let pins = vec![Pin { kind: PinKind::Thread, detail: "ticker".to_owned() }];
+        let pins = vec![pin(PinKind::Thread, "ticker")];
         let pinned = Purged { pins, ..none };
         assert_eq!(render(&pinned), "greeter: old is still in memory after 1.5 ms\n  thread: ticker\n");
         assert_eq!(exit_code(&pinned), ExitCode::Lingering);

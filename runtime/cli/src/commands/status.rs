@@ -9,7 +9,7 @@ use segue::{CallerStatus, ModuleStatus, Pin, PinKind, VersionStatus};
 use super::ls::{standing, versions};
 use crate::{
     Context, Error, ExitCode,
-    text::{age, clean, count, span},
+    text::{age, clean, count, size, span},
 };
 
 /// Show everything about one module
@@ -70,6 +70,9 @@ fn render_version(slot: &str, version: &VersionStatus, now: Timestamp) -> String
     line("from", &clean(&version.source));
     line("digest", &version.digest.to_string());
     line("calls", &calls);
+    if let Some(bytes) = version.live_bytes {
+        line("memory", &size(bytes));
+    }
     for pin in &version.pins {
         line("pinned", &render_pin(pin));
     }
@@ -80,6 +83,9 @@ fn render_version(slot: &str, version: &VersionStatus, now: Timestamp) -> String
 pub(super) fn render_pin(pin: &Pin) -> String {
     let kind = match pin.kind {
         PinKind::Call => "call",
+        PinKind::OwnedGuard => "owned guard",
+        PinKind::Key => "pthread key",
+        PinKind::Signal => "signal",
         PinKind::Thread => "thread",
         PinKind::Tls => "thread-local",
         PinKind::Handle => "handle",
@@ -110,6 +116,7 @@ greeter
                from     /srv/modules/libgreeter.so
                digest   sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
                calls    40 in all, 0 inside
+               memory   21.0 KiB
   old          1.0.0+g1  draining
                loaded   2026-01-02T02:04:05Z (1h 00m ago)
                from     /srv/modules/libgreeter.so

@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use segue::{Digest, ModuleStatus, Purged, RolledBack};
+use segue::{Digest, ModuleStatus, Pins, Purged, RolledBack};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::api::{Health, ImageAnswer, LoadAnswer, LoadRequest, PurgeRequest};
@@ -72,6 +72,15 @@ impl Client {
         self.get(&module_path(module, "")).await
     }
 
+    /// Who holds the versions of a module that are to leave memory.
+    ///
+    /// # Errors
+    ///
+    /// See [`modules`](Self::modules).
+    pub async fn pins(&self, module: &str) -> Result<Pins, ClientError> {
+        self.get(&module_path(module, "/pins")).await
+    }
+
     /// Hands over the bytes of a `.so`, for a load by digest.
     ///
     /// # Errors
@@ -112,7 +121,8 @@ impl Client {
         self.post(&module_path(module, "/soft_purge"), &(), Duration::ZERO).await
     }
 
-    /// Takes old out of memory when the calls inside have ended. Whether they did before the deadline, the answer says.
+    /// Asks the calls inside old to come to their end, and takes it out of memory when they have. Whether they did before the
+    /// deadline, the answer says; where they did not, old is in quarantine.
     ///
     /// # Errors
     ///

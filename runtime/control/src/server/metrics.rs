@@ -7,13 +7,19 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::header;
-use segue::{ModuleStatus, VersionStatus};
+use segue::{ModuleStatus, Runtime, VersionStatus};
 
 use super::{refusal::Refusal, state::State};
 
 pub(super) async fn metrics(extract::State(state): extract::State<State>) -> Result<Response, Refusal> {
-    let text = state.look(|runtime| Ok(render(&runtime.modules(), runtime.images_mapped()))).await?;
+    let text = state.look(|runtime| Ok(render(&runtime.modules(), &Gauges::of(runtime)))).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}
+
+/// What is counted of the process, and not of a version.
+struct Gauges {
+    images_mapped: usize,
+    keys_in_use: usize,
 }
 
 /// One metric with a sample for each version that is in memory.
@@ -26,7 +32,7 @@ struct Metric {
 
 /// The series of a version begin with its load and end when it leaves memory, and a counter is never reset in between:
 /// the generation is among the labels.
-const METRICS: [Metric; 3] = [
+const METRICS: [Metric; 4] = [
     Metric {
         name: "segue_calls_total",
         kind: "counter",
@@ -45,9 +51,23 @@ const METRICS: [Metric; 3] = [
         help: "How long the oldest call inside has been there, where it is known.",
         sample: |version| version.oldest_ms.map(|oldest_ms| oldest_ms as f64 / 1000.0),
     },
+    Metric {
+        name: "segue_live_bytes",
+        kind: "gauge",
+        help: "Memory that the version has allocated and not freed.",
+        sample: |version| version.live_bytes.map(|bytes| bytes as f64),
+    },
 ];
 
-fn render(modules: &[ModuleStatus], images_mapped: usize) -> String {
+// === impl Gauges ===
+
+impl Gauges {
+    fn of(runtime: &Runtime) -> Self {
+        Gauges { images_mapped: runtime.images_mapped(), keys_in_use: runtime.keys_in_use() }
+    }
+}
+
+fn render(modules: &[ModuleStatus], gauges: &Gauges) -> String {
     let mut text = String::new();
     for metric in METRICS {
         header(&mut text, metric.name, metric.kind, metric.help);
@@ -62,13 +82,20 @@ fn render(modules: &[ModuleStatus], images_mapped: usize) -> String {
         let digest = version.digest;
         line(&mut text, format_args!("segue_version_info{{{labels},slot=\"{slot}\",digest=\"{digest}\"}} 1"));
     }
-    header(
-        &mut text,
+    let mut gauge = |name: &str, help: &str, value: usize| {
+        header(&mut text, name, "gauge", help);
+        line(&mut text, format_args!("{name} {value}"));
+    };
+    gauge(
         "segue_images_mapped",
-        "gauge",
         "Images of modules in memory, by the dynamic linker's own list.",
+        gauges.images_mapped,
     );
-    line(&mut text, format_args!("segue_images_mapped {images_mapped}"));
+    gauge(
+        "segue_pthread_keys_in_use",
+        "The pthread keys of the process that are taken, by whomever.",
+        gauges.keys_in_use,
+    );
     text
 }
 
@@ -123,6 +150,9 @@ segue_calls_inside{module=\"greeter\",version=\"1.0.0\",generation=\"1\"} 1
 # HELP segue_oldest_call_seconds How long the oldest call inside has been there, where it is known.
 # TYPE segue_oldest_call_seconds gauge
 segue_oldest_call_seconds{module=\"greeter\",version=\"1.0.0\",generation=\"1\"} 2.5
+# HELP segue_live_bytes Memory that the version has allocated and not freed.
+# TYPE segue_live_bytes gauge
+segue_live_bytes{module=\"greeter\",version=\"1.1.0\",generation=\"2\"} 21504
 # HELP segue_version_info Always 1; the labels say what the version is.
 # TYPE segue_version_info gauge
 segue_version_info{module=\"greeter\",version=\"1.1.0\",generation=\"2\",slot=\"current\",digest=\"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"} 1
@@ -130,8 +160,11 @@ segue_version_info{module=\"greeter\",version=\"1.0.0\",generation=\"1\",slot=\"
 # HELP segue_images_mapped Images of modules in memory, by the dynamic linker's own list.
 # TYPE segue_images_mapped gauge
 segue_images_mapped 2
+# HELP segue_pthread_keys_in_use The pthread keys of the process that are taken, by whomever.
+# TYPE segue_pthread_keys_in_use gauge
+segue_pthread_keys_in_use 5
 ";
-        assert_eq!(render(&modules, 2), expected);
+        assert_eq!(render(&modules, &Gauges { images_mapped: 2, keys_in_use: 5 }), expected);
         assert_eq!(escape("a\"b\\c\nd"), "a\\\"b\\\\c\\nd");
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{Json, extract};
-use segue::{ModuleStatus, Purged, RolledBack};
+use segue::{ModuleStatus, Pins, Purged, RolledBack};
 
 use super::{
     extract::{Name, OptionalJsonBody},
@@ -26,6 +26,13 @@ pub(super) async fn status(
     Name(name): Name,
 ) -> Result<Json<ModuleStatus>, Refusal> {
     state.look(move |runtime| runtime.status(&name)).await.map(Json)
+}
+
+pub(super) async fn pins(
+    extract::State(state): extract::State<State>,
+    Name(name): Name,
+) -> Result<Json<Pins>, Refusal> {
+    state.look(move |runtime| runtime.pins(&name)).await.map(Json)
 }
 
 pub(super) async fn rollback(

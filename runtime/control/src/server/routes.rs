@@ -23,6 +23,7 @@ fn routes() -> Vec<Route> {
     vec![
         route(Method::GET, "/v1/modules", |method| on(method, modules::list)),
         route(Method::GET, "/v1/modules/{name}", |method| on(method, modules::status)),
+        route(Method::GET, "/v1/modules/{name}/pins", |method| on(method, modules::pins)),
         route(Method::POST, "/v1/modules/{name}/rollback", |method| on(method, modules::rollback)),
         route(Method::POST, "/v1/modules/{name}/soft_purge", |method| on(method, modules::soft_purge)),
         route(Method::POST, "/v1/modules/{name}/purge", |method| on(method, modules::purge)),

@@ -1,0 +1,195 @@
+//! Who holds a version, and what each of them waits for. Everything here is derived when somebody asks: from the cell's
+//! counters, which say who is inside by thread, from the notes of residents, and from what the system knows of a thread.
+//! A call leaves no record for it.
+
+use std::{
+    fs,
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
+
+use segue_core::{Inside, ThreadId, Which};
+use segue_loader::{Kept, Mapped, ModuleThread, Obstacle};
+
+use crate::{
+    Error, Held, Pin, PinKind, Pins, Runtime,
+    module::Module,
+    resident::{Residents, millis},
+    runtime::Inner,
+    version::About,
+};
+
+impl Runtime {
+    /// Who holds the old version of a module, and those in quarantine, and what each of them waits for.
+    ///
+    /// A call is told with its thread and for how long, and where a [`Resident`](crate::Resident) makes it, with its request;
+    /// with the other modules that the same thread is in.
+    ///
+    /// # Errors
+    ///
+    /// Where no version of the module was ever loaded.
+    pub fn pins(&self, name: &str) -> Result<Pins, Error> {
+        let module = self.inner.module(name)?;
+        let status = self.status(name)?;
+        let held = status.old.into_iter().chain(status.quarantined).map(|version| Held {
+            pins: self.inner.pins_of(&module, version.generation),
+            version: version.version,
+            generation: version.generation,
+            status: version.status,
+        });
+        Ok(Pins { module: name.to_owned(), held: held.collect() })
+    }
+}
+
+impl Inner {
+    /// What holds a version that is to leave. Asks all modules, so no book may be locked.
+    pub(crate) fn pins_of(&self, module: &Module, generation: u64) -> Vec<Pin> {
+        let (about, place, since, noted) = {
+            let book = module.book();
+            let Some(place) = book.place(generation) else { return book.noted_pins(generation) };
+            let found = match (&book.old, book.quarantined(generation)) {
+                (Some(old), None) => Some((old.about.clone(), old.since)),
+                (_, Some(version)) => Some((version.about.clone(), version.since)),
+                _ => None,
+            };
+            let Some((about, since)) = found else { return Vec::new() };
+            (about, place, since, book.noted_pins(generation))
+        };
+        let elsewhere = |thread: ThreadId| self.others_with(module, thread);
+        let calls = call_pins(&self.residents, module, &about, place, since, elsewhere);
+        if calls.is_empty() { noted } else { calls }
+    }
+
+    /// The versions of other modules that a thread is inside: those it came from, or those it has called.
+    fn others_with(&self, but: &Module, thread: ThreadId) -> Vec<String> {
+        let modules: Vec<Arc<Module>> = self.modules.read().values().cloned().collect();
+        let others = modules.iter().filter(|module| module.name != but.name);
+        let mut found = Vec::new();
+        for module in others {
+            for which in [Which::Current, Which::Old] {
+                if module.cell.inside(which).iter().any(|inside| inside.thread == thread)
+                    && let Some(version) = module.cell.occupant(which)
+                {
+                    found.push(format!("{} {}", module.name, version.about.id));
+                }
+            }
+        }
+        found
+    }
+}
+
+/// The calls inside a version that is to leave.
+pub(crate) fn call_pins(
+    residents: &Residents,
+    module: &Module,
+    about: &About,
+    place: Which,
+    since: Instant,
+    elsewhere: impl Fn(ThreadId) -> Vec<String>,
+) -> Vec<Pin> {
+    let inside = module.cell.inside(place);
+    let known = residents.calls(about.id.generation);
+    let waits_for = match about.is_cancelled() {
+        true => "it to return: it was asked to come to its end (`is_cancelled`)",
+        false => "it to return",
+    };
+    let mut pins = Vec::new();
+    for Inside { thread, tid, calls } in inside {
+        let called = known.iter().find(|call| call.thread == thread);
+        let what = match called {
+            Some(call) => format!("{} for {} ms", call.what, call.ms),
+            None if calls == 1 => format!("a call for {} ms or longer", millis(since.elapsed())),
+            None => format!("{calls} calls for {} ms or longer", millis(since.elapsed())),
+        };
+        let others = elsewhere(thread);
+        let also = if others.is_empty() { String::new() } else { format!(", also in {}", others.join(", ")) };
+        let detail = format!("{what}, {}{also}", told_thread(Some(tid), Some(thread)));
+        pins.push(Pin { kind: PinKind::Call, detail, waits_for: waits_for.to_owned() });
+    }
+    let owned = about.owned_guards.load(Ordering::Relaxed);
+    if owned > 0 {
+        pins.push(Pin {
+            kind: PinKind::OwnedGuard,
+            detail: format!("{owned} owned guards, each on whatever thread has it now"),
+            waits_for: "them to be dropped".to_owned(),
+        });
+    }
+    // Where guards have moved between threads, the threads alone do not say it all.
+    let total = module.cell.count(place).map_or(0, |count| count.inside);
+    if pins.is_empty() && total > 0 {
+        let detail = format!("{total} calls, on threads that cannot be told");
+        pins.push(Pin { kind: PinKind::Call, detail, waits_for: waits_for.to_owned() });
+    }
+    pins
+}
+
+/// A thread, in words: what the system calls it, and what it is doing.
+pub(crate) fn told_thread(tid: Option<i32>, thread: Option<ThreadId>) -> String {
+    let Some(tid) = tid else {
+        return thread.map_or_else(|| "a thread".to_owned(), |thread| format!("thread #{thread}"));
+    };
+    let Some(name) = segue_loader::thread_name(tid) else { return format!("thread {tid}, which has ended") };
+    let stat = fs::read_to_string(format!("/proc/self/task/{tid}/stat")).unwrap_or_default();
+    // The name before it, in brackets, may have brackets in it.
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    let doing = match state {
+        Some('R') => "runs",
+        Some('S') => "sleeps",
+        Some('D') => "waits for a device",
+        Some('T' | 't') => "is stopped",
+        _ => "is there",
+    };
+    format!("thread {tid} ({name}), which {doing}")
+}
+
+/// The threads that a module started.
+pub(crate) fn thread_pins(mapped: &Mapped) -> Vec<Pin> {
+    mapped.threads().iter().map(thread_pin).collect()
+}
+
+fn thread_pin(thread: &ModuleThread) -> Pin {
+    Pin {
+        kind: PinKind::Thread,
+        detail: format!(
+            "{}, started by the module {} s ago",
+            told_thread(Some(thread.tid), None),
+            thread.since.elapsed().as_secs()
+        ),
+        waits_for: "it to end: a module asks its threads to end, and joins them, in `Drop`".to_owned(),
+    }
+}
+
+/// What keeps an image that could not be unmapped.
+pub(crate) fn kept_pins(kept: &Kept) -> Vec<Pin> {
+    match kept {
+        Kept::Retained(retained) => vec![Pin {
+            kind: PinKind::Flag,
+            detail: retained.reason().to_owned(),
+            waits_for: "the dynamic linker to let it go; it is asked again and again".to_owned(),
+        }],
+        Kept::Obstructed(_, obstacles) => obstacles.iter().map(obstacle_pin).collect(),
+    }
+}
+
+fn obstacle_pin(obstacle: &Obstacle) -> Pin {
+    match obstacle {
+        Obstacle::Thread(thread) => thread_pin(thread),
+        Obstacle::NewThread => Pin {
+            kind: PinKind::Thread,
+            detail: "a thread that the module has just started".to_owned(),
+            waits_for: "it to end".to_owned(),
+        },
+        Obstacle::UnknownThreads(count) => Pin {
+            kind: PinKind::Thread,
+            detail: format!(
+                "{count} threads that its constructors started, before the runtime could know them"
+            ),
+            waits_for: "nothing: it stays".to_owned(),
+        },
+        Obstacle::Signal { name, .. } => Pin {
+            kind: PinKind::Signal,
+            detail: format!("the handler of {name} is in it"),
+            waits_for: "another handler, or none: a module gives a signal back in `Drop`".to_owned(),
+        },
+    }
+}

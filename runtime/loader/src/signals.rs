@@ -1,0 +1,84 @@
+//! Signal handlers that a module installed: whoever unmaps their code has the process die at the next such signal.
+
+use std::{mem, ops::Range, ptr};
+
+/// The signals whose handlers lie in this range of addresses.
+pub(crate) fn handled_in(image: &Range<usize>) -> Vec<i32> {
+    (1..=libc::SIGRTMAX()).filter(|signal| handler(*signal).is_some_and(|at| image.contains(&at))).collect()
+}
+
+/// Where the handler of a signal is. None for those that libc keeps for itself.
+fn handler(signal: i32) -> Option<usize> {
+    // SAFETY: all its fields may be zero.
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    // SAFETY: it only asks, and `action` can be written.
+    let error = unsafe { libc::sigaction(signal, ptr::null(), &mut action) };
+    (error == 0).then_some(action.sa_sigaction)
+}
+
+/// What a signal is called: `SIGUSR1`.
+pub(crate) fn name(signal: i32) -> String {
+    const NAMES: [(i32, &str); 30] = [
+        (libc::SIGHUP, "HUP"),
+        (libc::SIGINT, "INT"),
+        (libc::SIGQUIT, "QUIT"),
+        (libc::SIGILL, "ILL"),
+        (libc::SIGTRAP, "TRAP"),
+        (libc::SIGABRT, "ABRT"),
+        (libc::SIGBUS, "BUS"),
+        (libc::SIGFPE, "FPE"),
+        (libc::SIGKILL, "KILL"),
+        (libc::SIGUSR1, "USR1"),
+        (libc::SIGSEGV, "SEGV"),
+        (libc::SIGUSR2, "USR2"),
+        (libc::SIGPIPE, "PIPE"),
+        (libc::SIGALRM, "ALRM"),
+        (libc::SIGTERM, "TERM"),
+        (libc::SIGSTKFLT, "STKFLT"),
+        (libc::SIGCHLD, "CHLD"),
+        (libc::SIGCONT, "CONT"),
+        (libc::SIGSTOP, "STOP"),
+        (libc::SIGTSTP, "TSTP"),
+        (libc::SIGTTIN, "TTIN"),
+        (libc::SIGTTOU, "TTOU"),
+        (libc::SIGURG, "URG"),
+        (libc::SIGXCPU, "XCPU"),
+        (libc::SIGXFSZ, "XFSZ"),
+        (libc::SIGVTALRM, "VTALRM"),
+        (libc::SIGPROF, "PROF"),
+        (libc::SIGWINCH, "WINCH"),
+        (libc::SIGIO, "IO"),
+        (libc::SIGSYS, "SYS"),
+    ];
+    match NAMES.iter().find(|(number, _)| *number == signal) {
+        Some((_, name)) => format!("SIG{name}"),
+        None if signal >= libc::SIGRTMIN() => format!("SIGRTMIN+{}", signal - libc::SIGRTMIN()),
+        None => format!("signal {signal}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    extern "C" fn ignore(_: i32) {}
+
+    #[test]
+    fn a_handler_is_found_where_it_is_and_nowhere_else() {
+        let at = ignore as extern "C" fn(i32) as usize;
+        // SAFETY: the handler does nothing, so it may run at any time.
+        unsafe { libc::signal(libc::SIGURG, at) };
+        assert_eq!(handled_in(&(at..at + 1)), [libc::SIGURG]);
+        assert!(handled_in(&(at + 1..at + 2)).is_empty());
+        // SAFETY: as above.
+        unsafe { libc::signal(libc::SIGURG, libc::SIG_DFL) };
+        assert!(handled_in(&(at..at + 1)).is_empty());
+    }
+
+    #[test]
+    fn signals_have_their_names() {
+        assert_eq!(name(libc::SIGUSR1), "SIGUSR1");
+        assert_eq!(name(libc::SIGRTMIN() + 2), "SIGRTMIN+2");
+        assert_eq!(name(33), "signal 33");
+    }
+}
