@@ -91,6 +91,8 @@ pub use implementation::{Implementation, Reached};
 pub use interface::{Expected, InterfaceMismatch};
 pub use keys::keys_in_use;
 pub use leaving::{Kept, Obstacle, Retained, Unmapped};
+#[doc(hidden)]
+pub use libloading::Error as OpenError;
 pub use link::Link;
 #[doc(hidden)]
 pub use linkmap::bare_cycle;

@@ -13,11 +13,34 @@ pub(crate) enum Error {
         source: io::Error,
     },
     /// The runtime, with the module in it, could not be started or ended.
-    #[error("the runtime of dispatch.bytes")]
+    #[error("the runtime")]
     Runtime(#[from] segue::Error),
     /// A module that answers nothing had an error, so the figure of its calls means nothing.
-    #[error("a call of dispatch.bytes failed")]
+    #[error("a call of a module failed")]
     Call,
+    /// The system would not say what is open, mapped or resident, or a file could not be read or written.
+    #[error("the process cannot be looked at")]
+    Look {
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// The dynamic linker refused a file that the runtime had taken.
+    #[error("the file cannot be opened with the dynamic linker alone")]
+    Open {
+        /// The linker's reason.
+        #[source]
+        source: segue_loader::OpenError,
+    },
+    /// The module's file has not the one section for its heap that it should have.
+    #[error("the module's file has no section for its heap, or it makes no difference")]
+    NoSection,
+    /// Something was not as it must be.
+    #[error("not as it must be: {}", broken.join("; "))]
+    Broken {
+        /// What, in words.
+        broken: Vec<String>,
+    },
     /// The second thread could not be started.
     #[error("a thread cannot be started")]
     Spawn {

@@ -12,10 +12,18 @@ pub(crate) struct Progress {
 // === impl Progress ===
 
 impl Progress {
-    pub(crate) fn new(steps: u64) -> Self {
+    fn new(steps: u64) -> Self {
         let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg} {eta:>4}")
             .expect("the template is fixed, and it is a good one");
         Progress { bar: ProgressBar::new(steps).with_style(style) }
+    }
+
+    /// Shows how far this is, and clears the bar when it has ended, however.
+    pub(crate) fn over<R>(steps: u64, measure: impl FnOnce(&Progress) -> R) -> R {
+        let progress = Progress::new(steps);
+        let measured = measure(&progress);
+        progress.clear();
+        measured
     }
 
     /// What is measured from here on.
@@ -28,7 +36,7 @@ impl Progress {
         self.bar.inc(1);
     }
 
-    pub(crate) fn clear(&self) {
+    fn clear(&self) {
         self.bar.finish_and_clear();
     }
 }

@@ -6,12 +6,10 @@ use segue::{InterfaceHandle, ModuleHandle, Runtime};
 use tempfile::TempDir;
 
 use super::step::Step;
-use crate::Error;
+use crate::{Error, files::versions_of};
 
 /// The module; `build.rs` names it too.
 const MODULE: &str = "silent";
-/// The file of it, as the build script built it.
-const FILE: &str = env!("SEGUE_BENCH_MODULE");
 /// How long its end may take. Nobody is inside any more, so it is a matter of microseconds.
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -28,7 +26,7 @@ impl Served {
     pub(super) fn start() -> Result<Self, Error> {
         let state = TempDir::new().map_err(|source| Error::TempDir { source })?;
         let runtime = Runtime::builder().state_dir(state.path()).build()?;
-        runtime.load(FILE)?;
+        runtime.load(&versions_of(MODULE)[0])?;
         Ok(Served { runtime, _state: state })
     }
 

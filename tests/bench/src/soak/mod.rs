@@ -1,0 +1,118 @@
+//! `segue-bench soak`: whether anything grows, or stays, when versions come and go without end.
+//!
+//! The module `everything` does in each version, on four residents and two threads that are none, what has kept images in
+//! memory elsewhere. Each round all call it, the next version is loaded, and the one before is purged.
+//!
+//! | figure | meaning |
+//! | --- | --- |
+//! | `soak.reloads` | versions that came and went |
+//! | `soak.mapped` | images still in memory when all was over, by the dynamic linker's list |
+//! | `soak.fds`, `soak.mappings`, `soak.keys` | how many more open files, mappings and pthread keys at the end than after the first tenth |
+//! | `soak.rss_per_reload` | how much the resident memory grew a version, from the first tenth to the end, in bytes |
+//! | `soak.leaked` | what a version had not freed when it left, in bytes, on average; it was freed with it |
+//! | `soak.destructors` | thread-locals that were destroyed on their own thread, beside `soak.destructors.expected`, those that were made |
+//! | `soak.destructors.dropped` | registrations that were dropped, since their thread did not come by |
+//! | `soak.time` | how long a round took, in microseconds |
+
+mod callers;
+mod process;
+
+use std::time::{Duration, Instant};
+
+use segue::{Event, Runtime};
+use tempfile::TempDir;
+
+use self::{callers::Callers, process::Process};
+use crate::{Error, Figure, Progress, files::versions_of};
+
+/// The module; `build.rs` names it too.
+const MODULE: &str = "everything";
+
+/// How long one version may take to leave.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// How many mappings more or less are no growth: those of allocators, and of stacks that libc keeps for the next thread.
+const MAPPINGS_SLACK: i64 = 40;
+
+/// What came of it.
+pub(crate) struct Soaked {
+    pub(crate) figures: Vec<Figure>,
+    /// What was not as it must be, in words. Only counts; times and sizes are for whoever reads the figures.
+    pub(crate) broken: Vec<String>,
+}
+
+/// Loads and purges so many versions.
+pub(crate) fn run(reloads: u32, progress: &Progress) -> Result<Soaked, Error> {
+    let state = TempDir::new().map_err(|source| Error::TempDir { source })?;
+    let runtime = Runtime::builder().state_dir(state.path()).build()?;
+    let files = versions_of(MODULE);
+    runtime.load(&files[0])?;
+    let module = runtime.module(MODULE)?;
+    let callers = Callers::start(&runtime, &module);
+    progress.begin("soak");
+    let (mut leaked, mut dropped, mut purged, mut seen) = (0u64, 0u64, 0u64, 0u64);
+    let mut warm = Process::now(&runtime).map_err(|source| Error::Look { source })?;
+    let begun = Instant::now();
+    for round in 1..=reloads {
+        callers.call_all()?;
+        runtime.load(&files[round as usize % 2])?;
+        runtime.purge(MODULE, DEADLINE)?;
+        for record in runtime.events().kept(seen + 1) {
+            seen = record.seq;
+            if let Event::Purged { leaked_bytes, destructors_dropped, .. } = record.event {
+                leaked += leaked_bytes;
+                dropped += destructors_dropped;
+                purged += 1;
+            }
+        }
+        if round == reloads.div_ceil(10) {
+            warm = Process::now(&runtime).map_err(|source| Error::Look { source })?;
+        }
+        progress.step();
+    }
+    let took = begun.elapsed();
+    let end = Process::now(&runtime).map_err(|source| Error::Look { source })?;
+    callers.end()?;
+    runtime.shutdown(DEADLINE)?;
+
+    let mapped = runtime.images_mapped();
+    let (made, ran) = callers::destructors();
+    let since_warm = f64::from(reloads - reloads.div_ceil(10)).max(1.0);
+    let count = |figure: &str, value: i64| Figure::alone(figure, value as f64, "more", 1);
+    let per = |total: f64, over: f64| if over > 0.0 { total / over } else { 0.0 };
+    let figures = vec![
+        Figure::alone("soak.reloads", f64::from(reloads), "versions", 6),
+        Figure::alone("soak.mapped", mapped as f64, "images", 6),
+        count("soak.fds", end.fds - warm.fds),
+        count("soak.mappings", end.mappings - warm.mappings),
+        count("soak.keys", end.keys - warm.keys),
+        Figure::alone(
+            "soak.rss_per_reload",
+            (end.rss_bytes - warm.rss_bytes) as f64 / since_warm,
+            "bytes",
+            6,
+        ),
+        Figure::alone("soak.leaked", per(leaked as f64, purged as f64), "bytes", 6),
+        Figure::alone("soak.destructors.expected", made as f64, "destructors", 6),
+        Figure::alone("soak.destructors", ran as f64, "destructors", 6)
+            .against("soak.destructors.expected", made as f64),
+        Figure::alone("soak.destructors.dropped", dropped as f64, "destructors", 6),
+        Figure::alone("soak.time", per(took.as_micros() as f64, f64::from(reloads)), "us", 6),
+    ];
+    let must = [
+        (mapped == 0, format!("{mapped} images are still mapped")),
+        (end.fds <= warm.fds, format!("{} files were opened and not closed", end.fds - warm.fds)),
+        (end.keys <= warm.keys, format!("{} pthread keys were not given back", end.keys - warm.keys)),
+        (
+            end.mappings <= warm.mappings + MAPPINGS_SLACK,
+            format!("{} mappings were not taken back", end.mappings - warm.mappings),
+        ),
+        (
+            made == ran + dropped,
+            format!("of {made} thread-locals {ran} were destroyed and {dropped} dropped"),
+        ),
+        (purged == u64::from(reloads), format!("{purged} of {reloads} versions were told as purged")),
+    ];
+    let broken = must.into_iter().filter(|(holds, _)| !holds).map(|(_, words)| words).collect();
+    Ok(Soaked { figures, broken })
+}
