@@ -3,7 +3,6 @@
 use std::{
     collections::HashSet,
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -40,9 +39,8 @@ impl Inner {
         if !strangers.is_empty() {
             let mut awaited: HashSet<ThreadId> = strangers.into_iter().collect();
             while !awaited.is_empty() && begun.elapsed() < self.limits.stranger_patience {
-                awaited.retain({
-                    let met: HashSet<ThreadId> = met.try_iter().collect();
-                    move |thread| !met.contains(thread)
+                met.try_iter().for_each(|thread| {
+                    awaited.remove(&thread);
                 });
                 // A thread that has ended has departed, and is struck from the list.
                 let visitors = place().map(|which| module.cell.visitors(which)).unwrap_or_default();
@@ -54,7 +52,9 @@ impl Inner {
                     generation,
                     awaited.iter().map(|thread| stranger_pin(*thread, &version)).collect(),
                 );
-                thread::sleep(LOOK_EVERY);
+                if let Ok(thread) = met.recv_timeout(LOOK_EVERY) {
+                    awaited.remove(&thread);
+                }
             }
             self.give_up_strangers(generation);
         }

@@ -66,7 +66,15 @@ impl Inner {
     ) {
         loop {
             let kept = match left {
-                Ok(unmapped) => return self.tell_gone(module, about, unmapped, drain, begun.elapsed()),
+                Ok(unmapped) => {
+                    return self.tell_gone(
+                        module,
+                        about,
+                        unmapped,
+                        drain,
+                        unmapped.at.saturating_duration_since(begun),
+                    );
+                }
                 Err(kept) => kept,
             };
             // It does not keep the place of old: what keeps it may do so for ever.

@@ -13,13 +13,14 @@ pub fn keys_in_use() -> usize {
     (0..limit()).filter(|key| exists(*key as libc::pthread_key_t)).count()
 }
 
-/// Whether as many keys are left as a module may need; else, how many are taken, and how many there are.
-pub(crate) fn check() -> Result<(), (usize, usize)> {
-    let (taken, limit) = (keys_in_use(), limit());
-    if taken + RESERVE > limit { Err((taken, limit)) } else { Ok(()) }
+/// Whether fewer keys are left than a module may need. libc gives the lowest first, so the answer is found at the end.
+pub(crate) fn are_scarce() -> bool {
+    let free = (0..limit()).rev().filter(|key| !exists(*key as libc::pthread_key_t));
+    free.take(RESERVE).count() < RESERVE
 }
 
-fn limit() -> usize {
+/// How many keys there can be.
+pub(crate) fn limit() -> usize {
     // SAFETY: it only asks for a number.
     usize::try_from(unsafe { libc::sysconf(libc::_SC_THREAD_KEYS_MAX) }).unwrap_or(1024)
 }

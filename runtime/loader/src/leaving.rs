@@ -1,14 +1,9 @@
 //! The end of an image: what is in its way, how it is taken out of memory, and what is told of it.
 
-use std::{
-    fmt, fs,
-    mem::ManuallyDrop,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Instant,
-};
+use std::{fmt, fs, mem::ManuallyDrop, path::Path, sync::Arc, time::Instant};
 
 use libloading::os::unix::Library;
+use segue_abi::Audit;
 
 use crate::{Mapped, ModuleThread, Staged, context::Context, linkmap, signals};
 
@@ -22,6 +17,8 @@ pub struct Unmapped {
     pub keys_deleted: u32,
     /// The memory that the module had not freed, mostly that of its statics, in bytes. It was freed with the image.
     pub leaked_bytes: u64,
+    /// When the dynamic linker's list said so, and the memory had been freed. The private copy is removed after that.
+    pub at: Instant,
 }
 
 /// Something for which an image must not be unmapped yet: it would run code that is gone.
@@ -56,7 +53,7 @@ pub struct Retained {
     remains: ManuallyDrop<Box<Remains>>,
     reason: String,
     /// What is to be told when it has gone.
-    left: Unmapped,
+    left: Audit,
 }
 
 /// What must stay for as long as an image is mapped: the heap that its memory is in, the host that it knows.
@@ -109,14 +106,12 @@ impl Mapped {
             // What it knows of other modules' interfaces lies in it.
             context.links.close_all();
         }
-        let left =
-            Unmapped { destructors_dropped: left.destructors, keys_deleted: left.keys, leaked_bytes: 0 };
         close(library, remains, left).map_err(Kept::Retained)
     }
 }
 
 /// Closes an image, and asks whether it is gone.
-pub(crate) fn close(library: Library, remains: Box<Remains>, left: Unmapped) -> Result<Unmapped, Retained> {
+pub(crate) fn close(library: Library, remains: Box<Remains>, left: Audit) -> Result<Unmapped, Retained> {
     let reason = match library.close() {
         Ok(()) => "the dynamic linker keeps it: a thread-local destructor, or another library, refers to it"
             .to_owned(),
@@ -162,9 +157,13 @@ impl Retained {
         // SAFETY: `self` is consumed, and has no destructor. The image is gone, so nobody has a pointer to any of it.
         let Remains { staged, context } = *unsafe { ManuallyDrop::take(&mut self.remains) };
         drop(context);
-        let leaked_bytes = staged.heap.usage().live_bytes();
-        staged.discard();
-        Ok(Unmapped { leaked_bytes, ..self.left })
+        let Staged { path, heap, .. } = staged;
+        let leaked_bytes = heap.usage().live_bytes();
+        drop(heap);
+        let Audit { destructors: destructors_dropped, keys: keys_deleted, .. } = self.left;
+        let unmapped = Unmapped { destructors_dropped, keys_deleted, leaked_bytes, at: Instant::now() };
+        remove(&path);
+        Ok(unmapped)
     }
 }
 
@@ -173,8 +172,11 @@ impl Retained {
 impl Staged {
     /// Removes the private copy, and frees the heap: of a candidate that will not be mapped after all, or that was.
     pub fn discard(self) {
-        let path: PathBuf = self.path;
-        // Where it cannot be removed, the next start does it.
-        let _ = fs::remove_file(path);
+        remove(&self.path);
     }
+}
+
+fn remove(private_copy: &Path) {
+    // Where it cannot be removed, the next start does it.
+    let _ = fs::remove_file(private_copy);
 }

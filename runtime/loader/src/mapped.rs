@@ -14,7 +14,7 @@ use segue_abi::{
 
 use crate::{
     CallFault, Digest, Expected, Image, InterfaceMismatch, MapError, Metadata, ModuleThread, ReplyBuffer,
-    Retained, Services, Staged, Unmapped, Usage,
+    Retained, Services, Staged, Usage,
     context::{Context, take_failure},
     keys,
     leaving::{Remains, close},
@@ -69,12 +69,13 @@ impl Staged {
     pub fn map(self, services: Box<dyn Services>) -> Result<Mapped, MapFailure> {
         let failed = |error, retained| MapFailure { error, retained };
         let staged = self;
-        if linkmap::is_mapped(&staged.path) {
+        if !linkmap::range_of(&staged.path).is_empty() {
             staged.discard();
             return Err(failed(MapError::NotNew, None));
         }
-        if let Err((taken, limit)) = keys::check() {
+        if keys::are_scarce() {
             staged.discard();
+            let (taken, limit) = (keys::keys_in_use(), keys::limit());
             return Err(failed(MapError::KeysScarce { taken, limit }, None));
         }
         // SAFETY: the file is whole (`elf::inspect`), nobody changes it (it is ours and read-only), and running its
@@ -90,8 +91,8 @@ impl Staged {
         let root = match unsafe { checked_root(&library) } {
             Ok(root) => root,
             Err(error) => {
-                let left = Unmapped { destructors_dropped: 0, keys_deleted: 0, leaked_bytes: 0 };
-                let retained = close(library, Box::new(Remains { staged, context: None }), left).err();
+                let remains = Box::new(Remains { staged, context: None });
+                let retained = close(library, remains, Audit::default()).err();
                 return Err(failed(error, retained));
             }
         };

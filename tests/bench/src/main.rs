@@ -119,9 +119,10 @@ fn run(cli: &Cli) -> Result<(), Error> {
             let parts = u64::from(*rounds) * purge::PARTS;
             print(&Progress::over(parts, |progress| purge::run(*rounds, progress))?, "")
         }
-        Command::Heap(Rounds { rounds }) => {
-            print(&Progress::over(u64::from(*rounds) * 2, |progress| heap::run(*rounds, progress))?, "")
-        }
+        Command::Heap(Rounds { rounds }) => print(
+            &Progress::over(u64::from(*rounds) * heap::PARTS, |progress| heap::run(*rounds, progress))?,
+            "",
+        ),
     }
 }
 

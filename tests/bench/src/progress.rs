@@ -12,7 +12,7 @@ pub(crate) struct Progress {
 // === impl Progress ===
 
 impl Progress {
-    fn new(steps: u64) -> Self {
+    pub(crate) fn new(steps: u64) -> Self {
         let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg} {eta:>4}")
             .expect("the template is fixed, and it is a good one");
         Progress { bar: ProgressBar::new(steps).with_style(style) }
