@@ -6,9 +6,9 @@ use std::{
 };
 
 use segue_core::{Quarantine, Which};
-use segue_loader::Unmapped;
+use segue_loader::{Metadata, Unmapped};
 
-use crate::{Pin, version::About};
+use crate::{Pin, TrialEnd, version::About};
 
 /// How long an old version that nobody is inside may keep the place of old, while its `Drop` or threads of its own run or
 /// something holds on to it. Then it is quarantined: a new version can come, and it is still taken out when it can be.
@@ -25,6 +25,25 @@ pub(crate) struct Book {
     pub(crate) gone: Option<Gone>,
     /// Whether there is anything to tell: a version was current, or stays in memory though it never was.
     pub(crate) is_known: bool,
+    /// The trial that goes on, if any: of the version that is current.
+    pub(crate) trial: Option<OnTrial>,
+    /// Whether the module refuses to be replaced.
+    pub(crate) is_sticky: bool,
+    /// The generation whose start goes on, if any.
+    pub(crate) starting: Option<u64>,
+    /// What the candidate says of itself that is to be current together with others: these may already call it as it will be.
+    pub(crate) offered: Option<Arc<Metadata>>,
+}
+
+/// The trial of a version that is current.
+pub(crate) struct OnTrial {
+    /// The version that is on trial.
+    pub(crate) generation: u64,
+    /// The version that it displaced, while that is kept for a rollback.
+    pub(crate) keeps: Option<u64>,
+    pub(crate) at_end: TrialEnd,
+    /// When it ends.
+    pub(crate) until: Option<Instant>,
 }
 
 /// The version that is old.
@@ -38,6 +57,8 @@ pub(crate) struct Old {
 pub(crate) enum Phase {
     /// Calls may be inside, and it can be rolled back to.
     Draining,
+    /// Nobody is inside, and it is kept for a rollback.
+    Warm,
     /// Nobody is inside, and it is being taken down, for so long. What keeps it, where something does.
     Leaving { since: Instant, calls: u64, pins: Vec<Pin> },
 }
@@ -99,7 +120,7 @@ impl Book {
             (_, Some(version)) => version.pins.clone(),
             (Some(old), _) if old.about.id.generation == generation => match &old.phase {
                 Phase::Leaving { pins, .. } => pins.clone(),
-                Phase::Draining => Vec::new(),
+                Phase::Draining | Phase::Warm => Vec::new(),
             },
             _ => Vec::new(),
         }
@@ -109,7 +130,19 @@ impl Book {
     pub(crate) fn overdue_at(&self) -> Option<Instant> {
         match self.old.as_ref()?.phase {
             Phase::Leaving { since, .. } => Some(since + QUARANTINE_AFTER),
-            Phase::Draining => None,
+            Phase::Draining | Phase::Warm => None,
+        }
+    }
+
+    /// Whether a version is kept though nobody is inside it, since the one that displaced it is on trial.
+    pub(crate) fn keeps_warm(&self, generation: u64) -> bool {
+        self.trial.as_ref().is_some_and(|trial| trial.keeps == Some(generation))
+    }
+
+    /// Keeps the old version no longer than anybody is inside it. The trial, if one goes on, goes on without it.
+    pub(crate) fn let_old_go(&mut self) {
+        if let Some(trial) = &mut self.trial {
+            trial.keeps = None;
         }
     }
 }

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use crate::{Error, Events, Runtime, options::Limits, runtime::Inner, state_dir::StateDir, watch::Watch};
+use crate::{
+    Asked, Error, Events, Reached, Runtime, ledger::Ledger, options::Limits, phase::Observer, runtime::Inner,
+    state_dir::StateDir, watch::Watch,
+};
 
 /// Makes a [`Runtime`].
 #[derive(Clone, Debug, Default)]
@@ -17,6 +20,7 @@ pub struct Builder {
     modules_dir: Option<PathBuf>,
     state_dir: Option<PathBuf>,
     limits: Limits,
+    observer: Observer,
 }
 
 impl Builder {
@@ -54,29 +58,77 @@ impl Builder {
         self
     }
 
-    /// Makes the runtime. Where there is a modules directory, what lies in it is loaded before this returns: of each
-    /// module the file that was changed last. A file that is refused is told as an event, and is no error here.
+    /// How long callers of a module that has no current version, and whose first version is starting, wait for it: 5 s where nothing
+    /// is said.
+    #[must_use]
+    pub fn first_patience(mut self, patience: Duration) -> Self {
+        self.limits.first_patience = patience;
+        self
+    }
+
+    /// How long the `on_load` of a file of the modules directory may take: 30 s where nothing is said. Other loads have a deadline
+    /// of their own.
+    #[must_use]
+    pub fn start_patience(mut self, patience: Duration) -> Self {
+        self.limits.start_patience = patience;
+        self
+    }
+
+    /// How long a version that is not on trial must have been in memory for a crash in it not to be held against it: 10 s where
+    /// nothing is said. A version that ends the process earlier is blocked, and a restart returns to the one before.
+    #[must_use]
+    pub fn settle_time(mut self, time: Duration) -> Self {
+        self.limits.settle_time = time;
+        self
+    }
+
+    /// Has an observer told of each phase of each version's way in and out. The way waits for it, with locks held: it is for tests
+    /// that hold, or end, the process between two phases, and for programs that note them.
+    #[must_use]
+    pub fn observe(mut self, tell: impl Fn(&Reached<'_>) + Send + Sync + 'static) -> Self {
+        self.observer = Observer::new(tell);
+        self
+    }
+
+    /// Makes the runtime. What was confirmed last of each module is loaded from the store, as it was when the runtime before this one
+    /// ended, and then what is new in the modules directory, before this returns. A file that is refused is told as an event, and is
+    /// no error here.
+    ///
+    /// Where ledger, store and modules directory differ, the ledger decides which versions are current, the store has their files,
+    /// and of the modules directory only those files count that are not the same as when they were taken last.
     ///
     /// # Errors
     ///
-    /// Where the state directory cannot be made or is used by another runtime, and where a thread cannot be started.
+    /// Where the state directory cannot be made or is used by another runtime, where its ledger cannot be read or written, and where
+    /// a thread cannot be started.
     pub fn build(self) -> Result<Runtime, Error> {
+        let state = StateDir::open(self.state_dir.as_deref())?;
+        let ledger = match self.state_dir {
+            Some(_) => Ledger::open(&state.ledger())?,
+            None => Ledger::in_memory()?,
+        };
+        let last_generation = ledger.last_generation()?;
         let inner = Arc::new(Inner {
             modules: Default::default(),
-            events: Events::new(),
-            state: StateDir::open(self.state_dir.as_deref())?,
+            events: Events::new(ledger)?,
+            state,
             residents: Default::default(),
             passers: Default::default(),
             limits: self.limits,
             journeys: Default::default(),
-            next_generation: AtomicU64::new(1),
+            next_generation: AtomicU64::new(last_generation + 1),
             is_closing: AtomicBool::new(false),
             watch: Default::default(),
+            observer: self.observer,
+            keys: Default::default(),
+            waits: Default::default(),
+            changing: Default::default(),
         });
+        inner.restore()?;
         if let Some(directory) = self.modules_dir {
             let watch = Watch::begin(&inner, directory)?;
             *inner.watch.lock() = Some(watch);
         }
-        Ok(Runtime { inner })
+        Ok(Runtime { inner, asked: Asked::default() })
     }
 }

@@ -52,6 +52,11 @@ impl Caller {
         }
     }
 
+    /// The version of a module that it is, if it is one.
+    pub(crate) fn by(&self) -> Option<&Arc<About>> {
+        self.by.as_ref()
+    }
+
     pub(crate) fn expected(&self) -> Option<&Expected> {
         self.expected.as_ref()
     }

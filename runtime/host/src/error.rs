@@ -83,7 +83,7 @@ pub enum Error {
         reason: String,
     },
     /// An old version is still in use, so that a third cannot come.
-    #[error("{module}: old version {version} (generation {generation}) has calls inside still: {inside}")]
+    #[error("{module}: old version {version} (generation {generation}) {}", state.told(*inside, *since))]
     NotPurged {
         /// The module.
         module: String,
@@ -93,6 +93,10 @@ pub enum Error {
         generation: u64,
         /// The calls inside it.
         inside: u64,
+        /// How long it has been old.
+        since: Duration,
+        /// What keeps it.
+        state: OldState,
     },
     /// Too many versions of the module are in quarantine.
     #[error("{module}: {quarantined} versions of it cannot leave memory, and {limit} are allowed")]
@@ -103,6 +107,74 @@ pub enum Error {
         quarantined: usize,
         /// How many there may be.
         limit: usize,
+    },
+    /// The module's start did not come to its end. The version is in quarantine until it does.
+    #[error("{module} {version}: on_load did not return in {} s", after.as_secs_f64())]
+    OnLoadHangs {
+        /// The module.
+        module: String,
+        /// The version that hangs.
+        version: String,
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// The module does not want to be replaced, or somebody does not want it.
+    #[error("{module} is sticky, and not to be replaced")]
+    Sticky {
+        /// The module.
+        module: String,
+    },
+    /// The file was blocked.
+    #[error("{module} {version} is blocked: {why}")]
+    Blocked {
+        /// The module.
+        module: String,
+        /// The version.
+        version: String,
+        /// The file.
+        digest: Digest,
+        /// Why.
+        why: String,
+    },
+    /// Two files of a set are one module.
+    #[error("two files of the set are module {module:?}")]
+    Duplicate {
+        /// The module.
+        module: String,
+    },
+    /// Several members of a set could not be loaded, and so none was.
+    #[error("{} of the set cannot be loaded, and so none was: {}", errors.len(), list(errors))]
+    Set {
+        /// What is wrong with each of them.
+        errors: Vec<Error>,
+    },
+    /// The key of a command was used for another command before.
+    #[error("the key {key:?} was used before, for {command}")]
+    KeyReused {
+        /// The key.
+        key: String,
+        /// What it was used for.
+        command: String,
+    },
+    /// The ledger could not be opened, read or written.
+    #[error("{action} {}: {source}", path.display())]
+    Ledger {
+        /// What was tried, as a verb: "writing".
+        action: &'static str,
+        /// The ledger's file.
+        path: PathBuf,
+        /// The database's reason.
+        source: rusqlite::Error,
+    },
+    /// The ledger was written by a later runtime.
+    #[error("{}: the ledger has form {form}, and this runtime knows {known} at most", path.display())]
+    LedgerTooNew {
+        /// The ledger's file.
+        path: PathBuf,
+        /// Its form.
+        form: i64,
+        /// The last form that is known.
+        known: i64,
     },
     /// There is no old version to go back to.
     #[error("{module}: there is no old version to go back to")]
@@ -169,6 +241,17 @@ pub enum Error {
         /// What happened.
         what: String,
     },
+}
+
+/// What keeps an old version that a third cannot take the place of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OldState {
+    /// Calls are inside.
+    Draining,
+    /// Nobody is inside; it is kept for a rollback, since current is on trial.
+    Warm,
+    /// Nobody is inside, and it is being taken out of memory.
+    Leaving,
 }
 
 /// What kind of refusal an error is: the `code` of an error object. The list is a promise, and grows only.
@@ -239,6 +322,8 @@ pub enum Step {
     Map,
     /// The module's own start.
     OnLoad,
+    /// Noting in the ledger what is about to be.
+    Record,
     /// Making it current.
     Publish,
     /// Going back.
@@ -260,6 +345,9 @@ pub struct ErrorObject {
     pub message: String,
     /// What to try next.
     pub hint: Option<String>,
+    /// Where it is about a set: what is wrong with each member.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<ErrorObject>,
 }
 
 // === impl Error ===
@@ -289,7 +377,13 @@ impl Error {
             Error::OnLoad { .. } => Code::OnLoadFailed,
             Error::NotPurged { .. } | Error::QuarantineFull { .. } => Code::NotPurged,
             Error::NothingToRollBack { .. } => Code::NothingToRollBack,
-            Error::Deadline { .. } => Code::Deadline,
+            Error::Deadline { .. } | Error::OnLoadHangs { .. } => Code::Deadline,
+            Error::Sticky { .. } => Code::Sticky,
+            Error::Blocked { .. } => Code::Blocked,
+            Error::Duplicate { .. } | Error::KeyReused { .. } => Code::BadRequest,
+            // The first is as good as any other; each is told with the set.
+            Error::Set { errors } => errors.first().map_or(Code::Internal, Error::code),
+            Error::Ledger { .. } | Error::LedgerTooNew { .. } => Code::Internal,
             Error::Superseded { .. } | Error::StateDirInUse { .. } | Error::ShuttingDown => Code::Busy,
             Error::Io { .. } | Error::Watch { .. } | Error::Thread { .. } | Error::Internal { .. } => {
                 Code::Internal
@@ -304,7 +398,10 @@ impl Error {
             Error::Check { .. } | Error::NameMismatch { .. } => Some(Step::Read),
             Error::Map { .. } => Some(Step::Map),
             Error::Interface { step, .. } => *step,
-            Error::OnLoad { .. } => Some(Step::OnLoad),
+            Error::OnLoad { .. } | Error::OnLoadHangs { .. } => Some(Step::OnLoad),
+            Error::Sticky { .. } | Error::Blocked { .. } | Error::Duplicate { .. } => Some(Step::Read),
+            Error::Set { errors } => errors.first().and_then(Error::step),
+            Error::Ledger { action: "writing", .. } => Some(Step::Record),
             Error::NotPurged { .. }
             | Error::QuarantineFull { .. }
             | Error::Superseded { .. }
@@ -322,6 +419,10 @@ impl Error {
             Error::Map { module, .. }
             | Error::Interface { module, .. }
             | Error::OnLoad { module, .. }
+            | Error::OnLoadHangs { module, .. }
+            | Error::Sticky { module }
+            | Error::Blocked { module, .. }
+            | Error::Duplicate { module }
             | Error::NotPurged { module, .. }
             | Error::QuarantineFull { module, .. }
             | Error::NothingToRollBack { module }
@@ -379,8 +480,25 @@ impl Error {
                 "an interface may only grow, by methods behind its last one; `segue status` shows who calls, `segue check FILE` what the file exports"
             }
             Error::OnLoad { .. } => "the module's log says more; what was current still is",
+            Error::OnLoadHangs { .. } => {
+                "`segue pins` shows it until its on_load returns; what was current still is"
+            }
+            Error::Sticky { .. } => "`segue unstick MODULE` allows it",
+            Error::Blocked { .. } => {
+                "build one that does not fail so; `segue unblock DIGEST` allows this one again"
+            }
+            Error::Duplicate { .. } => "give each module once",
+            Error::Set { .. } => "mend, or leave out, each of them; the others would load",
+            Error::KeyReused { .. } => "give each command a key of its own",
+            Error::Ledger { .. } => {
+                "see that the state directory has room and can be written to; nothing has changed"
+            }
+            Error::LedgerTooNew { .. } => "run the runtime that wrote it, or give this one another --state",
+            Error::NotPurged { state: OldState::Warm, .. } => {
+                "current is on trial: `segue confirm` or `segue rollback` ends it; --policy supersede gives old up"
+            }
             Error::NotPurged { .. } => {
-                "have the calls inside end (`segue purge`), or load with --policy wait"
+                "have the calls inside end (`segue purge`), or load with --policy wait or supersede"
             }
             Error::QuarantineFull { .. } => {
                 "`segue pins` shows who holds them; when they are let go they leave by themselves, or restart the runtime"
@@ -400,6 +518,29 @@ impl Error {
     }
 }
 
+fn list(errors: &[Error]) -> String {
+    errors.iter().map(Error::to_string).collect::<Vec<_>>().join("; ")
+}
+
+// === impl OldState ===
+
+impl OldState {
+    fn told(self, inside: u64, since: Duration) -> String {
+        let since = since.as_secs_f64();
+        match self {
+            OldState::Draining => {
+                format!("has calls inside still: {inside}; it has been old for {since:.1} s")
+            }
+            OldState::Warm => {
+                format!("is kept for a rollback, since current is on trial: {since:.1} s by now")
+            }
+            OldState::Leaving => format!("is being taken out of memory; it has been old for {since:.1} s"),
+        }
+    }
+}
+
+// === impl ErrorObject ===
+
 impl From<&Error> for ErrorObject {
     fn from(error: &Error) -> Self {
         ErrorObject {
@@ -408,6 +549,10 @@ impl From<&Error> for ErrorObject {
             module: error.module().map(str::to_owned),
             message: error.to_string(),
             hint: error.hint().map(str::to_owned),
+            members: match error {
+                Error::Set { errors } => errors.iter().map(ErrorObject::from).collect(),
+                _ => Vec::new(),
+            },
         }
     }
 }

@@ -1,33 +1,42 @@
-//! What happened, in order and numbered. This is the only place where events are named.
-
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+//! What can happen. This is the only place where events are named.
 
 use jiff::Timestamp;
-use parking_lot::{Condvar, Mutex};
+use segue_loader::Digest;
 use serde::{Deserialize, Serialize};
 
-use crate::{ErrorObject, Pin, VersionId};
+use crate::{By, ErrorObject, Pin, VersionId};
 
-/// How many events are kept for those who ask later; older ones are forgotten.
-const KEPT_MAX: usize = 4096;
-
-/// One event with its number and its time.
+/// One event with its number, its time, and who asked for it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Counts the events of this runtime from 1, without a gap.
+    /// Counts the events of this runtime's state directory from 1, without a gap, over restarts.
     pub seq: u64,
-    /// When it happened.
+    /// When it happened, by the system's clock.
     pub at: Timestamp,
+    /// Who asked for it.
+    pub by: By,
     /// What happened.
     #[serde(flatten)]
     pub event: Event,
 }
 
-/// Something that happened to a module.
+/// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
+    /// The runtime began.
+    Started {
+        /// The runtime's process.
+        pid: u32,
+        /// The runtime's own version.
+        runtime: String,
+    },
+    /// The runtime ended in good order.
+    Stopped {
+        /// The runtime's process.
+        pid: u32,
+    },
     /// A new version is current.
     Loaded {
         /// The module.
@@ -36,9 +45,15 @@ pub enum Event {
         current: VersionId,
         /// What was current before.
         replaced: Option<VersionId>,
+        /// The SHA-256 of its file.
+        digest: Digest,
         /// Where the file came from.
         source: String,
-        /// How long the load took, in microseconds.
+        /// How long it is on trial, in milliseconds; null where it is confirmed.
+        trial_ms: Option<u64>,
+        /// The modules that became current with it, where it was one of a set.
+        with: Vec<String>,
+        /// How long the load took up to the store that made it current, in microseconds.
         took_us: u64,
     },
     /// A file was offered that is current already.
@@ -57,7 +72,14 @@ pub enum Event {
         /// Why.
         error: ErrorObject,
     },
-    /// Old is current again.
+    /// A file that waited for its turn was overtaken by a newer one of the same module, and is not loaded.
+    Superseded {
+        /// The module.
+        module: String,
+        /// The file that was overtaken.
+        source: String,
+    },
+    /// The version before is current again.
     RolledBack {
         /// The module.
         module: String,
@@ -65,6 +87,41 @@ pub enum Event {
         current: VersionId,
         /// What was current before, and is old now.
         old: VersionId,
+        /// The SHA-256 of the file that is current now.
+        digest: Digest,
+    },
+    /// The current version is what a restart returns to from now on.
+    Confirmed {
+        /// The module.
+        module: String,
+        /// The version.
+        current: VersionId,
+        /// The SHA-256 of its file.
+        digest: Digest,
+    },
+    /// A trial ended and there was nothing to go back to: the version stays current, and a restart does not return to it.
+    TrialOver {
+        /// The module.
+        module: String,
+        /// The version.
+        current: VersionId,
+    },
+    /// The module has no current version any more, since somebody asked for that.
+    Deleted {
+        /// The module.
+        module: String,
+        /// What was current, and is old now.
+        old: VersionId,
+    },
+    /// The module is not to be replaced.
+    Stuck {
+        /// The module.
+        module: String,
+    },
+    /// The module may be replaced again.
+    Unstuck {
+        /// The module.
+        module: String,
     },
     /// An old version has left memory.
     Purged {
@@ -91,6 +148,52 @@ pub enum Event {
         /// What keeps it.
         pins: Vec<Pin>,
     },
+    /// A fatal signal ended the process before this one.
+    Crashed {
+        /// The signal: `SIGSEGV`.
+        signal: String,
+        /// The module whose code was running; null where it was none.
+        module: Option<String>,
+        /// Its version.
+        version: Option<VersionId>,
+        /// The SHA-256 of its file.
+        digest: Option<Digest>,
+        /// Where in the file, as a function and an offset, or as an offset alone.
+        place: Option<String>,
+        /// How long the version had been in memory, in milliseconds.
+        age_ms: Option<u64>,
+    },
+    /// A file is not loaded any more, however it comes.
+    Blocked {
+        /// The module.
+        module: String,
+        /// Its version.
+        version: String,
+        /// The SHA-256 of the file.
+        digest: Digest,
+        /// Why.
+        why: String,
+    },
+    /// A file may be loaded again.
+    Unblocked {
+        /// The module.
+        module: String,
+        /// Its version.
+        version: String,
+        /// The SHA-256 of the file.
+        digest: Digest,
+    },
+    /// A version was current when the process before this one ended, and is not returned to.
+    LeftBehind {
+        /// The module.
+        module: String,
+        /// Its version.
+        version: String,
+        /// The SHA-256 of its file.
+        digest: Digest,
+        /// Why.
+        why: String,
+    },
     /// The modules directory cannot be read or watched at the moment.
     WatchFailed {
         /// The modules directory.
@@ -100,102 +203,29 @@ pub enum Event {
     },
 }
 
-/// The events of one runtime.
-#[derive(Clone)]
-pub struct Events {
-    shared: Arc<Shared>,
-}
+// === impl Event ===
 
-struct Shared {
-    log: Mutex<Log>,
-    /// Rung for each new event, and when the log is closed.
-    news: Condvar,
-}
-
-struct Log {
-    /// The number that the next event gets.
-    next_seq: u64,
-    kept: VecDeque<Record>,
-    closed: bool,
-}
-
-/// What a [`Subscription`] has to say.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Next {
-    /// The next event.
-    Event(Record),
-    /// Nothing happened in the time given.
-    Quiet,
-    /// Nothing will happen any more.
-    Closed,
-}
-
-/// Reads events one after the other, from a number on.
-pub struct Subscription {
-    shared: Arc<Shared>,
-    next_seq: u64,
-}
-
-// === impl Events ===
-
-impl Events {
-    pub(crate) fn new() -> Self {
-        let log = Log { next_seq: 1, kept: VecDeque::new(), closed: false };
-        Events { shared: Arc::new(Shared { log: Mutex::new(log), news: Condvar::new() }) }
-    }
-
-    pub(crate) fn push(&self, event: Event) {
-        let mut log = self.shared.log.lock();
-        let record = Record { seq: log.next_seq, at: Timestamp::now(), event };
-        log.next_seq += 1;
-        if log.kept.len() == KEPT_MAX {
-            log.kept.pop_front();
-        }
-        log.kept.push_back(record);
-        self.shared.news.notify_all();
-    }
-
-    /// Ends all subscriptions.
-    pub(crate) fn close(&self) {
-        self.shared.log.lock().closed = true;
-        self.shared.news.notify_all();
-    }
-
-    /// Reads from this number on: 0 or 1 for everything that is still kept.
-    pub fn from(&self, seq: u64) -> Subscription {
-        Subscription { shared: self.shared.clone(), next_seq: seq.max(1) }
-    }
-
-    /// Reads what happens from now on.
-    pub fn from_now(&self) -> Subscription {
-        let next_seq = self.shared.log.lock().next_seq;
-        Subscription { shared: self.shared.clone(), next_seq }
-    }
-
-    /// What is kept, from this number on.
-    pub fn kept(&self, seq: u64) -> Vec<Record> {
-        self.shared.log.lock().kept.iter().filter(|record| record.seq >= seq).cloned().collect()
-    }
-}
-
-impl Subscription {
-    /// The next event, where one comes in this time. Events that were forgotten meanwhile are skipped; the numbers tell.
-    pub fn next(&mut self, patience: Duration) -> Next {
-        let mut log = self.shared.log.lock();
-        if log.next_seq <= self.next_seq && !log.closed {
-            self.shared.news.wait_while_for(
-                &mut log,
-                |log| log.next_seq <= self.next_seq && !log.closed,
-                patience,
-            );
-        }
-        match log.kept.iter().find(|record| record.seq >= self.next_seq) {
-            Some(record) => {
-                self.next_seq = record.seq + 1;
-                Next::Event(record.clone())
-            }
-            None if log.closed => Next::Closed,
-            None => Next::Quiet,
+impl Event {
+    /// The module that it is about, where it is one.
+    pub fn module(&self) -> Option<&str> {
+        match self {
+            Event::Loaded { module, .. }
+            | Event::Unchanged { module, .. }
+            | Event::Superseded { module, .. }
+            | Event::RolledBack { module, .. }
+            | Event::Confirmed { module, .. }
+            | Event::TrialOver { module, .. }
+            | Event::Deleted { module, .. }
+            | Event::Stuck { module }
+            | Event::Unstuck { module }
+            | Event::Purged { module, .. }
+            | Event::Retained { module, .. }
+            | Event::Blocked { module, .. }
+            | Event::Unblocked { module, .. }
+            | Event::LeftBehind { module, .. } => Some(module),
+            Event::Refused { error, .. } => error.module.as_deref(),
+            Event::Crashed { module, .. } => module.as_deref(),
+            Event::Started { .. } | Event::Stopped { .. } | Event::WatchFailed { .. } => None,
         }
     }
 }
@@ -204,44 +234,15 @@ impl Subscription {
 mod tests {
     use super::*;
 
-    fn event(n: usize) -> Event {
-        Event::WatchFailed { directory: n.to_string(), reason: String::new() }
-    }
-
-    #[test]
-    fn numbers_have_no_gap_and_old_events_are_forgotten() {
-        let events = Events::new();
-        for n in 0..KEPT_MAX + 10 {
-            events.push(event(n));
-        }
-        let kept = events.kept(0);
-        assert_eq!(kept.len(), KEPT_MAX);
-        assert_eq!(kept[0].seq, 11);
-        assert!(kept.windows(2).all(|pair| pair[1].seq == pair[0].seq + 1));
-    }
-
-    #[test]
-    fn a_subscription_resumes_waits_and_ends() {
-        let events = Events::new();
-        events.push(event(1));
-        events.push(event(2));
-        let mut subscription = events.from(2);
-        assert!(matches!(subscription.next(Duration::ZERO), Next::Event(Record { seq: 2, .. })));
-        assert_eq!(subscription.next(Duration::ZERO), Next::Quiet);
-        let later = events.clone();
-        let pusher = std::thread::spawn(move || later.push(event(3)));
-        assert!(matches!(subscription.next(Duration::from_secs(10)), Next::Event(Record { seq: 3, .. })));
-        pusher.join().unwrap();
-        events.close();
-        assert_eq!(subscription.next(Duration::from_secs(10)), Next::Closed);
-    }
-
     #[test]
     fn an_event_is_one_flat_object() {
-        let record = Record { seq: 7, at: Timestamp::UNIX_EPOCH, event: event(1) };
+        let event = Event::WatchFailed { directory: "modules".to_owned(), reason: String::new() };
+        let record = Record { seq: 7, at: Timestamp::UNIX_EPOCH, by: By::Embedder, event };
         let json = serde_json::to_value(&record).unwrap();
         assert_eq!(json["event"], "watch_failed");
         assert_eq!(json["seq"], 7);
         assert_eq!(json["at"], "1970-01-01T00:00:00Z");
+        assert_eq!(json["by"]["who"], "embedder");
+        assert_eq!(serde_json::from_value::<Record>(json).unwrap(), record);
     }
 }

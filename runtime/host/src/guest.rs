@@ -39,7 +39,7 @@ impl Services for Guest {
         let closing = || Error::ShuttingDown.to_string();
         let runtime = self.runtime.upgrade().filter(|runtime| !runtime.is_closing()).ok_or_else(closing)?;
         let caller = Caller::guest(&self.about, interface);
-        let link = LinkTo::new(runtime.module_to_be(module), caller).map_err(|error| error.to_string())?;
+        let link = LinkTo::new(&runtime, module, caller).map_err(|error| error.to_string())?;
         Ok(Box::new(link))
     }
 

@@ -52,7 +52,9 @@ impl ModuleHandle {
         &self.module.name
     }
 
-    /// Enters the current version. It never waits: not for a load, not for a purge, not for other callers.
+    /// Enters the current version. Where there is one it never waits: not for a load, not for a purge, not for other callers. Where
+    /// there is none and the module's first version is starting, it waits for that, for a while
+    /// ([`Builder::first_patience`](crate::Builder::first_patience)).
     ///
     /// # Errors
     ///
@@ -60,17 +62,30 @@ impl ModuleHandle {
     pub fn enter(&self) -> Result<CallGuard<'_>, CallError> {
         match self.module.cell.enter() {
             Some(guard) => Ok(CallGuard { guard }),
-            None => Err(self.module.no_current()),
+            None => self.enter_first(),
         }
     }
 
-    /// Enters the current version with a guard that may move to another thread. It never waits.
+    /// Where there is no current version: waits for the first, where that is starting.
+    #[cold]
+    #[inline(never)]
+    fn enter_first(&self) -> Result<CallGuard<'_>, CallError> {
+        self.module.await_first(self.module.first_patience());
+        let guard = self.module.cell.enter().ok_or_else(|| self.module.no_current())?;
+        Ok(CallGuard { guard })
+    }
+
+    /// Enters the current version with a guard that may move to another thread. It waits as [`enter`](ModuleHandle::enter) does.
     ///
     /// # Errors
     ///
     /// [`CallFailure::NoCurrent`](crate::CallFailure::NoCurrent).
     pub fn enter_owned(&self) -> Result<OwnedCallGuard, CallError> {
-        match self.module.cell.enter_owned() {
+        let entered = self.module.cell.enter_owned().or_else(|| {
+            self.module.await_first(self.module.first_patience());
+            self.module.cell.enter_owned()
+        });
+        match entered {
             Some(guard) => {
                 // Relaxed: only counted.
                 guard.about.owned_guards.fetch_add(1, Ordering::Relaxed);

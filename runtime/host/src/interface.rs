@@ -73,7 +73,7 @@ impl<I: Interface> InterfaceHandle<I> {
         &self.module.name
     }
 
-    /// Enters the current version. It never waits: not for a load, not for a purge, not for other callers.
+    /// Enters the current version. It waits as [`ModuleHandle::enter`](crate::ModuleHandle::enter) does: only for a first version.
     ///
     /// # Errors
     ///
@@ -82,8 +82,16 @@ impl<I: Interface> InterfaceHandle<I> {
     pub fn enter(&self) -> Result<InterfaceGuard<'_, I>, CallError> {
         match self.facet.enter() {
             Ok(guard) => Ok(InterfaceGuard { guard }),
-            Err(why) => Err(missing(&self.module, why, &self.caller)),
+            Err(_) => self.enter_first(),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_first(&self) -> Result<InterfaceGuard<'_, I>, CallError> {
+        self.module.await_first(self.module.first_patience());
+        let guard = self.facet.enter().map_err(|why| missing(&self.module, why, &self.caller))?;
+        Ok(InterfaceGuard { guard })
     }
 }
 

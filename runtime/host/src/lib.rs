@@ -50,54 +50,68 @@
 
 #![forbid(unsafe_code)]
 
+mod asked;
 mod bell;
+mod block;
 mod book;
 mod builder;
 mod caller;
 mod check;
+mod delete;
 mod detach;
 mod error;
 mod event;
+mod events;
+mod first;
 mod guest;
 mod handle;
+mod history;
 mod intake;
 mod interface;
 mod journey;
+mod ledger;
 mod link;
 mod load;
 mod log;
 mod message;
 mod module;
+mod once;
 mod options;
 mod passers;
+mod phase;
 mod pins;
 mod purge;
 mod resident;
+mod restore;
 mod retire;
 mod rollback;
 mod runtime;
 mod settle;
-mod start;
 mod state_dir;
 mod status;
+mod stick;
+mod trial;
 mod version;
 mod watch;
 
+pub use asked::{Asked, By};
 pub use builder::Builder;
 pub use check::{FileReport, check};
-pub use error::{Code, Error, ErrorObject, Step};
-pub use event::{Event, Events, Next, Record, Subscription};
+pub use error::{Code, Error, ErrorObject, OldState, Step};
+pub use event::{Event, Record};
+pub use events::{Events, Next, Subscription};
 pub use handle::{CallGuard, ModuleHandle, OwnedCallGuard};
 pub use interface::{InterfaceGuard, InterfaceHandle};
 pub use message::{Reply, Request};
-pub use options::{LoadOptions, ParsePolicyError, Policy, Source};
+pub use options::{LoadOptions, ParsePolicyError, ParseTrialEndError, Policy, Source, Trial, TrialEnd};
+pub use phase::{Phase, Reached};
 pub use resident::{Calling, Errand, Resident};
 pub use runtime::Runtime;
 pub use segue_interface::{Bytes, CallError, CallFailure, Fault, List, Str, VersionId, data, interface};
 pub use segue_loader::{Argument, Digest, Interface, InterfaceMismatch, Metadata, Method, Type};
 pub use status::{
-    CallerStatus, Held, LoadOutcome, Loaded, ModuleStatus, Pin, PinKind, Pins, Purged, RolledBack, Standing,
-    Took, VersionStatus,
+    BlockedFile, CallerStatus, Confirmed, Deleted, Held, LoadOutcome, Loaded, ModuleStatus, Pin, PinKind,
+    Pins, Purged, RolledBack, Standing, Stickiness, Took, Unblocked, VersionStatus, WentBack,
 };
 
 /// What the expansion of [`macro@interface`] and [`macro@data`] names. No part of the library's interface.

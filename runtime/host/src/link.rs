@@ -1,14 +1,18 @@
 //! Modules that call modules: what one has of another.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use segue_core::{Facet, View};
 use segue_loader::{Link, Reached, ReplyBuffer, abi::RequestRef};
 
-use crate::{CallError, Error, caller::Caller, interface::missing, module::Module, version::Version};
+use crate::{
+    CallError, Error, caller::Caller, interface::missing, module::Module, runtime::Inner, version::Version,
+};
 
 /// What a module has of another one.
 pub(crate) struct LinkTo {
+    /// Weak, as that of the guest whose link it is.
+    runtime: Weak<Inner>,
     module: Arc<Module>,
     /// The way to an interface; none where requests are sent.
     facet: Option<Arc<Facet<Version, Untyped>>>,
@@ -23,18 +27,31 @@ struct Untyped {
 // === impl LinkTo ===
 
 impl LinkTo {
-    pub(crate) fn new(module: Arc<Module>, caller: Caller) -> Result<Self, Error> {
+    pub(crate) fn new(runtime: &Arc<Inner>, module: &str, caller: Caller) -> Result<Self, Error> {
+        let module = runtime.module_to_be(module);
         let caller = Arc::new(caller);
         let view = || Untyped { caller: caller.clone() };
         let facet = module.admit(&caller, || caller.expected().map(|_| module.cell.facet(view())))?;
-        Ok(LinkTo { module, facet, caller })
+        Ok(LinkTo { runtime: Arc::downgrade(runtime), module, facet, caller })
+    }
+
+    /// Where there is nobody to call: waits for the module's first version, where that is starting and does not wait for us.
+    #[cold]
+    fn await_first(&self) {
+        if let (Some(runtime), Some(by)) = (self.runtime.upgrade(), self.caller.by()) {
+            runtime.await_first_for(by, &self.module);
+        }
     }
 }
 
 impl Link for LinkTo {
     fn call(&self, request: &RequestRef<'_>) -> Result<ReplyBuffer, CallError> {
         self.caller.may_call()?;
-        let version = self.module.cell.enter().ok_or_else(|| self.module.no_current())?;
+        let entered = self.module.cell.enter().or_else(|| {
+            self.await_first();
+            self.module.cell.enter()
+        });
+        let version = entered.ok_or_else(|| self.module.no_current())?;
         let mut reply = ReplyBuffer::new();
         version.image.handle(request, &mut reply)?;
         Ok(reply)
@@ -43,7 +60,11 @@ impl Link for LinkTo {
     fn visit(&self, visit: &mut dyn FnMut(&Reached<'_>)) -> Result<(), CallError> {
         self.caller.may_call()?;
         let Some(facet) = &self.facet else { return Err(self.module.no_current()) };
-        let guard = facet.enter().map_err(|why| missing(&self.module, why, &self.caller))?;
+        let entered = facet.enter().or_else(|_| {
+            self.await_first();
+            facet.enter()
+        });
+        let guard = entered.map_err(|why| missing(&self.module, why, &self.caller))?;
         visit(guard.get());
         Ok(())
     }

@@ -10,7 +10,7 @@ use segue_core::{Cell, Which};
 use segue_loader::{InterfaceMismatch, Unmapped};
 
 use crate::{
-    CallError, CallFailure, Error, Event, Events, ModuleStatus, Pin, Standing, Step, VersionId,
+    By, CallError, CallFailure, Error, Event, Events, ModuleStatus, OldState, Pin, Standing, Step,
     VersionStatus,
     bell::Bell,
     book::{Book, Gone, Old, Phase, Quarantined},
@@ -37,12 +37,19 @@ pub(crate) struct Module {
     changed: Condvar,
     bell: Arc<Bell>,
     events: Events,
+    /// How long callers wait for the module's first version while it is starting.
+    first_patience: Duration,
 }
 
 // === impl Module ===
 
 impl Module {
-    pub(crate) fn new(name: &str, events: &Events, passers: &Arc<Passers>) -> Arc<Self> {
+    pub(crate) fn new(
+        name: &str,
+        events: &Events,
+        passers: &Arc<Passers>,
+        first_patience: Duration,
+    ) -> Arc<Self> {
         let bell = Arc::new(Bell::default());
         let (rung_by_leavers, passers) = (bell.clone(), passers.clone());
         let wake = move || {
@@ -59,13 +66,19 @@ impl Module {
             changed: Condvar::new(),
             bell,
             events: events.clone(),
+            first_patience,
         })
     }
 
     /// Admits a caller whom the current version fits, and makes what it calls through, before another version can come.
     pub(crate) fn admit<R>(&self, caller: &Arc<Caller>, make: impl FnOnce() -> R) -> Result<R, Error> {
-        let _book = self.book();
-        if let (Some(expected), Some(current)) = (caller.expected(), self.cell.occupant(Which::Current)) {
+        let book = self.book();
+        if let (Some(expected), Some(offered)) = (caller.expected(), &book.offered) {
+            // Once more, and with what it exports, when it becomes current.
+            expected.check(offered).map_err(|source| self.does_not_fit(&offered.version, None, source))?;
+        } else if let (Some(expected), Some(current)) =
+            (caller.expected(), self.cell.occupant(Which::Current))
+        {
             current
                 .image
                 .check_interface(expected)
@@ -85,6 +98,11 @@ impl Module {
     #[cold]
     pub(crate) fn no_current(&self) -> CallError {
         CallFailure::NoCurrent { module: self.name.to_string() }.into()
+    }
+
+    /// How long callers wait for the module's first version while it is starting.
+    pub(crate) fn first_patience(&self) -> Duration {
+        self.first_patience
     }
 
     pub(crate) fn bell(&self) -> &Bell {
@@ -138,31 +156,36 @@ impl Module {
             place = self.cell.quarantine_old();
             calls = match old.phase {
                 Phase::Leaving { calls, .. } => calls,
-                Phase::Draining => 0,
+                Phase::Draining | Phase::Warm => 0,
             };
         }
         let (since, told) = (Instant::now(), pins.clone());
         book.quarantined.push(Quarantined { about: about.clone(), since, place, calls, pins: told });
         book.is_known = true;
         let (module, old) = (self.name.to_string(), about.id.clone());
-        self.events.push(Event::Retained { module, old, pins });
+        let by = about.purge_asked.lock().clone().unwrap_or_else(|| By::runtime("it could not leave"));
+        self.events.push(&by, Event::Retained { module, old, pins });
         self.changed.notify_all();
     }
 
     /// A version has left memory. It is told with the book locked, so that no load that it made room for is told before.
-    pub(crate) fn forget(&self, old: &VersionId, drain: Duration, purge: Duration, unmapped: Unmapped) {
+    pub(crate) fn forget(&self, about: &About, drain: Duration, purge: Duration, unmapped: Unmapped) {
+        let old = &about.id;
+        let by =
+            about.purge_asked.lock().clone().unwrap_or_else(|| By::runtime("nobody was inside any more"));
         let mut book = self.book.lock();
         book.old.take_if(|version| version.about.id.generation == old.generation);
         book.quarantined.retain(|version| version.about.id.generation != old.generation);
         book.gone = Some(Gone { generation: old.generation, unmapped });
-        self.events.push(Event::Purged {
+        let purged = Event::Purged {
             module: self.name.to_string(),
             old: old.clone(),
             drain_us: micros(drain),
             purge_us: micros(purge),
             leaked_bytes: unmapped.leaked_bytes,
             destructors_dropped: unmapped.destructors_dropped,
-        });
+        };
+        self.events.push(&by, purged);
         drop(book);
         self.tell_change();
     }
@@ -204,6 +227,12 @@ impl Module {
             version: old.about.id.version.clone(),
             generation: old.about.id.generation,
             inside: self.inside(Which::Old),
+            since: old.since.elapsed(),
+            state: match old.phase {
+                Phase::Draining => OldState::Draining,
+                Phase::Warm => OldState::Warm,
+                Phase::Leaving { .. } => OldState::Leaving,
+            },
         })
     }
 
@@ -227,13 +256,14 @@ impl Module {
                 ..told(about, status)
             }
         };
-        let current =
-            book.current.as_deref().map(|about| entered(about, Which::Current, Standing::Confirmed));
+        let standing = if book.trial.is_some() { Standing::Trial } else { Standing::Confirmed };
+        let current = book.current.as_deref().map(|about| entered(about, Which::Current, standing));
         let old = book.old.as_ref().map(|old| match &old.phase {
             Phase::Draining => VersionStatus {
                 pins: self.call_pins(&old.about, Which::Old, old.since, residents),
                 ..entered(&old.about, Which::Old, Standing::Draining)
             },
+            Phase::Warm => entered(&old.about, Which::Old, Standing::Warm),
             Phase::Leaving { calls, pins, .. } => {
                 VersionStatus { calls: *calls, pins: pins.clone(), ..told(&old.about, Standing::Pinned) }
             }
@@ -262,7 +292,7 @@ impl Module {
             current,
             old,
             quarantined,
-            sticky: false,
+            sticky: book.is_sticky,
             callers: self.callers.status(),
         })
     }

@@ -19,8 +19,32 @@ pub enum Source {
 pub struct LoadOptions {
     /// What to do where an old version is still in use.
     pub policy: Policy,
-    /// How long the load may wait: for another load of the same module, and for the old version where the policy says so.
+    /// How long the load may wait: for another load of the same module, for the old version where the policy says so, and for
+    /// the module's own start.
     pub deadline: Duration,
+    /// Whether the version is on trial at first: then a restart does not return to it, and old is kept, also when nobody is inside
+    /// it, until the trial ends.
+    pub trial: Option<Trial>,
+}
+
+/// A trial of a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// How long it may take until somebody confirms it.
+    pub length: Duration,
+    /// What happens where nobody has by then.
+    pub at_end: TrialEnd,
+}
+
+/// What happens at the end of a trial that nobody has confirmed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrialEnd {
+    /// The version before is current again. Where there is none, the version stays, unconfirmed.
+    #[default]
+    RollBack,
+    /// It is confirmed.
+    Confirm,
 }
 
 /// What a load does when the module has an old version that is still in use: there can be no third.
@@ -32,6 +56,9 @@ pub enum Policy {
     Refuse,
     /// It waits for the old version to be gone.
     Wait,
+    /// It purges the old version first: its calls are asked to end, and where they have not at the deadline, the old version is
+    /// put in quarantine.
+    Supersede,
 }
 
 /// How much a runtime puts up with.
@@ -41,18 +68,35 @@ pub(crate) struct Limits {
     pub(crate) quarantine_max: usize,
     /// How long a purge waits for threads that cannot be asked.
     pub(crate) stranger_patience: Duration,
+    /// How long callers of a module whose first start goes on wait for it.
+    pub(crate) first_patience: Duration,
+    /// How long the start of a version may take that comes without a deadline of its own.
+    pub(crate) start_patience: Duration,
+    /// How long a version that was confirmed at once must have been in memory for a crash in it not to be held against it.
+    pub(crate) settle_time: Duration,
 }
 
 /// A text that is no policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a policy is \"refuse\" or \"wait\"")]
+#[error("a policy is \"refuse\", \"wait\" or \"supersede\"")]
 pub struct ParsePolicyError;
 
-// === impl Limits, Policy, LoadOptions, Source ===
+/// A text that is no end of a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a trial ends with \"roll_back\" or \"confirm\"")]
+pub struct ParseTrialEndError;
+
+// === impl Limits, Policy, TrialEnd, LoadOptions, Source ===
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { quarantine_max: 4, stranger_patience: Duration::from_millis(100) }
+        Limits {
+            quarantine_max: 4,
+            stranger_patience: Duration::from_millis(100),
+            first_patience: Duration::from_secs(5),
+            start_patience: Duration::from_secs(30),
+            settle_time: Duration::from_secs(10),
+        }
     }
 }
 
@@ -63,15 +107,28 @@ impl FromStr for Policy {
         match text {
             "refuse" => Ok(Policy::Refuse),
             "wait" => Ok(Policy::Wait),
+            "supersede" => Ok(Policy::Supersede),
             _ => Err(ParsePolicyError),
         }
     }
 }
 
+impl FromStr for TrialEnd {
+    type Err = ParseTrialEndError;
+
+    fn from_str(text: &str) -> Result<Self, ParseTrialEndError> {
+        match text {
+            "roll_back" | "rollback" => Ok(TrialEnd::RollBack),
+            "confirm" => Ok(TrialEnd::Confirm),
+            _ => Err(ParseTrialEndError),
+        }
+    }
+}
+
 impl Default for LoadOptions {
-    /// Refuses a third version, and waits 30 s for another load of the same module.
+    /// Refuses a third version, waits 30 s for another load of the same module, and confirms at once.
     fn default() -> Self {
-        LoadOptions { policy: Policy::Refuse, deadline: Duration::from_secs(30) }
+        LoadOptions { policy: Policy::Refuse, deadline: Duration::from_secs(30), trial: None }
     }
 }
 

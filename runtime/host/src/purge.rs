@@ -8,10 +8,11 @@ use std::{
 use segue_core::Which;
 
 use crate::{
-    Error, Purged, Runtime,
+    By, Error, Purged, Runtime,
     book::{Book, Phase},
     journey::micros,
     module::Module,
+    runtime::Inner,
 };
 
 /// How long a soft purge waits for an old version that nobody is inside to be out of memory.
@@ -33,7 +34,12 @@ impl Runtime {
                 .is_some_and(|old| matches!(old.phase, Phase::Draining) && module.inside(Which::Old) > 0)
         };
         let Some(generation) = old_of(&module) else { return Ok(nothing_to_purge(&module)) };
-        Ok(self.purged_when(&module, generation, begun, SOFT_PATIENCE, is_draining))
+        if module.inside(Which::Old) == 0 {
+            // Where it is kept for a rollback: that is over.
+            module.book().let_old_go();
+            module.tell_change();
+        }
+        Ok(self.inner.purged_when(&module, generation, begun, SOFT_PATIENCE, is_draining))
     }
 
     /// Erlang's purge: asks the calls inside the old version to come to their end, and waits until it is gone, at most so
@@ -48,18 +54,30 @@ impl Runtime {
     /// [`purged: false`](Purged::purged).
     pub fn purge(&self, name: &str, deadline: Duration) -> Result<Purged, Error> {
         let module = self.inner.module(name)?;
+        Ok(self.inner.purge(&module, deadline, &self.asked.by))
+    }
+}
+
+impl Inner {
+    /// Purges the old version of a module, if there is one, as [`Runtime::purge`] does.
+    pub(crate) fn purge(&self, module: &Module, deadline: Duration, by: &By) -> Purged {
         let begun = Instant::now();
-        let Some(generation) = old_of(&module) else { return Ok(nothing_to_purge(&module)) };
-        if let Some(old) = &module.book().old
-            && old.about.id.generation == generation
-        {
+        let generation = {
+            let mut book = module.book();
+            let Some(old) = &book.old else { return nothing_to_purge(module) };
             old.about.is_cancelled.store(true, Ordering::Relaxed);
-        }
-        let report = self.purged_when(&module, generation, begun, deadline, |_| false);
-        if !report.purged && old_of(&module) == Some(generation) {
+            *old.about.purge_asked.lock() = Some(by.clone());
+            let generation = old.about.id.generation;
+            // Where it is kept for a rollback: that is over.
+            book.let_old_go();
+            generation
+        };
+        module.tell_change();
+        let report = self.purged_when(module, generation, begun, deadline, |_| false);
+        if !report.purged && old_of(module) == Some(generation) {
             module.quarantine_old(generation, report.pins.clone());
         }
-        Ok(report)
+        report
     }
 
     /// Waits until the version that is old is gone, or this is so of the book, or time is up.
@@ -77,7 +95,7 @@ impl Runtime {
         let waited = module.wait_for(deadline, |book| !is_old(book) || enough(book));
         drop(waited);
 
-        let pins = self.inner.pins_of(module, generation);
+        let pins = self.pins_of(module, generation);
         let book = module.book();
         report.took_us = micros(begun.elapsed());
         let is_current = book.current.as_ref().is_some_and(|about| about.id.generation == generation);

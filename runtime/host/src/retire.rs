@@ -15,6 +15,7 @@ use crate::{
     detach::take_out_of_cell,
     journey::micros,
     module::Module,
+    phase::Phase as Reached,
     pins::{kept_pins, thread_pins},
     runtime::Inner,
     version::{About, Version},
@@ -27,11 +28,15 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 impl Inner {
     /// Takes the old version of this generation out, or stops when it is current again. Runs on a journey's thread.
     pub(crate) fn retire(self: &Arc<Self>, module: &Arc<Module>, generation: u64) {
-        let Some(drain) = wait_until_empty(module, generation) else { return };
+        let Some(drain) = self.wait_until_empty(module, generation) else { return };
         let begun = Instant::now();
         tracing::debug!(module = %module.name, generation, "drained");
+        let reached = |phase| self.observer.reached(&module.name, generation, phase);
+        reached(Reached::Drained);
         self.detach_threads(module, generation);
+        reached(Reached::Detached);
         let Some(version) = take_out_of_cell(module, generation) else { return };
+        reached(Reached::Vacated);
         let about = version.about.clone();
         let version = only_owner(module, &about, begun, version);
         // Noted before, since it may wait for one of those threads, and for ever.
@@ -51,6 +56,7 @@ impl Inner {
         // What `Drop` and the module's start have left on this thread. Before the threads: a destructor may start one.
         mapped.detach_thread();
         wait_for_threads(module, &about, &mapped);
+        reached(Reached::Ended);
         self.leave(module, &about, mapped.unmap(), drain, begun);
     }
 
@@ -103,7 +109,8 @@ impl Inner {
             module = %module.name, version = about.id.version, generation = about.id.generation,
             purge_us = micros(purge), leaked_bytes, destructors_dropped, "purged"
         );
-        module.forget(&about.id, drain, purge, unmapped);
+        self.observer.reached(&module.name, about.id.generation, Reached::Unmapped);
+        module.forget(about, drain, purge, unmapped);
     }
 
     /// Begins to take the current version out without another in its place: for the end of the runtime. It goes on for as
@@ -119,30 +126,35 @@ impl Inner {
             }
         })
     }
-}
 
-/// Waits until nobody is inside a version that is old or in quarantine, and has it leave: from then on it cannot be gone back
-/// to. How long that took; none where it is current again.
-fn wait_until_empty(module: &Module, generation: u64) -> Option<Duration> {
-    let begun = Instant::now();
-    loop {
-        let rung = module.bell().count();
-        {
-            let mut book = module.book();
-            let place = book.place(generation)?;
-            // First the flag, then the look: whoever leaves in between rings the bell, whose count is older than both.
-            module.cell.watch(place);
-            let count = module.cell.count(place)?;
-            if count.inside == 0 {
-                if let Some(old) = book.old.as_mut().filter(|_| place == Which::Old) {
-                    let (since, calls) = (Instant::now(), count.calls);
-                    old.phase = Phase::Leaving { since, calls, pins: Vec::new() };
-                    return Some(old.since.elapsed());
+    /// Waits until nobody is inside a version that is old or in quarantine, and it is not kept for a rollback any more, and has it
+    /// leave: from then on it cannot be gone back to. How long that took; none where it is current again.
+    fn wait_until_empty(&self, module: &Module, generation: u64) -> Option<Duration> {
+        let begun = Instant::now();
+        loop {
+            let rung = module.bell().count();
+            {
+                let mut book = module.book();
+                let place = book.place(generation)?;
+                // First the flag, then the look: whoever leaves in between rings the bell, whose count is older than both.
+                module.cell.watch(place);
+                let count = module.cell.count(place)?;
+                if count.inside == 0 {
+                    let is_kept = book.keeps_warm(generation) && !self.is_closing();
+                    match book.old.as_mut().filter(|_| place == Which::Old) {
+                        // Whoever ends the trial rings the bell.
+                        Some(old) if is_kept => old.phase = Phase::Warm,
+                        Some(old) => {
+                            let (since, calls) = (Instant::now(), count.calls);
+                            old.phase = Phase::Leaving { since, calls, pins: Vec::new() };
+                            return Some(old.since.elapsed());
+                        }
+                        None => return Some(begun.elapsed()),
+                    }
                 }
-                return Some(begun.elapsed());
             }
+            module.bell().wait_past(rung);
         }
-        module.bell().wait_past(rung);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Going back: old becomes current again, by one store.
+//! Going back: old becomes current again, by one store; or, when it has left memory, the file of the version before is loaded again.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -8,29 +8,64 @@ use std::{
 use segue_core::Which;
 
 use crate::{
-    Error, Event, Events, RolledBack, Runtime, Step,
-    book::{Old, Phase},
+    Asked, Error, Event, RolledBack, Runtime, Source, Step, WentBack,
+    book::{Book, Old, Phase},
+    events::Recorded,
     journey::micros,
+    ledger::{Change, Durability},
+    load::{Purpose, Terms},
     module::Module,
+    runtime::Inner,
+    version::About,
 };
 
 impl Runtime {
-    /// Makes the old version current again, and the current one old. It needs no file and takes no time worth naming: the
-    /// old version is still in memory. What was current finishes its calls and then leaves memory.
+    /// Makes the version before current again, and the current one old.
+    ///
+    /// While the version before is in memory, because calls are inside it or it is kept during a trial, this needs no file and is one
+    /// store. After that its file is loaded again from the store of the state directory, as any other, through all checks.
+    ///
+    /// A rollback out of memory is done first and recorded then, so that a full disk does not keep anybody from going back;
+    /// [`RolledBack::recorded`] says whether a restart knows of it.
     ///
     /// # Errors
     ///
-    /// Where there is no such module, and where there is no old version, or nobody is inside it any more, so that it is
-    /// already leaving. To go back then, load its file again. And where somebody has a typed handle that the old version does
-    /// not fit.
+    /// Where there is no such module, and where there is nothing to go back to. Where somebody has a typed handle that the version
+    /// before does not fit. And, where it has to be loaded again, as for a load.
     pub fn rollback(&self, name: &str) -> Result<RolledBack, Error> {
-        let module = self.inner.module(name)?;
-        if self.inner.is_closing() {
+        self.once("rollback", || {
+            let module = self.inner.module(name)?;
+            self.inner.roll_back(&module, None, &self.asked)
+        })
+    }
+}
+
+impl Inner {
+    /// Goes back; where a generation is given, only if that one is current.
+    pub(crate) fn roll_back(
+        self: &Arc<Self>,
+        module: &Arc<Module>,
+        only: Option<u64>,
+        asked: &Asked,
+    ) -> Result<RolledBack, Error> {
+        if self.is_closing() {
             return Err(Error::ShuttingDown);
         }
-        let inner = self.inner.clone();
-        self.inner.journeys.ask(format!("rollback {name}"), move |answer| {
-            let rolled_back = switch(&module, &inner.events);
+        match self.switch_back(module, only, asked) {
+            Err(Error::NothingToRollBack { .. }) => self.load_before(module, only, asked),
+            switched => switched,
+        }
+    }
+
+    fn switch_back(
+        self: &Arc<Self>,
+        module: &Arc<Module>,
+        only: Option<u64>,
+        asked: &Asked,
+    ) -> Result<RolledBack, Error> {
+        let (inner, module, asked) = (self.clone(), module.clone(), asked.clone());
+        self.journeys.ask(format!("rollback {}", module.name), move |answer| {
+            let rolled_back = inner.switch(&module, only, &asked);
             let displaced = rolled_back.as_ref().ok().map(|rolled_back| rolled_back.old.generation);
             if let Ok(RolledBack { module, current, old, .. }) = &rolled_back {
                 tracing::info!(module, current = %current, old = %old, "rolled back");
@@ -42,40 +77,94 @@ impl Runtime {
             }
         })
     }
+
+    fn switch(&self, module: &Arc<Module>, only: Option<u64>, asked: &Asked) -> Result<RolledBack, Error> {
+        let nothing = || Error::NothingToRollBack { module: module.name.to_string() };
+        let mut book = module.book();
+        let (current, old) = in_memory(&book, only).ok_or_else(nothing)?;
+        // Who came while it was old was not checked against it.
+        if let Some(version) = module.cell.occupant(Which::Old) {
+            let checked = module.callers.check(|expected| version.image.check_interface(expected));
+            checked.map_err(|source| module.does_not_fit(&old.id.version, Some(Step::Rollback), source))?;
+        }
+        let begun = Instant::now();
+        {
+            // Nobody takes a snapshot meanwhile.
+            let _changing = self.changing.write();
+            module.cell.rollback().map_err(|_| nothing())?;
+        }
+        let took_us = micros(begun.elapsed());
+        // Where a purge had asked its calls to come to their end: that purge is off.
+        old.is_cancelled.store(false, Ordering::Relaxed);
+        *old.purge_asked.lock() = None;
+        let mut rolled_back = RolledBack {
+            module: module.name.to_string(),
+            current: old.id.clone(),
+            old: current.id.clone(),
+            from: WentBack::Memory,
+            recorded: true,
+            took_us,
+        };
+        let (name, digest, version) = (module.name.to_string(), old.digest, old.id.version.clone());
+        let event = Event::RolledBack {
+            module: name.clone(),
+            current: old.id.clone(),
+            old: current.id.clone(),
+            digest,
+        };
+        let mut changes = vec![Change::Confirmed { module: name, digest, version }];
+        changes.extend(asked.answered("rollback", &rolled_back));
+        book.current = Some(old);
+        book.old = Some(Old { about: current, since: begun, phase: Phase::Draining });
+        book.trial = None;
+        // With the book locked, so that events are told in the order in which things happened.
+        let recorded = self.events.tell(&asked.by, event, changes, Durability::OnDisk);
+        rolled_back.recorded = recorded == Recorded::Yes;
+        drop(book);
+        module.tell_change();
+        Ok(rolled_back)
+    }
+
+    /// Loads the version again that was confirmed before the current one.
+    fn load_before(
+        self: &Arc<Self>,
+        module: &Arc<Module>,
+        only: Option<u64>,
+        asked: &Asked,
+    ) -> Result<RolledBack, Error> {
+        let nothing = || Error::NothingToRollBack { module: module.name.to_string() };
+        let current = module.book().current.clone().ok_or_else(nothing)?;
+        if only.is_some_and(|only| only != current.id.generation) {
+            return Err(nothing());
+        }
+        let before = self.events.look_up(|ledger| ledger.before(&module.name, &current.digest))?;
+        let before = before.ok_or_else(nothing)?;
+        let request = self.read(&Source::Stored(before.digest))?;
+        let options = crate::LoadOptions::default();
+        let started = Instant::now();
+        let terms = Terms {
+            policy: options.policy,
+            deadline: started.checked_add(options.deadline),
+            after: options.deadline,
+            drop_in: None,
+            started,
+            trial: None,
+            asked: asked.clone(),
+            purpose: Purpose::Rollback,
+        };
+        let loaded = self.begin_load(vec![request], terms)?;
+        loaded.first().and_then(crate::Loaded::as_rollback).ok_or_else(nothing)
+    }
 }
 
-fn switch(module: &Arc<Module>, events: &Events) -> Result<RolledBack, Error> {
-    let nothing = || Error::NothingToRollBack { module: module.name.to_string() };
-    let mut book = module.book();
-    let (current, old) = match (&book.current, &book.old) {
-        (Some(current), Some(Old { about, phase: Phase::Draining, .. })) => (current.clone(), about.clone()),
-        _ => return Err(nothing()),
-    };
-    // Who came while it was old was not checked against it.
-    if let Some(version) = module.cell.occupant(Which::Old) {
-        let checked = module.callers.check(|expected| version.image.check_interface(expected));
-        checked.map_err(|source| module.does_not_fit(&old.id.version, Some(Step::Rollback), source))?;
+/// What is current, and what can become current again by one store.
+fn in_memory(book: &Book, only: Option<u64>) -> Option<(Arc<About>, Arc<About>)> {
+    match (&book.current, &book.old) {
+        (Some(current), Some(Old { about, phase: Phase::Draining | Phase::Warm, .. }))
+            if only.is_none_or(|only| only == current.id.generation) =>
+        {
+            Some((current.clone(), about.clone()))
+        }
+        _ => None,
     }
-    let begun = Instant::now();
-    module.cell.rollback().map_err(|_| nothing())?;
-    let took_us = micros(begun.elapsed());
-    // Where a purge had asked its calls to come to their end: that purge is off.
-    old.is_cancelled.store(false, Ordering::Relaxed);
-    let rolled_back = RolledBack {
-        module: module.name.to_string(),
-        current: old.id.clone(),
-        old: current.id.clone(),
-        took_us,
-    };
-    book.current = Some(old);
-    book.old = Some(Old { about: current, since: begun, phase: Phase::Draining });
-    // With the book locked, so that events are told in the order in which things happened.
-    events.push(Event::RolledBack {
-        module: rolled_back.module.clone(),
-        current: rolled_back.current.clone(),
-        old: rolled_back.old.clone(),
-    });
-    drop(book);
-    module.tell_change();
-    Ok(rolled_back)
 }

@@ -14,9 +14,9 @@ use parking_lot::{Mutex, RwLock};
 use segue_loader::Candidate;
 
 use crate::{
-    Builder, Digest, Error, Events, LoadOptions, Loaded, ModuleHandle, ModuleStatus, Resident, Source,
-    journey::Journeys, module::Module, options::Limits, passers::Passers, resident::Residents,
-    state_dir::StateDir, watch::Watch,
+    Asked, Builder, Digest, Error, Event, Events, LoadOptions, Loaded, ModuleHandle, ModuleStatus, Resident,
+    Source, first::Waits, journey::Journeys, module::Module, once::Keys, options::Limits, passers::Passers,
+    phase::Observer, resident::Residents, state_dir::StateDir, watch::Watch,
 };
 
 /// The modules of a process: loads them, hands out handles to them, and takes old versions out of memory.
@@ -26,6 +26,8 @@ use crate::{
 #[derive(Clone)]
 pub struct Runtime {
     pub(crate) inner: Arc<Inner>,
+    /// Who asks through this clone.
+    pub(crate) asked: Asked,
 }
 
 /// What all clones, and the runtime's threads, share.
@@ -42,6 +44,12 @@ pub(crate) struct Inner {
     /// Set once, by `shutdown`. Nothing else is told by it: Relaxed is enough.
     pub(crate) is_closing: AtomicBool,
     pub(crate) watch: Mutex<Option<Watch>>,
+    pub(crate) observer: Observer,
+    pub(crate) keys: Keys,
+    pub(crate) waits: Waits,
+    /// Written while versions become current or cease to be, for the moment of the stores; read by whoever wants to find all modules
+    /// as they are at one time.
+    pub(crate) changing: RwLock<()>,
 }
 
 // === impl Runtime ===
@@ -70,7 +78,31 @@ impl Runtime {
     ///
     /// Whatever it says, nothing has changed: what was current is current. The error names the step and the reason.
     pub fn load_with(&self, source: &Source, options: &LoadOptions) -> Result<Loaded, Error> {
-        self.inner.load(source, options)
+        let loaded = self.load_set(std::slice::from_ref(source), options)?;
+        loaded
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::Internal { what: "a load without an answer".to_owned() })
+    }
+
+    /// Loads several modules as one: all are staged, checked and started, and then all become current by one transaction of the
+    /// ledger and one store each; or none does. A member whose file is current already is `unchanged`.
+    ///
+    /// Members may call each other, in their `on_load` too, through interfaces as they will be; until all are current such a call
+    /// goes to what is current. Whoever wants to see all modules as they were before, or as they are after, and nothing in between,
+    /// enters them through a [`snapshot`](Runtime::snapshot).
+    ///
+    /// # Errors
+    ///
+    /// Whatever it says, nothing has changed. Where several members are refused, [`Error::Set`] has the reason of each.
+    pub fn load_set(&self, sources: &[Source], options: &LoadOptions) -> Result<Vec<Loaded>, Error> {
+        self.once("load", || self.inner.load(sources, options, &self.asked))
+    }
+
+    /// The same runtime, for somebody: what is asked through it is recorded as asked by them, and done once for each key.
+    #[must_use]
+    pub fn on_behalf_of(&self, asked: Asked) -> Runtime {
+        Runtime { inner: self.inner.clone(), asked }
     }
 
     /// Puts a file into the store of the state directory, so that [`Source::Stored`] can load it.
@@ -140,11 +172,13 @@ impl Runtime {
     ///
     /// [`Error::Deadline`] where calls, or threads of modules, are left at the deadline. What is left of the work goes on.
     pub fn shutdown(&self, deadline: Duration) -> Result<(), Error> {
-        self.inner.shutdown(Instant::now().checked_add(deadline)).then_some(()).ok_or(Error::Deadline {
-            module: None,
-            what: "the end of all calls and of the modules' threads".to_owned(),
-            after: deadline,
-        })
+        self.inner.shutdown(Instant::now().checked_add(deadline), &self.asked).then_some(()).ok_or(
+            Error::Deadline {
+                module: None,
+                what: "the end of all calls and of the modules' threads".to_owned(),
+                after: deadline,
+            },
+        )
     }
 }
 
@@ -153,8 +187,10 @@ impl Runtime {
 impl Inner {
     /// A module of which a version was loaded.
     pub(crate) fn module(&self, name: &str) -> Result<Arc<Module>, Error> {
-        let module = self.modules.read().get(name).cloned();
-        module.filter(|module| module.book().is_known).ok_or_else(|| no_such_module(name))
+        let module = self.modules.read().get(name).cloned().ok_or_else(|| no_such_module(name))?;
+        module.await_first(self.limits.first_patience);
+        let is_known = module.book().is_known;
+        if is_known { Ok(module) } else { Err(no_such_module(name)) }
     }
 
     /// The module of this name, made where there is none. It is shown to nobody until a version of it is current.
@@ -165,7 +201,7 @@ impl Inner {
         self.modules
             .write()
             .entry(name.to_owned())
-            .or_insert_with(|| Module::new(name, &self.events, &self.passers))
+            .or_insert_with(|| Module::new(name, &self.events, &self.passers, self.limits.first_patience))
             .clone()
     }
 
@@ -178,7 +214,7 @@ impl Inner {
     }
 
     /// Without a deadline it waits for ever.
-    fn shutdown(self: &Arc<Self>, deadline: Option<Instant>) -> bool {
+    fn shutdown(self: &Arc<Self>, deadline: Option<Instant>, asked: &Asked) -> bool {
         self.is_closing.store(true, Ordering::Relaxed);
         // Outside of the lock: it waits for the watcher's thread.
         let watch = self.watch.lock().take();
@@ -193,6 +229,7 @@ impl Inner {
         all &= self.journeys.wait(deadline);
         // Otherwise there is more to come.
         if all {
+            self.events.push(&asked.by, Event::Stopped { pid: std::process::id() });
             self.events.close();
         }
         all

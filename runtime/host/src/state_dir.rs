@@ -66,6 +66,11 @@ impl StateDir {
         self.root.join("stage")
     }
 
+    /// The ledger's file.
+    pub(crate) fn ledger(&self) -> PathBuf {
+        self.root.join("ledger.sqlite")
+    }
+
     /// The file of the store with this digest. It may not exist.
     pub(crate) fn image(&self, digest: &Digest) -> PathBuf {
         self.images().join(format!("{}.so", digest.hex()))
@@ -83,7 +88,8 @@ impl StateDir {
             file.as_file().set_permissions(fs::Permissions::from_mode(0o400))?;
             file.as_file().sync_all()?;
             file.persist(&path)?;
-            Ok(())
+            // The name too is to be there when the machine has lost power.
+            File::open(self.images())?.sync_all()
         };
         write().map_err(failed("writing", &path))
     }

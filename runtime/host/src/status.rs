@@ -195,8 +195,81 @@ pub struct RolledBack {
     pub current: VersionId,
     /// What was current, and is old now.
     pub old: VersionId,
-    /// How long the store took, with its barrier, in microseconds.
+    /// Where the version was that is current now.
+    pub from: WentBack,
+    /// Whether a restart knows of it. Where it does not, because the ledger cannot be written, it will as soon as that can be done.
+    pub recorded: bool,
+    /// How long the store took, with its barrier, in microseconds; where the version was loaded again, the whole load.
     pub took_us: u64,
+}
+
+/// Where a rollback found the version that it went back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WentBack {
+    /// It was in memory still.
+    Memory,
+    /// It had left memory, and its file was loaded again.
+    Store,
+}
+
+/// What a confirmation did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmed {
+    /// The module.
+    pub module: String,
+    /// Whether there was a trial, which has ended so. Otherwise there was nothing to confirm.
+    pub confirmed: bool,
+    /// What is current.
+    pub current: VersionId,
+    /// How long it took, in microseconds.
+    pub took_us: u64,
+}
+
+/// What a delete did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deleted {
+    /// The module.
+    pub module: String,
+    /// Whether there was a current version, and is none now. Otherwise there was nothing to delete.
+    pub deleted: bool,
+    /// What was current, and is old now.
+    pub old: Option<VersionId>,
+    /// How long it took, in microseconds.
+    pub took_us: u64,
+}
+
+/// Whether a module may be replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stickiness {
+    /// The module.
+    pub module: String,
+    /// Whether it refuses to be replaced.
+    pub sticky: bool,
+    /// Whether that was otherwise before.
+    pub changed: bool,
+}
+
+/// A file that is not loaded, however it comes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockedFile {
+    /// The module that it is.
+    pub module: String,
+    /// Its version.
+    pub version: String,
+    /// The SHA-256 of the file.
+    pub digest: Digest,
+    /// Why.
+    pub why: String,
+}
+
+/// What an unblock did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unblocked {
+    /// The SHA-256 of the file.
+    pub digest: Digest,
+    /// Whether it was blocked, and is no longer. Otherwise there was nothing to do.
+    pub unblocked: bool,
 }
 
 /// What a purge, or a soft purge, did.
@@ -216,4 +289,20 @@ pub struct Purged {
     pub leaked_bytes: Option<u64>,
     /// What keeps the old version in memory.
     pub pins: Vec<Pin>,
+}
+
+// === impl Loaded ===
+
+impl Loaded {
+    /// A load that went back, as what it did.
+    pub(crate) fn as_rollback(&self) -> Option<RolledBack> {
+        Some(RolledBack {
+            module: self.module.clone(),
+            current: VersionId { version: self.version.clone(), generation: self.generation },
+            old: self.replaced.clone()?,
+            from: WentBack::Store,
+            recorded: true,
+            took_us: self.took_us.total,
+        })
+    }
 }

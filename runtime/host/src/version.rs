@@ -6,10 +6,11 @@ use std::sync::{
 };
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use segue_core::Occupant;
 use segue_loader::{Digest, Image, Usage};
 
-use crate::VersionId;
+use crate::{By, VersionId};
 
 /// What is told of a version, and stays true when its image is gone.
 pub(crate) struct About {
@@ -22,6 +23,8 @@ pub(crate) struct About {
     pub(crate) usage: OnceLock<Arc<Usage>>,
     /// Whether what runs in it is asked to come to its end. Nothing else is told by it: Relaxed is enough.
     pub(crate) is_cancelled: AtomicBool,
+    /// Who asked for it to be purged, if anybody.
+    pub(crate) purge_asked: Mutex<Option<By>>,
     /// Guards inside it that may be on any thread. Only counted: Relaxed is enough.
     pub(crate) owned_guards: AtomicU64,
 }
@@ -33,6 +36,20 @@ pub(crate) struct Version {
 }
 
 impl About {
+    pub(crate) fn new(module: Arc<str>, id: VersionId, digest: Digest, source: String) -> Self {
+        About {
+            module,
+            id,
+            digest,
+            source,
+            loaded_at: Timestamp::now(),
+            usage: OnceLock::new(),
+            is_cancelled: AtomicBool::new(false),
+            purge_asked: Mutex::new(None),
+            owned_guards: AtomicU64::new(0),
+        }
+    }
+
     /// The bytes that it has allocated, where it was mapped.
     pub(crate) fn live_bytes(&self) -> Option<u64> {
         self.usage.get().map(|usage| usage.live_bytes())

@@ -21,7 +21,7 @@ use notify::{
 };
 
 use crate::{
-    Error, Event, Policy, Took,
+    Asked, By, Digest, Error, Event, Policy, Took,
     intake::{self, is_being_written},
     load,
     runtime::Inner,
@@ -47,6 +47,8 @@ struct Watching {
     watcher: Option<(RecommendedWatcher, Receiver<notify::Result<notify::Event>>)>,
     /// Whether it was told that the directory cannot be read or watched.
     is_troubled: bool,
+    /// Whether these are the files that lay there when the runtime began.
+    is_first_look: bool,
 }
 
 // === impl Watch ===
@@ -67,6 +69,7 @@ impl Watch {
             settling: Settling::default(),
             watcher: None,
             is_troubled: false,
+            is_first_look: true,
         };
         watching.look(Instant::now());
         // What lies there is taken for settled, and is loaded before anybody is served. Where one is still being written
@@ -76,6 +79,7 @@ impl Watch {
             // Disconnected where the journey panicked; the panic was printed.
             let _ = journey.recv();
         }
+        watching.is_first_look = false;
         let (stop, stopped) = bounded(0);
         let name = "segue-watch".to_owned();
         let thread = thread::Builder::new()
@@ -197,7 +201,10 @@ impl Watching {
             match self.drop_in(inner, &path) {
                 Ok(journey) => journeys.extend(journey),
                 Err(error) if is_being_written(&error) => self.settling.again(path, Instant::now()),
-                Err(error) => inner.tell_refused(path.display().to_string(), &error),
+                Err(error) => {
+                    let path = path.display().to_string();
+                    inner.tell_refused(&By::File { path: path.clone() }, path, &error);
+                }
             }
         }
         journeys
@@ -209,6 +216,9 @@ impl Watching {
         let started = Instant::now();
         let mut took = Took::default();
         let candidate = intake::read(path, &mut took)?;
+        if self.is_first_look && self.was_taken(inner, path, &candidate.digest())? {
+            return Ok(None);
+        }
         if !self.settling.note_read(path, candidate.digest()) {
             return Ok(None);
         }
@@ -221,22 +231,24 @@ impl Watching {
         // Those that wait for their old version look whether they were overtaken.
         module.tell_change();
         let source = path.display().to_string();
-        let request = load::Request {
-            candidate,
-            source: source.clone(),
+        let request = load::Request { candidate, source: source.clone(), took };
+        let by = By::File { path: source.clone() };
+        let terms = load::Terms {
             policy: Policy::Wait,
             deadline: None,
             after: Duration::ZERO,
             drop_in: Some(number),
             started,
-            took,
+            trial: None,
+            asked: Asked { by: by.clone(), key: None },
+            purpose: load::Purpose::Load,
         };
         let (tell, told) = bounded(1);
         let of_journey = inner.clone();
         inner.journeys.begin(format!("load {}", module.name), move || {
-            of_journey.travel(request, |loaded| {
+            of_journey.travel(vec![request], &terms, |loaded| {
                 if let Err(error) = loaded {
-                    of_journey.tell_refused(source, &error);
+                    of_journey.tell_refused(&by, source, &error);
                 }
                 // Fails where nobody waits for it: only the start does.
                 let _ = tell.send(());
@@ -245,11 +257,20 @@ impl Watching {
         Ok(Some(told))
     }
 
+    /// Whether the same bytes were taken from this file before the runtime began: then it is not the file that decides what is current,
+    /// but what has come of it since, which the ledger knows.
+    fn was_taken(&self, inner: &Inner, path: &Path, digest: &Digest) -> Result<bool, Error> {
+        let path = path.display().to_string();
+        let taken = inner.events.look_up(|ledger| ledger.drop_in(&path))?;
+        Ok(taken == Some(*digest))
+    }
+
     fn tell_trouble(&self, error: &Error) {
         tracing::warn!("the modules directory cannot be watched: {error}");
         if let Some(inner) = self.inner.upgrade() {
             let directory = self.directory.display().to_string();
-            inner.events.push(Event::WatchFailed { directory, reason: error.to_string() });
+            let event = Event::WatchFailed { directory, reason: error.to_string() };
+            inner.events.push(&By::runtime("it watches the modules directory"), event);
         }
     }
 }

@@ -90,6 +90,7 @@ impl ClientError {
             module: None,
             message: self.to_string(),
             hint: Some(hint.to_owned()),
+            members: Vec::new(),
         }
     }
 }

@@ -27,6 +27,7 @@ impl Refusal {
             module: None,
             message: message.into(),
             hint: hint.map(str::to_owned),
+            members: Vec::new(),
         };
         Refusal { status: status_of(code), error: Box::new(error) }
     }

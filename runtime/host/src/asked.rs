@@ -1,0 +1,62 @@
+//! Who asked for something.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Who asked for something, as the ledger has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "who", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum By {
+    /// The program that embeds the runtime.
+    #[default]
+    Embedder,
+    /// A process on the control socket, as the kernel told when it connected.
+    Peer {
+        /// Its user.
+        uid: u32,
+        /// Its process id; it may mean another process by now.
+        pid: Option<i32>,
+    },
+    /// A file that was put into the modules directory.
+    File {
+        /// The file.
+        path: String,
+    },
+    /// The runtime itself.
+    Runtime {
+        /// What for, in words.
+        why: String,
+    },
+}
+
+/// A command's asker, and how to tell the same command from another like it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Who asked.
+    pub by: By,
+    /// Sent twice with the same key, a command is done once, and answered the same. Also when the runtime has ended in between.
+    pub key: Option<String>,
+}
+
+// === impl By ===
+
+impl By {
+    /// The runtime itself.
+    pub(crate) fn runtime(why: &str) -> Self {
+        By::Runtime { why: why.to_owned() }
+    }
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            By::Embedder => write!(f, "the program"),
+            By::Peer { uid, pid: Some(pid) } => write!(f, "uid {uid}, pid {pid}"),
+            By::Peer { uid, pid: None } => write!(f, "uid {uid}"),
+            By::File { path } => write!(f, "the file {path}"),
+            By::Runtime { why } => write!(f, "the runtime: {why}"),
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! The story of a runtime: events in order and numbered, in the ledger and for whoever follows.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use parking_lot::{Condvar, Mutex};
+
+use crate::{
+    By, Error, Event, Record,
+    ledger::{Change, Durability, Entry, Ledger},
+};
+
+/// How many events are kept in memory, for those who follow; older ones are read from the ledger.
+const KEPT_MAX: usize = 4096;
+
+/// How many events that could not be written are kept to be written later. More than that are lost to the ledger.
+const UNWRITTEN_MAX: usize = 65_536;
+
+/// How many events are read from the ledger at a time.
+const READ_AT_ONCE: usize = 512;
+
+/// The events of one runtime.
+#[derive(Clone)]
+pub struct Events {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    log: Mutex<Log>,
+    /// Rung for each new event, and when the log is closed.
+    news: Condvar,
+}
+
+struct Log {
+    /// The number that the next event gets.
+    next_seq: u64,
+    kept: VecDeque<Record>,
+    /// What could not be written, as when the disk is full. Written before anything else.
+    unwritten: VecDeque<Entry>,
+    ledger: Ledger,
+    closed: bool,
+}
+
+/// What a [`Subscription`] has to say.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Next {
+    /// The next event.
+    Event(Record),
+    /// Nothing happened in the time given.
+    Quiet,
+    /// Nothing will happen any more.
+    Closed,
+}
+
+/// Reads events one after the other, from a number on.
+pub struct Subscription {
+    shared: Arc<Shared>,
+    next_seq: u64,
+    /// Older ones that were read from the ledger.
+    read: VecDeque<Record>,
+}
+
+/// Whether what has happened is in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    /// It is.
+    Yes,
+    /// It is written as soon as that can be done.
+    NotYet,
+}
+
+// === impl Events ===
+
+impl Events {
+    pub(crate) fn new(ledger: Ledger) -> Result<Self, Error> {
+        let next_seq = ledger.last_seq()? + 1;
+        let log = Log { next_seq, kept: VecDeque::new(), unwritten: VecDeque::new(), ledger, closed: false };
+        Ok(Events { shared: Arc::new(Shared { log: Mutex::new(log), news: Condvar::new() }) })
+    }
+
+    /// Writes what is about to happen, waits for the disk, has it happen, and tells it. What happens must not fail.
+    ///
+    /// Nothing else is written or told meanwhile, so that events are told in the order in which things happen.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written; then it did not happen.
+    pub(crate) fn commit(
+        &self,
+        by: &By,
+        events: Vec<(Event, Vec<Change>)>,
+        happen: impl FnOnce(),
+    ) -> Result<(), Error> {
+        let mut log = self.shared.log.lock();
+        let entries = log.number(by, events);
+        log.write(&entries, Durability::OnDisk)?;
+        happen();
+        log.tell(entries);
+        self.shared.news.notify_all();
+        Ok(())
+    }
+
+    /// Tells something that has happened, and writes it, waiting for the disk where that is asked for.
+    pub(crate) fn tell(
+        &self,
+        by: &By,
+        event: Event,
+        changes: Vec<Change>,
+        durability: Durability,
+    ) -> Recorded {
+        let mut log = self.shared.log.lock();
+        let entries = log.number(by, vec![(event, changes)]);
+        let recorded = match log.write(&entries, durability) {
+            Ok(()) => Recorded::Yes,
+            Err(error) => {
+                if log.unwritten.is_empty() {
+                    tracing::error!("an event cannot be written, and is kept in memory: {error}");
+                }
+                log.unwritten.extend(entries.iter().cloned());
+                while log.unwritten.len() > UNWRITTEN_MAX {
+                    log.unwritten.pop_front();
+                }
+                Recorded::NotYet
+            }
+        };
+        log.tell(entries);
+        self.shared.news.notify_all();
+        recorded
+    }
+
+    /// Tells something that has happened by the runtime's own doing.
+    pub(crate) fn push(&self, by: &By, event: Event) {
+        self.tell(by, event, Vec::new(), Durability::InSystem);
+    }
+
+    /// Looks something up in the ledger.
+    pub(crate) fn look_up<R>(&self, look: impl FnOnce(&Ledger) -> R) -> R {
+        look(&self.shared.log.lock().ledger)
+    }
+
+    /// Ends all subscriptions.
+    pub(crate) fn close(&self) {
+        self.shared.log.lock().closed = true;
+        self.shared.news.notify_all();
+    }
+
+    /// Reads from this number on: 0 or 1 for everything that the ledger has.
+    pub fn from(&self, seq: u64) -> Subscription {
+        self.subscription(seq.max(1))
+    }
+
+    /// Reads what happens from now on.
+    pub fn from_now(&self) -> Subscription {
+        let next_seq = self.shared.log.lock().next_seq;
+        self.subscription(next_seq)
+    }
+
+    fn subscription(&self, next_seq: u64) -> Subscription {
+        Subscription { shared: self.shared.clone(), next_seq, read: VecDeque::new() }
+    }
+
+    /// What is kept in memory, from this number on.
+    pub fn kept(&self, seq: u64) -> Vec<Record> {
+        self.shared.log.lock().kept.iter().filter(|record| record.seq >= seq).cloned().collect()
+    }
+}
+
+// === impl Log ===
+
+impl Log {
+    fn number(&self, by: &By, events: Vec<(Event, Vec<Change>)>) -> Vec<Entry> {
+        let numbered = (self.next_seq..).zip(events);
+        numbered
+            .map(|(seq, (event, changes))| {
+                let record = Record { seq, at: Timestamp::now(), by: by.clone(), event };
+                Entry { record, changes }
+            })
+            .collect()
+    }
+
+    fn write(&mut self, entries: &[Entry], durability: Durability) -> Result<(), Error> {
+        let written = self.ledger.write(self.unwritten.iter().chain(entries), durability);
+        written.map_err(|source| self.ledger.failed("writing", source))?;
+        self.unwritten.clear();
+        Ok(())
+    }
+
+    fn tell(&mut self, entries: Vec<Entry>) {
+        for Entry { record, .. } in entries {
+            self.next_seq = record.seq + 1;
+            if self.kept.len() == KEPT_MAX {
+                self.kept.pop_front();
+            }
+            self.kept.push_back(record);
+        }
+    }
+}
+
+// === impl Subscription ===
+
+impl Subscription {
+    /// The next event, where one comes in this time. Events that were forgotten are skipped; the numbers tell.
+    pub fn next(&mut self, patience: Duration) -> Next {
+        if let Some(record) = self.read.pop_front() {
+            return self.give(record);
+        }
+        let mut log = self.shared.log.lock();
+        let first_kept = log.kept.front().map_or(log.next_seq, |record| record.seq);
+        if self.next_seq < first_kept {
+            // Where the ledger cannot be read, what is in memory is told, and the numbers tell of the gap.
+            let read = log.ledger.events(self.next_seq, None, READ_AT_ONCE).unwrap_or_default();
+            self.read = read.into_iter().filter(|record| record.seq < first_kept).collect();
+            if let Some(record) = self.read.pop_front() {
+                drop(log);
+                return self.give(record);
+            }
+        }
+        if log.next_seq <= self.next_seq && !log.closed {
+            self.shared.news.wait_while_for(
+                &mut log,
+                |log| log.next_seq <= self.next_seq && !log.closed,
+                patience,
+            );
+        }
+        let found = log.kept.iter().find(|record| record.seq >= self.next_seq).cloned();
+        let closed = log.closed;
+        drop(log);
+        match found {
+            Some(record) => self.give(record),
+            None if closed => Next::Closed,
+            None => Next::Quiet,
+        }
+    }
+
+    fn give(&mut self, record: Record) -> Next {
+        self.next_seq = record.seq + 1;
+        Next::Event(record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(n: usize) -> Event {
+        Event::WatchFailed { directory: n.to_string(), reason: String::new() }
+    }
+
+    fn events() -> Events {
+        Events::new(Ledger::in_memory().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn numbers_have_no_gap_and_what_memory_forgot_is_in_the_ledger() {
+        let events = events();
+        for n in 0..KEPT_MAX + 10 {
+            events.push(&By::Embedder, event(n));
+        }
+        let kept = events.kept(0);
+        assert_eq!(kept.len(), KEPT_MAX);
+        assert_eq!(kept[0].seq, 11);
+        let mut subscription = events.from(1);
+        for seq in 1..=KEPT_MAX as u64 + 10 {
+            let Next::Event(record) = subscription.next(Duration::ZERO) else { panic!("no event {seq}") };
+            assert_eq!(record.seq, seq);
+        }
+        assert_eq!(subscription.next(Duration::ZERO), Next::Quiet);
+    }
+
+    #[test]
+    fn a_subscription_resumes_waits_and_ends() {
+        let events = events();
+        events.push(&By::Embedder, event(1));
+        events.push(&By::Embedder, event(2));
+        let mut subscription = events.from(2);
+        assert!(matches!(subscription.next(Duration::ZERO), Next::Event(Record { seq: 2, .. })));
+        assert_eq!(subscription.next(Duration::ZERO), Next::Quiet);
+        let later = events.clone();
+        let pusher = std::thread::spawn(move || later.push(&By::Embedder, event(3)));
+        assert!(matches!(subscription.next(Duration::from_secs(10)), Next::Event(Record { seq: 3, .. })));
+        pusher.join().unwrap();
+        events.close();
+        assert_eq!(subscription.next(Duration::from_secs(10)), Next::Closed);
+    }
+}

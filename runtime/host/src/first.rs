@@ -1,0 +1,77 @@
+//! Waiting for a module's first version, while that is starting.
+//!
+//! Whoever calls a module that has a current version never waits. But where there is none yet, and the first is in its `on_load`, a
+//! caller who comes early waits for it, for a while, instead of being told that there is nobody.
+//!
+//! That `on_load` may call other modules, whose first version is starting too. Two that wait for each other would wait in vain, so
+//! who waits for whom is noted, and whoever would close a circle is told that there is nobody. So is the module's own `on_load`
+//! that calls its own module.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+
+use crate::{module::Module, runtime::Inner, version::About};
+
+/// Which modules' starts wait for which modules' first versions.
+#[derive(Default)]
+pub(crate) struct Waits {
+    by_module: Mutex<HashMap<Arc<str>, Arc<str>>>,
+}
+
+// === impl Module ===
+
+impl Module {
+    /// Waits for the first version, where that is starting. Returns at once where there is a current version, or none is coming.
+    pub(crate) fn await_first(&self, patience: Duration) {
+        if !self.is_first_starting() {
+            return;
+        }
+        let deadline = Instant::now().checked_add(patience);
+        drop(self.wait_for(deadline, |book| book.current.is_some() || book.starting.is_none()));
+    }
+
+    fn is_first_starting(&self) -> bool {
+        let book = self.book();
+        book.current.is_none() && book.starting.is_some()
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    /// Waits for the first version of a module, for a module that calls it; unless that is waited for by the first.
+    pub(crate) fn await_first_for(&self, by: &About, module: &Module) {
+        if !module.is_first_starting() {
+            return;
+        }
+        let is_in_start = {
+            let caller = self.modules.read().get(&*by.module).cloned();
+            caller.is_some_and(|caller| caller.book().starting == Some(by.id.generation))
+        };
+        if !is_in_start {
+            return module.await_first(self.limits.first_patience);
+        }
+        let (from, to) = (by.module.clone(), module.name.clone());
+        {
+            let mut waits = self.waits.by_module.lock();
+            let mut end = to.clone();
+            while end != from {
+                match waits.get(&end) {
+                    Some(next) => end = next.clone(),
+                    None => break,
+                }
+            }
+            if end == from {
+                return;
+            }
+            waits.insert(from.clone(), to);
+        }
+        module.await_first(self.limits.first_patience);
+        self.waits.by_module.lock().remove(&from);
+    }
+}

@@ -1,0 +1,44 @@
+//! What an event changes of what a restart finds.
+
+use segue_loader::Digest;
+
+use crate::Record;
+
+/// An event that is to be written, with what it changes.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) record: Record,
+    pub(crate) changes: Vec<Change>,
+}
+
+/// Something that is different from an event on.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    /// A restart returns to this version of the module, which is on trial no longer.
+    Confirmed { module: String, digest: Digest, version: String },
+    /// The version is current, and a restart does not return to it.
+    OnTrial { module: String, digest: Digest, version: String },
+    /// A restart returns to no version of the module.
+    Absent { module: String },
+    /// The module may, or may not, be replaced.
+    Sticky { module: String, is_sticky: bool },
+    /// A file is not to be loaded any more.
+    Blocked(Block),
+    /// A file may be loaded again.
+    Unblocked { digest: Digest },
+    /// What lies in a file of the modules directory was taken, or refused.
+    DropIn { path: String, digest: Digest },
+    /// A command with a key was answered.
+    Answered { key: String, command: &'static str, answer: String },
+    /// The last generation that was given away.
+    Generation(u64),
+}
+
+/// A file that is not loaded, however it comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub(crate) digest: Digest,
+    pub(crate) module: String,
+    pub(crate) version: String,
+    pub(crate) why: String,
+}

@@ -1,0 +1,181 @@
+//! Reading what an earlier runtime has left, and what this one has written.
+
+use rusqlite::{OptionalExtension, Row, params, types::Type};
+use segue_loader::Digest;
+
+use super::{Block, Ledger};
+use crate::{Error, Record};
+
+/// A module as a restart is to have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ToRestore {
+    pub(crate) module: String,
+    /// What a restart returns to.
+    pub(crate) digest: Digest,
+    pub(crate) version: String,
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    /// The number of the last event; 0 where there is none.
+    pub(crate) fn last_seq(&self) -> Result<u64, Error> {
+        let seq: Option<i64> = self
+            .connection
+            .query_row("SELECT max(seq) FROM events", [], |row| row.get(0))
+            .map_err(|source| self.failed("reading", source))?;
+        Ok(seq.map_or(0, i64::cast_unsigned))
+    }
+
+    /// The last generation that was given away; 0 where there is none.
+    pub(crate) fn last_generation(&self) -> Result<u64, Error> {
+        let generation: Option<i64> = self
+            .connection
+            .query_row("SELECT value FROM numbers WHERE name = 'generation'", [], |row| row.get(0))
+            .optional()
+            .map_err(|source| self.failed("reading", source))?;
+        Ok(generation.map_or(0, i64::cast_unsigned))
+    }
+
+    /// So many of the events from a number on, in order; of one module, or of all. One that this program cannot read, since
+    /// a later one wrote it, is left out.
+    pub(crate) fn events(
+        &self,
+        from: u64,
+        module: Option<&str>,
+        count_max: usize,
+    ) -> Result<Vec<Record>, Error> {
+        self.records(
+            "SELECT record FROM events WHERE seq >= ?1 AND (?2 IS NULL OR module = ?2) ORDER BY seq LIMIT ?3",
+            params![from.cast_signed(), module, i64::try_from(count_max).unwrap_or(i64::MAX)],
+        )
+    }
+
+    /// The last events, in order; of one module, or of all.
+    pub(crate) fn last_events(&self, module: Option<&str>, count_max: usize) -> Result<Vec<Record>, Error> {
+        let mut records = self.records(
+            "SELECT record FROM events WHERE (?1 IS NULL OR module = ?1) ORDER BY seq DESC LIMIT ?2",
+            params![module, i64::try_from(count_max).unwrap_or(i64::MAX)],
+        )?;
+        records.reverse();
+        Ok(records)
+    }
+
+    fn records(&self, query: &str, parameters: &[&dyn rusqlite::ToSql]) -> Result<Vec<Record>, Error> {
+        let read = || -> rusqlite::Result<Vec<Record>> {
+            let mut query = self.connection.prepare_cached(query)?;
+            let texts = query.query_map(parameters, |row| row.get::<_, String>(0))?;
+            let records = texts.map(|text| Ok(serde_json::from_str(&text?).ok()));
+            records.filter_map(Result::transpose).collect()
+        };
+        read().map_err(|source| self.failed("reading", source))
+    }
+
+    /// What a restart returns to: of each module the version that was confirmed last and is not blocked, unless it was deleted.
+    pub(crate) fn to_restore(&self) -> Result<Vec<ToRestore>, Error> {
+        let restored = |row: &Row<'_>| {
+            Ok(ToRestore { module: row.get(0)?, digest: digest(row, 1)?, version: row.get(2)? })
+        };
+        let read = || -> rusqlite::Result<Vec<ToRestore>> {
+            let mut query = self.connection.prepare_cached(
+                "SELECT module, digest, version FROM confirmed AS this
+                 WHERE digest IS NOT NULL AND id = (
+                     SELECT max(id) FROM confirmed AS last
+                     WHERE last.module = this.module
+                       AND (last.digest IS NULL OR last.digest NOT IN (SELECT digest FROM blocked)))
+                 ORDER BY module",
+            )?;
+            query.query_map([], restored)?.collect()
+        };
+        read().map_err(|source| self.failed("reading", source))
+    }
+
+    /// What a rollback without an old version in memory goes back to: the version that was confirmed last, is not blocked, and
+    /// is not the one that is current.
+    pub(crate) fn before(&self, module: &str, current: &Digest) -> Result<Option<ToRestore>, Error> {
+        self.connection
+            .query_row(
+                "SELECT module, digest, version FROM confirmed
+                 WHERE module = ?1 AND digest IS NOT NULL AND digest <> ?2
+                   AND digest NOT IN (SELECT digest FROM blocked)
+                 ORDER BY id DESC LIMIT 1",
+                params![module, current.to_string()],
+                |row| Ok(ToRestore { module: row.get(0)?, digest: digest(row, 1)?, version: row.get(2)? }),
+            )
+            .optional()
+            .map_err(|source| self.failed("reading", source))
+    }
+
+    /// The versions that were on trial when the last runtime ended: module, file and version.
+    pub(crate) fn trials(&self) -> Result<Vec<ToRestore>, Error> {
+        let read = || -> rusqlite::Result<Vec<ToRestore>> {
+            let mut query = self
+                .connection
+                .prepare_cached("SELECT module, digest, version FROM trials ORDER BY module")?;
+            let trial = |row: &Row<'_>| {
+                Ok(ToRestore { module: row.get(0)?, digest: digest(row, 1)?, version: row.get(2)? })
+            };
+            query.query_map([], trial)?.collect()
+        };
+        read().map_err(|source| self.failed("reading", source))
+    }
+
+    /// Every file that is blocked.
+    pub(crate) fn blocked(&self) -> Result<Vec<Block>, Error> {
+        let read = || -> rusqlite::Result<Vec<Block>> {
+            let mut query = self
+                .connection
+                .prepare_cached("SELECT digest, module, version, why FROM blocked ORDER BY seq, digest")?;
+            query.query_map([], block)?.collect()
+        };
+        read().map_err(|source| self.failed("reading", source))
+    }
+
+    /// Why a file is blocked, if it is.
+    pub(crate) fn block_of(&self, of: &Digest) -> Result<Option<Block>, Error> {
+        self.connection
+            .query_row(
+                "SELECT digest, module, version, why FROM blocked WHERE digest = ?1",
+                [of.to_string()],
+                block,
+            )
+            .optional()
+            .map_err(|source| self.failed("reading", source))
+    }
+
+    /// Whether somebody made a module sticky, or not sticky.
+    pub(crate) fn stickiness(&self, module: &str) -> Result<Option<bool>, Error> {
+        self.connection
+            .query_row("SELECT is_sticky FROM sticky WHERE module = ?1", [module], |row| row.get(0))
+            .optional()
+            .map_err(|source| self.failed("reading", source))
+    }
+
+    /// What was last taken from a file of the modules directory.
+    pub(crate) fn drop_in(&self, path: &str) -> Result<Option<Digest>, Error> {
+        self.connection
+            .query_row("SELECT digest FROM drop_ins WHERE path = ?1", [path], |row| digest(row, 0))
+            .optional()
+            .map_err(|source| self.failed("reading", source))
+    }
+
+    /// What the command with a key was, and what it was answered.
+    pub(crate) fn answer(&self, key: &str) -> Result<Option<(String, String)>, Error> {
+        self.connection
+            .query_row("SELECT command, answer FROM answers WHERE key = ?1", [key], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()
+            .map_err(|source| self.failed("reading", source))
+    }
+}
+
+fn block(row: &Row<'_>) -> rusqlite::Result<Block> {
+    Ok(Block { digest: digest(row, 0)?, module: row.get(1)?, version: row.get(2)?, why: row.get(3)? })
+}
+
+fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Digest> {
+    let text: String = row.get(column)?;
+    text.parse()
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
+}

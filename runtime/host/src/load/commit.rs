@@ -1,0 +1,248 @@
+//! The part of a load that cannot fail once it has begun: the ledger notes it, and then one store a module makes it so.
+
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use parking_lot::MutexGuard;
+use segue_core::Seat;
+use segue_loader::Inspected;
+
+use super::{Purpose, Terms, all};
+use crate::{
+    Error, Event, LoadOutcome, Loaded, Step, Took,
+    book::{Book, Old, OnTrial, Phase as OldPhase},
+    journey::{lap, micros},
+    ledger::Change,
+    module::Module,
+    phase::Phase,
+    runtime::Inner,
+    version::Version,
+};
+
+/// A version that has started, and that nobody can call yet.
+pub(super) struct Ready {
+    pub(super) module: Arc<Module>,
+    pub(super) version: Arc<Version>,
+    pub(super) candidate: Inspected,
+    /// How many callers had been admitted when it was last checked against all.
+    pub(super) admitted: u64,
+    /// Whether the module is not to be replaced from then on, where this is the first version of it.
+    pub(super) is_sticky: bool,
+    pub(super) took: Took,
+}
+
+// === impl Inner ===
+
+impl Inner {
+    /// Makes all of them current, by one transaction of the ledger and one store each; or takes all out again.
+    pub(super) fn publish(
+        self: &Arc<Self>,
+        mut ready: Vec<Ready>,
+        set: &[String],
+        terms: &Terms,
+    ) -> Result<Vec<Loaded>, Error> {
+        let asked_for: Vec<Arc<str>> = ready.iter().map(|member| member.module.name.clone()).collect();
+        // In the order of their names, as the turns: the books are locked one after the other.
+        ready.sort_by(|a, b| a.module.name.cmp(&b.module.name));
+        let stored = all(ready.iter().map(|member| self.store(member)));
+        match stored.and_then(|_| self.commit(&ready, set, terms)) {
+            Ok(mut loaded) => {
+                for Ready { module, version, .. } in &ready {
+                    let (id, took_us) =
+                        (&version.about.id, loaded.iter().find(|it| *it.module == *module.name));
+                    let took_us = took_us.map(|it| it.took_us.total);
+                    tracing::info!(module = %module.name, version = id.version, generation = id.generation, took_us, "current");
+                    self.hail_in(module);
+                    module.tell_change();
+                    self.observer.reached(&module.name, id.generation, Phase::Published);
+                }
+                loaded.sort_by_key(|it| asked_for.iter().position(|name| **name == *it.module));
+                Ok(loaded)
+            }
+            Err(error) => {
+                ready.into_iter().for_each(|member| self.undo(member));
+                Err(error)
+            }
+        }
+    }
+
+    fn commit(&self, ready: &[Ready], set: &[String], terms: &Terms) -> Result<Vec<Loaded>, Error> {
+        let mut books: Vec<MutexGuard<'_, Book>> = ready.iter().map(|member| member.module.book()).collect();
+        all(ready.iter().map(Ready::fits_who_came))?;
+        // Unless somebody has come whom they do not fit, only a bug makes this fail: the turns are ours, and there is no old
+        // version. A seat that is dropped is given back.
+        let seats = all(ready.iter().map(Ready::reserve))?;
+        let mut loaded: Vec<Loaded> =
+            ready.iter().zip(&books).map(|(member, book)| member.report(book, terms)).collect();
+        let entries = self.entries(ready, &loaded, set, terms);
+        self.events.commit(&terms.asked.by, entries, || {
+            for Ready { module, version, .. } in ready {
+                self.observer.reached(&module.name, version.about.id.generation, Phase::Recorded);
+            }
+            let mut clock = Instant::now();
+            // Nobody takes a snapshot meanwhile.
+            let changing = self.changing.write();
+            for (seat, loaded) in seats.into_iter().zip(&mut loaded) {
+                drop(seat.publish());
+                loaded.took_us.publish = Some(lap(&mut clock));
+            }
+            drop(changing);
+            for ((member, book), loaded) in ready.iter().zip(&mut books).zip(&mut loaded) {
+                member.note(book, terms);
+                loaded.took_us.total = micros(terms.started.elapsed());
+            }
+        })?;
+        ready.iter().try_for_each(Ready::answers_the_public)?;
+        Ok(loaded)
+    }
+
+    /// Puts the file into the store: a restart needs what is acknowledged.
+    fn store(&self, Ready { module, version, candidate, .. }: &Ready) -> Result<(), Error> {
+        self.state.keep(&version.about.digest, candidate.bytes())?;
+        self.observer.reached(&module.name, version.about.id.generation, Phase::Stored);
+        Ok(())
+    }
+
+    /// What the ledger is told.
+    fn entries(
+        &self,
+        ready: &[Ready],
+        loaded: &[Loaded],
+        set: &[String],
+        terms: &Terms,
+    ) -> Vec<(Event, Vec<Change>)> {
+        let mut entries: Vec<_> = ready.iter().zip(loaded).map(|it| entry(it.0, it.1, set, terms)).collect();
+        if let (Some((_, changes)), Some(key)) = (entries.first_mut(), &terms.asked.key) {
+            let (command, answer) = match terms.purpose {
+                Purpose::Rollback => (
+                    "rollback",
+                    loaded.first().and_then(Loaded::as_rollback).map(|it| serde_json::to_string(&it)),
+                ),
+                Purpose::Load | Purpose::Restore => ("load", Some(serde_json::to_string(loaded))),
+            };
+            // An answer of ours can always be written.
+            let answer = answer.and_then(Result::ok);
+            changes.extend(answer.map(|answer| Change::Answered { key: key.clone(), command, answer }));
+        }
+        entries
+    }
+
+    /// Takes a version out that has started and was never current.
+    pub(super) fn undo(self: &Arc<Self>, Ready { module, mut version, .. }: Ready) {
+        let version = loop {
+            match Arc::try_unwrap(version) {
+                Ok(version) => break version,
+                // Whoever makes its side of an interface.
+                Err(shared) => version = shared,
+            }
+            thread::sleep(Duration::from_micros(200));
+        };
+        // Its start went well; so does its end, whose panic is in the log.
+        let (mapped, _) = version.image.unload();
+        self.take_out(&module, &version.about, mapped);
+    }
+}
+
+/// One event, with what it changes.
+fn entry(
+    Ready { version, .. }: &Ready,
+    loaded: &Loaded,
+    set: &[String],
+    terms: &Terms,
+) -> (Event, Vec<Change>) {
+    let about = &version.about;
+    let (module, digest, version) = (about.module.to_string(), about.digest, about.id.version.clone());
+    let mut changes = vec![Change::Generation(about.id.generation)];
+    changes.extend(match (terms.purpose, terms.trial) {
+        (Purpose::Restore, _) => None,
+        (_, Some(_)) => Some(Change::OnTrial { module: module.clone(), digest, version }),
+        (_, None) => Some(Change::Confirmed { module: module.clone(), digest, version }),
+    });
+    if let crate::By::File { path } = &terms.asked.by {
+        changes.push(Change::DropIn { path: path.clone(), digest });
+    }
+    let current = about.id.clone();
+    let event = match (terms.purpose, &loaded.replaced) {
+        (Purpose::Rollback, Some(old)) => Event::RolledBack { module, current, old: old.clone(), digest },
+        _ => Event::Loaded {
+            with: set.iter().filter(|name| **name != module).cloned().collect(),
+            module,
+            current,
+            replaced: loaded.replaced.clone(),
+            digest,
+            source: about.source.clone(),
+            trial_ms: terms.trial.map(|trial| trial.length.as_millis().try_into().unwrap_or(u64::MAX)),
+            took_us: loaded.took_us.total,
+        },
+    };
+    (event, changes)
+}
+
+// === impl Ready ===
+
+impl Ready {
+    /// Whether it fits those who came since it was checked against all.
+    fn fits_who_came(&self) -> Result<(), Error> {
+        let Ready { module, version, .. } = self;
+        if module.callers.admitted() == self.admitted {
+            return Ok(());
+        }
+        let checked = module.callers.check(|expected| version.image.check_interface(expected));
+        checked.map_err(|source| module.does_not_fit(&version.about.id.version, Some(Step::Publish), source))
+    }
+
+    fn reserve(&self) -> Result<Seat<'_, Version>, Error> {
+        let seat = self.module.cell.reserve(self.version.clone());
+        seat.map_err(|refused| Error::Internal { what: format!("{}: {refused}", self.module.name) })
+    }
+
+    /// What is to be answered, as far as it is known before the publish.
+    fn report(&self, book: &Book, terms: &Terms) -> Loaded {
+        let about = &self.version.about;
+        Loaded {
+            module: about.module.to_string(),
+            version: about.id.version.clone(),
+            generation: about.id.generation,
+            digest: about.digest,
+            replaced: book.current.as_ref().map(|about| about.id.clone()),
+            outcome: LoadOutcome::Loaded,
+            took_us: Took { total: micros(terms.started.elapsed()), ..self.took.clone() },
+        }
+    }
+
+    /// It is current now.
+    fn note(&self, book: &mut Book, terms: &Terms) {
+        let about = self.version.about.clone();
+        let generation = about.id.generation;
+        if !book.is_known {
+            book.is_sticky = self.is_sticky;
+        }
+        let replaced = book.current.replace(about);
+        book.trial = terms.trial.map(|trial| OnTrial {
+            generation,
+            keeps: replaced.as_ref().map(|about| about.id.generation),
+            at_end: trial.at_end,
+            until: Instant::now().checked_add(trial.length),
+        });
+        book.old = replaced.map(|about| Old { about, since: Instant::now(), phase: OldPhase::Draining });
+        book.is_known = true;
+    }
+
+    /// Whether whoever calls now gets this version: the acknowledgement is not to lie. Its book is locked, so nothing has changed
+    /// it since.
+    fn answers_the_public(&self) -> Result<(), Error> {
+        let expected = self.version.about.id.generation;
+        match self.module.cell.enter().map(|guard| guard.about.id.generation) {
+            Some(found) if found == expected => Ok(()),
+            found => Err(Error::Internal {
+                what: format!(
+                    "{}: generation {expected} was published, and callers get {found:?}",
+                    self.module.name
+                ),
+            }),
+        }
+    }
+}

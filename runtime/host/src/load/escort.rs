@@ -1,0 +1,84 @@
+//! What goes on after a load was answered: the version that was displaced is taken out of memory, and a trial is watched over.
+
+use std::sync::Arc;
+
+use crossbeam_channel::{Sender, bounded};
+
+use super::Terms;
+use crate::{Error, module::Module, runtime::Inner};
+
+/// Sees one member of a load through, after it was answered.
+pub(super) struct Escort {
+    inner: Arc<Inner>,
+    module: Arc<Module>,
+    /// The thread that takes out what was displaced; none where it is the journey's own.
+    retiring: Option<Sender<u64>>,
+    /// The thread that watches over the trial, if it is one.
+    watching: Option<Sender<u64>>,
+}
+
+/// Whether a member has the journey's own thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Threads {
+    TheJourneys,
+    ItsOwn,
+}
+
+// === impl Inner ===
+
+impl Inner {
+    /// Starts the threads that a member will need, which end where it does not.
+    pub(super) fn escort(
+        self: &Arc<Self>,
+        module: &Arc<Module>,
+        threads: Threads,
+        terms: &Terms,
+    ) -> Result<Escort, Error> {
+        let retiring = match threads {
+            Threads::TheJourneys => None,
+            Threads::ItsOwn => Some(self.waiting(module, "purge", Inner::retire)?),
+        };
+        let watching = match terms.trial {
+            None => None,
+            Some(_) => Some(self.waiting(module, "trial", Inner::watch_trial)?),
+        };
+        Ok(Escort { inner: self.clone(), module: module.clone(), retiring, watching })
+    }
+
+    fn waiting(
+        self: &Arc<Self>,
+        module: &Arc<Module>,
+        what: &str,
+        act: fn(&Arc<Inner>, &Arc<Module>, u64),
+    ) -> Result<Sender<u64>, Error> {
+        let (send, generation) = bounded(1);
+        let (inner, of_thread) = (self.clone(), module.clone());
+        self.journeys.begin(format!("{what} {}", module.name), move || {
+            // Disconnected where there is nothing to do.
+            if let Ok(generation) = generation.recv() {
+                act(&inner, &of_thread, generation);
+            }
+        })?;
+        Ok(send)
+    }
+}
+
+// === impl Escort ===
+
+impl Escort {
+    /// The version of this generation is current, and displaced that one. Returns at once where it has threads of its own.
+    pub(super) fn depart(self, generation: u64, displaced: Option<u64>) {
+        if let Some(watching) = &self.watching {
+            // Its thread is there, and has room for one.
+            let _ = watching.send(generation);
+        }
+        match (displaced, &self.retiring) {
+            (None, _) => {}
+            (Some(displaced), None) => self.inner.retire(&self.module, displaced),
+            (Some(displaced), Some(retiring)) => {
+                // As above.
+                let _ = retiring.send(displaced);
+            }
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! The load of versions: stage, read, map, check, `on_load`, record, publish. One file is a set of one; of a set either every member
+//! becomes current, or none.
+//!
+//! `room` is how a load waits for its turn and for the old version, `start` the part in which code of the new version runs,
+//! `commit` the part that cannot fail, and `escort` what goes on after it was answered.
+
+mod commit;
+mod escort;
+mod room;
+mod start;
+
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use segue_loader::Inspected;
+
+use crate::{
+    Asked, By, Error, ErrorObject, Event, LoadOptions, LoadOutcome, Loaded, Source, Step, Took, Trial,
+    intake, journey::micros, module::Module, phase::Phase, runtime::Inner,
+};
+use commit::Ready;
+use escort::Threads;
+
+/// A candidate that was read.
+pub(crate) struct Request {
+    pub(crate) candidate: Inspected,
+    /// What the file is called in reports.
+    pub(crate) source: String,
+    pub(crate) took: Took,
+}
+
+/// How a load is to go.
+pub(crate) struct Terms {
+    pub(crate) policy: crate::Policy,
+    /// Without one, it waits until it is overtaken.
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) after: Duration,
+    /// The number of a drop-in, which gives way to one with a higher number.
+    pub(crate) drop_in: Option<u64>,
+    pub(crate) started: Instant,
+    pub(crate) trial: Option<Trial>,
+    pub(crate) asked: Asked,
+    pub(crate) purpose: Purpose,
+}
+
+/// What a load is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Something new.
+    Load,
+    /// Going back to a version that has left memory.
+    Rollback,
+    /// Having again what was there before the runtime ended.
+    Restore,
+}
+
+/// One of a set: a file, and the module that it is to be.
+struct Member {
+    module: Arc<Module>,
+    request: Request,
+}
+
+// === impl Inner ===
+
+impl Inner {
+    /// Loads files as one: either all are current afterwards, or none is that was not.
+    pub(crate) fn load(
+        self: &Arc<Self>,
+        sources: &[Source],
+        options: &LoadOptions,
+        asked: &Asked,
+    ) -> Result<Vec<Loaded>, Error> {
+        let loaded = self.try_load(sources, options, asked);
+        if let Err(error) = &loaded {
+            let names: Vec<String> = sources.iter().map(Source::to_string).collect();
+            self.tell_refused(&asked.by, names.join(", "), error);
+        }
+        loaded
+    }
+
+    pub(crate) fn tell_refused(&self, by: &By, source: String, error: &Error) {
+        let (step, hint) = (error.step(), error.hint());
+        tracing::warn!(source, code = %error.code(), step = step.map(tracing::field::display), hint, "refused: {error}");
+        let event = match error {
+            Error::Superseded { module, .. } => Event::Superseded { module: module.clone(), source },
+            error => Event::Refused { source, error: ErrorObject::from(error) },
+        };
+        self.events.push(by, event);
+    }
+
+    fn try_load(
+        self: &Arc<Self>,
+        sources: &[Source],
+        options: &LoadOptions,
+        asked: &Asked,
+    ) -> Result<Vec<Loaded>, Error> {
+        let started = Instant::now();
+        let requests = all(sources.iter().map(|source| self.read(source)))?;
+        let terms = Terms {
+            policy: options.policy,
+            deadline: started.checked_add(options.deadline),
+            after: options.deadline,
+            drop_in: None,
+            started,
+            trial: options.trial,
+            asked: asked.clone(),
+            purpose: Purpose::Load,
+        };
+        self.begin_load(requests, terms)
+    }
+
+    /// Begins the journey of a load, and waits for its answer.
+    pub(crate) fn begin_load(
+        self: &Arc<Self>,
+        requests: Vec<Request>,
+        terms: Terms,
+    ) -> Result<Vec<Loaded>, Error> {
+        let names: Vec<&str> = requests.iter().map(|it| it.candidate.metadata().name.as_str()).collect();
+        let name = format!("load {}", names.join(" "));
+        let inner = self.clone();
+        self.journeys.ask(name, move |answer| {
+            // Sending fails where nobody waits for it any more.
+            inner.travel(requests, &terms, |loaded| drop(answer.send(loaded)));
+        })
+    }
+
+    /// Reads what is to be loaded.
+    pub(crate) fn read(&self, source: &Source) -> Result<Request, Error> {
+        let path = match source {
+            Source::File(path) => path.clone(),
+            Source::Stored(digest) => self.state.image(digest),
+        };
+        let mut took = Took::default();
+        let candidate = intake::read(&path, &mut took)?;
+        if let Source::Stored(digest) = source
+            && candidate.digest() != *digest
+        {
+            return Err(Error::StoreDamaged { path, digest: *digest });
+        }
+        Ok(Request { candidate, source: source.to_string(), took })
+    }
+
+    /// The journey of versions: they are made current, whoever asked is told, and what they displaced is taken out.
+    pub(crate) fn travel(
+        self: &Arc<Self>,
+        requests: Vec<Request>,
+        terms: &Terms,
+        answer: impl FnOnce(Result<Vec<Loaded>, Error>),
+    ) {
+        let members = requests.into_iter().map(|request| {
+            let module = self.module_to_be(&request.candidate.metadata().name);
+            Member { module, request }
+        });
+        let members: Vec<Member> = members.collect();
+        let modules: Vec<Arc<Module>> = members.iter().map(|member| member.module.clone()).collect();
+        // They exist before anything has changed, so that nothing can fail afterwards for want of a thread.
+        let threads = |at| if at == 0 { Threads::TheJourneys } else { Threads::ItsOwn };
+        let escorts =
+            all(modules.iter().enumerate().map(|(at, module)| self.escort(module, threads(at), terms)));
+        let loaded = escorts.and_then(|escorts| Ok((self.make_current(members, terms)?, escorts)));
+        match loaded {
+            Err(error) => answer(Err(error)),
+            Ok((loaded, escorts)) => {
+                let moved: Vec<_> =
+                    loaded.iter().map(|it| (it.outcome, it.generation, it.replaced.clone())).collect();
+                answer(Ok(loaded));
+                // Last the one that has this thread.
+                for (escort, (outcome, generation, replaced)) in escorts.into_iter().zip(moved).rev() {
+                    if outcome == LoadOutcome::Loaded {
+                        escort.depart(generation, replaced.map(|id| id.generation));
+                    }
+                }
+            }
+        }
+    }
+
+    fn make_current(self: &Arc<Self>, members: Vec<Member>, terms: &Terms) -> Result<Vec<Loaded>, Error> {
+        let mut seen = HashSet::new();
+        if let Some(twice) = members.iter().find(|member| !seen.insert(member.module.name.clone())) {
+            return Err(Error::Duplicate { module: twice.module.name.to_string() });
+        }
+        // Before the turn: it may be held by one that waits for the old version, and this one is not to wait.
+        let unchanged: Option<Vec<Loaded>> = members.iter().map(|member| member.unchanged(terms)).collect();
+        if let Some(unchanged) = unchanged {
+            members.iter().for_each(|member| self.tell_unchanged(member, terms));
+            return Ok(unchanged);
+        }
+        all(members
+            .iter()
+            .filter(|member| member.unchanged(terms).is_none())
+            .map(|it| it.is_refused(terms)))?;
+
+        // In the order of their names, so that two sets do not wait for each other.
+        let mut order: Vec<usize> = (0..members.len()).collect();
+        order.sort_by(|a, b| members[*a].module.name.cmp(&members[*b].module.name));
+        let modules: Vec<Arc<Module>> = order.iter().map(|at| members[*at].module.clone()).collect();
+        let _turns = all(modules.iter().map(|module| terms.take_turn(module)))?;
+        all(members.iter().map(|member| self.wait_for_room(member, terms)))?;
+
+        let names: Vec<String> = members.iter().map(|member| member.module.name.to_string()).collect();
+        let mut places: Vec<Option<Loaded>> = Vec::new();
+        let mut fresh = Vec::new();
+        for member in members {
+            // While it waited, another load or a rollback may have made the same file current.
+            let unchanged = member.unchanged(terms);
+            match &unchanged {
+                Some(_) => self.tell_unchanged(&member, terms),
+                None => fresh.push(member),
+            }
+            places.push(unchanged);
+        }
+        all(fresh.iter().map(|member| self.may_be_loaded(member)))?;
+        let mut loaded = match fresh.is_empty() {
+            true => Vec::new(),
+            false => self.start_and_publish(fresh, &names, terms)?,
+        }
+        .into_iter();
+        Ok(places.into_iter().map_while(|place| place.or_else(|| loaded.next())).collect())
+    }
+
+    fn start_and_publish(
+        self: &Arc<Self>,
+        members: Vec<Member>,
+        set: &[String],
+        terms: &Terms,
+    ) -> Result<Vec<Loaded>, Error> {
+        let modules: Vec<Arc<Module>> = members.iter().map(|member| member.module.clone()).collect();
+        let offers_each_other = set.len() > 1;
+        if offers_each_other {
+            members.iter().for_each(Member::offer);
+        }
+        let ready = self.start_all(members, terms);
+        let published = ready.and_then(|ready| self.publish(ready, set, terms));
+        if offers_each_other {
+            modules.iter().for_each(|module| module.book().offered = None);
+        }
+        published
+    }
+
+    /// Has each of them start, in the order given. Where one does not, all are taken out again.
+    fn start_all(self: &Arc<Self>, members: Vec<Member>, terms: &Terms) -> Result<Vec<Ready>, Error> {
+        let (mut mapped, mut errors) = (Vec::new(), Vec::new());
+        for member in members {
+            match self.map(member) {
+                Ok(member) => mapped.push(member),
+                Err(error) => errors.push(error),
+            }
+        }
+        let mut ready = Vec::new();
+        // Nothing is started of a set that will not be: its start may do things that others see.
+        let may_start = errors.is_empty();
+        for member in mapped {
+            match may_start {
+                true => match self.start(member, terms) {
+                    Ok(member) => ready.push(member),
+                    Err(error) => errors.push(error),
+                },
+                false => self.take_out(&member.module, &member.about, member.mapped),
+            }
+        }
+        if !errors.is_empty() {
+            ready.into_iter().for_each(|member| self.undo(member));
+            return Err(one_or_set(errors));
+        }
+        Ok(ready)
+    }
+
+    /// Refuses what is sticky, blocked, or does not fit who calls it: before anything of it runs.
+    fn may_be_loaded(&self, Member { module, request }: &Member) -> Result<(), Error> {
+        let (metadata, digest) = (request.candidate.metadata(), request.candidate.digest());
+        {
+            let book = module.book();
+            if book.is_sticky && book.current.is_some() {
+                return Err(Error::Sticky { module: module.name.to_string() });
+            }
+        }
+        if let Some(block) = self.events.look_up(|ledger| ledger.block_of(&digest))? {
+            let (module, version) = (module.name.to_string(), metadata.version.clone());
+            return Err(Error::Blocked { module, version, digest, why: block.why });
+        }
+        module
+            .callers
+            .check_file(metadata)
+            .map_err(|mismatch| module.does_not_fit(&metadata.version, Some(Step::Read), mismatch))?;
+        self.observer.reached(&module.name, 0, Phase::Admitted);
+        Ok(())
+    }
+
+    fn tell_unchanged(&self, Member { module, request }: &Member, terms: &Terms) {
+        let Some(current) = module.book().current.clone() else { return };
+        let (current, source) = (current.id.clone(), request.source.clone());
+        self.events
+            .push(&terms.asked.by, Event::Unchanged { module: module.name.to_string(), current, source });
+    }
+}
+
+// === impl Member ===
+
+impl Member {
+    /// The report of a load that has nothing to do: the same file is current.
+    fn unchanged(&self, terms: &Terms) -> Option<Loaded> {
+        let current = self.module.book().current.clone()?;
+        if current.digest != self.request.candidate.digest() {
+            return None;
+        }
+        Some(Loaded {
+            module: self.module.name.to_string(),
+            version: current.id.version.clone(),
+            generation: current.id.generation,
+            digest: current.digest,
+            replaced: None,
+            outcome: LoadOutcome::Unchanged,
+            took_us: Took { total: micros(terms.started.elapsed()), ..self.request.took.clone() },
+        })
+    }
+
+    /// Has whoever starts in the same set see what this will be.
+    fn offer(&self) {
+        self.module.book().offered = Some(Arc::new(self.request.candidate.metadata().clone()));
+    }
+}
+
+/// All of them; or what is wrong with each that is an error.
+fn all<T>(results: impl Iterator<Item = Result<T, Error>>) -> Result<Vec<T>, Error> {
+    let (mut good, mut errors) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(value) => good.push(value),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() { Ok(good) } else { Err(one_or_set(errors)) }
+}
+
+/// One error as it is; several as those of a set.
+fn one_or_set(mut errors: Vec<Error>) -> Error {
+    match errors.len() {
+        1 => errors.remove(0),
+        _ => Error::Set { errors },
+    }
+}

@@ -1,0 +1,99 @@
+//! How a load waits: for its turn, and for there to be no old version.
+
+use std::{path::PathBuf, sync::Arc, time::Instant};
+
+use parking_lot::MutexGuard;
+
+use super::{Member, Terms};
+use crate::{Error, Policy, module::Module, runtime::Inner};
+
+/// The turn of a load: loads of one module go one after the other, in the order in which they came.
+pub(super) struct Turn<'a>(Option<MutexGuard<'a, ()>>);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(turn) = self.0.take() {
+            // To whoever has waited longest, and to nobody who comes by just now.
+            MutexGuard::unlock_fair(turn);
+        }
+    }
+}
+
+// === impl Terms ===
+
+impl Terms {
+    /// Waits for the module's turn.
+    pub(super) fn take_turn<'a>(&self, module: &'a Arc<Module>) -> Result<Turn<'a>, Error> {
+        let turn = match self.deadline {
+            Some(deadline) => module.turn.try_lock_until(deadline).ok_or_else(|| Error::Deadline {
+                module: Some(module.name.to_string()),
+                what: format!("another load of {}", module.name),
+                after: self.after,
+            })?,
+            None => module.turn.lock(),
+        };
+        Ok(Turn(Some(turn)))
+    }
+}
+
+// === impl Member ===
+
+impl Member {
+    /// Whether it is refused already, without having waited.
+    pub(super) fn is_refused(&self, terms: &Terms) -> Result<(), Error> {
+        match terms.policy {
+            Policy::Refuse => self.module.not_purged(&self.module.book()).map_or(Ok(()), Err),
+            Policy::Wait | Policy::Supersede => Ok(()),
+        }
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    /// Waits, as the policy says, until there is no old version; and gives way to a newer drop-in, and to the runtime's end.
+    pub(super) fn wait_for_room(&self, member: &Member, terms: &Terms) -> Result<(), Error> {
+        if member.unchanged(terms).is_some() {
+            return Ok(());
+        }
+        let (module, request) = (&member.module, &member.request);
+        let is_overtaken = || terms.drop_in.is_some_and(|number| *module.newest_drop_in.lock() > number);
+        let gives_way = || self.is_closing() || is_overtaken();
+        let gave_way = || match self.is_closing() {
+            true => Error::ShuttingDown,
+            false => {
+                Error::Superseded { path: PathBuf::from(&request.source), module: module.name.to_string() }
+            }
+        };
+        if gives_way() {
+            return Err(gave_way());
+        }
+        match terms.policy {
+            Policy::Refuse => module.not_purged(&module.book()).map_or(Ok(()), Err)?,
+            Policy::Wait => {
+                let room = module.wait_for(terms.deadline, |book| book.old.is_none() || gives_way());
+                let book = room.ok_or_else(|| Error::Deadline {
+                    module: Some(module.name.to_string()),
+                    what: format!("the old version of {} to leave memory", module.name),
+                    after: terms.after,
+                })?;
+                if book.old.is_some() || self.is_closing() {
+                    drop(book);
+                    return Err(gave_way());
+                }
+            }
+            Policy::Supersede => {
+                let patience = terms
+                    .deadline
+                    .map_or(terms.after, |deadline| deadline.saturating_duration_since(Instant::now()));
+                self.purge(module, patience, &terms.asked.by);
+            }
+        }
+        // These may never leave, so nobody waits for them.
+        let (quarantined, limit) = (module.book().quarantined.len(), self.limits.quarantine_max);
+        if quarantined >= limit {
+            return Err(Error::QuarantineFull { module: module.name.to_string(), quarantined, limit });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,219 @@
+//! The part of a load in which code of the new version runs for the first time, and the way out where it does not go on.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use segue_loader::{Image, Inspected, Kept, MapFailure, Mapped, Vetoed};
+
+use super::{Member, Terms, commit::Ready};
+use crate::{
+    Error, Pin, PinKind, Step, Took, VersionId,
+    guest::Guest,
+    journey::lap,
+    module::Module,
+    phase::Phase,
+    pins::kept_pins,
+    runtime::Inner,
+    version::{About, Version},
+};
+
+/// How long the threads of a version that refused to start have to end, while whoever asked for it waits. After that it is
+/// quarantined until they have.
+const VETO_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A version that is in memory, and of which nothing but constructors has run.
+pub(super) struct InMemory {
+    pub(super) module: Arc<Module>,
+    pub(super) about: Arc<About>,
+    pub(super) mapped: Mapped,
+    candidate: Inspected,
+    admitted: u64,
+    is_sticky: bool,
+    took: Took,
+}
+
+/// How a start ended.
+type Started = Result<Image, Box<Vetoed>>;
+
+/// Says while it exists that the start of a version goes on.
+struct Starting<'a> {
+    module: &'a Module,
+}
+
+impl<'a> Starting<'a> {
+    fn begin(module: &'a Module, generation: u64) -> Self {
+        module.book().starting = Some(generation);
+        Starting { module }
+    }
+}
+
+impl Drop for Starting<'_> {
+    fn drop(&mut self) {
+        self.module.book().starting = None;
+        self.module.tell_change();
+    }
+}
+
+impl Inner {
+    /// Stages and maps a candidate. Where that fails, it is taken out again.
+    pub(super) fn map(self: &Arc<Self>, member: Member) -> Result<InMemory, Error> {
+        let Member { module, request } = member;
+        let super::Request { candidate, source, mut took } = request;
+        let id =
+            VersionId { version: candidate.metadata().version.clone(), generation: self.new_generation() };
+        let about = Arc::new(About::new(module.name.clone(), id, candidate.digest(), source));
+        let admitted = module.callers.admitted();
+        // What somebody has said of it counts more than what the file says.
+        let said = self.events.look_up(|ledger| ledger.stickiness(&module.name))?;
+        let is_sticky = said.unwrap_or(candidate.metadata().sticky);
+        let mut clock = Instant::now();
+        let staged = candidate.stage(&self.state.stage(), about.id.generation)?;
+        took.stage = Some(took.stage.unwrap_or(0) + lap(&mut clock));
+        for mark in candidate.cleared_marks() {
+            tracing::info!(
+                module = %module.name, generation = about.id.generation,
+                "{mark} would keep it in memory for ever, and was cleared in the private copy"
+            );
+        }
+        let mapped = staged
+            .map(Box::new(Guest::new(self, &about)))
+            .map_err(|failure| self.not_mapped(&module, &about, failure))?;
+        // Set once, here.
+        let _ = about.usage.set(mapped.usage().clone());
+        if let Err(mismatch) = module.callers.check(|expected| mapped.check_interface(expected)) {
+            self.take_out(&module, &about, mapped);
+            return Err(module.does_not_fit(&about.id.version, Some(Step::Map), mismatch));
+        }
+        took.map = Some(lap(&mut clock));
+        self.observer.reached(&module.name, about.id.generation, Phase::Mapped);
+        Ok(InMemory { module, about, mapped, candidate, admitted, is_sticky, took })
+    }
+
+    /// Lets a version start. Where it refuses, it is taken out again; where it does not come to an end, it is quarantined until it
+    /// does, and then taken out.
+    ///
+    /// The start runs on a thread of its own, which nobody waits for any more once the time is over.
+    pub(super) fn start(self: &Arc<Self>, member: InMemory, terms: &Terms) -> Result<Ready, Error> {
+        let InMemory { module, about, mapped, candidate, admitted, is_sticky, mut took } = member;
+        let mut clock = Instant::now();
+        let starting = Starting::begin(&module, about.id.generation);
+        let (tell, told) = bounded(0);
+        let (inner, of_thread, of_start) = (self.clone(), module.clone(), about.clone());
+        self.journeys.begin(format!("on_load {}", module.name), move || {
+            inner.run_start(&of_thread, &of_start, mapped, &tell);
+        })?;
+        let patience = match terms.deadline {
+            Some(deadline) => deadline.saturating_duration_since(Instant::now()),
+            None => self.limits.start_patience,
+        };
+        let started: Started = match told.recv_timeout(patience) {
+            Ok(started) => started,
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Error::Internal {
+                    what: format!("{}: the thread of its start panicked", module.name),
+                });
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                // Nothing else is told by it.
+                about.is_cancelled.store(true, Ordering::Relaxed);
+                module.quarantine(&about, vec![hanging_pin()]);
+                // From here on the thread is told that nobody waits for it, and takes the version out when it can.
+                drop(told);
+                drop(starting);
+                let (module, version) = (module.name.to_string(), about.id.version.clone());
+                return Err(Error::OnLoadHangs { module, version, after: patience });
+            }
+        };
+        drop(starting);
+        took.on_load = Some(lap(&mut clock));
+        match started {
+            Ok(image) => {
+                self.observer.reached(&module.name, about.id.generation, Phase::Started);
+                let version = Arc::new(Version { image, about });
+                Ok(Ready { module, version, candidate, admitted, is_sticky, took })
+            }
+            Err(vetoed) => {
+                let Vetoed { mapped, fault } = *vetoed;
+                self.take_out(&module, &about, mapped);
+                Err(Error::OnLoad {
+                    module: module.name.to_string(),
+                    version: about.id.version.clone(),
+                    reason: fault.to_string(),
+                })
+            }
+        }
+    }
+
+    fn run_start(
+        self: &Arc<Self>,
+        module: &Arc<Module>,
+        about: &Arc<About>,
+        mapped: Mapped,
+        tell: &Sender<Started>,
+    ) {
+        let started = mapped.on_load();
+        // This thread will not enter the image again: what the module's start has left on it is destroyed here.
+        match &started {
+            Ok(image) => image.detach_thread(),
+            Err(vetoed) => vetoed.mapped.detach_thread(),
+        };
+        let Err(too_late) = tell.send(started) else { return };
+        let begun = Instant::now();
+        let mapped = match too_late.into_inner() {
+            // Its end, whose panic is in the log, says nothing more.
+            Ok(image) => image.unload().0,
+            Err(vetoed) => vetoed.mapped,
+        };
+        mapped.detach_thread();
+        while !mapped.wait_for_threads(Instant::now() + VETO_PATIENCE) {
+            module.book().note_pins(about.id.generation, crate::pins::thread_pins(&mapped));
+        }
+        self.leave(module, about, mapped.unmap(), Duration::ZERO, begun);
+    }
+
+    /// Takes a version out that never was current.
+    pub(super) fn take_out(self: &Arc<Self>, module: &Arc<Module>, about: &Arc<About>, mapped: Mapped) {
+        mapped.detach_thread();
+        // What it says is said by `unmap` again.
+        let _ = mapped.wait_for_threads(Instant::now() + VETO_PATIENCE);
+        if let Err(kept) = mapped.unmap() {
+            self.keep_trying(module, about, kept);
+        }
+    }
+
+    /// Puts a version that never was current in quarantine, and takes it out when that can be done.
+    fn keep_trying(self: &Arc<Self>, module: &Arc<Module>, about: &Arc<About>, kept: Kept) {
+        let begun = Instant::now();
+        module.quarantine(about, kept_pins(&kept));
+        let (inner, of_journey, about) = (self.clone(), module.clone(), about.clone());
+        let journey = self.journeys.begin(format!("purge {}", module.name), move || {
+            inner.leave(&of_journey, &about, Err(kept), Duration::ZERO, begun);
+        });
+        if let Err(error) = journey {
+            // The image went with the journey that did not begin, and so stays in memory; it is listed.
+            tracing::error!(module = %module.name, "a version that refused to start stays in memory: {error}");
+        }
+    }
+
+    fn not_mapped(self: &Arc<Self>, module: &Arc<Module>, about: &Arc<About>, failure: MapFailure) -> Error {
+        if let Some(retained) = failure.retained {
+            self.keep_trying(module, about, Kept::Retained(retained));
+        }
+        Error::Map {
+            path: about.source.clone().into(),
+            module: module.name.to_string(),
+            source: failure.error,
+        }
+    }
+}
+
+fn hanging_pin() -> Pin {
+    Pin {
+        kind: PinKind::Handle,
+        detail: "its on_load, which does not return".to_owned(),
+        waits_for: "it to return: it was asked to come to its end (`is_cancelled`)".to_owned(),
+    }
+}

@@ -1,0 +1,59 @@
+//! Commands with a key: sent twice, done once.
+
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::Mutex;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{Asked, Error, Runtime, ledger::Change};
+
+/// The commands with a key that go on.
+#[derive(Default)]
+pub(crate) struct Keys {
+    busy: Mutex<HashMap<String, Arc<Mutex<()>>>>,
+}
+
+// === impl Asked ===
+
+impl Asked {
+    /// What the ledger is to keep of an answer, in the transaction of what it answers for.
+    pub(crate) fn answered(&self, command: &'static str, answer: &impl Serialize) -> Option<Change> {
+        let key = self.key.clone()?;
+        // An answer of ours can always be written.
+        let answer = serde_json::to_string(answer).ok()?;
+        Some(Change::Answered { key, command, answer })
+    }
+}
+
+// === impl Runtime ===
+
+impl Runtime {
+    /// Does a command; or, where it was done under the same key, answers what was answered then. A command that was refused, or
+    /// had nothing to do, is tried again.
+    pub(crate) fn once<R: DeserializeOwned>(
+        &self,
+        command: &'static str,
+        act: impl FnOnce() -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let Some(key) = &self.asked.key else { return act() };
+        let turn = self.inner.keys.busy.lock().entry(key.clone()).or_default().clone();
+        let done = {
+            // The same command that came before, and goes on, is waited for.
+            let _turn = turn.lock();
+            let answered = self.inner.events.look_up(|ledger| ledger.answer(key));
+            match answered {
+                Err(error) => Err(error),
+                Ok(None) => act(),
+                Ok(Some((before, answer))) if before == command => serde_json::from_str(&answer)
+                    .map_err(|error| Error::Internal { what: format!("the answer of key {key:?}: {error}") }),
+                Ok(Some((command, _))) => Err(Error::KeyReused { key: key.clone(), command }),
+            }
+        };
+        let mut busy = self.inner.keys.busy.lock();
+        drop(turn);
+        if busy.get(key).is_some_and(|turn| Arc::strong_count(turn) == 1) {
+            busy.remove(key);
+        }
+        done
+    }
+}

@@ -1,0 +1,51 @@
+//! What a runtime begins with: what was confirmed last when the one before it ended, however it ended.
+
+use std::{sync::Arc, time::Instant};
+
+use crate::{
+    Asked, By, Error, Event, Source,
+    ledger::ToRestore,
+    load::{Purpose, Terms},
+    runtime::Inner,
+};
+
+impl Inner {
+    /// Loads of each module what a restart returns to. What cannot be loaded is told as refused, and is no error.
+    pub(crate) fn restore(self: &Arc<Self>) -> Result<(), Error> {
+        let by = By::runtime("a restart");
+        let runtime = env!("CARGO_PKG_VERSION").to_owned();
+        self.events.push(&by, Event::Started { pid: std::process::id(), runtime });
+        for trial in self.events.look_up(|ledger| ledger.trials())? {
+            self.leave_behind(trial, "it was on trial, and nobody had confirmed it");
+        }
+        for of in self.events.look_up(|ledger| ledger.to_restore())? {
+            let source = Source::Stored(of.digest);
+            if let Err(error) = self.restore_one(&source, &by) {
+                self.tell_refused(&by, source.to_string(), &error);
+            }
+        }
+        Ok(())
+    }
+
+    fn restore_one(self: &Arc<Self>, source: &Source, by: &By) -> Result<(), Error> {
+        let started = Instant::now();
+        let terms = Terms {
+            policy: crate::Policy::Refuse,
+            deadline: started.checked_add(self.limits.start_patience),
+            after: self.limits.start_patience,
+            drop_in: None,
+            started,
+            trial: None,
+            asked: Asked { by: by.clone(), key: None },
+            purpose: Purpose::Restore,
+        };
+        self.begin_load(vec![self.read(source)?], terms).map(drop)
+    }
+
+    fn leave_behind(&self, of: ToRestore, why: &str) {
+        let ToRestore { module, digest, version } = of;
+        tracing::warn!(module, version, %digest, "left behind: {why}");
+        let by = By::runtime("a restart");
+        self.events.push(&by, Event::LeftBehind { module, version, digest, why: why.to_owned() });
+    }
+}

@@ -1,0 +1,42 @@
+//! Sticky modules, which are not replaced.
+
+use crate::{Error, Event, Runtime, Stickiness, ledger::Change};
+
+impl Runtime {
+    /// From now on the module is not replaced, and not deleted: a load of it is refused as sticky, over restarts too. (What is old
+    /// can still be gone back to.)
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such module, and where the ledger cannot be written.
+    pub fn stick(&self, name: &str) -> Result<Stickiness, Error> {
+        self.set_sticky(name, Event::Stuck { module: name.to_owned() }, "stick")
+    }
+
+    /// The module may be replaced again, also where its file asks not to be.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such module, and where the ledger cannot be written.
+    pub fn unstick(&self, name: &str) -> Result<Stickiness, Error> {
+        self.set_sticky(name, Event::Unstuck { module: name.to_owned() }, "unstick")
+    }
+
+    fn set_sticky(&self, name: &str, event: Event, command: &'static str) -> Result<Stickiness, Error> {
+        self.once(command, || {
+            let module = self.inner.module(name)?;
+            let is_sticky = matches!(event, Event::Stuck { .. });
+            let mut book = module.book();
+            let changed = book.is_sticky != is_sticky;
+            let answer = Stickiness { module: name.to_owned(), sticky: is_sticky, changed };
+            if changed {
+                let mut changes = vec![Change::Sticky { module: name.to_owned(), is_sticky }];
+                changes.extend(self.asked.answered(command, &answer));
+                self.inner
+                    .events
+                    .commit(&self.asked.by, vec![(event.clone(), changes)], || book.is_sticky = is_sticky)?;
+            }
+            Ok(answer)
+        })
+    }
+}
