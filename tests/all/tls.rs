@@ -215,7 +215,7 @@ fn a_resident_inside_a_long_call_does_not_keep_the_version() {
         let resident = runtime.resident();
         module.call(&Request::get("/")).unwrap();
         let guard = sleeper.enter().unwrap();
-        let _calling = resident.calling(&guard, || "a long call".to_owned());
+        let _calling = resident.calling(guard.version(), || "a long call".to_owned());
         asleep.send(()).unwrap();
         guard.call(&Request { query: "ms=3000", ..Request::get("/") }).unwrap();
     });

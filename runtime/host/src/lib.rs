@@ -87,6 +87,7 @@ mod retire;
 mod rollback;
 mod runtime;
 mod settle;
+mod snapshot;
 mod state_dir;
 mod status;
 mod stick;
@@ -109,6 +110,7 @@ pub use resident::{Calling, Errand, Resident};
 pub use runtime::Runtime;
 pub use segue_interface::{Bytes, CallError, CallFailure, Fault, List, Str, VersionId, data, interface};
 pub use segue_loader::{Argument, Digest, Interface, InterfaceMismatch, Metadata, Method, Type};
+pub use snapshot::Snapshot;
 pub use status::{
     BlockedFile, CallerStatus, Confirmed, Deleted, Held, LoadOutcome, Loaded, ModuleStatus, Pin, PinKind,
     Pins, Purged, RolledBack, Standing, Stickiness, Took, Unblocked, VersionStatus, WentBack,
