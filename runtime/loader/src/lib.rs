@@ -64,6 +64,7 @@
 
 mod candidate;
 mod context;
+mod crash;
 mod digest;
 mod elf;
 mod error;
@@ -83,6 +84,7 @@ mod threads;
 
 pub use candidate::{Candidate, FILE_BYTES_MAX, Inspected, Staged};
 pub use context::{Log, Services};
+pub use crash::{AttributedBy, CrashReport, CrashReports, clear_reports, read_reports};
 pub use digest::{Digest, ParseDigestError};
 pub use error::{CallFault, CheckError, MapError, StageError};
 pub use heap::Usage;
