@@ -253,10 +253,10 @@ fn a_signal_from_another_process_is_told_with_its_sender_and_blamed_on_nobody() 
         let (_reports, runtime) = reported(directory);
         runtime.load(fixture("crasher", V1)).unwrap();
         let me = std::process::id().to_string();
-        Command::new("sh").args(["-c", &format!("kill -SEGV {me}")]).status().unwrap();
+        Command::new("sh").args(["-c", &format!("kill -ABRT {me}")]).status().unwrap();
         thread::sleep(Duration::from_secs(30));
     });
-    assert_eq!(dead.status.signal(), Some(SIGSEGV), "{}", dead.stderr);
+    assert_eq!(dead.status.signal(), Some(SIGABRT), "{}", dead.stderr);
     let report = only_report(&dead);
     assert_eq!((report.module.as_deref(), report.address), (None, None));
     assert!(report.sent_by.is_some_and(|pid| pid != report.pid), "{report:?}");

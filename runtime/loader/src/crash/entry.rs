@@ -34,6 +34,13 @@ const _: () = assert!((VERSION.end - VERSION.start) * 8 == VERSION_BYTES_MAX);
 #[derive(Clone, Copy)]
 pub(crate) struct Entry(pub(super) [u64; WORDS]);
 
+/// Bytes that were put into words.
+#[derive(Clone, Copy)]
+pub(super) struct Packed<'a> {
+    pub(super) words: &'a [u64],
+    pub(super) len: usize,
+}
+
 // === impl Entry ===
 
 impl Entry {
@@ -90,16 +97,16 @@ impl Entry {
         self.0[GENERATION]
     }
 
-    pub(super) fn digest(&self) -> impl Iterator<Item = u8> {
-        get(&self.0[DIGEST], 32)
+    pub(super) fn digest(&self) -> Packed<'_> {
+        Packed { words: &self.0[DIGEST], len: 32 }
     }
 
-    pub(super) fn name(&self) -> impl Iterator<Item = u8> {
-        get(&self.0[NAME], self.0[LENGTHS] as u32)
+    pub(super) fn name(&self) -> Packed<'_> {
+        Packed { words: &self.0[NAME], len: (self.0[LENGTHS] & 0xffff_ffff) as usize }
     }
 
-    pub(super) fn version(&self) -> impl Iterator<Item = u8> {
-        get(&self.0[VERSION], (self.0[LENGTHS] >> 32) as u32)
+    pub(super) fn version(&self) -> Packed<'_> {
+        Packed { words: &self.0[VERSION], len: (self.0[LENGTHS] >> 32) as usize }
     }
 }
 
@@ -115,9 +122,23 @@ fn put(words: &mut [u64], bytes: &[u8]) -> u64 {
     len
 }
 
-/// The bytes that were put into words.
-fn get(words: &[u64], len: u32) -> impl Iterator<Item = u8> {
-    words.iter().flat_map(|word| word.to_le_bytes()).take(len as usize)
+// === impl Packed ===
+
+impl Packed<'_> {
+    /// Has a look at each byte. A loop and no iterator, since each adapter has a frame of its own in a debug build, and a signal
+    /// handler little stack.
+    pub(super) fn for_each(self, mut look: impl FnMut(u8)) {
+        let mut left = self.len;
+        for word in self.words {
+            for byte in word.to_le_bytes() {
+                if left == 0 {
+                    return;
+                }
+                look(byte);
+                left -= 1;
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -129,8 +150,9 @@ mod tests {
         let mut words = [0; 2];
         for text in ["", "a", "greeter", "greeters", "greeter-of-16-ch", "greeter-of-more-than-16"] {
             let len = put(&mut words, text.as_bytes());
-            let expected = &text.as_bytes()[..text.len().min(16)];
-            assert_eq!(get(&words, len as u32).collect::<Vec<_>>(), expected);
+            let mut bytes = Vec::new();
+            Packed { words: &words, len: len as usize }.for_each(|byte| bytes.push(byte));
+            assert_eq!(bytes, &text.as_bytes()[..text.len().min(16)]);
         }
     }
 }

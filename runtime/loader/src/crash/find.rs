@@ -2,13 +2,13 @@
 
 use libc::{c_void, iovec};
 
-use super::{AttributedBy, entry::Entry, table::Table};
+use super::{AttributedBy, entry::Entry, table::Table, turn::Workspace};
 
 /// How much of a stack is looked at, in bytes. What is further out than that has called too much to be blamed for it.
 const STACK_BYTES_MAX: u64 = 64 << 10;
 
-/// How much of a stack is read at a time, in words: the handler's own stack may be small.
-const WORDS_AT_A_TIME: usize = 64;
+/// How much of a stack is read at a time, in words.
+pub(super) const WORDS_AT_A_TIME: usize = 64;
 
 /// The smallest unit that memory is mapped in, in bytes.
 const PAGE_BYTES: u64 = 4096;
@@ -16,53 +16,47 @@ const PAGE_BYTES: u64 = 4096;
 /// The longest instruction of a call, in bytes.
 const CALL_BYTES_MAX: u64 = 7;
 
-/// An image, and why it is the one.
+/// Why it is the image that it is.
+#[derive(Clone, Copy)]
 pub(super) struct Found {
-    pub(super) entry: Entry,
     pub(super) by: AttributedBy,
     /// The address in it, as the file counts; none where the image had no place yet.
     pub(super) offset: Option<u64>,
 }
 
-/// Finds the image whose code this thread is in. Safe in a signal handler.
-// Not inlined, so that what it needs of the stack is given back before the line is made.
-#[inline(never)]
-pub(super) fn find(table: &Table, pc: u64, sp: u64, tid: i32) -> Option<Found> {
-    let found = |entry: Entry, by, address: u64| {
-        Some(Found { offset: Some(address.wrapping_sub(entry.base())), entry, by })
-    };
-    if let Some(entry) = table.at(pc) {
-        return found(entry, AttributedBy::Address, pc);
+/// Finds the image whose code this thread is in, and leaves what is known of it in the workspace. Safe in a signal handler.
+pub(super) fn find(table: &Table, workspace: &mut Workspace, pc: u64, sp: u64, tid: i32) -> Option<Found> {
+    let Workspace { entry, stack, .. } = workspace;
+    if table.at(pc, entry) {
+        return Some(Found { by: AttributedBy::Address, offset: Some(pc.wrapping_sub(entry.base())) });
     }
     // Before the stack: its constructors are not in the table yet.
-    if let Some(entry) = table.opened_by(tid) {
-        return Some(Found { entry, by: AttributedBy::Opening, offset: None });
+    if table.opened_by(tid, entry) {
+        return Some(Found { by: AttributedBy::Opening, offset: None });
     }
-    let address = innermost(table, sp)?;
-    found(table.at_text(address)?, AttributedBy::Stack, address)
+    let address = innermost(table, stack, entry, sp)?;
+    Some(Found { by: AttributedBy::Stack, offset: Some(address.wrapping_sub(entry.base())) })
 }
 
 /// The first word of the stack that is an address behind a call in some image's code.
-fn innermost(table: &Table, sp: u64) -> Option<u64> {
+fn innermost(table: &Table, words: &mut [u64], entry: &mut Entry, sp: u64) -> Option<u64> {
     let text = table.text();
     if text.is_empty() {
         return None;
     }
-    let mut words = [0u64; WORDS_AT_A_TIME];
     let mut at = sp.next_multiple_of(8);
     let end = at.checked_add(STACK_BYTES_MAX)?;
     while at < end {
-        let read = read_memory(at, &mut words);
+        let read = read_memory(at, words);
         if read == 0 {
             // It is the page below the stack, where that has overflowed.
             at = (at + 1).next_multiple_of(PAGE_BYTES);
             continue;
         }
-        let mut read_words = words.iter().take(read).copied();
-        if let Some(address) = read_words
-            .find(|word| text.contains(word) && table.at_text(*word).is_some() && follows_call(*word))
-        {
-            return Some(address);
+        for word in words.iter().take(read) {
+            if text.contains(word) && table.at_text(*word, entry) && follows_call(*word) {
+                return Some(*word);
+            }
         }
         at += 8 * read as u64;
     }
@@ -144,7 +138,12 @@ mod tests {
     #[inline(never)]
     fn return_address_is_found(table: &'static Table) -> Option<u64> {
         let here = 0u64;
-        let found = innermost(table, (&raw const here).addr() as u64);
+        let found = innermost(
+            table,
+            &mut [0; WORDS_AT_A_TIME],
+            &mut Entry([0; WORDS]),
+            (&raw const here).addr() as u64,
+        );
         std::hint::black_box(&here);
         found
     }

@@ -17,10 +17,10 @@ use libc::{c_int, c_void, siginfo_t, ucontext_t};
 use parking_lot::Mutex;
 
 use super::{
-    SIGNALS, TABLE,
-    files::{self, FILES_MAX, Writing},
-    find::{Found, find},
-    line::Line,
+    Entry, SIGNALS, TABLE,
+    files::{self, FILES_MAX},
+    find::find,
+    turn::{Turn, Workspace, in_turn, wait_for_others},
 };
 
 /// Has a line written into a file when the process dies of a fatal signal, for as long as this is kept.
@@ -199,9 +199,9 @@ extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context: *mut c_voi
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: as above.
     let before = unsafe { *errno };
-    report(&fault);
+    in_turn(|turn| report(&fault, turn));
     // Another thread may be in the midst of its report, and this one is about to end the process.
-    files::wait_for_others();
+    wait_for_others();
     hand_over(&fault, info);
     // SAFETY: as above.
     unsafe { *errno = before };
@@ -214,42 +214,37 @@ fn is_ignored(info: &siginfo_t) -> bool {
     info.si_code <= 0 && !is_abort && displaced(info.si_signo) == Some(libc::SIG_IGN)
 }
 
-fn report(fault: &Fault) {
-    let writing = Writing::begin();
+fn report(fault: &Fault, turn: &mut Turn) {
     // SAFETY: they only ask for numbers.
     let (pid, tid) = unsafe { (libc::getpid(), libc::gettid()) };
-    // Where another process sent it, it is by chance what this thread was doing.
-    let found = match fault.sent_by {
-        None => find(&TABLE, fault.pc, fault.sp, tid),
-        Some(_) => None,
-    };
-    write(&writing, fault, found.as_ref(), pid, tid);
-}
-
-// Not inlined: see `find`.
-#[inline(never)]
-fn write(writing: &Writing, fault: &Fault, found: Option<&Found>, pid: i32, tid: i32) {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: it writes `now`.
     unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &mut now) };
-    let name = SIGNALS.iter().find(|(number, _)| *number == fault.signal).map(|(_, name)| name.bytes());
-    let entry = found.map(|found| &found.entry);
-    let mut line = Line::new();
+    let workspace = turn.workspace();
+    // Where another process sent it, it is by chance what this thread was doing.
+    let found = match fault.sent_by {
+        None => find(&TABLE, workspace, fault.pc, fault.sp, tid),
+        Some(_) => None,
+    };
+    let Workspace { entry, line, .. } = workspace;
+    let entry = found.map(|_| &*entry);
+    let name = SIGNALS.iter().find(|(number, _)| *number == fault.signal).map(|(_, name)| *name);
+    line.begin();
     line.number("signal", Some(fault.signal as u64));
     line.text("signal_name", name);
-    line.text("module", entry.map(|entry| entry.name()));
-    line.text("version", entry.map(|entry| entry.version()));
-    line.number("generation", entry.map(|entry| entry.generation()));
-    line.digest("digest", entry.map(|entry| entry.digest()));
+    line.packed("module", entry.map(Entry::name));
+    line.packed("version", entry.map(Entry::version));
+    line.number("generation", entry.map(Entry::generation));
+    line.digest("digest", entry.map(Entry::digest));
     line.number("offset", found.and_then(|found| found.offset));
-    line.text("attributed_by", found.map(|found| found.by.name().bytes()));
+    line.text("attributed_by", found.map(|found| found.by.name()));
     line.number("pc", Some(fault.pc));
     line.number("address", fault.address);
     line.number("sent_by", fault.sent_by.map(|pid| pid as u64));
     line.number("at", Some(now.tv_sec as u64));
     line.number("pid", Some(pid as u64));
     line.number("tid", Some(tid as u64));
-    writing.append(line.end(), entry.map_or(0, |entry| entry.owner()));
+    files::append(line.end(), entry.map_or(0, Entry::owner));
 }
 
 /// Has the process die as it would have. All signals are given back at once: what was there before may end the process

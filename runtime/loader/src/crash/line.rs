@@ -1,5 +1,7 @@
 //! One line of JSON, made by hand in memory of a fixed size.
 
+use super::entry::Packed;
+
 /// How long a line may be, in bytes: enough for the longest name and version, and all numbers.
 const LINE_BYTES_MAX: usize = 768;
 
@@ -12,10 +14,14 @@ pub(super) struct Line {
 // === impl Line ===
 
 impl Line {
-    pub(super) fn new() -> Self {
-        let mut line = Line { bytes: [0; LINE_BYTES_MAX], len: 0 };
-        line.raw(b"{");
-        line
+    pub(super) const fn new() -> Self {
+        Line { bytes: [0; LINE_BYTES_MAX], len: 0 }
+    }
+
+    /// Begins, whatever was in there.
+    pub(super) fn begin(&mut self) {
+        self.len = 0;
+        self.raw(b"{");
     }
 
     /// A number, or null.
@@ -36,7 +42,16 @@ impl Line {
     }
 
     /// A text, which must have nothing in it that JSON writes otherwise; or null.
-    pub(super) fn text(&mut self, key: &str, value: Option<impl Iterator<Item = u8>>) {
+    pub(super) fn text(&mut self, key: &str, value: Option<&str>) {
+        self.key(key);
+        let Some(value) = value else { return self.raw(b"null") };
+        self.raw(b"\"");
+        self.raw(value.as_bytes());
+        self.raw(b"\"");
+    }
+
+    /// A text of the table of images, or null. By what the metadata allows, it has nothing in it that JSON writes otherwise.
+    pub(super) fn packed(&mut self, key: &str, value: Option<Packed<'_>>) {
         self.key(key);
         let Some(value) = value else { return self.raw(b"null") };
         self.raw(b"\"");
@@ -45,14 +60,13 @@ impl Line {
     }
 
     /// A digest, or null.
-    pub(super) fn digest(&mut self, key: &str, value: Option<impl Iterator<Item = u8>>) {
+    pub(super) fn digest(&mut self, key: &str, value: Option<Packed<'_>>) {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let digits = value.map(|bytes| {
-            let digits =
-                bytes.flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| DIGITS[usize::from(digit)]);
-            b"sha256:".iter().copied().chain(digits)
-        });
-        self.text(key, digits);
+        self.key(key);
+        let Some(value) = value else { return self.raw(b"null") };
+        self.raw(b"\"sha256:");
+        value.for_each(|byte| self.raw(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]));
+        self.raw(b"\"");
     }
 
     /// The line with its end.
@@ -85,20 +99,24 @@ mod tests {
     #[test]
     fn it_is_what_a_reader_of_json_expects() {
         let mut line = Line::new();
+        line.begin();
         line.number("zero", Some(0));
         line.number("most", Some(u64::MAX));
         line.number("none", None);
-        line.text("name", Some(b"greeter".iter().copied()));
-        line.digest("digest", Some([0x0f_u8, 0xa0].into_iter()));
-        line.text("no-text", None::<std::iter::Empty<u8>>);
-        let expected = r#"{"zero":0,"most":18446744073709551615,"none":null,"name":"greeter","digest":"sha256:0fa0","no-text":null}"#;
+        line.text("signal", Some("SIGSEGV"));
+        let words = [u64::from_le_bytes(*b"greeters")];
+        line.packed("name", Some(Packed { words: &words, len: 7 }));
+        line.digest("digest", Some(Packed { words: &[0xa00f], len: 2 }));
+        line.packed("no-text", None);
+        let expected = r#"{"zero":0,"most":18446744073709551615,"none":null,"signal":"SIGSEGV","name":"greeter","digest":"sha256:0fa0","no-text":null}"#;
         assert_eq!(line.end(), format!("{expected}\n").as_bytes());
     }
 
     #[test]
     fn what_does_not_fit_is_left_out() {
         let mut line = Line::new();
-        line.text("long", Some(std::iter::repeat_n(b'x', 2 * LINE_BYTES_MAX)));
+        line.begin();
+        line.packed("long", Some(Packed { words: &[7; LINE_BYTES_MAX], len: 8 * LINE_BYTES_MAX }));
         assert!(line.end().len() <= LINE_BYTES_MAX);
     }
 }

@@ -20,6 +20,7 @@ mod line;
 mod reports;
 mod symbol;
 mod table;
+mod turn;
 
 use libc::c_int;
 

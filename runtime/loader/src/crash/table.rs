@@ -70,35 +70,49 @@ impl Table {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// The image that this address is in.
-    pub(super) fn at(&self, address: u64) -> Option<Entry> {
-        let entry = self.newest(|slot| (slot.word(START)..slot.word(END)).contains(&address))?;
-        entry.whole().contains(&address).then_some(entry)
+    /// The image that this address is in; whether there is one.
+    // They write to where they are told: whoever asks may have little stack.
+    pub(super) fn at(&self, address: u64, entry: &mut Entry) -> bool {
+        self.newest(|slot| (slot.word(START)..slot.word(END)).contains(&address), entry)
+            && entry.whole().contains(&address)
     }
 
-    /// The image whose code this address is in.
-    pub(super) fn at_text(&self, address: u64) -> Option<Entry> {
-        let entry = self.newest(|slot| slot.text().contains(&address))?;
-        entry.text().contains(&address).then_some(entry)
+    /// The image whose code this address is in; whether there is one.
+    pub(super) fn at_text(&self, address: u64, entry: &mut Entry) -> bool {
+        self.newest(|slot| slot.text().contains(&address), entry) && entry.text().contains(&address)
     }
 
-    /// The file that this thread is opening.
-    pub(super) fn opened_by(&self, tid: i32) -> Option<Entry> {
-        let entry = self.newest(|slot| slot.word(OPENED_BY) as i32 == tid)?;
-        (entry.opened_by() == tid).then_some(entry)
+    /// The file that this thread is opening; whether there is one.
+    pub(super) fn opened_by(&self, tid: i32, entry: &mut Entry) -> bool {
+        self.newest(|slot| slot.word(OPENED_BY) as i32 == tid, entry) && entry.opened_by() == tid
     }
 
     /// From the first address of any image's code to behind the last: most words of a stack are outside of it.
     pub(super) fn text(&self) -> Range<u64> {
-        let used = self.slots.iter().map(Slot::text).filter(|text| !text.is_empty());
-        used.reduce(|all, text| all.start.min(text.start)..all.end.max(text.end)).unwrap_or(0..0)
+        let mut all = 0..0;
+        for slot in &self.slots {
+            let text = slot.text();
+            if all.is_empty() {
+                all = text;
+            } else if !text.is_empty() {
+                all = all.start.min(text.start)..all.end.max(text.end);
+            }
+        }
+        all
     }
 
     /// The entry that was made last of those that seem to be it. An image that has left memory is in the table for a moment
     /// longer, in which another one may have taken its place there.
-    fn newest(&self, is_it: impl Fn(&Slot) -> bool) -> Option<Entry> {
-        let of_it = self.slots.iter().filter(|slot| slot.word(SERIAL) != 0 && is_it(slot));
-        of_it.max_by_key(|slot| slot.word(SERIAL))?.read()
+    fn newest(&self, is_it: impl Fn(&Slot) -> bool, entry: &mut Entry) -> bool {
+        let mut newest = None;
+        let mut last = 0;
+        for slot in &self.slots {
+            let serial = slot.word(SERIAL);
+            if serial > last && is_it(slot) {
+                (newest, last) = (Some(slot), serial);
+            }
+        }
+        newest.is_some_and(|slot| slot.read(entry))
     }
 }
 
@@ -132,18 +146,17 @@ impl Slot {
         self.sequence.store(sequence.wrapping_add(2), Ordering::Release);
     }
 
-    /// The words, where they go together.
-    fn read(&self) -> Option<Entry> {
+    /// Reads the words; whether they go together.
+    fn read(&self, entry: &mut Entry) -> bool {
         // Acquire, with the last store in `write`.
         let before = self.sequence.load(Ordering::Acquire);
-        let mut entry = Entry([0; WORDS]);
         for (value, word) in entry.0.iter_mut().zip(&self.words) {
             *value = word.load(Ordering::Relaxed);
         }
         // Acquire, with the Release fence in `write`.
         fence(Ordering::Acquire);
         let after = self.sequence.load(Ordering::Relaxed);
-        (before == after && before.is_multiple_of(2)).then_some(entry)
+        before == after && before.is_multiple_of(2)
     }
 }
 
@@ -175,6 +188,23 @@ mod tests {
         Box::leak(Box::new(Table::new()))
     }
 
+    fn ask(ask: impl FnOnce(&mut Entry) -> bool) -> Option<Entry> {
+        let mut entry = Entry([0; WORDS]);
+        ask(&mut entry).then_some(entry)
+    }
+
+    fn at(table: &Table, address: u64) -> Option<Entry> {
+        ask(|entry| table.at(address, entry))
+    }
+
+    fn at_text(table: &Table, address: u64) -> Option<Entry> {
+        ask(|entry| table.at_text(address, entry))
+    }
+
+    fn opened_by(table: &Table, tid: i32) -> Option<Entry> {
+        ask(|entry| table.opened_by(tid, entry))
+    }
+
     fn row(table: &'static Table, start: usize) -> Row {
         let mut row = table.enter(Entry([7; WORDS])).unwrap();
         row.place(&Place { base: start, whole: start..start + 100, text: start + 10..start + 20 });
@@ -184,26 +214,26 @@ mod tests {
     #[test]
     fn an_address_is_in_an_image_as_long_as_that_is_there() {
         let table = table();
-        assert!(table.at(1000).is_none() && table.text().is_empty());
+        assert!(at(table, 1000).is_none() && table.text().is_empty());
         let (first, second) = (row(table, 1000), row(table, 2000));
         let base = |entry: Option<Entry>| entry.map(|entry| entry.base());
         assert_eq!(
-            [1000, 1099, 1100, 999, 2000].map(|at| base(table.at(at))).map(|at| at.unwrap_or(0)),
+            [1000, 1099, 1100, 999, 2000].map(|there| base(at(table, there)).unwrap_or(0)),
             [1000, 1000, 0, 0, 2000]
         );
-        assert_eq!([1009, 1010, 1020].map(|at| base(table.at_text(at))), [None, Some(1000), None]);
+        assert_eq!([1009, 1010, 1020].map(|there| base(at_text(table, there))), [None, Some(1000), None]);
         assert_eq!(table.text(), 1010..2020);
         drop(first);
-        assert!(table.at(1000).is_none() && table.at_text(1010).is_none());
+        assert!(at(table, 1000).is_none() && at_text(table, 1010).is_none());
         assert_eq!(table.text(), 2010..2020);
         drop(second);
-        assert!(table.at(2000).is_none());
+        assert!(at(table, 2000).is_none());
     }
 
     #[test]
     fn of_two_at_one_place_it_is_the_newer() {
         let table = table();
-        let base = |address| table.at(address).map(|entry| entry.base());
+        let base = |address| at(table, address).map(|entry| entry.base());
         let first = row(table, 9000);
         let gone = row(table, 1000);
         let behind = row(table, 1050);
@@ -220,12 +250,12 @@ mod tests {
         let mut entry = Entry([0; WORDS]);
         entry.0[OPENED_BY] = 42;
         let mut row = table.enter(entry).unwrap();
-        assert!(table.opened_by(42).is_some() && table.opened_by(43).is_none() && table.at(0).is_none());
+        assert!(opened_by(table, 42).is_some() && opened_by(table, 43).is_none() && at(table, 0).is_none());
         row.place(&Place { base: 0, whole: 10..20, text: 10..20 });
         assert!(
-            table.opened_by(42).is_none() && table.opened_by(0).is_none_or(|entry| entry.opened_by() == 0)
+            opened_by(table, 42).is_none() && opened_by(table, 0).is_none_or(|entry| entry.opened_by() == 0)
         );
-        assert!(table.at(10).is_some());
+        assert!(at(table, 10).is_some());
     }
 
     #[test]
@@ -261,7 +291,7 @@ mod tests {
             });
             let mut read = 0;
             while !is_over.load(Ordering::Relaxed) {
-                let Some(entry) = table.at(1050) else { continue };
+                let Some(entry) = at(table, 1050) else { continue };
                 assert_eq!(entry.whole(), entry.base()..entry.base() + 100);
                 assert_eq!(entry.text(), entry.base() + 10..entry.base() + 20);
                 read += 1;
