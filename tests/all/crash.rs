@@ -1,9 +1,20 @@
 //! A process that dies of a fatal signal says whose code it was, and dies as it would have.
 
-use std::{fs, os::unix::process::ExitStatusExt, path::Path, process::Command, thread, time::Duration};
+use std::{
+    fs,
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
+    path::Path,
+    process::Command,
+    thread,
+    time::Duration,
+};
 
 use segue::{Request, Runtime};
-use segue_loader::{AttributedBy, CrashReport, CrashReports, Digest, read_reports};
+use segue_loader::{
+    AttributedBy, Candidate, CrashReport, CrashReports, Digest, Expected, Link, Log, Services,
+    abi::{FieldRef, Level, RecordRef, SpanRef},
+    clear_reports, read_reports,
+};
 use segue_tests::{Dead, V1, V2, dies_in_child, fixture, until};
 
 const SIGILL: i32 = 4;
@@ -70,6 +81,8 @@ fn a_null_pointer_in_a_module_is_told_with_the_function_that_followed_it() {
     let report = only_report(&dead);
     assert_eq!((report.signal, report.signal_name.as_str()), (SIGSEGV, "SIGSEGV"));
     assert_eq!(report.address, Some(8));
+    let file = fs::metadata(dead.directory.path().join(REPORTS)).unwrap();
+    assert_eq!(file.permissions().mode() & 0o777, 0o600, "it is nobody else's business");
     assert_names_the_module(&report, AttributedBy::Address, "write_at_null");
 }
 
@@ -79,8 +92,8 @@ fn an_abort_is_told_by_what_is_on_the_stack() {
     assert_eq!(dead.status.signal(), Some(SIGABRT), "{}", dead.stderr);
     let report = only_report(&dead);
     assert_eq!((report.signal_name.as_str(), report.address), ("SIGABRT", None));
-    assert_eq!(report.module.as_deref(), Some("crasher"), "{report:?}");
-    assert_names_the_module(&report, AttributedBy::Stack, "");
+    // That of the standard library that is in the module.
+    assert_names_the_module(&report, AttributedBy::Stack, "abort");
 }
 
 #[test]
@@ -279,4 +292,68 @@ fn who_asked_for_no_report_or_asks_no_more_gets_none() {
         assert_eq!(file.exists(), asked == "no more");
         assert_eq!(read_reports(&file).unwrap(), []);
     }
+}
+
+// === Several runtimes in a process ===
+
+/// A host that does nothing for a module.
+struct Mute;
+
+impl Log for Mute {
+    fn enabled(&self, _: Level) -> bool {
+        false
+    }
+    fn event(&self, _: &RecordRef<'_>) {}
+    fn span_new(&self, _: &SpanRef<'_>) -> u64 {
+        1
+    }
+    fn span_record(&self, _: u64, _: &[FieldRef<'_>]) {}
+    fn span_enter(&self, _: u64) {}
+    fn span_exit(&self, _: u64) {}
+    fn span_close(&self, _: u64) {}
+    fn panicked(&self, _: &str, _: &str, _: u32) {}
+}
+
+impl Services for Mute {
+    fn link(&self, _: &str, _: Option<Expected>) -> Result<Box<dyn Link>, String> {
+        Err("there is nobody else".to_owned())
+    }
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_report_goes_to_whom_the_image_was_told_to_and_a_crash_of_the_host_to_all() {
+    let test = "crash::a_report_goes_to_whom_the_image_was_told_to_and_a_crash_of_the_host_to_all";
+    for what in ["constructor", "host"] {
+        let dead = dies_in_child(test, &[("SEGUE_CRASHER", what)], |directory| {
+            let _one = CrashReports::install(&directory.join("one")).unwrap();
+            let two = CrashReports::install(&directory.join("two")).unwrap();
+            if std::env::var("SEGUE_CRASHER").unwrap() == "host" {
+                std::process::abort();
+            }
+            let candidate = Candidate::read(&fixture("crasher", V1)).unwrap().inspect().unwrap();
+            let staged = candidate.stage(directory, 7).unwrap().reported_to(&two);
+            drop(staged.map(Box::new(Mute)));
+        });
+        assert!(dead.status.signal().is_some(), "{}", dead.stderr);
+        let [one, two] = ["one", "two"].map(|file| dead.directory.path().join(file));
+        let modules =
+            |file| read_reports(file).unwrap().into_iter().map(|report| report.module).collect::<Vec<_>>();
+        if what == "host" {
+            assert_eq!((modules(&one), modules(&two)), (vec![None], vec![None]));
+        } else {
+            assert_eq!((modules(&one), modules(&two)), (vec![], vec![Some("crasher".to_owned())]));
+        }
+        clear_reports(&two, &read_reports(&two).unwrap()).unwrap();
+        assert_eq!(modules(&two), [], "it is told once");
+    }
+}
+
+#[test]
+fn what_cannot_have_reports_is_refused() {
+    let directory = tempfile::TempDir::new().unwrap();
+    assert!(CrashReports::install(directory.path()).is_err(), "a directory");
+    assert!(CrashReports::install(&directory.path().join("not/there")).is_err(), "in no directory");
 }

@@ -27,6 +27,7 @@ use super::{
 ///
 /// The line says which module, which version of it and where in its file the process was ([`CrashReport`](super::CrashReport)).
 /// Then the process dies as it would have.
+#[derive(Debug)]
 pub struct CrashReports {
     owner: u64,
     /// Closed after it was taken off the list, in [`Drop`].
