@@ -5,6 +5,7 @@
 
 mod cli;
 mod control;
+mod crash;
 mod demo;
 mod drain;
 mod hard_purge;

@@ -27,6 +27,28 @@
 //! 9. The heap that the module's memory came from is freed whole, and what was left in it is told
 //!    ([`Unmapped::leaked_bytes`]).
 //!
+//! # A crash
+//!
+//! A module is code of the process: where it follows a null pointer, the process dies. [`CrashReports::install`] has it say first
+//! whose code that was. Each image is in a table of the process, from before its first constructor runs until the dynamic
+//! linker's list says that it has left; a handler of the fatal signals looks the instruction's address up there, writes a line
+//! with the module, version, generation, digest and the offset in the file, and hands the signal over to whatever was there
+//! before it, so that the process dies as it would have: by the same signal, with a core where it leaves one, with what `std` says
+//! of a stack that overflows. The next process reads the lines ([`read_reports`]), names the function by the file
+//! ([`CrashReport::symbol`]), and clears them ([`clear_reports`]).
+//!
+//! Where the instruction is in no image (libc was handed a bad pointer; `abort`), the innermost return address on the stack
+//! that is in one decides, and the report says so ([`AttributedBy::Stack`]): most probably right, and no proof. A signal that
+//! another process sent is blamed on nobody.
+//!
+//! **Reported** are SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP and SIGSYS, on all threads that do not block them. **Not
+//! reported** are SIGKILL (and so what the system ends for want of memory), `_exit`, what a handler that was installed later
+//! keeps for itself, and a stack that overflows on a thread without an alternate signal stack:
+//! threads of `std` in a Rust program have one, those that a module starts get one, and others are their maker's. The stack is
+//! not looked at where the system forbids a process to read itself by `process_vm_readv`. Where the handler that was there before
+//! lets the process live (as `std`'s does with a SIGSEGV that somebody sent), the report is there all the same, and is the last
+//! one of the process.
+//!
 //! # The mechanism
 //!
 //! An image can leave memory safely if nothing in the process will ever run its code or follow a pointer into it or into its
@@ -39,7 +61,7 @@
 //! | destructors of thread-locals | `__cxa_thread_atexit_impl` is the SDK's too: a list in a thread-local of the image, run by `detach_thread` on its own thread |
 //! | pthread keys | `pthread_key_create` is the SDK's: libc gets no destructor, `detach_thread` runs it, `release` deletes the key. Near the limit of 1024 ([`keys_in_use`]) no file is mapped |
 //! | exit handlers | `release` has libc run those of this image, by its `__dso_handle`, and then detaches the thread once more |
-//! | signal handlers | the table of handlers is compared with the image's addresses (`signals.rs`); one in there is an [`Obstacle`] |
+//! | signal handlers | the table of handlers, and those that the runtime's own has displaced, are compared with the image's addresses (`signals.rs`); one in there is an [`Obstacle`] |
 //! | panic payloads | dropped inside, by the SDK; the host gets text |
 //! | answers, errors, log records | copied into memory of the host, or written there at once (`segue-interface`) |
 //! | layouts that `abi_stable` compares | each check has a memory of its own, and its report becomes text while the image is mapped |
@@ -64,6 +86,7 @@
 
 mod candidate;
 mod context;
+mod crash;
 mod digest;
 mod elf;
 mod error;
@@ -83,6 +106,7 @@ mod threads;
 
 pub use candidate::{Candidate, FILE_BYTES_MAX, Inspected, Staged};
 pub use context::{Log, Services};
+pub use crash::{AttributedBy, CrashReport, CrashReports, clear_reports, read_reports};
 pub use digest::{Digest, ParseDigestError};
 pub use error::{CallFault, CheckError, MapError, StageError};
 pub use heap::Usage;
