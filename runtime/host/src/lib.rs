@@ -57,6 +57,7 @@ mod book;
 mod builder;
 mod caller;
 mod check;
+mod crashes;
 mod delete;
 mod detach;
 mod error;

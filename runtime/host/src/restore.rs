@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use crate::{
     Asked, By, Error, Event, Source,
-    ledger::ToRestore,
+    ledger::{Change, Durability, ToRestore},
     load::{Purpose, Terms},
     runtime::Inner,
 };
@@ -46,6 +46,8 @@ impl Inner {
         let ToRestore { module, digest, version } = of;
         tracing::warn!(module, version, %digest, "left behind: {why}");
         let by = By::runtime("a restart");
-        self.events.push(&by, Event::LeftBehind { module, version, digest, why: why.to_owned() });
+        let over = vec![Change::NoTrial { module: module.clone() }];
+        let event = Event::LeftBehind { module, version, digest, why: why.to_owned() };
+        self.events.tell(&by, event, over, Durability::InSystem);
     }
 }
