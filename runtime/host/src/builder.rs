@@ -148,8 +148,11 @@ impl Builder {
         inner.note_crashes()?;
         if self.state_dir.is_some() && self.crashes == Crashes::Reported {
             let path = inner.state.crashes();
-            let reports = CrashReports::install(&path)
-                .map_err(|source| Error::Io { action: "writing crash reports to", path, source })?;
+            let reports = CrashReports::install(&path).map_err(|source| Error::Io {
+                action: "writing crash reports to",
+                path,
+                source,
+            })?;
             // Set once, here.
             let _ = inner.crash_reports.set(reports);
         }

@@ -49,7 +49,8 @@ impl Inner {
     /// which it was loaded. One that has been there for long, or came through a restart before, is needed: it is not known whether
     /// the version before it would do better.
     fn suspect(&self, report: &CrashReport) -> Result<Option<Block>, Error> {
-        let (Some(module), Some(version), Some(digest)) = (&report.module, &report.version, report.digest) else {
+        let (Some(module), Some(version), Some(digest)) = (&report.module, &report.version, report.digest)
+        else {
             return Ok(None);
         };
         let is_on_trial = self.events.look_up(|ledger| ledger.trials())?.iter().any(|it| it.digest == digest);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::{Staged, linkmap::Place};
 
 /// How long an entry is, in words of 8 bytes.
-pub(super) const WORDS: usize = 38;
+pub(super) const WORDS: usize = 39;
 
 /// How much of a module's name is kept, in bytes: all of it, by what the metadata allows.
 const NAME_BYTES_MAX: usize = 64;
@@ -23,9 +23,10 @@ const BASE: usize = 6;
 const OWNER: usize = 7;
 const GENERATION: usize = 8;
 const LENGTHS: usize = 9;
-const DIGEST: Range<usize> = 10..14;
-const NAME: Range<usize> = 14..22;
-const VERSION: Range<usize> = 22..WORDS;
+const OPENED_AT: usize = 10;
+const DIGEST: Range<usize> = 11..15;
+const NAME: Range<usize> = 15..23;
+const VERSION: Range<usize> = 23..WORDS;
 
 const _: () = assert!((NAME.end - NAME.start) * 8 == NAME_BYTES_MAX);
 const _: () = assert!((VERSION.end - VERSION.start) * 8 == VERSION_BYTES_MAX);
@@ -49,6 +50,7 @@ impl Entry {
         let mut entry = Entry([0; WORDS]);
         // SAFETY: it only asks for a number.
         entry.0[OPENED_BY] = unsafe { libc::gettid() } as u64;
+        entry.0[OPENED_AT] = monotonic_ms();
         entry.0[OWNER] = staged.reported_to;
         entry.0[GENERATION] = staged.generation;
         put(&mut entry.0[DIGEST], staged.digest.bytes());
@@ -97,6 +99,11 @@ impl Entry {
         self.0[GENERATION]
     }
 
+    /// How long ago the file was opened, in milliseconds, whatever the system's clock was set to meanwhile.
+    pub(super) fn age_ms(&self) -> u64 {
+        monotonic_ms().saturating_sub(self.0[OPENED_AT])
+    }
+
     pub(super) fn digest(&self) -> Packed<'_> {
         Packed { words: &self.0[DIGEST], len: 32 }
     }
@@ -108,6 +115,14 @@ impl Entry {
     pub(super) fn version(&self) -> Packed<'_> {
         Packed { words: &self.0[VERSION], len: (self.0[LENGTHS] >> 32) as usize }
     }
+}
+
+/// A time that is never set, in milliseconds. Safe in a signal handler.
+fn monotonic_ms() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: it writes `now`.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
+    now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 
 /// Puts as many bytes as fit into words, and says how many.

@@ -237,6 +237,7 @@ fn report(fault: &Fault, turn: &mut Turn) {
     line.packed("version", entry.map(Entry::version));
     line.number("generation", entry.map(Entry::generation));
     line.digest("digest", entry.map(Entry::digest));
+    line.number("age_ms", entry.map(Entry::age_ms));
     line.number("offset", found.and_then(|found| found.offset));
     line.text("attributed_by", found.map(|found| found.by.name()));
     line.number("pc", Some(fault.pc));

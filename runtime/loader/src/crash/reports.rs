@@ -27,6 +27,8 @@ pub struct CrashReport {
     pub generation: Option<u64>,
     /// The digest of its file.
     pub digest: Option<Digest>,
+    /// How long before that its file was opened, in milliseconds, whatever the system's clock was set to meanwhile.
+    pub age_ms: Option<u64>,
     /// Where in the file it was, as the file counts addresses: [`symbol`](CrashReport::symbol) names the function. None while
     /// the file was being opened.
     pub offset: Option<u64>,
@@ -161,7 +163,7 @@ mod tests {
     fn line(module: &str) -> String {
         let digest = Digest::of(module.as_bytes());
         format!(
-            r#"{{"signal":11,"signal_name":"SIGSEGV","module":"{module}","version":"1.0.0","generation":7,"digest":"{digest}","offset":4660,"attributed_by":"stack","pc":139637976727552,"address":8,"sent_by":null,"at":1790000000,"pid":1,"tid":2}}"#
+            r#"{{"signal":11,"signal_name":"SIGSEGV","module":"{module}","version":"1.0.0","generation":7,"digest":"{digest}","age_ms":1500,"offset":4660,"attributed_by":"stack","pc":139637976727552,"address":8,"sent_by":null,"at":1790000000,"pid":1,"tid":2}}"#
         )
     }
 
