@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Instant};
 
+use segue_loader::Digest;
+
 use crate::{
     Asked, By, Error, Event, Source,
     ledger::{Change, Durability, ToRestore},
@@ -21,7 +23,7 @@ impl Inner {
         for of in self.events.look_up(|ledger| ledger.to_restore())? {
             let source = Source::Stored(of.digest);
             if let Err(error) = self.restore_one(&source, &by) {
-                self.tell_refused(&by, source.to_string(), &error);
+                self.tell_refused(&by, source.to_string(), &error, Vec::new());
             }
         }
         Ok(())
@@ -40,6 +42,16 @@ impl Inner {
             purpose: Purpose::Restore,
         };
         self.begin_load(vec![self.read(source)?], terms).map(drop)
+    }
+
+    /// Whether this is what a restart returns to, and it could not be restored, since the store does not have it any more.
+    pub(crate) fn is_missed(&self, name: &str, digest: &Digest) -> Result<bool, Error> {
+        let has_current = self.modules.read().get(name).is_some_and(|module| module.book().current.is_some());
+        if has_current {
+            return Ok(false);
+        }
+        let to_restore = self.events.look_up(|ledger| ledger.to_restore())?;
+        Ok(to_restore.iter().any(|of| of.module == name && of.digest == *digest))
     }
 
     fn leave_behind(&self, of: ToRestore, why: &str) {

@@ -96,7 +96,7 @@ impl StateDir {
             // The name too is to be there when the machine has lost power.
             File::open(self.images())?.sync_all()
         };
-        write().map_err(failed("writing", &path))
+        write().map_err(|source| Error::Store { path, source })
     }
 
     /// Keeps the bytes of a version that is about to be current.
