@@ -244,19 +244,24 @@ fn a_crash_of_the_host_names_no_module() {
     assert_ne!(report.pc, 0);
 }
 
+/// The second version jumps to where the first one has been.
 #[test]
 fn a_module_that_was_purged_is_named_no_more() {
     let dead = dies_in_child("crash::a_module_that_was_purged_is_named_no_more", &[], |directory| {
         let (_reports, runtime) = reported(directory);
         runtime.load(fixture("crasher", V1)).unwrap();
-        // This thread's stack has addresses in it that are left from the call.
-        call(&runtime, "");
-        runtime.shutdown(Duration::from_secs(30)).unwrap();
-        until("it has left memory", || runtime.images_mapped() == 0);
-        std::process::abort();
+        let module = runtime.module("crasher").unwrap();
+        let answer = module.call(&Request { query: "do=where", ..Request::get("/") }).unwrap();
+        let address = String::from_utf8(answer.body.to_vec()).unwrap();
+        fs::write(directory.join("address"), &address).unwrap();
+        runtime.load(fixture("crasher", V2)).unwrap();
+        until("old has left memory", || runtime.images_mapped() == 1);
+        call(&runtime, &format!("do=call-nothing&at={address}"));
     });
-    assert_eq!(dead.status.signal(), Some(SIGABRT), "{}", dead.stderr);
-    assert_eq!(only_report(&dead).module, None);
+    assert_eq!(dead.status.signal(), Some(SIGSEGV), "{}", dead.stderr);
+    let report = only_report(&dead);
+    assert_eq!(report.pc.to_string(), fs::read_to_string(dead.directory.path().join("address")).unwrap());
+    assert_eq!((report.version.as_deref(), report.attributed_by), (Some(V2), Some(AttributedBy::Stack)));
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod entry;
 mod files;
 mod find;
 mod handler;
+mod install;
 mod line;
 mod reports;
 mod symbol;
@@ -30,8 +31,8 @@ use libc::c_int;
 
 pub(crate) use alternate::AlternateStack;
 pub(crate) use entry::Entry;
-pub use handler::CrashReports;
-pub(crate) use handler::{displaced, is_installed};
+pub use install::CrashReports;
+pub(crate) use install::{displaced, is_installed};
 pub use reports::{AttributedBy, CrashReport, clear_reports, read_reports};
 pub(crate) use table::{Row, TABLE};
 
