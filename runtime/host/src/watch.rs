@@ -23,8 +23,7 @@ use notify::{
 use crate::{
     Asked, By, Digest, Error, Event, Policy, Took,
     intake::{self, is_being_written},
-    ledger::Change,
-    load,
+    ledger, load,
     runtime::Inner,
     settle::{Change, Settling, Stamp},
 };
@@ -251,7 +250,7 @@ impl Watching {
             of_journey.travel(vec![request], &terms, |loaded| {
                 if let Err(error) = loaded {
                     // After a restart the same bytes there are nothing new.
-                    let taken = Change::DropIn { path: source.clone(), digest };
+                    let taken = ledger::Change::DropIn { path: source.clone(), digest };
                     of_journey.tell_refused(&by, source, &error, vec![taken]);
                 }
                 // Fails where nobody waits for it: only the start does.

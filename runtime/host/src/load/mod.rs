@@ -19,7 +19,12 @@ use segue_loader::Inspected;
 
 use crate::{
     Asked, By, Error, ErrorObject, Event, LoadOptions, LoadOutcome, Loaded, Source, Step, Took, Trial,
-    intake, journey::micros, module::Module, phase::Phase, runtime::Inner,
+    intake,
+    journey::micros,
+    ledger::{Change, Durability},
+    module::Module,
+    phase::Phase,
+    runtime::Inner,
 };
 use commit::Ready;
 use escort::Threads;
