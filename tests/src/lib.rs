@@ -12,7 +12,7 @@ mod service;
 pub mod till;
 mod wait;
 
-pub use child::in_child;
+pub use child::{in_child, killed_in_child};
 pub use fixture::{V1, V2, fixture};
 pub use service::{Command, Follower, Service};
 pub use wait::{until, within};
