@@ -77,6 +77,26 @@ fn a_backtrace_captured_in_the_module_does_not_keep_it() {
 }
 
 #[test]
+fn what_a_module_has_mapped_does_not_become_more_with_every_load() {
+    in_child("holders::what_a_module_has_mapped_does_not_become_more_with_every_load", || {
+        const ROUNDS: usize = 30;
+        let (bench, module) = holder();
+        let mappings = || fs::read_to_string("/proc/self/maps").unwrap().lines().count();
+        let mut warm = 0;
+        for round in 0..ROUNDS {
+            // To name functions, std maps the files that they are in, and keeps them so in a static.
+            call(&module, "do=backtrace");
+            bench.runtime.load(fixture("holder", if round % 2 == 0 { V2 } else { V1 })).unwrap();
+            until("old has left memory", || bench.runtime.images_mapped() == 1);
+            if round == ROUNDS / 3 {
+                warm = mappings();
+            }
+        }
+        assert!(mappings() < warm + ROUNDS / 3, "{warm} mappings have become {}", mappings());
+    });
+}
+
+#[test]
 fn what_is_leaked_is_counted_while_it_lives_and_given_back_at_the_purge() {
     let (bench, module) = holder();
     let live = || bench.runtime.status("holder").unwrap().current.unwrap().live_bytes.unwrap();
