@@ -220,6 +220,34 @@ fn a_thread_that_is_no_resident_destroys_what_it_left_when_it_makes_another_call
 }
 
 #[test]
+fn a_value_of_a_key_is_named_as_what_it_is() {
+    in_child("tls::a_value_of_a_key_is_named_as_what_it_is", || {
+        let (state, runtime) = patient();
+        let file = state.path().join("notes");
+        runtime.load(fixture("c-library", V1)).unwrap();
+        let module = runtime.module("c-library").unwrap();
+        let query = format!("file={}", file.display());
+        let (leave, may_leave) = bounded::<()>(0);
+        let (called, has_called) = bounded(1);
+        let stranger = thread::spawn(move || {
+            module.call(&Request { query: &query, ..Request::get("/") }).unwrap();
+            called.send(()).unwrap();
+            let _ = may_leave.recv();
+        });
+        has_called.recv().unwrap();
+        runtime.load(fixture("c-library", V2)).unwrap();
+        until("the key is named", || {
+            let pins = runtime.pins("c-library").unwrap();
+            pins.held.iter().flat_map(|held| &held.pins).any(|pin| pin.kind == segue::PinKind::Key)
+        });
+        drop(leave);
+        stranger.join().unwrap();
+        until("old has left memory", || runtime.images_mapped() == 1);
+        assert_eq!(notes(&file).into_values().collect::<Vec<_>>(), [1]);
+    });
+}
+
+#[test]
 fn a_thread_that_is_awaited_may_end_instead() {
     in_child("tls::a_thread_that_is_awaited_may_end_instead", || {
         let (state, runtime) = patient();

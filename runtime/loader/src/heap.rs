@@ -29,7 +29,7 @@ use libmimalloc_sys as mimalloc;
 use parking_lot::Mutex;
 use segue_abi::allocator::{HeapContext, ImageHeap};
 
-use crate::mappings::Mappings;
+use crate::{ends, mappings::Mappings};
 
 /// The heap of one image.
 pub(crate) struct Heap {
@@ -122,7 +122,7 @@ impl Drop for Heap {
         // SAFETY: `new` made it, and nobody has it any more.
         let raw = unsafe { Box::from_raw(self.raw.as_ptr()) };
         // SAFETY: `new` made it; the code that knew its blocks is gone, and no thread is in it.
-        unsafe { mimalloc::mi_heap_destroy(raw.heap.as_ptr()) };
+        unsafe { ends::destroy(raw.heap.as_ptr()) };
         for (start, len) in raw.usage.mappings.lock().iter() {
             // SAFETY: the image mapped it and has not unmapped it, and nobody else knows of it. It stays in the account, which
             // tells from now on what was left.
@@ -196,6 +196,7 @@ impl Counter {
 
 impl Thread {
     fn begin() -> Self {
+        ends::watch();
         let free = FREE.lock().pop();
         Thread(free.unwrap_or_else(|| NEXT.fetch_add(1, Ordering::Relaxed)))
     }
@@ -353,6 +354,29 @@ mod tests {
         assert_eq!(heap.usage().live_bytes(), 1000);
         // Other tests run beside this one, so some numbers may have gone to their threads.
         assert!(heap.usage().counters.lock().len() < 50);
+    }
+
+    #[test]
+    fn threads_may_end_while_a_heap_goes_that_they_have_used() {
+        // Without `ends` the process ends within some hundred rounds.
+        for _ in 0..3000 {
+            let heap = Heap::new().unwrap();
+            let context = heap.seen.context.expose_provenance();
+            let used = std::sync::Arc::new(std::sync::Barrier::new(3));
+            let threads: Vec<_> = (0..2)
+                .map(|_| {
+                    let used = used.clone();
+                    std::thread::spawn(move || {
+                        // SAFETY: the block is never used.
+                        unsafe { alloc(ptr::with_exposed_provenance(context), 10, 1) };
+                        used.wait();
+                    })
+                })
+                .collect();
+            used.wait();
+            drop(heap);
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+        }
     }
 
     #[test]

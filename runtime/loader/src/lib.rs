@@ -48,6 +48,7 @@
 //! | static thread-local storage | refused: libc does not give it back |
 //! | libraries that hold it | after `dlclose` the linker's list is asked; a kept one is swept until it is gone |
 //! | the module's heap | one per image (`heap.rs`), whose address is in the private copy before the first constructor runs |
+//! | a thread that ends, and the heap of an image that goes | mimalloc would have one in the other's way; a lock keeps them apart (`ends.rs`) |
 //! | what it maps beside | `mmap` and its like are the SDK's too, and tell the heap (`mappings.rs`): files that `std` reads names of functions from, say |
 //!
 //! # What is guaranteed, and what is not
@@ -71,6 +72,7 @@ mod candidate;
 mod context;
 mod digest;
 mod elf;
+mod ends;
 mod error;
 mod heap;
 mod image;
