@@ -54,3 +54,29 @@ fn a_version_that_refused_and_left_a_thread_is_listed_until_it_is_gone() {
         assert!(bench.staged().is_empty());
     });
 }
+
+#[test]
+fn the_threads_of_a_crate_keep_a_version_until_they_have_ended() {
+    in_child("threads::the_threads_of_a_crate_keep_a_version_until_they_have_ended", || {
+        let bench = Bench::new();
+        bench.runtime.load(fixture("pool", V1)).unwrap();
+        let module = bench.runtime.module("pool").unwrap();
+        for round in 0..10 {
+            module.call(&Request::get("/")).unwrap();
+            bench.runtime.load(fixture("pool", if round % 2 == 0 { V2 } else { V1 })).unwrap();
+            until("its pool has ended, which nobody waits for, and it is gone", || {
+                bench.runtime.images_mapped() == 1
+            });
+        }
+        // A pool that never ends keeps its version, and is named by the version that it is of.
+        let kept = bench.runtime.status("pool").unwrap().current.unwrap().generation;
+        module.call(&Request { query: "keep=1", ..Request::get("/") }).unwrap();
+        bench.runtime.load(fixture("pool", V2)).unwrap();
+        let held = segue_tests::within("the thread is named", || {
+            let pins = bench.runtime.pins("pool").unwrap();
+            pins.held.into_iter().find(|held| held.pins.iter().any(|pin| pin.kind == PinKind::Thread))
+        });
+        assert!(held.pins[0].detail.contains(&format!("started by pool.g{kept}")), "{held:?}");
+        assert_eq!(bench.runtime.images_mapped(), 2);
+    });
+}

@@ -24,7 +24,7 @@
 //! 8. [`Mapped::unmap`] looks for what is in the way ([`Obstacle`]), has the image's exit handlers run and its pthread keys given
 //!    back, closes it, and then **asks the dynamic linker's list** whether it is gone. Only [`Unmapped`] says so. What is kept
 //!    is a [`Kept`] with its reasons, and can be tried again: [`Retained::sweep`].
-//! 9. The heap that the module's memory came from is freed whole, and what was left in it is told
+//! 9. The heap that the module's memory came from is freed whole, what the module had mapped is unmapped, and what was left is told
 //!    ([`Unmapped::leaked_bytes`]).
 //!
 //! # A crash
@@ -70,16 +70,22 @@
 //! | static thread-local storage | refused: libc does not give it back |
 //! | libraries that hold it | after `dlclose` the linker's list is asked; a kept one is swept until it is gone |
 //! | the module's heap | one per image (`heap.rs`), whose address is in the private copy before the first constructor runs |
+//! | a thread that ends, and the heap of an image that goes | mimalloc would have one in the other's way; a lock keeps them apart (`ends.rs`) |
+//! | what it maps beside | `mmap` and its like are the SDK's too, and tell the heap (`mappings.rs`): files that `std` reads names of functions from, say |
 //!
 //! # What is guaranteed, and what is not
 //!
 //! **For a module in safe Rust**, with whatever crates: after [`Unmapped`] nothing in the process refers to the image, and its memory
 //! is given back. What it left on threads that were never detached is dropped without running, and counted
 //! ([`Unmapped::destructors_dropped`]): what such a destructor would have released beside memory (a file, a lock of the host) stays.
+//! So does what a static owns beside memory, since Rust drops no statics: the module's own value is the place for a file.
 //!
-//! **For C code in a module**, threads, keys, thread-locals, exit handlers and signal handlers are as above. Not known are pointers
-//! that it gave to libraries outside the module (callbacks), threads that it starts by a system call of its own, alternate
-//! signal stacks, and memory from `malloc`, which is not counted and stays.
+//! **For C code in a module**, threads, keys, thread-locals, mappings, exit handlers and signal handlers are as above. Not known are
+//! pointers that it gave to libraries outside the module (callbacks), threads that it starts by a system call of its own, alternate
+//! signal stacks, keys and destructors that it registers past the SDK's symbols (by `dlsym`), and memory from `malloc`, which is not
+//! counted and stays. What it has mapped it must not leave for others: not for a library to unmap, nor as the stack of a thread that
+//! nobody joins. A destructor in its file (`.fini_array`, `__attribute__((destructor))`) runs inside `dlclose`, under the dynamic
+//! linker's lock: while it hangs, no other module can be mapped or unmapped. Exit handlers run before, without that lock.
 //!
 //! **Not guaranteed** is anything for a module that breaks Rust's rules, or that is built without the SDK's macro. An image whose
 //! constructors started threads stays for ever, and is told so: they ran before the runtime could know them.
@@ -89,6 +95,7 @@ mod context;
 mod crash;
 mod digest;
 mod elf;
+mod ends;
 mod error;
 mod heap;
 mod image;
@@ -99,6 +106,7 @@ mod leaving;
 mod link;
 mod linkmap;
 mod mapped;
+mod mappings;
 mod metadata;
 mod reply;
 mod signals;

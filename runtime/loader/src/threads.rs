@@ -26,8 +26,10 @@ use crate::{
 pub struct ModuleThread {
     /// Its thread id, as the system counts them.
     pub tid: i32,
-    /// Its name. One that the module gave none has the module's, with the generation: `greeter.g7`.
+    /// Its name, as the system shows it. One that the module gave none has the module's, with the generation: `greeter.g7`.
     pub name: String,
+    /// The module and the generation that it is of, whatever it is called: `greeter.g7`.
+    pub owner: Arc<str>,
     /// When it began.
     pub since: Instant,
 }
@@ -37,6 +39,8 @@ pub(crate) struct Threads {
     live: Mutex<Live>,
     /// Rung when a thread has counted itself out.
     ended: Condvar,
+    /// Whose they are.
+    owner: Arc<str>,
     /// What a thread is called that the module gives no name.
     name: CString,
     /// The image's `detach_thread`, known once its root module is.
@@ -72,8 +76,9 @@ struct Routine {
 impl Threads {
     /// None, of this module and generation.
     pub(crate) fn new(module: &str, generation: u64) -> Self {
+        let owner = format!("{module}.g{generation}").into();
         let name = thread_name(module, generation);
-        Threads { live: Mutex::default(), ended: Condvar::new(), name, detach: OnceLock::new() }
+        Threads { live: Mutex::default(), ended: Condvar::new(), owner, name, detach: OnceLock::new() }
     }
 
     pub(crate) fn set_detach(&self, detach: unsafe extern "C" fn() -> u64) {
@@ -116,7 +121,10 @@ impl Threads {
 
     pub(crate) fn list(&self) -> Vec<ModuleThread> {
         let begun: Vec<Begun> = self.live.lock().threads.values().flatten().copied().collect();
-        let told = |Begun { tid, since }| ModuleThread { tid, since, name: name_of(tid).unwrap_or_default() };
+        let told = |Begun { tid, since }| {
+            let (name, owner) = (name_of(tid).unwrap_or_default(), self.owner.clone());
+            ModuleThread { tid, name, owner, since }
+        };
         begun.into_iter().map(told).collect()
     }
 
