@@ -5,6 +5,8 @@ use std::{fmt, path::PathBuf, time::Duration};
 use segue_loader::{CheckError, Digest, InterfaceMismatch, MapError, StageError};
 use serde::{Deserialize, Serialize};
 
+use crate::Pin;
+
 /// Why something did not happen. Whatever it says, nothing has changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -83,7 +85,7 @@ pub enum Error {
         reason: String,
     },
     /// An old version is still in use, so that a third cannot come.
-    #[error("{module}: old version {version} (generation {generation}) {}", state.told(*inside, *since))]
+    #[error("{module}: old version {version} (generation {generation}) {}{}", state.told(*inside, *since), who(pins))]
     NotPurged {
         /// The module.
         module: String,
@@ -97,6 +99,8 @@ pub enum Error {
         since: Duration,
         /// What keeps it.
         state: OldState,
+        /// Who is inside, or what keeps it otherwise.
+        pins: Vec<Pin>,
     },
     /// Too many versions of the module are in quarantine.
     #[error("{module}: {quarantined} versions of it cannot leave memory, and {limit} are allowed")]
@@ -525,6 +529,18 @@ impl Error {
             Error::Watch { .. } => "see that the modules directory exists and can be read",
             _ => return None,
         })
+    }
+}
+
+/// How many of those who hold a version are told in an error; `segue pins` tells them all.
+const TOLD_MAX: usize = 3;
+
+fn who(pins: &[Pin]) -> String {
+    let told: Vec<&str> = pins.iter().take(TOLD_MAX).map(|pin| pin.detail.as_str()).collect();
+    match pins.len() {
+        0 => String::new(),
+        count if count > TOLD_MAX => format!(": {}; and {} more", told.join("; "), count - TOLD_MAX),
+        _ => format!(": {}", told.join("; ")),
     }
 }
 

@@ -125,7 +125,7 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// Where no version of it was ever loaded.
+    /// Where no version of it was ever loaded, and none is starting.
     pub fn module(&self, name: &str) -> Result<ModuleHandle, Error> {
         self.inner.module(name).map(ModuleHandle::new)
     }
@@ -187,12 +187,15 @@ impl Runtime {
 // === impl Inner ===
 
 impl Inner {
-    /// A module of which a version was loaded.
+    /// A module of which a version was loaded, or is starting.
     pub(crate) fn module(&self, name: &str) -> Result<Arc<Module>, Error> {
         let module = self.modules.read().get(name).cloned().ok_or_else(|| no_such_module(name))?;
-        module.await_first(self.limits.first_patience);
-        let is_known = module.book().is_known;
-        if is_known { Ok(module) } else { Err(no_such_module(name)) }
+        // One whose first version is starting can be had already: whoever calls it waits for that, and asking for it must not.
+        let is_there = {
+            let book = module.book();
+            book.is_known || book.starting.is_some()
+        };
+        if is_there { Ok(module) } else { Err(no_such_module(name)) }
     }
 
     /// The module of this name, made where there is none. It is shown to nobody until a version of it is current.

@@ -193,10 +193,8 @@ impl Inner {
             members.iter().for_each(|member| self.tell_unchanged(member, terms));
             return Ok(unchanged);
         }
-        all(members
-            .iter()
-            .filter(|member| member.unchanged(terms).is_none())
-            .map(|it| it.is_refused(terms)))?;
+        let changed = members.iter().filter(|member| member.unchanged(terms).is_none());
+        all(changed.map(|member| self.is_refused(member, terms)))?;
 
         // In the order of their names, so that two sets do not wait for each other.
         let mut order: Vec<usize> = (0..members.len()).collect();
