@@ -180,7 +180,7 @@ pub struct Took {
     pub on_load: Option<u64>,
     /// Handing the state over.
     pub code_change: Option<u64>,
-    /// The one store that makes it current, with its barrier.
+    /// The one store that makes it current.
     pub publish: Option<u64>,
     /// All of it, with what was waited for.
     pub total: u64,
@@ -195,7 +195,7 @@ pub struct RolledBack {
     pub current: VersionId,
     /// What was current, and is old now.
     pub old: VersionId,
-    /// How long the store took, with its barrier, in microseconds.
+    /// How long the store took that makes it current, in microseconds.
     pub took_us: u64,
 }
 
