@@ -12,11 +12,12 @@ const VERSIONS: [(&str, &[&str]); 2] = [("1.0.0", &[]), ("1.1.0", &["textkit/tab
 const SAMPLES: [&str; 3] = ["greeter", "shop", "textkit"];
 
 /// The forms of the fixture `till`, each a feature of it; built as version 2.0.0, into a directory of that name.
-const FORMS: [&str; 7] = [
+const FORMS: [&str; 8] = [
     "changed_answer",
     "changed_argument",
     "changed_data",
     "fewer_arguments",
+    "lies",
     "moved",
     "removed",
     "not_exported",

@@ -99,7 +99,8 @@ macro_rules! __export_module {
             #[unsafe(export_name = "_1as_0lib_1header_0root_bmodule_bloader")]
             static HEADER: $crate::__private::LibHeader = $crate::__private::header::<$module>();
 
-            impl $crate::__private::Identity for $module {
+            // SAFETY: each table is asked for by this type.
+            unsafe impl $crate::__private::Identity for $module {
                 const NAME: &'static str = NAME;
                 const VERSION: &'static str = VERSION;
                 const INTERFACES: &'static [$crate::__private::ExportRef] = &[$(
@@ -158,7 +159,11 @@ macro_rules! __interpose {
 }
 
 /// Who an exported module is; the macro implements it.
-pub trait Identity {
+///
+/// # Safety
+///
+/// The tables of `INTERFACES` are for a state of this type.
+pub unsafe trait Identity: Sized {
     /// The module's name.
     const NAME: &'static str;
     /// The module's version.
