@@ -37,7 +37,9 @@ fn a_file_is_uploaded_loaded_listed_and_asked_about() {
     assert_eq!((status, &module["name"]), (200, &json!("greeter")));
     let (status, metrics) = ask(&service, "GET", "/metrics", b"");
     assert_eq!(status, 200);
-    assert!(metrics.contains("segue_"), "{metrics}");
+    for metric in ["segue_pthread_keys_in_use ", "segue_images_mapped ", "segue_live_bytes{"] {
+        assert!(metrics.contains(&format!("\n{metric}")), "{metrics}");
+    }
     assert_eq!(ask(&service, "GET", "/healthz", b"").0, 200);
     assert_eq!(ask_json(&service, "GET", "/openapi.json", &Value::Null).0, 200);
 }

@@ -5,8 +5,10 @@
 
 mod cli;
 mod control;
+mod crash;
 mod demo;
 mod drain;
+mod handed_over;
 mod hard_purge;
 mod holders;
 mod http;
@@ -15,9 +17,11 @@ mod kill;
 mod layout;
 mod lifecycle;
 mod logging;
+mod marks;
 mod modules;
 mod new;
 mod panics;
+mod places;
 mod purge;
 mod refusals;
 mod releases;

@@ -13,7 +13,7 @@ mod service;
 pub mod till;
 mod wait;
 
-pub use child::in_child;
+pub use child::{Dead, dies_in_child, in_child};
 pub use fixture::{V1, V2, fixture};
 pub use service::{Command, Follower, Service};
 pub use wait::{until, within};

@@ -9,7 +9,7 @@ use crate::seat::{Refused, Seat};
 use crate::stripe::{LANES, Stripe};
 use crate::sync::{Mutex, Ordering, Piece, lacks, next_cell_id};
 use crate::thread::{self, Near, ThreadId};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::{Arc, Weak};
 
 /// What can occupy a cell.
@@ -182,6 +182,30 @@ impl<T: Occupant> Cell<T> {
         book.retire_current().ok_or(NothingToWithdraw)?;
         self.steer(Offset::NOWHERE);
         Ok(())
+    }
+
+    /// Whether a caller who enters now meets this occupant: it goes the way of every caller, in and out again, and is counted as no
+    /// call.
+    ///
+    /// # Example
+    /// ```
+    /// # use segue_core::{Cell, Occupant, Which};
+    /// # use std::sync::Arc;
+    /// # struct Version(u32);
+    /// # impl Occupant for Version { fn depart(&self) {} }
+    /// # let cell = Cell::new(Box::new(|| {}));
+    /// let version = Arc::new(Version(1));
+    /// assert!(!cell.meets(&version));
+    /// cell.reserve(Arc::clone(&version))?.publish();
+    /// assert!(cell.meets(&version));
+    /// assert_eq!(cell.count(Which::Current).expect("there is one").calls, 0);
+    /// # Ok::<(), segue_core::Refused>(())
+    /// ```
+    pub fn meets(&self, occupant: &Arc<T>) -> bool {
+        let (place, _) = self.count_in();
+        let met = place.occupant().is_some_and(|met| ptr::eq(met.as_ptr(), Arc::as_ptr(occupant)));
+        place.take_back();
+        met
     }
 
     /// What the counters say. None if there is no such occupant.

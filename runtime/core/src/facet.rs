@@ -2,7 +2,7 @@
 
 use crate::cell::{Cell, Occupant};
 use crate::current::PLACES;
-use crate::guard::Place;
+use crate::guard::{OwnedCallGuard, Place};
 use crate::sync::{AtomicPtr, MODELLED_BY_LOOM, Ordering};
 use std::fmt;
 use std::marker::PhantomData;
@@ -186,6 +186,42 @@ impl<T: Occupant, V: View<T>> Facet<T, V> {
                 Err(if place.is_nowhere() { FacetMissing::NoOccupant } else { FacetMissing::NoView })
             }
         }
+    }
+}
+
+impl<T: Occupant, V: View<T>> Facet<T, V> {
+    /// What is seen of the occupant that an owned guard is inside, whether it is current or not. None where there is nothing to see
+    /// of it, and where the guard is of another cell.
+    ///
+    /// # Example
+    /// ```
+    /// # use segue_core::{Cell, Occupant, View};
+    /// # use std::sync::Arc;
+    /// # struct Version(u32);
+    /// # impl Occupant for Version { fn depart(&self) {} }
+    /// struct Number;
+    /// impl View<Version> for Number {
+    ///     type Of<'a> = &'a u32;
+    ///     fn of<'a>(&self, version: &'a Version) -> Option<&'a u32> { Some(&version.0) }
+    ///     fn shorten<'short, 'long: 'short>(of: &'short &'long u32) -> &'short &'short u32 { of }
+    /// }
+    /// # let cell = Cell::new(Box::new(|| {}));
+    /// # cell.reserve(Arc::new(Version(1)))?.publish();
+    /// let guard = cell.enter_owned().expect("version 1 is current");
+    /// cell.reserve(Arc::new(Version(2)))?.publish();
+    /// let facet = cell.facet(Number);
+    /// assert_eq!(facet.at(&guard).map(|number| **number), Some(1));
+    /// # Ok::<(), segue_core::Refused>(())
+    /// ```
+    pub fn at<'a>(&'a self, guard: &'a OwnedCallGuard<T>) -> Option<&'a V::Of<'a>> {
+        if !guard.is_of(&self.cell) {
+            return None;
+        }
+        guard.note_visit();
+        // Relaxed: see `Slot`. The guard is counted into this lane, so it is not drained, and what is in the slot is of its occupant.
+        let side = NonNull::new(guard.lane().within(&self.sides).side.load(Ordering::Relaxed))?;
+        // SAFETY: the side stays in its slot while the guard is counted into its lane, and both are borrowed for the answer.
+        Some(V::shorten(&unsafe { side.as_ref() }.of))
     }
 }
 

@@ -58,7 +58,7 @@ impl<T: Occupant> Place<'_, T> {
     /// The occupant that the caller is inside; none nowhere. By the argument in [`Cell::attempt`], it stays until the caller
     /// leaves.
     #[inline(always)]
-    fn occupant(&self) -> Option<NonNull<T>> {
+    pub(crate) fn occupant(&self) -> Option<NonNull<T>> {
         // Relaxed: as is said there.
         NonNull::new(self.offset.within(&self.cell.lanes).occupant.load(Ordering::Relaxed))
     }
@@ -245,9 +245,17 @@ impl<T: Occupant> Cell<T> {
 }
 
 impl<T: Occupant> OwnedCallGuard<T> {
+    pub(crate) fn is_of(&self, cell: &Arc<Cell<T>>) -> bool {
+        Arc::ptr_eq(&self.cell, cell)
+    }
+
+    pub(crate) fn lane(&self) -> Offset {
+        self.lane
+    }
+
     /// Lists the calling thread, which need not be the one that entered, among the visitors.
     #[inline]
-    fn note_visit(&self) {
+    pub(crate) fn note_visit(&self) {
         let counters = self.cell.stripe().at(self.lane);
         if !counters.visited() {
             // In and out at once. The lane is ours as long as this guard lives, so there is nothing to look at again.

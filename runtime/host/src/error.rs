@@ -156,6 +156,14 @@ pub enum Error {
         /// What it was used for.
         command: String,
     },
+    /// The file could not be put into the store.
+    #[error("writing {}: {source}", path.display())]
+    Store {
+        /// The file in the store.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
     /// The ledger could not be opened, read or written.
     #[error("{action} {}: {source}", path.display())]
     Ledger {
@@ -385,16 +393,18 @@ impl Error {
             Error::Set { errors } => errors.first().map_or(Code::Internal, Error::code),
             Error::Ledger { .. } | Error::LedgerTooNew { .. } => Code::Internal,
             Error::Superseded { .. } | Error::StateDirInUse { .. } | Error::ShuttingDown => Code::Busy,
-            Error::Io { .. } | Error::Watch { .. } | Error::Thread { .. } | Error::Internal { .. } => {
-                Code::Internal
-            }
+            Error::Store { .. }
+            | Error::Io { .. }
+            | Error::Watch { .. }
+            | Error::Thread { .. }
+            | Error::Internal { .. } => Code::Internal,
         }
     }
 
     /// Where on the journey of a version it happened.
     pub fn step(&self) -> Option<Step> {
         match self {
-            Error::Stage(_) | Error::StoreDamaged { .. } => Some(Step::Stage),
+            Error::Stage(_) | Error::Store { .. } | Error::StoreDamaged { .. } => Some(Step::Stage),
             Error::Check { .. } | Error::NameMismatch { .. } => Some(Step::Read),
             Error::Map { .. } => Some(Step::Map),
             Error::Interface { step, .. } => *step,
@@ -490,7 +500,7 @@ impl Error {
             Error::Duplicate { .. } => "give each module once",
             Error::Set { .. } => "mend, or leave out, each of them; the others would load",
             Error::KeyReused { .. } => "give each command a key of its own",
-            Error::Ledger { .. } => {
+            Error::Store { .. } | Error::Ledger { .. } => {
                 "see that the state directory has room and can be written to; nothing has changed"
             }
             Error::LedgerTooNew { .. } => "run the runtime that wrote it, or give this one another --state",

@@ -81,18 +81,11 @@ impl ModuleHandle {
     ///
     /// [`CallFailure::NoCurrent`](crate::CallFailure::NoCurrent).
     pub fn enter_owned(&self) -> Result<OwnedCallGuard, CallError> {
-        let entered = self.module.cell.enter_owned().or_else(|| {
+        let entered = OwnedCallGuard::enter(&self.module).or_else(|| {
             self.module.await_first(self.module.first_patience());
-            self.module.cell.enter_owned()
+            OwnedCallGuard::enter(&self.module)
         });
-        match entered {
-            Some(guard) => {
-                // Relaxed: only counted.
-                guard.about.owned_guards.fetch_add(1, Ordering::Relaxed);
-                Ok(OwnedCallGuard { guard })
-            }
-            None => Err(self.module.no_current()),
-        }
+        entered.ok_or_else(|| self.module.no_current())
     }
 
     /// Has the current version answer a request.
@@ -126,6 +119,19 @@ impl CallGuard<'_> {
 // === impl OwnedCallGuard ===
 
 impl OwnedCallGuard {
+    /// Enters the current version, where there is one.
+    pub(crate) fn enter(module: &Module) -> Option<Self> {
+        let guard = module.cell.enter_owned()?;
+        // Relaxed: only counted.
+        guard.about.owned_guards.fetch_add(1, Ordering::Relaxed);
+        Some(OwnedCallGuard { guard })
+    }
+
+    /// The cell's own guard.
+    pub(crate) fn inner(&self) -> &segue_core::OwnedCallGuard<Version> {
+        &self.guard
+    }
+
     /// The version that was entered.
     pub fn version(&self) -> &VersionId {
         &self.guard.about.id

@@ -7,7 +7,8 @@ use segue_interface::Interface;
 use segue_loader::{Expected, Implementation};
 
 use crate::{
-    CallError, CallFailure, Error, Runtime, VersionId, caller::Caller, module::Module, version::Version,
+    CallError, CallFailure, Error, OwnedCallGuard, Runtime, VersionId, caller::Caller, module::Module,
+    version::Version,
 };
 
 /// Calls one module through a typed interface: always its current version. Cheap to clone, and can be used from any thread.
@@ -95,6 +96,13 @@ impl<I: Interface> InterfaceHandle<I> {
     }
 }
 
+impl<I: Interface> InterfaceHandle<I> {
+    /// The interface of the version that a guard is inside.
+    pub(crate) fn at<'a>(&'a self, guard: &'a OwnedCallGuard) -> Option<&'a I> {
+        self.facet.at(guard.inner()).map(|interface| &**interface)
+    }
+}
+
 impl<I: Interface> Clone for InterfaceHandle<I> {
     fn clone(&self) -> Self {
         let InterfaceHandle { module, facet, caller } = self;
@@ -134,6 +142,12 @@ impl<I: Interface> View<Version> for Typed<I> {
     ) -> &'short Implementation<'short, I> {
         of
     }
+}
+
+/// Why a version that is in a snapshot could not be called through an interface.
+#[cold]
+pub(crate) fn missing_in<I: Interface>(handle: &InterfaceHandle<I>) -> CallError {
+    missing(&handle.module, FacetMissing::NoView, &handle.caller)
 }
 
 /// Why a module could not be entered through an interface.

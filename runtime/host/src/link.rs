@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Weak};
 
-use segue_core::{Facet, View};
+use segue_core::{Facet, FacetMissing, View};
 use segue_loader::{Link, Reached, ReplyBuffer, abi::RequestRef};
 
 use crate::{
-    CallError, Error, caller::Caller, interface::missing, module::Module, runtime::Inner, version::Version,
+    CallError, Error, Snapshot, caller::Caller, interface::missing, module::Module, runtime::Inner,
+    version::Version,
 };
 
 /// What a module has of another one.
@@ -47,19 +48,24 @@ impl LinkTo {
 impl Link for LinkTo {
     fn call(&self, request: &RequestRef<'_>) -> Result<ReplyBuffer, CallError> {
         self.caller.may_call()?;
+        if let Some(all) = Snapshot::entered() {
+            return all.guard(&self.module.name)?.inner().reply_to(request);
+        }
         let entered = self.module.cell.enter().or_else(|| {
             self.await_first();
             self.module.cell.enter()
         });
-        let version = entered.ok_or_else(|| self.module.no_current())?;
-        let mut reply = ReplyBuffer::new();
-        version.image.handle(request, &mut reply)?;
-        Ok(reply)
+        entered.ok_or_else(|| self.module.no_current())?.reply_to(request)
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&Reached<'_>)) -> Result<(), CallError> {
         self.caller.may_call()?;
         let Some(facet) = &self.facet else { return Err(self.module.no_current()) };
+        if let Some(all) = Snapshot::entered() {
+            let missing = || missing(&self.module, FacetMissing::NoView, &self.caller);
+            visit(facet.at(all.guard(&self.module.name)?.inner()).ok_or_else(missing)?);
+            return Ok(());
+        }
         let entered = facet.enter().or_else(|_| {
             self.await_first();
             facet.enter()
@@ -67,6 +73,16 @@ impl Link for LinkTo {
         let guard = entered.map_err(|why| missing(&self.module, why, &self.caller))?;
         visit(guard.get());
         Ok(())
+    }
+}
+
+// === impl Version ===
+
+impl Version {
+    fn reply_to(&self, request: &RequestRef<'_>) -> Result<ReplyBuffer, CallError> {
+        let mut reply = ReplyBuffer::new();
+        self.image.handle(request, &mut reply)?;
+        Ok(reply)
     }
 }
 

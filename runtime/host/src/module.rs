@@ -172,7 +172,7 @@ impl Module {
     pub(crate) fn forget(&self, about: &About, drain: Duration, purge: Duration, unmapped: Unmapped) {
         let old = &about.id;
         let by =
-            about.purge_asked.lock().clone().unwrap_or_else(|| By::runtime("nobody was inside any more"));
+            about.purge_asked.lock().clone().unwrap_or_else(|| By::runtime("it was not needed any more"));
         let mut book = self.book.lock();
         book.old.take_if(|version| version.about.id.generation == old.generation);
         book.quarantined.retain(|version| version.about.id.generation != old.generation);

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use parking_lot::Mutex;
 use segue_core::ThreadId;
 
-use crate::{CallGuard, version::Version};
+use crate::{VersionId, version::Version};
 
 /// How long a purge waits for a resident to run its errand. One that does not come in time has what it keeps for the
 /// version dropped without running, and counted.
@@ -118,10 +118,10 @@ impl Resident {
         &self.inbox
     }
 
-    /// Notes that this thread's call began now, so that [`VersionStatus::oldest_ms`](crate::VersionStatus::oldest_ms) and
+    /// Notes that this thread's call of a version began now, so that [`VersionStatus::oldest_ms`](crate::VersionStatus::oldest_ms) and
     /// the list of pins can tell of it; until the answer is dropped.
-    pub fn calling<'a>(&'a self, guard: &CallGuard<'_>, what: impl FnOnce() -> String) -> Calling<'a> {
-        let call = Call { generation: guard.version().generation, what: what(), since: Instant::now() };
+    pub fn calling<'a>(&'a self, version: &VersionId, what: impl FnOnce() -> String) -> Calling<'a> {
+        let call = Call { generation: version.generation, what: what(), since: Instant::now() };
         *self.entry.call.lock() = Some(call);
         Calling { entry: &self.entry }
     }

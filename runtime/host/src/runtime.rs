@@ -4,14 +4,14 @@ use std::{
     collections::BTreeMap,
     path::Path,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use parking_lot::{Mutex, RwLock};
-use segue_loader::Candidate;
+use segue_loader::{Candidate, CrashReports};
 
 use crate::{
     Asked, Builder, Digest, Error, Event, Events, LoadOptions, Loaded, ModuleHandle, ModuleStatus, Resident,
@@ -50,6 +50,8 @@ pub(crate) struct Inner {
     /// Written while versions become current or cease to be, for the moment of the stores; read by whoever wants to find all modules
     /// as they are at one time.
     pub(crate) changing: RwLock<()>,
+    /// Where a crash of one of its versions is told; none where nothing is to be told.
+    pub(crate) crash_reports: OnceLock<CrashReports>,
 }
 
 // === impl Runtime ===

@@ -116,7 +116,8 @@ pub struct Held {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PinKind {
-    /// A call that is inside.
+    /// A call that is inside, by whatever way it came: a handle to a module or to an interface keeps no version, and so is never
+    /// told; the call that is made through it is.
     Call,
     /// Guards of calls that may be on any thread.
     OwnedGuard,

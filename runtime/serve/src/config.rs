@@ -37,9 +37,22 @@ pub struct Config {
     pub header_read_timeout: Duration,
     /// From the end of the headers to the end of the body. Past it: 408.
     pub body_read_timeout: Duration,
+    /// What a request sees of the other modules that its module calls.
+    pub view: View,
     /// From the wish to stop to the last answer. Past it, connections are cut, calls are left behind, and
     /// [`Server::run`](crate::Server::run) says so.
     pub drain_deadline: Duration,
+}
+
+/// What a request sees of the other modules that its module calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum View {
+    /// Each call, from module to module too, enters what is current when it is made. It costs nothing.
+    #[default]
+    Current,
+    /// A request sees all modules as they were when it was begun, in calls from module to module too: of a set that is released
+    /// meanwhile, all of it or nothing. What that costs, and what it keeps in memory, is told at [`Snapshot`](segue::Snapshot).
+    Snapshot,
 }
 
 // === impl Config ===
@@ -58,6 +71,7 @@ impl Default for Config {
             body_bytes_max: 1024 * 1024,
             header_read_timeout: Duration::from_secs(60),
             body_read_timeout: Duration::from_secs(30),
+            view: View::default(),
             drain_deadline: Duration::from_secs(30),
         }
     }

@@ -9,14 +9,16 @@ use std::{
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded, never, select_biased};
 use http::request::Parts;
-use segue::{CallFailure, ModuleHandle, Request, Resident, Runtime};
+use segue::{
+    CallError, CallFailure, CallGuard, ModuleHandle, Reply, Request, Resident, Runtime, Snapshot, VersionId,
+};
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
 };
 
 use crate::{
-    Config, Error,
+    Config, Error, View,
     answer::{Answer, Answerer, Refusal},
     stats::{Count, Gauge, Lasting, Stats},
 };
@@ -45,6 +47,13 @@ struct Worker {
     runtime: Runtime,
     jobs: Receiver<Job>,
     stats: Stats,
+    view: View,
+}
+
+/// A request that is inside the version that answers it.
+enum Entered<'a> {
+    Current(CallGuard<'a>),
+    Snapshot { all: Snapshot, module: &'a str, version: VersionId },
 }
 
 /// Whether a thread goes on.
@@ -67,7 +76,12 @@ impl Pool {
         let (alive, ended) = mpsc::channel(1);
         let mut threads = Vec::new();
         for number in 0..config.worker_threads.max(1) {
-            let worker = Worker { runtime: runtime.clone(), jobs: jobs.clone(), stats: stats.clone() };
+            let worker = Worker {
+                runtime: runtime.clone(),
+                jobs: jobs.clone(),
+                stats: stats.clone(),
+                view: config.view,
+            };
             let alive = alive.clone();
             let name = format!("segue-call-{number}");
             let started = thread::Builder::new().name(name.clone()).spawn(move || {
@@ -112,7 +126,7 @@ impl Worker {
                         Err(_) => inbox = &never,
                     },
                     recv(self.jobs) -> job => match job {
-                        Ok(job) => job.run(&resident, &self.stats),
+                        Ok(job) => job.run(&self, &resident),
                         Err(_) => return Then::End,
                     },
                 }
@@ -130,7 +144,8 @@ impl Worker {
 // === impl Job ===
 
 impl Job {
-    fn run(self, resident: &Resident, stats: &Stats) {
+    fn run(self, worker: &Worker, resident: &Resident) {
+        let stats = &worker.stats;
         let Job { module, head, rest_at, body, answer, waiting } = self;
         drop(waiting);
         if answer.is_closed() {
@@ -138,10 +153,39 @@ impl Job {
             return;
         }
         let busy = stats.lasting(Gauge::Busy);
-        let answered = call(&module, &head, rest_at, &body, resident, stats);
+        let answered = call(&module, &head, rest_at, &body, worker, resident);
         drop(busy);
         // The client may have gone meanwhile; then nobody is there to be told.
         let _ = answer.send(answered);
+    }
+}
+
+// === impl Entered ===
+
+impl<'a> Entered<'a> {
+    fn begin(module: &'a ModuleHandle, runtime: &Runtime, view: &View) -> Result<Self, CallError> {
+        if *view == View::Snapshot {
+            let all = runtime.snapshot();
+            if let Some(version) = all.version(module.name()).cloned() {
+                return Ok(Entered::Snapshot { all, module: module.name(), version });
+            }
+        }
+        // Without a current version there is none in a snapshot. Its first may be starting, which is waited for.
+        module.enter().map(Entered::Current)
+    }
+
+    fn version(&self) -> &VersionId {
+        match self {
+            Entered::Current(guard) => guard.version(),
+            Entered::Snapshot { version, .. } => version,
+        }
+    }
+
+    fn call(&self, request: &Request<'_>) -> Result<Reply, CallError> {
+        match self {
+            Entered::Current(guard) => guard.call(request),
+            Entered::Snapshot { all, module, .. } => all.call(module, request),
+        }
     }
 }
 
@@ -151,9 +195,10 @@ fn call(
     head: &Parts,
     rest_at: usize,
     body: &[u8],
+    worker: &Worker,
     resident: &Resident,
-    stats: &Stats,
 ) -> Answer {
+    let Worker { runtime, stats, view, .. } = worker;
     let path = head.uri.path();
     let request = Request {
         method: head.method.as_str(),
@@ -166,17 +211,17 @@ fn call(
         body,
     };
     let name = module.name();
-    let guard = match module.enter() {
-        Ok(guard) => guard,
+    let entered = match Entered::begin(module, runtime, view) {
+        Ok(entered) => entered,
         Err(error) => {
             tracing::debug!(module = name, %error, "nothing to call");
             stats.count(Count::NoModule);
             return Refusal::NoModule.answer();
         }
     };
-    let answerer = Answerer { module: name, version: guard.version() };
-    let calling = resident.calling(&guard, || format!("{} {path}", head.method));
-    let result = guard.call(&request);
+    let answerer = Answerer { module: name, version: entered.version() };
+    let calling = resident.calling(entered.version(), || format!("{} {path}", head.method));
+    let result = entered.call(&request);
     drop(calling);
     let error = match result {
         Ok(reply) => {

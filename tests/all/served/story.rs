@@ -72,3 +72,48 @@ fn a_bad_release_and_its_undoing_are_told() {
     assert_eq!(events.matches("the runtime 0.").count(), 2, "it began twice: {events}");
     passage(&events, "went back to 1.0.0+g1");
 }
+
+#[test]
+fn a_release_that_ends_the_process_is_told_with_where_and_what_next() {
+    let service = Service::start(SEGUE, &[]);
+    service.command.run(["load", &path("crasher", V1)]);
+    service.command.run(["load", &path("crasher", V2), "--trial", "10m"]);
+    // The process is gone before it can answer.
+    let address = service.address;
+    let caller = std::thread::spawn(move || {
+        let _ = std::net::TcpStream::connect(address).and_then(|mut stream| {
+            std::io::Write::write_all(&mut stream, b"GET /crasher/?do=null HTTP/1.1\r\nhost: x\r\n\r\n")?;
+            std::io::Read::read(&mut stream, &mut [0; 64])
+        });
+    });
+    let (_, _, home) = service.wait();
+    caller.join().unwrap();
+    let service = Service::start_in(SEGUE, home, "127.0.0.1:0", &[]);
+    service.wait_for_version("crasher", V1);
+
+    let history = service.command.run(["history", "crasher"]).stdout;
+    let told = passage(
+        &history,
+        "the process before this one was ended by SIGSEGV, in the code of crasher 1.1.0+g2",
+    );
+    assert!(told.contains("why:  it happened in ") && told.contains("write_at_null"), "{told}");
+    assert!(told.contains("next: `segue blocked`"), "{told}");
+    let told =
+        passage(&history, "crasher: 1.1.0 is blocked, and is not loaded, however it comes; file sha256:");
+    assert!(told.contains("while it was on trial") && told.contains("next: "), "{told}");
+    assert!(history.trim_end().ends_with("is current; a restart returns to it"), "{history}");
+
+    let (_, blocked) = service.command.json(&["blocked"]);
+    let digest = blocked[0]["digest"].as_str().unwrap();
+    let told = passage(&history, "is blocked, and is not loaded");
+    assert!(told.contains(&format!("`segue unblock {digest}`")), "{told}");
+    let refused = service.command.run(["load", &path("crasher", V2)]);
+    assert_eq!(refused.code, Some(3), "{refused:?}");
+    assert!(refused.stderr.contains("is blocked: it ended the process with SIGSEGV"), "{refused:?}");
+    let unblocked = service.command.run(["unblock", digest]);
+    assert!(unblocked.stdout.contains("is not blocked any more"), "{unblocked:?}");
+    let again = service.command.run(["unblock", digest]);
+    assert_eq!(again.code, Some(0));
+    assert!(again.stdout.contains("nothing was done"), "{again:?}");
+    assert!(service.command.run(["blocked"]).stdout.contains("no file is blocked"));
+}

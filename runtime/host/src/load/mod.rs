@@ -19,7 +19,12 @@ use segue_loader::Inspected;
 
 use crate::{
     Asked, By, Error, ErrorObject, Event, LoadOptions, LoadOutcome, Loaded, Source, Step, Took, Trial,
-    intake, journey::micros, module::Module, phase::Phase, runtime::Inner,
+    intake,
+    journey::micros,
+    ledger::{Change, Durability},
+    module::Module,
+    phase::Phase,
+    runtime::Inner,
 };
 use commit::Ready;
 use escort::Threads;
@@ -76,19 +81,19 @@ impl Inner {
         let loaded = self.try_load(sources, options, asked);
         if let Err(error) = &loaded {
             let names: Vec<String> = sources.iter().map(Source::to_string).collect();
-            self.tell_refused(&asked.by, names.join(", "), error);
+            self.tell_refused(&asked.by, names.join(", "), error, Vec::new());
         }
         loaded
     }
 
-    pub(crate) fn tell_refused(&self, by: &By, source: String, error: &Error) {
+    pub(crate) fn tell_refused(&self, by: &By, source: String, error: &Error, changes: Vec<Change>) {
         let (step, hint) = (error.step(), error.hint());
         tracing::warn!(source, code = %error.code(), step = step.map(tracing::field::display), hint, "refused: {error}");
         let event = match error {
             Error::Superseded { module, .. } => Event::Superseded { module: module.clone(), source },
             error => Event::Refused { source, error: ErrorObject::from(error) },
         };
-        self.events.push(by, event);
+        self.events.tell(by, event, changes, Durability::InSystem);
     }
 
     fn try_load(
