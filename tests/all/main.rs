@@ -26,6 +26,7 @@ mod purge;
 mod refusals;
 mod releases;
 mod rollback;
+mod served;
 mod storm;
 mod threads;
 mod tls;

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod child;
+pub mod control;
 mod fixture;
 pub mod http;
 mod service;

@@ -38,6 +38,7 @@
 //!   [`InterfaceHandle`]).
 //! * **typed interfaces**: methods that are called as fast as those of a trait object. They are defined in a crate that host
 //!   and modules share, and exported with `export_module!(Shop, interfaces = [Pricing])`; see `segue_interface`.
+//! * **sticky**: `export_module!(Greeter, sticky)` asks not to be replaced, nor deleted, until somebody says `segue unstick`.
 //! * [`testing`]: call the module in a unit test, without a runtime.
 //!
 //! # What the runtime does for you, and what it cannot
