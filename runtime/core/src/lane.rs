@@ -123,6 +123,9 @@ pub(crate) enum State<T> {
     Quarantined(Arc<T>, u64),
 }
 
+/// A side that was moved out, if there was one, and its facet.
+type Cleared<T> = (Option<Box<dyn MovedOut>>, Arc<dyn Sides<T>>);
+
 /// Everything that the cell's mutex guards.
 pub(crate) struct Book<T> {
     pub(crate) states: [State<T>; LANES],
@@ -220,7 +223,7 @@ impl<T> Book<T> {
     /// Moves the sides of a lane's occupant out, to be dropped out of the mutex and before the occupant is handed out. Each with
     /// its facet, which nobody else may have any more by then.
     #[must_use = "they are to be dropped out of the mutex"]
-    pub(crate) fn clear_sides(&self, lane: usize) -> Vec<(Option<Box<dyn MovedOut>>, Arc<dyn Sides<T>>)> {
+    pub(crate) fn clear_sides(&self, lane: usize) -> Vec<Cleared<T>> {
         self.live_facets().into_iter().map(|facet| (facet.clear(lane), facet)).collect()
     }
 
