@@ -123,9 +123,6 @@ pub(crate) enum State<T> {
     Quarantined(Arc<T>, u64),
 }
 
-/// A side that was moved out, if there was one, and its facet.
-type Cleared<T> = (Option<Box<dyn MovedOut>>, Arc<dyn Sides<T>>);
-
 /// Everything that the cell's mutex guards.
 pub(crate) struct Book<T> {
     pub(crate) states: [State<T>; LANES],
@@ -138,6 +135,12 @@ pub(crate) struct Book<T> {
     pub(crate) quarantines: u64,
     /// Those that somebody has.
     pub(crate) facets: Vec<Weak<dyn Sides<T>>>,
+}
+
+/// A side that was moved out, with its facet, which nobody else may have any more. Only dropped.
+pub(crate) struct Cleared<T> {
+    _side: Option<Box<dyn MovedOut>>,
+    _facet: Arc<dyn Sides<T>>,
 }
 
 impl<T> Book<T> {
@@ -220,11 +223,11 @@ impl<T> Book<T> {
         self.facets.iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Moves the sides of a lane's occupant out, to be dropped out of the mutex and before the occupant is handed out. Each with
-    /// its facet, which nobody else may have any more by then.
+    /// Moves the sides of a lane's occupant out, to be dropped out of the mutex and before the occupant is handed out.
     #[must_use = "they are to be dropped out of the mutex"]
     pub(crate) fn clear_sides(&self, lane: usize) -> Vec<Cleared<T>> {
-        self.live_facets().into_iter().map(|facet| (facet.clear(lane), facet)).collect()
+        let clear = |facet: Arc<dyn Sides<T>>| Cleared { _side: facet.clear(lane), _facet: facet };
+        self.live_facets().into_iter().map(clear).collect()
     }
 
     /// Whether callers can be, or have been, inside the lane's occupant.
