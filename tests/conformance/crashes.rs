@@ -1,9 +1,10 @@
 //! A version that ends the process is left behind by the next one.
 
-use std::{os::unix::process::ExitStatusExt, path::Path, time::Duration};
+use std::{env, fs, os::unix::process::ExitStatusExt, path::Path, time::Duration};
 
 use segue::{By, Code, Event, LoadOptions, Request, Runtime, Source, Trial, TrialEnd};
 use segue_tests::{V1, V2, dies_in_child, fixture};
+use tempfile::TempDir;
 
 fn start(home: &Path, settle_time: Duration) -> Runtime {
     Runtime::builder().state_dir(home.join("state")).settle_time(settle_time).build().unwrap()
@@ -106,4 +107,72 @@ fn a_crash_after_a_restart_is_not_held_against_what_was_restored() {
     assert_eq!(dead.status.signal(), Some(11), "{}", dead.stderr);
     let runtime = start(dead.directory.path(), LONG);
     assert_eq!(current(&runtime).as_deref(), Some(V1), "one bad request must not take every version away");
+}
+
+#[test]
+fn what_was_restored_and_ends_two_processes_at_its_start_is_blocked_so_that_the_third_begins() {
+    const TEST: &str =
+        "crashes::what_was_restored_and_ends_two_processes_at_its_start_is_blocked_so_that_the_third_begins";
+    let home = TempDir::new().unwrap();
+    let path = home.path().to_str().unwrap();
+    let run = |crasher: &str| {
+        let environment = [("SEGUE_TESTS_HOME", path), ("SEGUE_CRASHER", crasher)];
+        dies_in_child(TEST, &environment, |_| {
+            let runtime = start(Path::new(&env::var_os("SEGUE_TESTS_HOME").unwrap()), LONG);
+            for version in [V1, V2] {
+                runtime.load(fixture("crasher", version)).unwrap();
+            }
+        })
+    };
+    let first = run("nothing");
+    assert!(first.status.success(), "{}", first.stderr);
+    for _ in 0..2 {
+        let dead = run("constructor");
+        assert_eq!(dead.status.signal(), Some(11), "{}", dead.stderr);
+    }
+    let runtime = start(home.path(), LONG);
+    assert_eq!(current(&runtime).as_deref(), Some(V1));
+    let blocked = runtime.blocked().unwrap();
+    assert_eq!((blocked.len(), &*blocked[0].version), (1, V2));
+    assert!(blocked[0].why.contains("at its start"), "{blocked:?}");
+}
+
+#[test]
+fn a_file_of_the_modules_directory_that_ends_the_process_at_its_start_is_blocked_by_the_next() {
+    const TEST: &str =
+        "crashes::a_file_of_the_modules_directory_that_ends_the_process_at_its_start_is_blocked_by_the_next";
+    let start = |home: &Path| {
+        let builder = Runtime::builder().state_dir(home.join("state"));
+        builder.modules_dir(home.join("modules")).build().unwrap()
+    };
+    let dead = dies_in_child(TEST, &[("SEGUE_CRASHER", "constructor")], |home| {
+        fs::create_dir(home.join("modules")).unwrap();
+        fs::copy(fixture("crasher", V1), home.join("modules/libcrasher.so")).unwrap();
+        drop(start(home));
+    });
+    assert_eq!(dead.status.signal(), Some(11), "{}", dead.stderr);
+    let runtime = start(dead.directory.path());
+    assert_eq!(current(&runtime), None);
+    assert_eq!(runtime.blocked().unwrap().len(), 1);
+}
+
+#[test]
+fn a_version_that_was_there_before_and_is_loaded_anew_is_as_suspect_as_any_new_one() {
+    const TEST: &str =
+        "crashes::a_version_that_was_there_before_and_is_loaded_anew_is_as_suspect_as_any_new_one";
+    let dead = dies_in_child(TEST, &[], |home| {
+        let runtime = start(home, LONG);
+        for version in [V1, V2] {
+            runtime.load(fixture("crasher", version)).unwrap();
+        }
+        runtime.shutdown(LONG).unwrap();
+        drop(runtime);
+        let runtime = start(home, LONG);
+        runtime.load(fixture("crasher", V1)).unwrap();
+        crash(&runtime);
+    });
+    assert_eq!(dead.status.signal(), Some(11), "{}", dead.stderr);
+    let runtime = start(dead.directory.path(), LONG);
+    assert_eq!(current(&runtime).as_deref(), Some(V2));
+    assert_eq!(runtime.blocked().unwrap()[0].version, V1);
 }

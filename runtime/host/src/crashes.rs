@@ -47,7 +47,8 @@ impl Inner {
 
     /// The version that is to be blocked for a crash: one that was on trial, or that had not been in memory for long in the process in
     /// which it was loaded. One that has been there for long, or came through a restart before, is needed: it is not known whether
-    /// the version before it would do better.
+    /// the version before it would do better. Unless it ends two processes one after the other at its start: no process would ever
+    /// begin again.
     fn suspect(&self, report: &CrashReport) -> Result<Option<Block>, Error> {
         let (Some(module), Some(version), Some(digest)) = (&report.module, &report.version, report.digest)
         else {
@@ -57,10 +58,14 @@ impl Inner {
         let age = report.age_ms.unwrap_or(0);
         let is_young = u128::from(age) <= self.limits.settle_time.as_millis();
         let was_restored = self.events.look_up(|ledger| ledger.was_restored(&digest))?;
-        let when = match (is_on_trial, is_young && !was_restored) {
-            (true, _) => "while it was on trial".to_owned(),
-            (false, true) => format!("{:.1} s after it came", age as f64 / 1000.0),
-            (false, false) => return Ok(None),
+        let when = if is_on_trial {
+            "while it was on trial".to_owned()
+        } else if is_young && !was_restored {
+            format!("{:.1} s after it came", age as f64 / 1000.0)
+        } else if self.events.look_up(|ledger| ledger.ended_its_start(module, &digest))? {
+            "at its start, as the process before".to_owned()
+        } else {
+            return Ok(None);
         };
         let why = format!("it ended the process with {}, {when}", report.signal_name);
         Ok(Some(Block { digest, module: module.clone(), version: version.clone(), why }))

@@ -120,14 +120,34 @@ impl Ledger {
         read().map_err(|source| self.failed("reading", source))
     }
 
-    /// Whether a version was confirmed before the last runtime began, which has then restored it.
+    /// Whether a version was confirmed before the last runtime began, which has then restored it: and not loaded it as something
+    /// new.
     pub(crate) fn was_restored(&self, of: &Digest) -> Result<bool, Error> {
         self.connection
             .query_row(
-                "SELECT EXISTS (
-                     SELECT 1 FROM confirmed WHERE digest = ?1 AND seq < (
-                         SELECT max(seq) FROM events WHERE record ->> 'event' = 'started'))",
+                "WITH began AS (SELECT max(seq) AS seq FROM events WHERE record ->> 'event' = 'started')
+                 SELECT EXISTS (SELECT 1 FROM confirmed, began WHERE digest = ?1 AND confirmed.seq < began.seq)
+                    AND NOT EXISTS (
+                     SELECT 1 FROM confirmed, began JOIN events ON events.seq = confirmed.seq
+                     WHERE digest = ?1 AND confirmed.seq > began.seq AND record ->> 'event' = 'loaded')",
                 [of.to_string()],
+                |row| row.get(0),
+            )
+            .map_err(|source| self.failed("reading", source))
+    }
+
+    /// Whether a version has ended a process already, and was not current since: it does not come beyond its start.
+    pub(crate) fn ended_its_start(&self, module: &str, of: &Digest) -> Result<bool, Error> {
+        self.connection
+            .query_row(
+                "SELECT EXISTS (
+                     SELECT 1 FROM events
+                     WHERE module = ?1 AND record ->> 'event' = 'crashed' AND record ->> 'digest' = ?2
+                       AND seq > coalesce((
+                         SELECT max(seq) FROM events
+                         WHERE module = ?1 AND record ->> 'event' IN ('loaded', 'rolled_back')
+                           AND record ->> 'digest' = ?2), 0))",
+                params![module, of.to_string()],
                 |row| row.get(0),
             )
             .map_err(|source| self.failed("reading", source))
