@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use segue::{Code, LoadOutcome, Request, Runtime, Step};
+use segue::{Asked, By, Code, LoadOutcome, Request, Runtime, Step};
 use segue_tests::{V1, V2, fixture, until};
 use tempfile::TempDir;
 
@@ -161,6 +161,39 @@ fn a_rollback_is_done_and_says_that_it_is_not_recorded_until_it_is() {
         drop((module, runtime));
         let again = Runtime::builder().state_dir(disk.state()).build().unwrap();
         assert!(answer(&again).contains(&current), "and a restart knows of it");
+    });
+}
+
+#[test]
+fn a_rollback_that_could_not_be_recorded_is_done_once_for_its_key() {
+    const TEST: &str = "full_disk::a_rollback_that_could_not_be_recorded_is_done_once_for_its_key";
+    with_small_disk(TEST, |disk| {
+        let runtime = Runtime::builder().state_dir(disk.state()).build().unwrap();
+        runtime.load(fixture("greeter", V1)).unwrap();
+        let module = runtime.module("greeter").unwrap();
+        // Neither leaves: that would make room on the disk.
+        let keeps_first = module.enter_owned().unwrap();
+        runtime.load(fixture("greeter", V2)).unwrap();
+        let keeps_second = module.enter_owned().unwrap();
+        let under = |key: &str| runtime.on_behalf_of(Asked { by: By::Embedder, key: Some(key.to_owned()) });
+        disk.leave(0);
+        let mut attempt = 0;
+        let (key, done) = loop {
+            let key = format!("rollback-{attempt}");
+            let done = under(&key).rollback("greeter").unwrap();
+            if !done.recorded {
+                break (key, done);
+            }
+            attempt += 1;
+        };
+        assert_eq!(under(&key).rollback("greeter").unwrap(), done, "sent again");
+        assert!(answer(&runtime).contains(&done.current.version), "it was done once");
+        disk.clear();
+        runtime.stick("greeter").unwrap();
+        let again = under(&key).rollback("greeter").unwrap();
+        assert_eq!((again.current, again.recorded), (done.current, true));
+        assert_whole(&runtime);
+        drop((keeps_first, keeps_second));
     });
 }
 

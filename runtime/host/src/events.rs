@@ -70,6 +70,13 @@ pub(crate) enum Recorded {
     NotYet,
 }
 
+/// A command that had a key, and its answer.
+pub(crate) struct Answered {
+    pub(crate) command: String,
+    pub(crate) answer: String,
+    pub(crate) recorded: Recorded,
+}
+
 // === impl Events ===
 
 impl Events {
@@ -137,6 +144,22 @@ impl Events {
     /// Looks something up in the ledger.
     pub(crate) fn look_up<R>(&self, look: impl FnOnce(&Ledger) -> R) -> R {
         look(&self.shared.log.lock().ledger)
+    }
+
+    /// What the command with a key was, and what it was answered: also where that is still to be written.
+    pub(crate) fn answer(&self, key: &str) -> Result<Option<Answered>, Error> {
+        let log = self.shared.log.lock();
+        let mut unwritten = log.unwritten.iter().flat_map(|entry| &entry.changes);
+        let found = unwritten.find_map(|change| match change {
+            Change::Answered { key: of, command, answer } if of == key => Some((command, answer)),
+            _ => None,
+        });
+        if let Some((command, answer)) = found {
+            let (command, answer) = (command.clone(), answer.clone());
+            return Ok(Some(Answered { command, answer, recorded: Recorded::NotYet }));
+        }
+        let written = log.ledger.answer(key)?;
+        Ok(written.map(|(command, answer)| Answered { command, answer, recorded: Recorded::Yes }))
     }
 
     /// Ends all subscriptions.

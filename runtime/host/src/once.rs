@@ -4,8 +4,13 @@ use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
-use crate::{Asked, Error, Runtime, ledger::Change};
+use crate::{
+    Asked, Error, Runtime,
+    events::{Answered, Recorded},
+    ledger::Change,
+};
 
 /// The commands with a key that go on.
 #[derive(Default)]
@@ -27,6 +32,19 @@ impl Asked {
     }
 }
 
+// === impl Answered ===
+
+impl Answered {
+    /// The answer once more. What was done before it could be written says so as long as it is not.
+    fn read<R: DeserializeOwned>(&self) -> serde_json::Result<R> {
+        let mut answer: Value = serde_json::from_str(&self.answer)?;
+        if let (Recorded::NotYet, Some(recorded)) = (self.recorded, answer.get_mut("recorded")) {
+            *recorded = Value::Bool(false);
+        }
+        serde_json::from_value(answer)
+    }
+}
+
 // === impl Runtime ===
 
 impl Runtime {
@@ -42,13 +60,13 @@ impl Runtime {
         let done = {
             // The same command that came before, and goes on, is waited for.
             let _turn = turn.lock();
-            let answered = self.inner.events.look_up(|ledger| ledger.answer(key));
-            match answered {
+            match self.inner.events.answer(key) {
                 Err(error) => Err(error),
                 Ok(None) => act(),
-                Ok(Some((before, answer))) if before == command => serde_json::from_str(&answer)
+                Ok(Some(answered)) if answered.command == command => answered
+                    .read()
                     .map_err(|error| Error::Internal { what: format!("the answer of key {key:?}: {error}") }),
-                Ok(Some((command, _))) => Err(Error::KeyReused { key: key.clone(), command }),
+                Ok(Some(Answered { command, .. })) => Err(Error::KeyReused { key: key.clone(), command }),
             }
         };
         let mut busy = self.inner.keys.busy.lock();
