@@ -56,9 +56,10 @@ struct Entered {
 impl Runtime {
     /// All modules as they are now. See [`Snapshot`] for what it costs and keeps.
     pub fn snapshot(&self) -> Snapshot {
-        let modules: Vec<Arc<Module>> = self.inner.modules.read().values().cloned().collect();
-        // Nothing becomes current meanwhile, or ceases to be.
+        // Nothing becomes current meanwhile, or ceases to be. Before the list: or a set could become current whose new module is not
+        // in it.
         let _still = self.inner.changing.read();
+        let modules: Vec<Arc<Module>> = self.inner.modules.read().values().cloned().collect();
         let entered = modules.iter().filter_map(|module| {
             let guard = OwnedCallGuard::enter(module)?;
             Some((module.name.clone(), guard))
