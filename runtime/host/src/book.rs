@@ -139,6 +139,11 @@ impl Book {
         self.trial.as_ref().is_some_and(|trial| trial.keeps == Some(generation))
     }
 
+    /// Whether the version of this generation is on trial; then it is current.
+    pub(crate) fn is_on_trial(&self, generation: u64) -> bool {
+        self.trial.as_ref().is_some_and(|trial| trial.generation == generation)
+    }
+
     /// Keeps the old version no longer than anybody is inside it. The trial, if one goes on, goes on without it.
     pub(crate) fn let_old_go(&mut self) {
         if let Some(trial) = &mut self.trial {

@@ -1,7 +1,11 @@
 //! The phases of a version's way in and out, as values: an observer is told of each before the next begins, and the way waits for
 //! it. So tests can hold a load or a purge between two phases, or end the process there; and programs can note how it goes.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 /// A phase of a version's way in or out that has just been completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,8 +60,16 @@ impl Observer {
     }
 
     pub(crate) fn reached(&self, module: &str, generation: u64, phase: Phase) {
-        if let Some(tell) = &self.0 {
-            tell(&Reached { module, generation, phase });
+        let Some(tell) = &self.0 else { return };
+        // Where it is told that a version is recorded, there is no way back: its panic must not keep the version from being current.
+        let told = catch_unwind(AssertUnwindSafe(|| tell(&Reached { module, generation, phase })));
+        if told.is_err() {
+            tracing::error!(
+                module,
+                generation,
+                ?phase,
+                "the observer panicked, and the version goes its way"
+            );
         }
     }
 }

@@ -8,12 +8,12 @@ use std::{
 use segue_core::Which;
 
 use crate::{
-    Asked, Error, Event, LoadOptions, Policy, RolledBack, Runtime, Source, Step, WentBack,
+    Asked, Error, Event, LoadOptions, Loaded, Policy, RolledBack, Runtime, Source, Step, WentBack,
     book::{Book, Old, Phase},
     events::Recorded,
     journey::micros,
     ledger::{Change, Durability},
-    load::{Purpose, Terms},
+    load::{Left, Purpose, Terms},
     module::Module,
     runtime::Inner,
     version::About,
@@ -41,7 +41,7 @@ impl Runtime {
 }
 
 impl Inner {
-    /// Goes back; where a generation is given, only if that one is current.
+    /// Goes back; where a generation is given, only if that one is current, and on trial.
     pub(crate) fn roll_back(
         self: &Arc<Self>,
         module: &Arc<Module>,
@@ -139,7 +139,24 @@ impl Inner {
         }
         let before = self.events.look_up(|ledger| ledger.before(&module.name, &current.digest))?;
         let before = before.ok_or_else(nothing)?;
-        let request = self.read(&Source::Stored(before.digest))?;
+        let source = Source::Stored(before.digest);
+        let loaded = self.load_stored(&source, current.id.generation, only, asked);
+        if let Err(error) = &loaded
+            && !matches!(error, Error::NothingToRollBack { .. })
+        {
+            self.tell_refused(&asked.by, source.to_string(), error, Vec::new());
+        }
+        loaded?.first().and_then(Loaded::as_rollback).ok_or_else(nothing)
+    }
+
+    fn load_stored(
+        self: &Arc<Self>,
+        source: &Source,
+        left: u64,
+        only: Option<u64>,
+        asked: &Asked,
+    ) -> Result<Vec<Loaded>, Error> {
+        let request = self.read(source)?;
         let options = LoadOptions::default();
         let started = Instant::now();
         let terms = Terms {
@@ -151,11 +168,10 @@ impl Inner {
             started,
             trial: None,
             asked: asked.clone(),
-            purpose: Purpose::Rollback,
+            purpose: Purpose::Rollback(Left { generation: left, is_on_trial: only.is_some() }),
             command: String::new(),
         };
-        let loaded = self.begin_load(vec![request], terms)?;
-        loaded.first().and_then(crate::Loaded::as_rollback).ok_or_else(nothing)
+        self.begin_load(vec![request], terms)
     }
 }
 
@@ -163,7 +179,7 @@ impl Inner {
 fn in_memory(book: &Book, only: Option<u64>) -> Option<(Arc<About>, Arc<About>)> {
     match (&book.current, &book.old) {
         (Some(current), Some(Old { about, phase: Phase::Draining | Phase::Warm, .. }))
-            if only.is_none_or(|only| only == current.id.generation) =>
+            if only.is_none_or(|only| only == current.id.generation && book.is_on_trial(only)) =>
         {
             Some((current.clone(), about.clone()))
         }

@@ -79,8 +79,10 @@ impl Inner {
             TrialEnd::Confirm => self.confirm(module, Some(generation), &asked).map(drop),
             TrialEnd::RollBack => match self.roll_back(module, Some(generation), &asked) {
                 Err(Error::NothingToRollBack { .. }) => {
-                    if let Some(current) = module.book().current.as_ref().map(|about| about.id.clone()) {
-                        let module = module.name.to_string();
+                    let book = module.book();
+                    // Where it is not on trial any more, somebody was faster.
+                    if let Some(about) = book.current.as_ref().filter(|_| book.is_on_trial(generation)) {
+                        let (module, current) = (module.name.to_string(), about.id.clone());
                         self.events.push(&asked.by, Event::TrialOver { module, current });
                     }
                     Ok(())

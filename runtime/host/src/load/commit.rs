@@ -71,6 +71,7 @@ impl Inner {
 
     fn commit(&self, ready: &[Ready], set: &[String], terms: &Terms) -> Result<Vec<Loaded>, Error> {
         let mut books: Vec<MutexGuard<'_, Book>> = ready.iter().map(|member| member.module.book()).collect();
+        all(ready.iter().zip(&books).map(|(member, book)| terms.is_wanted(&member.module, book)))?;
         all(ready.iter().map(Ready::fits_who_came))?;
         // Unless somebody has come whom they do not fit, only a bug makes this fail: the turns are ours, and there is no old
         // version. A seat that is dropped is given back.
@@ -116,7 +117,7 @@ impl Inner {
     ) -> Vec<(Event, Vec<Change>)> {
         let mut entries: Vec<_> = ready.iter().zip(loaded).map(|it| entry(it.0, it.1, set, terms)).collect();
         let answered = match terms.purpose {
-            Purpose::Rollback => loaded.first().and_then(Loaded::as_rollback).and_then(|rolled_back| {
+            Purpose::Rollback(_) => loaded.first().and_then(Loaded::as_rollback).and_then(|rolled_back| {
                 terms.asked.answered(&format!("rollback {}", rolled_back.module), &rolled_back)
             }),
             Purpose::Load | Purpose::Restore => terms.asked.answered(&terms.command, &loaded),
@@ -158,12 +159,10 @@ fn entry(
         (_, Some(_)) => Some(Change::OnTrial { module: module.clone(), digest, version }),
         (_, None) => Some(Change::Confirmed { module: module.clone(), digest, version }),
     });
-    if let crate::By::File { path } = &terms.asked.by {
-        changes.push(Change::DropIn { path: path.clone(), digest });
-    }
+    changes.extend(terms.taken(digest));
     let current = about.id.clone();
     let event = match (terms.purpose, &loaded.replaced) {
-        (Purpose::Rollback, Some(old)) => Event::RolledBack { module, current, old: old.clone(), digest },
+        (Purpose::Rollback(_), Some(old)) => Event::RolledBack { module, current, old: old.clone(), digest },
         _ => Event::Loaded {
             with: set.iter().filter(|name| **name != module).cloned().collect(),
             module,

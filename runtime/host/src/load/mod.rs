@@ -18,7 +18,9 @@ use std::{
 use segue_loader::Inspected;
 
 use crate::{
-    Asked, By, Error, ErrorObject, Event, LoadOptions, LoadOutcome, Loaded, Source, Step, Took, Trial,
+    Asked, By, Digest, Error, ErrorObject, Event, LoadOptions, LoadOutcome, Loaded, Source, Step, Took,
+    Trial,
+    book::Book,
     intake,
     journey::micros,
     ledger::{Change, Durability},
@@ -65,15 +67,45 @@ pub(crate) enum Purpose {
     /// Something new.
     Load,
     /// Going back to a version that has left memory.
-    Rollback,
+    Rollback(Left),
     /// Having again what was there before the runtime ended.
     Restore,
+}
+
+/// What a rollback is to leave behind: it is off where something else has become current meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Left {
+    pub(crate) generation: u64,
+    /// Whether it is also off where the trial of that version is over.
+    pub(crate) is_on_trial: bool,
 }
 
 /// One of a set: a file, and the module that it is to be.
 struct Member {
     module: Arc<Module>,
     request: Request,
+}
+
+// === impl Terms ===
+
+impl Terms {
+    /// What the ledger notes of a file of the modules directory that was taken; none where it came otherwise.
+    fn taken(&self, digest: Digest) -> Option<Change> {
+        match &self.asked.by {
+            By::File { path } => Some(Change::DropIn { path: path.clone(), digest }),
+            _ => None,
+        }
+    }
+
+    /// Whether there is still a reason for it, as the book has it now.
+    fn is_wanted(&self, module: &Module, book: &Book) -> Result<(), Error> {
+        let Purpose::Rollback(left) = self.purpose else { return Ok(()) };
+        let is_current = book.current.as_ref().is_some_and(|about| about.id.generation == left.generation);
+        if is_current && (!left.is_on_trial || book.is_on_trial(left.generation)) {
+            return Ok(());
+        }
+        Err(Error::NothingToRollBack { module: module.name.to_string() })
+    }
 }
 
 // === impl Inner ===
@@ -230,7 +262,7 @@ impl Inner {
             }
             places.push(unchanged);
         }
-        all(fresh.iter().map(|member| self.may_be_loaded(member)))?;
+        all(fresh.iter().map(|member| self.may_be_loaded(member, terms)))?;
         let mut loaded = match fresh.is_empty() {
             true => Vec::new(),
             false => self.start_and_publish(fresh, &names, terms)?,
@@ -286,11 +318,12 @@ impl Inner {
         Ok(ready)
     }
 
-    /// Refuses what is sticky, blocked, or does not fit who calls it: before anything of it runs.
-    fn may_be_loaded(&self, Member { module, request }: &Member) -> Result<(), Error> {
+    /// Refuses what is not wanted any more, sticky, blocked, or does not fit who calls it: before anything of it runs.
+    fn may_be_loaded(&self, Member { module, request }: &Member, terms: &Terms) -> Result<(), Error> {
         let (metadata, digest) = (request.candidate.metadata(), request.candidate.digest());
         {
             let book = module.book();
+            terms.is_wanted(module, &book)?;
             if book.is_sticky && book.current.is_some() {
                 return Err(Error::Sticky { module: module.name.to_string() });
             }
@@ -310,8 +343,10 @@ impl Inner {
     fn tell_unchanged(&self, Member { module, request }: &Member, terms: &Terms) {
         let Some(current) = module.book().current.clone() else { return };
         let (current, source) = (current.id.clone(), request.source.clone());
-        self.events
-            .push(&terms.asked.by, Event::Unchanged { module: module.name.to_string(), current, source });
+        let event = Event::Unchanged { module: module.name.to_string(), current, source };
+        // Current or not: it was taken, and is nothing new after a restart.
+        let taken = terms.taken(request.candidate.digest()).into_iter().collect();
+        self.events.tell(&terms.asked.by, event, taken, Durability::InSystem);
     }
 }
 
