@@ -4,5 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "a test, and what it is made of, says what it means by failing")]
 
 mod crashes;
+mod edges;
 mod full_disk;
 mod survival;

@@ -1,15 +1,22 @@
 //! Erlang's delete: a module without a current version.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::{
     Deleted, Error, Event, Runtime,
     book::{Old, Phase},
     journey::micros,
     ledger::Change,
+    load::Turn,
     module::Module,
     runtime::Inner,
 };
+
+/// How long a delete waits for a load that goes on.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Runtime {
     /// Makes the current version of a module old, without another in its place: new calls answer that there is none, and calls
@@ -18,7 +25,8 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// Where there is no such module; where it has an old version still; where it is sticky; and where the ledger cannot be written.
+    /// Where there is no such module; where it has an old version still; where it is sticky;
+    /// where a load of it goes on for longer than 30 s; and where the ledger cannot be written.
     pub fn delete(&self, name: &str) -> Result<Deleted, Error> {
         self.once(&format!("delete {name}"), || {
             let module = self.inner.module(name)?;
@@ -39,8 +47,12 @@ impl Runtime {
 impl Inner {
     fn delete(&self, module: &Arc<Module>, asked: &crate::Asked) -> Result<Deleted, Error> {
         let begun = Instant::now();
+        // Before the turn: it may be held by a drop-in that waits for the old version, for as long as that takes.
+        if module.book().current.is_some() {
+            self.has_room(module)?;
+        }
         // After a load that goes on, and before the next.
-        let _turn = module.turn.lock();
+        let _turn = Turn::take(module, begun.checked_add(PATIENCE), PATIENCE)?;
         if self.is_closing() {
             return Err(Error::ShuttingDown);
         }

@@ -41,3 +41,19 @@ fn check_name(path: &Path, found: &str) -> Result<(), Error> {
 pub(crate) fn is_being_written(error: &Error) -> bool {
     matches!(error, Error::Stage(StageError::Changed { .. }))
 }
+
+/// Whether it was for the file that it was refused, which a restart changes nothing about; and not since the runtime could not do its
+/// part, or was ending.
+pub(crate) fn is_of_the_file(error: &Error) -> bool {
+    !matches!(
+        error,
+        Error::ShuttingDown
+            | Error::QuarantineFull { .. }
+            | Error::Stage(_)
+            | Error::Store { .. }
+            | Error::Ledger { .. }
+            | Error::Io { .. }
+            | Error::Thread { .. }
+            | Error::Internal { .. }
+    )
+}

@@ -85,7 +85,11 @@ impl Inner {
         // Who came while it was old was not checked against it.
         if let Some(version) = module.cell.occupant(Which::Old) {
             let checked = module.callers.check(|expected| version.image.check_interface(expected));
-            checked.map_err(|source| module.does_not_fit(&old.id.version, Some(Step::Rollback), source))?;
+            checked.map_err(|source| {
+                let error = module.does_not_fit(&old.id.version, Some(Step::Rollback), source);
+                self.tell_refused(&asked.by, old.source.clone(), &error, Vec::new());
+                error
+            })?;
         }
         let begun = Instant::now();
         {

@@ -252,7 +252,13 @@ impl Watching {
                 if let Err(error) = loaded {
                     // After a restart the same bytes there are nothing new.
                     let taken = ledger::Change::DropIn { path: source.clone(), digest };
-                    of_journey.tell_refused(&by, source, &error, vec![taken]);
+                    let is_taken = intake::is_of_the_file(&error);
+                    of_journey.tell_refused(
+                        &by,
+                        source,
+                        &error,
+                        is_taken.then_some(taken).into_iter().collect(),
+                    );
                 }
                 // Fails where nobody waits for it: only the start does.
                 let _ = tell.send(());

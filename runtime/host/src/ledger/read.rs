@@ -91,13 +91,14 @@ impl Ledger {
     }
 
     /// What a rollback without an old version in memory goes back to: the version that was confirmed last, is not blocked, and
-    /// is not the one that is current.
+    /// is not the one that is current. Never beyond a delete.
     pub(crate) fn before(&self, module: &str, current: &Digest) -> Result<Option<ToRestore>, Error> {
         self.connection
             .query_row(
                 "SELECT module, digest, version FROM confirmed
                  WHERE module = ?1 AND digest IS NOT NULL AND digest <> ?2
                    AND digest NOT IN (SELECT digest FROM blocked)
+                   AND id > coalesce((SELECT max(id) FROM confirmed WHERE module = ?1 AND digest IS NULL), 0)
                  ORDER BY id DESC LIMIT 1",
                 params![module, current.to_string()],
                 |row| Ok(ToRestore { module: row.get(0)?, digest: digest(row, 1)?, version: row.get(2)? }),

@@ -1,10 +1,6 @@
 //! The part of a load that cannot fail once it has begun: the ledger notes it, and then one store a module makes it so.
 
-use std::{
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use parking_lot::MutexGuard;
 use segue_core::Seat;
@@ -29,7 +25,7 @@ pub(super) struct Ready {
     pub(super) candidate: Inspected,
     /// How many callers had been admitted when it was last checked against all.
     pub(super) admitted: u64,
-    /// Whether the module is not to be replaced from then on, where this is the first version of it.
+    /// Whether the module is not to be replaced from then on, where none is current.
     pub(super) is_sticky: bool,
     pub(super) took: Took,
 }
@@ -127,21 +123,6 @@ impl Inner {
         }
         entries
     }
-
-    /// Takes a version out that has started and was never current.
-    pub(super) fn undo(self: &Arc<Self>, Ready { module, mut version, .. }: Ready) {
-        let version = loop {
-            match Arc::try_unwrap(version) {
-                Ok(version) => break version,
-                // Whoever makes its side of an interface.
-                Err(shared) => version = shared,
-            }
-            thread::sleep(Duration::from_micros(200));
-        };
-        // Its start went well; so does its end, whose panic is in the log.
-        let (mapped, _) = version.image.unload();
-        self.take_out(&module, &version.about, mapped);
-    }
 }
 
 /// One event, with what it changes.
@@ -213,8 +194,9 @@ impl Ready {
     fn note(&self, book: &mut Book, terms: &Terms) {
         let about = self.version.about.clone();
         let generation = about.id.generation;
-        if !book.is_known {
-            book.is_sticky = self.is_sticky;
+        // Also where the book knows of one that never was current.
+        if book.current.is_none() {
+            book.is_sticky |= self.is_sticky;
         }
         let replaced = book.current.replace(about);
         book.trial = terms.trial.map(|trial| OnTrial {

@@ -30,6 +30,7 @@ use crate::{
 };
 use commit::Ready;
 use escort::Threads;
+pub(crate) use room::Turn;
 
 /// A candidate that was read.
 pub(crate) struct Request {

@@ -1,6 +1,9 @@
 //! How a load waits: for its turn, and for there to be no old version.
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use parking_lot::MutexGuard;
 
@@ -15,7 +18,7 @@ use crate::{
 };
 
 /// The turn of a load: loads of one module go one after the other, in the order in which they came.
-pub(super) struct Turn<'a>(Option<MutexGuard<'a, ()>>);
+pub(crate) struct Turn<'a>(Option<MutexGuard<'a, ()>>);
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
@@ -30,12 +33,25 @@ impl Drop for Turn<'_> {
 
 impl Terms {
     /// Waits for the module's turn.
-    pub(super) fn take_turn<'a>(&self, module: &'a Arc<Module>) -> Result<Turn<'a>, Error> {
-        let turn = match self.deadline {
+    pub(super) fn take_turn<'a>(&self, module: &'a Module) -> Result<Turn<'a>, Error> {
+        Turn::take(module, self.deadline, self.after)
+    }
+}
+
+// === impl Turn ===
+
+impl<'a> Turn<'a> {
+    /// Waits for the module's turn; without a deadline for ever.
+    pub(crate) fn take(
+        module: &'a Module,
+        deadline: Option<Instant>,
+        after: Duration,
+    ) -> Result<Self, Error> {
+        let turn = match deadline {
             Some(deadline) => module.turn.try_lock_until(deadline).ok_or_else(|| Error::Deadline {
                 module: Some(module.name.to_string()),
                 what: format!("another load of {}", module.name),
-                after: self.after,
+                after,
             })?,
             None => module.turn.lock(),
         };
@@ -109,6 +125,8 @@ impl Inner {
                     .deadline
                     .map_or(terms.after, |deadline| deadline.saturating_duration_since(Instant::now()));
                 self.purge(module, patience, &terms.asked.by);
+                // Where it was rolled back to meanwhile, another is old.
+                self.has_room(module)?;
             }
         }
         // These may never leave, so nobody waits for them.

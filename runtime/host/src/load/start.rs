@@ -2,6 +2,7 @@
 
 use std::{
     sync::{Arc, atomic::Ordering},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -106,9 +107,20 @@ impl Inner {
         let starting = Starting::begin(&module, about.id.generation);
         let (tell, told) = bounded(0);
         let (inner, of_thread, of_start) = (self.clone(), module.clone(), about.clone());
-        self.journeys.begin(format!("on_load {}", module.name), move || {
-            inner.run_start(&of_thread, &of_start, mapped, &tell);
-        })?;
+        let (hand_over, handed_over) = bounded(1);
+        let thread = self.journeys.begin(format!("on_load {}", module.name), move || {
+            // Disconnected never: it is sent as soon as the thread is there.
+            if let Ok(mapped) = handed_over.recv() {
+                inner.run_start(&of_thread, &of_start, mapped, &tell);
+            }
+        });
+        if let Err(error) = thread {
+            drop(starting);
+            self.take_out(&module, &about, mapped);
+            return Err(error);
+        }
+        // There is room for one.
+        let _ = hand_over.send(mapped);
         let patience = match terms.deadline {
             Some(deadline) => deadline.saturating_duration_since(Instant::now()),
             None => self.limits.start_patience,
@@ -123,7 +135,7 @@ impl Inner {
             Err(RecvTimeoutError::Timeout) => {
                 // Nothing else is told by it.
                 about.is_cancelled.store(true, Ordering::Relaxed);
-                module.quarantine(&about, vec![hanging_pin()]);
+                module.quarantine(&about, vec![hanging_pin("its on_load")]);
                 // From here on the thread is told that nobody waits for it, and takes the version out when it can.
                 drop(told);
                 drop(starting);
@@ -165,12 +177,55 @@ impl Inner {
             Err(vetoed) => vetoed.mapped.detach_thread(),
         };
         let Err(too_late) = tell.send(started) else { return };
-        let begun = Instant::now();
         let mapped = match too_late.into_inner() {
             // Its end, whose panic is in the log, says nothing more.
             Ok(image) => image.unload().0,
             Err(vetoed) => vetoed.mapped,
         };
+        self.take_out_late(module, about, mapped);
+    }
+
+    /// Takes a version out that has started and was never current. Where its `Drop` does not return it is quarantined: it runs on a
+    /// thread of its own, which nobody waits for any more then.
+    pub(super) fn undo(self: &Arc<Self>, Ready { module, mut version, .. }: Ready) {
+        let version = loop {
+            match Arc::try_unwrap(version) {
+                Ok(version) => break version,
+                // Whoever makes its side of an interface.
+                Err(shared) => version = shared,
+            }
+            thread::sleep(Duration::from_micros(200));
+        };
+        let Version { image, about } = version;
+        let (hand_over, handed_over) = bounded::<Image>(1);
+        let (tell, told) = bounded(0);
+        let (inner, of_thread, of_end) = (self.clone(), module.clone(), about.clone());
+        let thread = self.journeys.begin(format!("drop {}", module.name), move || {
+            // As in `start`.
+            let Ok(image) = handed_over.recv() else { return };
+            // Its start went well; so does its end, whose panic is in the log.
+            let (mapped, _) = image.unload();
+            mapped.detach_thread();
+            if let Err(too_late) = tell.send(mapped) {
+                inner.take_out_late(&of_thread, &of_end, too_late.into_inner());
+            }
+        });
+        if thread.is_err() {
+            return self.take_out(&module, &about, image.unload().0);
+        }
+        // There is room for one.
+        let _ = hand_over.send(image);
+        match told.recv_timeout(VETO_PATIENCE) {
+            Ok(mapped) => self.take_out(&module, &about, mapped),
+            // The thread panicked, which was printed.
+            Err(RecvTimeoutError::Disconnected) => {}
+            Err(RecvTimeoutError::Timeout) => module.quarantine(&about, vec![hanging_pin("its Drop")]),
+        }
+    }
+
+    /// Takes a version out that was quarantined because it did not come to an end, and now has.
+    fn take_out_late(&self, module: &Arc<Module>, about: &Arc<About>, mapped: Mapped) {
+        let begun = Instant::now();
         mapped.detach_thread();
         while !mapped.wait_for_threads(Instant::now() + VETO_PATIENCE) {
             module.book().note_pins(about.id.generation, crate::pins::thread_pins(&mapped));
@@ -214,10 +269,10 @@ impl Inner {
     }
 }
 
-fn hanging_pin() -> Pin {
+fn hanging_pin(what: &str) -> Pin {
     Pin {
         kind: PinKind::Handle,
-        detail: "its on_load, which does not return".to_owned(),
+        detail: format!("{what}, which does not return"),
         waits_for: "it to return: it was asked to come to its end (`is_cancelled`)".to_owned(),
     }
 }
