@@ -64,7 +64,8 @@ fn a_third_version_waits_where_the_policy_says_so() {
     let slow = sleep_in_current(&bench, 600);
     bench.runtime.load(fixture("sleeper", V2)).unwrap();
     let source = Source::File(fixture("sleeper", V1));
-    let soon = LoadOptions { policy: Policy::Wait, deadline: Duration::from_millis(50) };
+    let soon =
+        LoadOptions { policy: Policy::Wait, deadline: Duration::from_millis(50), ..LoadOptions::default() };
     assert!(matches!(bench.runtime.load_with(&source, &soon), Err(Error::Deadline { .. })));
     let patient = LoadOptions { policy: Policy::Wait, ..LoadOptions::default() };
     let third = bench.runtime.load_with(&source, &patient).unwrap();

@@ -112,6 +112,7 @@ impl Error {
                 module: None,
                 message: self.to_string(),
                 hint: self.hint().map(str::to_owned),
+                members: Vec::new(),
             },
         }
     }

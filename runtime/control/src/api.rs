@@ -92,7 +92,8 @@ impl LoadRequest {
 #[cfg(test)]
 pub(crate) mod tests {
     use segue::{
-        CallerStatus, Code, Held, LoadOutcome, Pin, PinKind, Standing, Step, Took, VersionId, VersionStatus,
+        By, CallerStatus, Code, Held, LoadOutcome, Pin, PinKind, Standing, Step, Took, VersionId,
+        VersionStatus, WentBack,
     };
     use serde_json::{Value, json};
 
@@ -168,6 +169,7 @@ pub(crate) mod tests {
             module: Some("greeter".to_owned()),
             message: "…".to_owned(),
             hint: None,
+            members: Vec::new(),
         };
         let event = segue::Event::WatchFailed { directory: "/srv".to_owned(), reason: "…".to_owned() };
         let load = LoadRequest {
@@ -188,6 +190,8 @@ pub(crate) mod tests {
             module: "greeter".to_owned(),
             current: version.clone(),
             old: version.clone(),
+            from: WentBack::Memory,
+            recorded: true,
             took_us: 4,
         };
         let held = Held {
@@ -214,7 +218,15 @@ pub(crate) mod tests {
             sample("PurgeRequest", PurgeRequest { deadline_ms: Some(1) }),
             sample("Purged", purged),
             sample("ImageAnswer", ImageAnswer { digest: Digest::of(b"") }),
-            sample("Record", Record { seq: 1, at: "2026-01-02T03:04:05Z".parse().unwrap(), event }),
+            sample(
+                "Record",
+                Record {
+                    seq: 1,
+                    at: "2026-01-02T03:04:05Z".parse().unwrap(),
+                    by: By::Peer { uid: 1000, pid: Some(7) },
+                    event,
+                },
+            ),
             sample("CallerStatus", caller()),
             sample("Health", Health { status: "ok".to_owned() }),
             sample("ErrorBody", ErrorBody { error: error.clone() }),

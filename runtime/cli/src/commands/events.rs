@@ -102,7 +102,7 @@ fn render(record: &Record) -> String {
 
 fn render_event(event: &Event) -> String {
     match event {
-        Event::Loaded { module, current, replaced, source, took_us } => {
+        Event::Loaded { module, current, replaced, source, took_us, .. } => {
             let replaced =
                 replaced.as_ref().map_or(String::new(), |id| format!(", {} is old", clean(&id.to_string())));
             let current = current.to_string();
@@ -121,7 +121,7 @@ fn render_event(event: &Event) -> String {
             let step = error.step.map_or(String::new(), |step| format!(" at {step}"));
             format!("refused {}: {}{step}: {}", clean(source), error.code, clean(&error.message))
         }
-        Event::RolledBack { module, current, old } => format!(
+        Event::RolledBack { module, current, old, .. } => format!(
             "{}: rolled back to {}, {} is old",
             clean(module),
             clean(&current.to_string()),
@@ -163,7 +163,7 @@ fn render_event(event: &Event) -> String {
 
 #[cfg(test)]
 mod tests {
-    use segue::{Code, ErrorObject, Pin, PinKind, Step, VersionId};
+    use segue::{By, Code, Digest, ErrorObject, Pin, PinKind, Step, VersionId};
 
     use super::*;
 
@@ -180,6 +180,7 @@ mod tests {
             module: None,
             message: "/srv/x.so: not an ELF\nfile".to_owned(),
             hint: None,
+            members: Vec::new(),
         };
         let cases = [
             (
@@ -188,6 +189,9 @@ mod tests {
                     current: id("1.1.0", 2),
                     replaced: Some(id("1.0.0", 1)),
                     source: "/srv/libgreeter.so".to_owned(),
+                    digest: Digest::of(b""),
+                    trial_ms: None,
+                    with: Vec::new(),
                     took_us: 2100,
                 },
                 "greeter: loaded 1.1.0+g2, 1.0.0+g1 is old, from /srv/libgreeter.so, took 2.1 ms",
@@ -205,7 +209,12 @@ mod tests {
                 "refused /srv/x.so: bad_elf at read: /srv/x.so: not an ELF\\u{a}file",
             ),
             (
-                Event::RolledBack { module: module.clone(), current: id("1.0.0", 1), old: id("1.1.0", 2) },
+                Event::RolledBack {
+                    module: module.clone(),
+                    current: id("1.0.0", 1),
+                    old: id("1.1.0", 2),
+                    digest: Digest::of(b""),
+                },
                 "greeter: rolled back to 1.0.0+g1, 1.1.0+g2 is old",
             ),
             (
@@ -237,7 +246,8 @@ mod tests {
             assert_eq!(render_event(&event), line);
         }
         let event = Event::WatchFailed { directory: "/srv".to_owned(), reason: "gone".to_owned() };
-        let record = Record { seq: 7, at: "2026-01-02T03:04:05.123456Z".parse().unwrap(), event };
+        let record =
+            Record { seq: 7, at: "2026-01-02T03:04:05.123456Z".parse().unwrap(), by: By::Embedder, event };
         assert_eq!(
             render(&record),
             "2026-01-02T03:04:05.123Z  #7     the modules directory /srv cannot be watched: gone\n"

@@ -29,7 +29,7 @@ impl Rollback {
 }
 
 fn render(rolled_back: &RolledBack) -> String {
-    let RolledBack { module, current, old, took_us } = rolled_back;
+    let RolledBack { module, current, old, took_us, .. } = rolled_back;
     format!(
         "{} {} is current again, {} is old; took {}\n",
         clean(module),
@@ -41,7 +41,7 @@ fn render(rolled_back: &RolledBack) -> String {
 
 #[cfg(test)]
 mod tests {
-    use segue::VersionId;
+    use segue::{VersionId, WentBack};
 
     use super::*;
 
@@ -52,6 +52,8 @@ mod tests {
             module: "greeter".to_owned(),
             current: id("1.0.0", 1),
             old: id("1.1.0", 2),
+            from: WentBack::Memory,
+            recorded: true,
             took_us: 4,
         };
         assert_eq!(render(&rolled_back), "greeter 1.0.0+g1 is current again, 1.1.0+g2 is old; took 4 µs\n");

@@ -99,6 +99,7 @@ impl Error {
                     module: None,
                     message: self.to_string(),
                     hint: hint.map(str::to_owned),
+                    members: Vec::new(),
                 }
             }
         }
