@@ -5,7 +5,7 @@
 //!
 //! That `on_load` may call other modules, whose first version is starting too. Two that wait for each other would wait in vain, so
 //! who waits for whom is noted, and whoever would close a circle is told that there is nobody. So is the module's own `on_load`
-//! that calls its own module.
+//! that calls its own module, and that of a member of a set that calls another one: they become current together.
 
 use std::{
     collections::HashMap,
@@ -21,6 +21,30 @@ use crate::{module::Module, runtime::Inner, version::About};
 #[derive(Default)]
 pub(crate) struct Waits {
     by_module: Mutex<HashMap<Arc<str>, Arc<str>>>,
+}
+
+/// Says while it exists that some wait for another.
+pub(crate) struct Held<'a> {
+    waits: &'a Waits,
+    names: Vec<Arc<str>>,
+}
+
+// === impl Waits ===
+
+impl Waits {
+    /// Notes that these, which have started, wait for another one of their set.
+    pub(crate) fn hold(&self, names: impl Iterator<Item = Arc<str>>, on: &Arc<str>) -> Held<'_> {
+        let names: Vec<Arc<str>> = names.collect();
+        self.by_module.lock().extend(names.iter().map(|name| (name.clone(), on.clone())));
+        Held { waits: self, names }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let mut waits = self.waits.by_module.lock();
+        self.names.iter().for_each(|name| drop(waits.remove(name)));
+    }
 }
 
 // === impl Module ===

@@ -10,7 +10,7 @@ use parking_lot::MutexGuard;
 use segue_core::Seat;
 use segue_loader::Inspected;
 
-use super::{Purpose, Terms, all};
+use super::{Purpose, Terms, all, start::Starting};
 use crate::{
     Error, Event, LoadOutcome, Loaded, Step, Took,
     book::{Book, Old, OnTrial, Phase as OldPhase},
@@ -32,6 +32,8 @@ pub(super) struct Ready {
     /// Whether the module is not to be replaced from then on, where this is the first version of it.
     pub(super) is_sticky: bool,
     pub(super) took: Took,
+    /// Whoever waits for the first version waits until this one is current.
+    pub(super) starting: Starting,
 }
 
 // === impl Inner ===
@@ -131,7 +133,8 @@ impl Inner {
     }
 
     /// Takes a version out that has started and was never current.
-    pub(super) fn undo(self: &Arc<Self>, Ready { module, mut version, .. }: Ready) {
+    pub(super) fn undo(self: &Arc<Self>, Ready { module, mut version, starting, .. }: Ready) {
+        drop(starting);
         let version = loop {
             match Arc::try_unwrap(version) {
                 Ok(version) => break version,

@@ -42,9 +42,18 @@ impl Member {
     /// Whether it is refused already, without having waited.
     pub(super) fn is_refused(&self, terms: &Terms) -> Result<(), Error> {
         match terms.policy {
-            Policy::Refuse => self.module.not_purged(&self.module.book()).map_or(Ok(()), Err),
+            Policy::Refuse => self.fits_beside_old(),
             Policy::Wait | Policy::Supersede => Ok(()),
         }
+    }
+
+    /// Refuses a third version. The file that is current is none, also where it has become current since this one was looked at.
+    fn fits_beside_old(&self) -> Result<(), Error> {
+        let book = self.module.book();
+        if self.is_current_in(&book) {
+            return Ok(());
+        }
+        self.module.not_purged(&book).map_or(Ok(()), Err)
     }
 }
 
@@ -69,7 +78,7 @@ impl Inner {
             return Err(gave_way());
         }
         match terms.policy {
-            Policy::Refuse => module.not_purged(&module.book()).map_or(Ok(()), Err)?,
+            Policy::Refuse => member.fits_beside_old()?,
             Policy::Wait => {
                 let room = module.wait_for(terms.deadline, |book| book.old.is_none() || gives_way());
                 let book = room.ok_or_else(|| Error::Deadline {
