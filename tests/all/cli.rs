@@ -185,7 +185,7 @@ fn check_prints_what_a_file_says_of_itself() {
     assert_eq!(code, Some(0));
     assert_eq!(
         (&report["name"], &report["version"], &report["abi"]),
-        (&json!("greeter"), &json!(V2), &json!(3))
+        (&json!("greeter"), &json!(V2), &json!(4))
     );
     assert!(report["digest"].as_str().unwrap().starts_with("sha256:"));
     let words = Command::new(SEGUE).run(["check", &path("greeter", V2)]);
@@ -201,11 +201,11 @@ fn events_are_told_in_words_and_in_json_lines() {
     let (code, events) = service.command.json_lines(&["events"]);
     assert_eq!(code, Some(0));
     let kinds: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["loaded", "loaded", "purged"]);
+    assert_eq!(kinds, ["started", "loaded", "loaded", "purged"]);
     assert!(events.iter().zip(1..).all(|(event, seq)| event["seq"] == json!(seq)));
-    let (_, later) = service.command.json_lines(&["events", "--from", "3"]);
+    let (_, later) = service.command.json_lines(&["events", "--from", "4"]);
     assert_eq!(later.len(), 1);
     let words = service.command.run(["events"]);
-    assert!(words.stdout.contains("greeter") && words.stdout.lines().count() >= 3, "{words:?}");
+    assert!(words.stdout.contains("greeter") && words.stdout.lines().count() >= 4, "{words:?}");
     assert!(service.command.run(["ls"]).stdout.contains("greeter"));
 }

@@ -1,37 +1,18 @@
 //! The control socket as any HTTP client sees it: here, bytes on a unix socket.
 
-use std::{
-    fs,
-    io::{Read, Write},
-    os::unix::{fs::PermissionsExt, net::UnixStream},
-};
+use std::{fs, os::unix::fs::PermissionsExt};
 
-use segue_tests::{Service, V1, V2, fixture};
+use segue_tests::{Service, V1, V2, control, fixture};
 use serde_json::{Value, json};
 
 use crate::SEGUE;
 
-/// Sends a request, and reads all of the answer: its status and its body.
 fn ask(service: &Service, method: &str, path: &str, body: &[u8]) -> (u16, String) {
-    let mut stream = UnixStream::connect(service.home.path().join("segue.sock")).unwrap();
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: segue\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    // At once: a server that answers early, and closes, resets a client that has more to say.
-    stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    control::ask(service, method, path, &[], body)
 }
 
 fn ask_json(service: &Service, method: &str, path: &str, body: &Value) -> (u16, Value) {
-    let body = if body.is_null() { String::new() } else { body.to_string() };
-    let (status, answer) = ask(service, method, path, body.as_bytes());
-    let answer = serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{error}: {answer:?}"));
-    (status, answer)
+    control::ask_json(service, method, path, &[], body)
 }
 
 #[test]
@@ -56,7 +37,9 @@ fn a_file_is_uploaded_loaded_listed_and_asked_about() {
     assert_eq!((status, &module["name"]), (200, &json!("greeter")));
     let (status, metrics) = ask(&service, "GET", "/metrics", b"");
     assert_eq!(status, 200);
-    assert!(metrics.contains("segue_"), "{metrics}");
+    for metric in ["segue_pthread_keys_in_use ", "segue_images_mapped ", "segue_live_bytes{"] {
+        assert!(metrics.contains(&format!("\n{metric}")), "{metrics}");
+    }
     assert_eq!(ask(&service, "GET", "/healthz", b"").0, 200);
     assert_eq!(ask_json(&service, "GET", "/openapi.json", &Value::Null).0, 200);
 }
@@ -70,7 +53,10 @@ fn what_makes_no_sense_has_the_error_object() {
         ("GET", "/nowhere", Value::Null, 404, "not_found"),
         ("POST", "/v1/load", json!({"images": []}), 400, "bad_request"),
         ("POST", "/v1/load", json!({"files": 7}), 400, "bad_request"),
-        ("POST", "/v1/load", json!({"images": [{"path": "/a"}, {"path": "/b"}]}), 400, "bad_request"),
+        ("POST", "/v1/load", json!({"images": [{"path": "/a"}, {"path": "/b"}]}), 404, "not_found"),
+        ("POST", "/v1/load", json!({"images": [{"path": "/a"}], "trial_ms": 0}), 400, "bad_request"),
+        ("POST", "/v1/modules/nobody/confirm", Value::Null, 404, "not_found"),
+        ("GET", "/v1/history?module=nobody", Value::Null, 404, "not_found"),
         ("POST", "/v1/load", json!({"images": [{"path": "/nowhere/libx.so"}]}), 404, "not_found"),
         ("POST", "/v1/load", json!({"images": [{"path": fixture("no-metadata", V1)}]}), 422, "no_metadata"),
     ];

@@ -49,6 +49,44 @@ fn a_call_that_looks_is_asked_to_end_and_calls_nobody_any_more() {
 }
 
 #[test]
+fn a_thread_of_the_module_that_looks_is_asked_to_end() {
+    let bench = Bench::new();
+    load(&bench.runtime, V1).unwrap();
+    let module = bench.runtime.module("holder").unwrap();
+    module.call(&Request { query: "do=thread-until-cancelled", ..Request::get("/") }).unwrap();
+    load(&bench.runtime, V2).unwrap();
+    until("its thread is what keeps it", || {
+        let pins = bench.runtime.pins("holder").unwrap();
+        pins.held.iter().flat_map(|held| &held.pins).any(|pin| pin.kind == PinKind::Thread)
+    });
+    assert_eq!(bench.runtime.images_mapped(), 2, "nobody has asked it");
+    let purged = bench.runtime.purge("holder", LONG).unwrap();
+    assert!(purged.purged && purged.unmapped, "{purged:?}");
+}
+
+#[test]
+fn what_was_asked_to_end_reaches_no_other_module_in_either_way() {
+    let bench = Bench::new();
+    for module in ["till", "greeter", "desk"] {
+        bench.runtime.load(fixture(module, V1)).unwrap();
+    }
+    let desk = bench.runtime.module("desk").unwrap();
+    let (entered, has_entered) = crossbeam_channel::bounded(1);
+    let call = thread::spawn(move || {
+        let guard = desk.enter().unwrap();
+        entered.send(()).unwrap();
+        guard.call(&Request::get("/until-cancelled")).unwrap().body
+    });
+    has_entered.recv().unwrap();
+    bench.runtime.load(fixture("desk", V2)).unwrap();
+    assert!(bench.runtime.purge("desk", LONG).unwrap().purged);
+    let told = String::from_utf8(call.join().unwrap()).unwrap();
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 2, "{told}");
+    assert!(lines.iter().all(|line| line.contains("is being purged")), "{told}");
+}
+
+#[test]
 fn a_call_that_does_not_look_keeps_its_version_in_quarantine_and_others_may_come() {
     let bench = Bench::new();
     load(&bench.runtime, V1).unwrap();

@@ -55,13 +55,14 @@ fn the_events_tell_the_story_without_gaps() {
     let story: Vec<&str> = records
         .iter()
         .map(|record| match &record.event {
+            Event::Started { .. } => "started",
             Event::Loaded { replaced: None, .. } => "loaded",
             Event::Loaded { .. } => "replaced",
             Event::Purged { .. } => "purged",
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(story, ["loaded", "replaced", "purged"]);
+    assert_eq!(story, ["started", "loaded", "replaced", "purged"]);
     assert!(records.iter().zip(1..).all(|(record, seq)| record.seq == seq));
 }
 

@@ -5,8 +5,10 @@
 
 mod cli;
 mod control;
+mod crash;
 mod demo;
 mod drain;
+mod handed_over;
 mod hard_purge;
 mod holders;
 mod http;
@@ -15,13 +17,16 @@ mod kill;
 mod layout;
 mod lifecycle;
 mod logging;
+mod marks;
 mod modules;
 mod new;
 mod panics;
+mod places;
 mod purge;
 mod refusals;
 mod releases;
 mod rollback;
+mod served;
 mod storm;
 mod threads;
 mod tls;

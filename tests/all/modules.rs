@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use segue::{CallerStatus, Code, ErrorObject, Request};
+use segue::{CallerStatus, Code, ErrorObject, LoadOptions, Request, Source};
 use segue_tests::{Bench, V1, V2, fixture, till::Till, until};
 
 /// `desk`, and those that it calls.
@@ -119,4 +119,25 @@ fn the_links_of_a_module_end_with_it() {
     // Whoever is checked now is checked against layouts that are in memory.
     bench.runtime.load(fixture("till", V2)).unwrap();
     assert_eq!(ask(&bench, "/echo", "text=y"), "yy");
+}
+
+#[test]
+fn members_of_a_set_may_need_each_other_as_they_will_be() {
+    let bench = Bench::new();
+    bench.runtime.load(fixture("greeter", V1)).unwrap();
+    bench.runtime.load(fixture("till", "not_exported")).unwrap();
+    let alone = bench.runtime.load(fixture("desk", V1)).unwrap_err();
+    assert_eq!(alone.code(), Code::OnLoadFailed, "its till has no drawer: {alone}");
+    let set = [("desk", V1), ("till", V1)].map(|(module, version)| Source::File(fixture(module, version)));
+    let loaded = bench.runtime.load_set(&set, &LoadOptions::default()).unwrap();
+    assert_eq!(loaded.iter().map(|it| it.module.as_str()).collect::<Vec<_>>(), ["desk", "till"]);
+    let desk = bench.runtime.module("desk").unwrap();
+    let echo = desk.call(&Request { query: "text=ab", ..Request::get("/echo") }).unwrap();
+    assert_eq!(echo.body, b"abab");
+
+    // And where the set does not come to be, nothing of it stays.
+    until("old has left", || bench.runtime.status("till").unwrap().old.is_none());
+    let bad = [fixture("till", "not_exported"), fixture("vetoes-load", V1)].map(Source::File);
+    assert!(bench.runtime.load_set(&bad, &LoadOptions::default()).is_err());
+    assert_eq!(desk.call(&Request { query: "text=ab", ..Request::get("/echo") }).unwrap().body, b"abab");
 }

@@ -1,6 +1,6 @@
 //! Threads that a module starts keep it in memory until they end, and no longer.
 
-use segue::{Code, Event, PinKind, Request, Standing};
+use segue::{Code, Event, PinKind, Request, Standing, WentBack};
 use segue_tests::{Bench, V1, V2, fixture, in_child, until};
 
 #[test]
@@ -26,7 +26,9 @@ fn a_thread_that_nobody_joins_keeps_its_version_until_it_ends() {
     });
     assert_eq!(old.status, Standing::Pinned);
     assert_eq!(bench.runtime.images_mapped(), 2);
-    assert!(bench.runtime.rollback("thread-spawner").is_err(), "it is past going back to");
+    // It is past going back to: the rollback waits for it to be gone, and loads its file again.
+    let back = bench.runtime.rollback("thread-spawner").unwrap();
+    assert_eq!((back.from, &*back.current.version), (WentBack::Store, V1));
     until("the thread has ended and old is gone", || bench.runtime.images_mapped() == 1);
     assert!(bench.runtime.status("thread-spawner").unwrap().quarantined.is_empty());
 }
@@ -48,7 +50,33 @@ fn a_version_that_refused_and_left_a_thread_is_listed_until_it_is_gone() {
         let records = bench.runtime.events().kept(0);
         let kinds: Vec<bool> =
             records.iter().map(|record| matches!(record.event, Event::Purged { .. })).collect();
-        assert_eq!(kinds, [false, false, true], "retained, refused, purged: {records:?}");
+        assert_eq!(kinds, [false, false, false, true], "started, retained, refused, purged: {records:?}");
         assert!(bench.staged().is_empty());
+    });
+}
+
+#[test]
+fn the_threads_of_a_crate_keep_a_version_until_they_have_ended() {
+    in_child("threads::the_threads_of_a_crate_keep_a_version_until_they_have_ended", || {
+        let bench = Bench::new();
+        bench.runtime.load(fixture("pool", V1)).unwrap();
+        let module = bench.runtime.module("pool").unwrap();
+        for round in 0..10 {
+            module.call(&Request::get("/")).unwrap();
+            bench.runtime.load(fixture("pool", if round % 2 == 0 { V2 } else { V1 })).unwrap();
+            until("its pool has ended, which nobody waits for, and it is gone", || {
+                bench.runtime.images_mapped() == 1
+            });
+        }
+        // A pool that never ends keeps its version, and is named by the version that it is of.
+        let kept = bench.runtime.status("pool").unwrap().current.unwrap().generation;
+        module.call(&Request { query: "keep=1", ..Request::get("/") }).unwrap();
+        bench.runtime.load(fixture("pool", V2)).unwrap();
+        let held = segue_tests::within("the thread is named", || {
+            let pins = bench.runtime.pins("pool").unwrap();
+            pins.held.into_iter().find(|held| held.pins.iter().any(|pin| pin.kind == PinKind::Thread))
+        });
+        assert!(held.pins[0].detail.contains(&format!("started by pool.g{kept}")), "{held:?}");
+        assert_eq!(bench.runtime.images_mapped(), 2);
     });
 }

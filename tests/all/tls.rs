@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fs, path::Path, thread};
 
 use crossbeam_channel::{Sender, bounded, select, unbounded};
-use segue::{ModuleHandle, Request, Runtime};
-use segue_tests::{Bench, V1, V2, fixture, in_child, until};
+use segue::{Event, ModuleHandle, Request, Runtime};
+use segue_tests::{Bench, V1, V2, fixture, in_child, until, within};
 
 /// A long-lived thread of a host that calls when it is told to, and takes part in purges.
 struct Worker {
@@ -82,6 +82,26 @@ fn residents_destroy_what_each_version_left_on_them() {
 }
 
 #[test]
+fn residents_destroy_the_values_of_keys_too() {
+    in_child("tls::residents_destroy_the_values_of_keys_too", || {
+        let bench = Bench::new();
+        let file = bench.state.path().join("notes");
+        bench.runtime.load(fixture("c-library", version(0))).unwrap();
+        let module = bench.runtime.module("c-library").unwrap();
+        let workers: Vec<Worker> = (0..2).map(|_| Worker::start(&bench.runtime, module.clone())).collect();
+        for round in 1..=3 {
+            workers.iter().for_each(|worker| worker.call(&file));
+            bench.runtime.load(fixture("c-library", version(round))).unwrap();
+            until("old has left memory", || bench.runtime.images_mapped() == 1);
+            let written = notes(&file);
+            assert_eq!(written.len(), 2, "each thread has destroyed its own: {written:?}");
+            assert!(written.values().all(|count| *count == round), "once each round: {written:?}");
+        }
+        workers.into_iter().for_each(Worker::end);
+    });
+}
+
+#[test]
 fn a_thread_that_ends_destroys_what_it_has_left() {
     in_child("tls::a_thread_that_ends_destroys_what_it_has_left", || {
         let bench = Bench::new();
@@ -99,6 +119,24 @@ fn a_thread_that_ends_destroys_what_it_has_left() {
         }
         bench.runtime.load(fixture("tls-owner", V2)).unwrap();
         until("old has left memory", || bench.runtime.images_mapped() == 1);
+    });
+}
+
+#[test]
+fn a_thread_of_the_module_destroys_what_it_has_left_at_its_end() {
+    in_child("tls::a_thread_of_the_module_destroys_what_it_has_left_at_its_end", || {
+        let bench = Bench::new();
+        let file = bench.state.path().join("notes");
+        bench.runtime.load(fixture("tls-owner", V1)).unwrap();
+        let module = bench.runtime.module("tls-owner").unwrap();
+        let query = format!("thread=1&file={}", file.display());
+        for _ in 0..8 {
+            let owner = module.call(&Request { query: &query, ..Request::get("/") }).unwrap().body;
+            let owner = String::from_utf8(owner).unwrap();
+            // It was joined, so it has ended by now. The kernel may give its id away again.
+            assert!(notes(&file).contains_key(&owner), "{owner} is not among {:?}", notes(&file));
+        }
+        assert_eq!(notes(&file).values().sum::<usize>(), 8);
     });
 }
 
@@ -122,6 +160,13 @@ fn a_thread_that_is_no_resident_does_not_keep_the_version() {
         bench.runtime.load(fixture("tls-owner", V2)).unwrap();
         until("old has left memory", || bench.runtime.images_mapped() == 1);
         assert!(notes(&file).is_empty(), "its thread-local was dropped without running");
+        let dropped = within("it is told", || {
+            bench.runtime.events().kept(0).into_iter().find_map(|record| match record.event {
+                Event::Purged { destructors_dropped, .. } => Some(destructors_dropped),
+                _ => None,
+            })
+        });
+        assert!(dropped >= 1, "and counted");
         drop(leave);
         idle.join().expect("and the thread ends well, though the image is gone");
     });
@@ -157,12 +202,12 @@ fn a_thread_that_is_no_resident_destroys_what_it_left_when_it_makes_another_call
         });
         has_called.recv().unwrap();
         runtime.load(fixture("tls-owner", V2)).unwrap();
-        let held = segue_tests::within("the thread is awaited", || {
+        let held = within("the thread is awaited", || {
             let pins = runtime.pins("tls-owner").unwrap();
             pins.held.into_iter().find(|held| !held.pins.is_empty())
         });
         assert_eq!(held.pins[0].kind, segue::PinKind::Tls, "{held:?}");
-        assert!(runtime.rollback("tls-owner").is_err(), "who has said goodbye must not come back");
+        assert_eq!(held.status, segue::Standing::Pinned, "it is past going back to");
         assert_eq!((runtime.images_mapped(), notes(&file).len()), (3, 0));
         call.send(()).unwrap();
         has_called.recv().unwrap();
@@ -171,6 +216,34 @@ fn a_thread_that_is_no_resident_destroys_what_it_left_when_it_makes_another_call
         drop(call);
         stranger.join().unwrap();
         runtime.shutdown(std::time::Duration::from_secs(30)).unwrap();
+    });
+}
+
+#[test]
+fn a_value_of_a_key_is_named_as_what_it_is() {
+    in_child("tls::a_value_of_a_key_is_named_as_what_it_is", || {
+        let (state, runtime) = patient();
+        let file = state.path().join("notes");
+        runtime.load(fixture("c-library", V1)).unwrap();
+        let module = runtime.module("c-library").unwrap();
+        let query = format!("file={}", file.display());
+        let (leave, may_leave) = bounded::<()>(0);
+        let (called, has_called) = bounded(1);
+        let stranger = thread::spawn(move || {
+            module.call(&Request { query: &query, ..Request::get("/") }).unwrap();
+            called.send(()).unwrap();
+            let _ = may_leave.recv();
+        });
+        has_called.recv().unwrap();
+        runtime.load(fixture("c-library", V2)).unwrap();
+        until("the key is named", || {
+            let pins = runtime.pins("c-library").unwrap();
+            pins.held.iter().flat_map(|held| &held.pins).any(|pin| pin.kind == segue::PinKind::Key)
+        });
+        drop(leave);
+        stranger.join().unwrap();
+        until("old has left memory", || runtime.images_mapped() == 1);
+        assert_eq!(notes(&file).into_values().collect::<Vec<_>>(), [1]);
     });
 }
 

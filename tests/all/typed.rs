@@ -1,6 +1,6 @@
 //! Typed interfaces: what crosses, what fails, and what is checked.
 
-use segue::{CallFailure, Code, Error, ErrorObject, InterfaceHandle, List, Step, Str};
+use segue::{CallFailure, Code, Error, ErrorObject, Event, InterfaceHandle, List, Step, Str};
 use segue_tests::{
     Bench, V1, V2, fixture,
     till::{Amount, Currency, How, Odd, Receipt, Till},
@@ -78,6 +78,37 @@ fn a_fault_and_a_panic_are_errors_of_their_call() {
         "{failed:?}"
     );
     assert_eq!(inside.fail(How::Not), Ok(7), "the same caller goes on");
+}
+
+/// The thread that calls is a thread like any other of a host, and lives on: what a call left on it would be counted as dropped.
+#[test]
+fn a_fault_and_a_panic_leave_nothing_behind() {
+    let (bench, till) = till();
+    let fail = |times: u32| {
+        let inside = till.enter().unwrap();
+        for _ in 0..times {
+            inside.fail(How::Fault { text: "no change".into() }).unwrap_err();
+            inside.fail(How::Panic("no drawer".into())).unwrap_err();
+        }
+    };
+    let live_bytes = || bench.runtime.status("till").unwrap().current.unwrap().live_bytes.unwrap();
+    // The first of each makes what there is once in an image.
+    fail(1);
+    let before = live_bytes();
+    fail(1_000);
+    assert_eq!(live_bytes(), before, "bytes of the module's heap");
+    let failed = till.enter().unwrap().fail(How::Panic("no drawer".into())).unwrap_err();
+    bench.runtime.load(fixture("till", V2)).unwrap();
+    until("the version that failed is gone", || bench.runtime.status("till").unwrap().old.is_none());
+    assert_eq!(bench.runtime.images_mapped(), 1);
+    let purged = bench.runtime.events().kept(0).into_iter().find_map(|record| match record.event {
+        Event::Purged { leaked_bytes, destructors_dropped, .. } => Some((leaked_bytes, destructors_dropped)),
+        _ => None,
+    });
+    let (leaked_bytes, destructors_dropped) = purged.expect("its end is told");
+    assert_eq!(destructors_dropped, 0, "thread-locals of the module on this thread");
+    assert!(leaked_bytes <= before, "{leaked_bytes} bytes leaked, of {before} that were there before");
+    assert!(failed.to_string().contains("no drawer"), "the error is the host's: {failed}");
 }
 
 #[test]
@@ -168,6 +199,25 @@ fn each_change_is_named() {
         bench.runtime.load(fixture("till", form)).expect(form);
         until("old is gone", || bench.runtime.status("till").unwrap().old.is_none());
     }
+}
+
+/// What a file says of itself is looked at before anything of it runs; what it exports is what is called, and is looked at too.
+#[test]
+fn a_file_that_lies_about_its_interface_is_refused_when_it_is_mapped() {
+    let (bench, till) = till();
+    let error = refused(bench.runtime.load(fixture("till", "lies")));
+    assert_eq!((error.code, error.step), (Code::InterfaceMismatch, Some(Step::Map)));
+    assert_eq!(
+        error.message,
+        "till 2.0.0: interface Till, method echo: the answer is Str<'static> for callers, and Bytes<'static> here"
+    );
+    until("it is gone", || bench.runtime.images_mapped() == 1 && bench.staged().len() == 1);
+    assert_eq!(till.enter().unwrap().echo("ab".into(), 2).unwrap(), "abab", "nothing has changed");
+    drop(till);
+    // Where nobody calls it, it lies to nobody; and who comes later is not taken in.
+    bench.runtime.load(fixture("till", "lies")).unwrap();
+    let error = refused(bench.runtime.interface::<Till>("till"));
+    assert_eq!((error.code, error.step), (Code::InterfaceMismatch, None));
 }
 
 #[test]

@@ -167,9 +167,7 @@ fn a_file_that_waits_gives_way_to_a_later_one() {
     assert_eq!(watched.runtime.images_mapped(), 2, "what waits is not even mapped");
     fs::copy(fixture("greeter", V1), watched.modules.join("libgreeter-4.so")).unwrap();
     until("the earlier one is told to have given way", || {
-        watched
-            .count(|event| matches!(event, Event::Refused { error, .. } if error.code == segue::Code::Busy))
-            == 1
+        watched.count(|event| matches!(event, Event::Superseded { .. })) == 1
     });
     drop(inside);
     watched.wait_for(V1);

@@ -6,7 +6,9 @@
 
 mod house;
 
+mod crashes;
 mod deleting;
+mod full_disk;
 mod handles;
 mod loading;
 mod on_load;
@@ -19,6 +21,7 @@ mod rollbacks;
 mod sets;
 mod snapshots;
 mod sticky;
+mod survival;
 mod table;
 mod upgrade;
 mod versions;

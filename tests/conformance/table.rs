@@ -9,7 +9,9 @@ const ROWS: usize = 61;
 
 /// The files of this suite, without this one.
 const SOURCES: &[(&str, &str)] = &[
+    ("crashes", include_str!("crashes.rs")),
     ("deleting", include_str!("deleting.rs")),
+    ("full_disk", include_str!("full_disk.rs")),
     ("handles", include_str!("handles.rs")),
     ("loading", include_str!("loading.rs")),
     ("on_load", include_str!("on_load.rs")),
@@ -22,6 +24,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("sets", include_str!("sets.rs")),
     ("snapshots", include_str!("snapshots.rs")),
     ("sticky", include_str!("sticky.rs")),
+    ("survival", include_str!("survival.rs")),
     ("upgrade", include_str!("upgrade.rs")),
     ("versions", include_str!("versions.rs")),
 ];

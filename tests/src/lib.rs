@@ -7,13 +7,14 @@
 #![forbid(unsafe_code)]
 
 mod child;
+pub mod control;
 mod fixture;
 pub mod http;
 mod service;
 pub mod till;
 mod wait;
 
-pub use child::in_child;
+pub use child::{Dead, dies_in_child, in_child};
 pub use fixture::{SIX, V1, V2, fixture};
 pub use service::{Command, Follower, Service};
 pub use wait::{until, within};

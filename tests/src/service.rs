@@ -45,6 +45,8 @@ pub struct Follower {
 /// What a command printed, and how it ended.
 #[derive(Debug)]
 pub struct Output {
+    /// The process that it was.
+    pub pid: u32,
     /// The exit code.
     pub code: Option<i32>,
     /// What it printed.
@@ -67,9 +69,13 @@ impl Command {
     ///
     /// Where it cannot be started.
     pub fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Output {
-        let output =
-            self.process().args(arguments).stdin(Stdio::null()).output().expect("the command starts");
+        let mut process = self.process();
+        process.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = process.spawn().expect("the command starts");
+        let pid = child.id();
+        let output = child.wait_with_output().expect("the command can be waited for");
         Output {
+            pid,
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -252,6 +258,19 @@ impl Service {
         let log = self.log.take().and_then(|log| log.join().ok()).unwrap_or_default();
         let home = std::mem::replace(&mut self.home, TempDir::new().expect("a temporary directory"));
         (status, log, home)
+    }
+
+    /// Kills it, and starts another on the same directories.
+    ///
+    /// # Panics
+    ///
+    /// Where the other does not come up.
+    #[must_use]
+    pub fn kill_and_start_again(self) -> Self {
+        self.signal("KILL");
+        let program = self.command.program.to_string_lossy().into_owned();
+        let (_, _, home) = self.wait();
+        Service::start_in(&program, home, "127.0.0.1:0", &[])
     }
 
     /// Ends it as a service manager does, and expects it to end well.

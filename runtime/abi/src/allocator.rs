@@ -1,4 +1,4 @@
-//! The heap of one image: what the module's global allocator takes its memory from.
+//! The heap of one image: what the module's global allocator takes its memory from, and where it tells what it maps beside.
 //!
 //! It must be there before the first instruction of the module runs: constructors allocate, and the runtime is introduced
 //! only after them. So its address is written into the file's private copy before that is mapped: the file has a section
@@ -13,7 +13,8 @@ pub struct HeapContext {
     _private: [u8; 0],
 }
 
-/// A heap that the host owns, for one image. All that is left in it is freed when the image has left memory.
+/// A heap that the host owns, for one image. All that is left in it is freed when the image has left memory, and all that is mapped
+/// still is unmapped.
 ///
 /// Sizes and alignments are in bytes. An alignment is a power of two.
 ///
@@ -39,4 +40,8 @@ pub struct ImageHeap {
     ) -> *mut u8,
     /// Frees a block.
     pub dealloc: unsafe extern "C" fn(context: *const HeapContext, old: *mut u8, old_size: usize),
+    /// The module has mapped memory of its own, from this address on, perhaps in the place of some that it had there.
+    pub mapped: unsafe extern "C" fn(context: *const HeapContext, start: usize, len: usize),
+    /// What the module has mapped there, wholly or partly, is not its own any more: it is about to be unmapped.
+    pub unmapped: unsafe extern "C" fn(context: *const HeapContext, start: usize, len: usize),
 }

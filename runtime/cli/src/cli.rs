@@ -25,7 +25,7 @@ pub struct Cli {
     /// Answer with JSON, for scripts
     ///
     /// One object or array on standard output; of events, one object a line. An error is an object, too, and on standard output, too:
-    /// {"error":{"code","step","module","message","hint"}}.
+    /// {"error":{"code","step","module","message","hint"}}; where several of a set are refused, its "members" are such objects, too.
     #[arg(long, global = true, help_heading = FOR_ALL)]
     json: bool,
     #[command(subcommand)]
@@ -63,9 +63,16 @@ enum Command {
     Ls(commands::ls::Ls),
     Status(commands::status::Status),
     Pins(commands::pins::ShowPins),
+    Confirm(commands::confirm::Confirm),
     Rollback(commands::rollback::Rollback),
     SoftPurge(commands::soft_purge::SoftPurge),
     Purge(commands::purge::Purge),
+    Delete(commands::delete::Delete),
+    Stick(commands::stick::Stick),
+    Unstick(commands::unstick::Unstick),
+    Blocked(commands::blocked::Blocked),
+    Unblock(commands::unblock::Unblock),
+    History(commands::history::History),
     Events(commands::events::Events),
     Completions(commands::completions::Completions),
 }
@@ -98,9 +105,16 @@ impl Cli {
             Command::Ls(ls) => context.wait(ls.run(&context)),
             Command::Status(status) => context.wait(status.run(&context)),
             Command::Pins(pins) => context.wait(pins.run(&context)),
+            Command::Confirm(confirm) => context.wait(confirm.run(&context)),
             Command::Rollback(rollback) => context.wait(rollback.run(&context)),
             Command::SoftPurge(soft_purge) => context.wait(soft_purge.run(&context)),
             Command::Purge(purge) => context.wait(purge.run(&context)),
+            Command::Delete(delete) => context.wait(delete.run(&context)),
+            Command::Stick(stick) => context.wait(stick.run(&context)),
+            Command::Unstick(unstick) => context.wait(unstick.run(&context)),
+            Command::Blocked(blocked) => context.wait(blocked.run(&context)),
+            Command::Unblock(unblock) => context.wait(unblock.run(&context)),
+            Command::History(history) => context.wait(history.run(&context)),
             Command::Events(events) => context.wait(events.run(&context)),
             Command::Completions(completions) => completions.run(),
         }

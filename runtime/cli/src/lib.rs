@@ -7,6 +7,7 @@
 //!
 //! * [`cli`]: the command line as a whole.
 //! * [`commands`]: one file per command; [`demo`] is one that needed a room of its own.
+//! * `story`: events, told to a person.
 //! * [`Error`] and [`ExitCode`]: how a command fails.
 //! * [`Format`]: for a person or for a script.
 //! * [`embedded`]: the module that the command brings along.
@@ -22,6 +23,7 @@ mod error;
 mod exit_code;
 mod output;
 mod progress;
+mod story;
 mod table;
 mod text;
 

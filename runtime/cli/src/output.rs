@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use segue::ErrorObject;
 use segue_control::api::ErrorBody;
 use serde::Serialize;
 
@@ -55,14 +56,34 @@ pub(crate) fn print_error(error: &Error, format: Format) {
         // Where this cannot be written either, the exit code still tells.
         Format::Json => drop(print_json(&ErrorBody { error: object })),
         Format::Human => {
-            let step = object.step.map_or(String::new(), |step| format!("refused at the step {step}: "));
-            let mut message = format!("segue: {step}{}\n", clean_lines(&object.message));
-            if let Some(hint) = object.hint {
-                message.push_str(&format!("  hint: {}\n", clean_lines(&hint)));
-            }
-            drop(io::stderr().write_all(message.as_bytes()));
+            drop(io::stderr().write_all(in_words(&object).as_bytes()));
         }
     }
+}
+
+/// What went wrong, and what to try next; of a set, of each member.
+fn in_words(error: &ErrorObject) -> String {
+    if error.members.is_empty() {
+        return format!("segue: {}", one_in_words(error, "  "));
+    }
+    let mut text =
+        format!("segue: {} files of the set are refused, and so none was loaded\n", error.members.len());
+    for member in &error.members {
+        text.push_str(&format!("  {}", one_in_words(member, "    ")));
+    }
+    if let Some(hint) = &error.hint {
+        text.push_str(&format!("  hint: {}\n", clean_lines(hint)));
+    }
+    text
+}
+
+fn one_in_words(error: &ErrorObject, indent: &str) -> String {
+    let step = error.step.map_or(String::new(), |step| format!("refused at the step {step}: "));
+    let mut text = format!("{step}{}\n", clean_lines(&error.message));
+    if let Some(hint) = &error.hint {
+        text.push_str(&format!("{indent}hint: {}\n", clean_lines(hint)));
+    }
+    text
 }
 
 /// Further lines are set off; a message that came from outside cannot look like a second one.
@@ -73,6 +94,27 @@ fn clean_lines(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_member_of_a_set_has_its_step_reason_and_hint() {
+        let sticky = |module: &str| segue::Error::Sticky { module: module.to_owned() };
+        let error = segue::Error::Set { errors: vec![sticky("shop"), sticky("till")] };
+        assert_eq!(
+            in_words(&ErrorObject::from(&error)),
+            "\
+segue: 2 files of the set are refused, and so none was loaded
+  refused at the step read: shop is sticky, and not to be replaced
+    hint: `segue unstick MODULE` allows it
+  refused at the step read: till is sticky, and not to be replaced
+    hint: `segue unstick MODULE` allows it
+  hint: mend, or leave out, each of them; the others would load
+"
+        );
+        assert!(
+            in_words(&ErrorObject::from(&sticky("shop")))
+                .starts_with("segue: refused at the step read: shop")
+        );
+    }
 
     #[test]
     fn what_comes_from_outside_cannot_steer_the_terminal() {

@@ -66,6 +66,15 @@ pub(crate) fn count(number: u64, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
+/// Several things, as one says them: `a, b and c`.
+pub(crate) fn list(things: &[String]) -> String {
+    match things {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
 /// A size in bytes.
 pub(crate) fn size(bytes: u64) -> String {
     match bytes {
@@ -114,6 +123,8 @@ mod tests {
             (size(10), size(1536), size(3 << 20)),
             ("10 B".into(), "1.5 KiB".into(), "3.0 MiB".into())
         );
+        let things = ["a".to_owned(), "b".to_owned(), "c".to_owned()];
+        assert_eq!((list(&things[..1]), list(&things)), ("a".to_owned(), "a, b and c".to_owned()));
     }
 
     #[test]

@@ -1,15 +1,18 @@
 //! What is written and read on the socket, where the runtime has no type for it yet.
 //!
-//! Most answers are the runtime's own types: [`ModuleStatus`], [`Pins`], [`Loaded`], [`RolledBack`], [`Purged`], [`Record`]. The
-//! field names are a promise; a request with a field that is not known is refused, so that a misspelt one is noticed.
+//! Most answers are the runtime's own types: [`ModuleStatus`], [`Pins`], [`Loaded`], [`RolledBack`], [`Confirmed`], [`Deleted`],
+//! [`Stickiness`], [`Purged`], [`BlockedFile`], [`Unblocked`], [`Record`]. The field names are a promise; a request with a field that is not known is refused, so that a misspelt one is noticed.
 
 use std::path::PathBuf;
 
-use segue::{Digest, ErrorObject, Policy};
+use segue::{Digest, ErrorObject, Policy, TrialEnd};
 use serde::{Deserialize, Serialize};
 
 #[doc(no_inline)]
-pub use segue::{Loaded, ModuleStatus, Pins, Purged, Record, RolledBack};
+pub use segue::{
+    BlockedFile, Confirmed, Deleted, Loaded, ModuleStatus, Pins, Purged, Record, RolledBack, Stickiness,
+    Unblocked,
+};
 
 /// The body of `POST /v1/load`.
 ///
@@ -23,7 +26,7 @@ pub use segue::{Loaded, ModuleStatus, Pins, Purged, Record, RolledBack};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoadRequest {
-    /// What to load. For now exactly one; the answer is a list already.
+    /// What to load: all of them as one, or none. Each is a module of its own.
     pub images: Vec<ImageRef>,
     /// What to do while an old version still has calls inside; refusing, where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,6 +34,12 @@ pub struct LoadRequest {
     /// How long the load may take in all, in milliseconds; the runtime's default, where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
+    /// How long the versions are on trial, in milliseconds; confirmed at once, where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial_ms: Option<u64>,
+    /// What happens at the end of a trial that nobody has confirmed; going back, where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial_end: Option<TrialEnd>,
 }
 
 /// One file to load.
@@ -85,7 +94,12 @@ pub struct ErrorBody {
 impl LoadRequest {
     /// Loads this one image, as the runtime does by default.
     pub fn new(image: ImageRef) -> Self {
-        LoadRequest { images: vec![image], policy: None, deadline_ms: None }
+        LoadRequest::set(vec![image])
+    }
+
+    /// Loads these images as one, as the runtime does by default.
+    pub fn set(images: Vec<ImageRef>) -> Self {
+        LoadRequest { images, policy: None, deadline_ms: None, trial_ms: None, trial_end: None }
     }
 }
 
@@ -163,18 +177,28 @@ pub(crate) mod tests {
         }
         let module = module();
         let version = VersionId { version: "1.0.0".to_owned(), generation: 1 };
+        let member = ErrorObject {
+            code: Code::Sticky,
+            step: Some(Step::Read),
+            module: Some("greeter".to_owned()),
+            message: "…".to_owned(),
+            hint: None,
+            members: Vec::new(),
+        };
         let error = ErrorObject {
             code: Code::NotPurged,
             step: Some(Step::Publish),
             module: Some("greeter".to_owned()),
             message: "…".to_owned(),
             hint: None,
-            members: Vec::new(),
+            members: vec![member],
         };
         let event = segue::Event::WatchFailed { directory: "/srv".to_owned(), reason: "…".to_owned() };
         let load = LoadRequest {
             policy: Some(Policy::Wait),
             deadline_ms: Some(1),
+            trial_ms: Some(2),
+            trial_end: Some(TrialEnd::Confirm),
             ..LoadRequest::new(ImageRef::Digest(Digest::of(b"")))
         };
         let purged = Purged {
@@ -193,6 +217,17 @@ pub(crate) mod tests {
             from: WentBack::Memory,
             recorded: true,
             took_us: 4,
+        };
+        let confirmed =
+            Confirmed { module: "greeter".to_owned(), confirmed: true, current: version.clone(), took_us: 9 };
+        let deleted =
+            Deleted { module: "greeter".to_owned(), deleted: true, old: Some(version.clone()), took_us: 9 };
+        let stickiness = Stickiness { module: "greeter".to_owned(), sticky: true, changed: true };
+        let blocked = BlockedFile {
+            module: "greeter".to_owned(),
+            version: "1.0.0".to_owned(),
+            digest: Digest::of(b""),
+            why: "…".to_owned(),
         };
         let held = Held {
             version: "1.0.0".to_owned(),
@@ -216,6 +251,12 @@ pub(crate) mod tests {
             sample("Took", Took::default()),
             sample("RolledBack", rolled_back),
             sample("PurgeRequest", PurgeRequest { deadline_ms: Some(1) }),
+            sample("Confirmed", confirmed),
+            sample("Deleted", deleted),
+            sample("Stickiness", stickiness),
+            sample("BlockedFile", blocked),
+            sample("Unblocked", Unblocked { digest: Digest::of(b""), unblocked: true }),
+            sample("By", By::Peer { uid: 1000, pid: Some(7) }),
             sample("Purged", purged),
             sample("ImageAnswer", ImageAnswer { digest: Digest::of(b"") }),
             sample(
@@ -271,15 +312,17 @@ pub(crate) mod tests {
 
     #[test]
     fn requests_are_read_as_promised_and_a_misspelt_field_is_noticed() {
-        let text = r#"{"images":[{"path":"/x.so"}],"policy":"wait","deadline_ms":30000}"#;
+        let text = r#"{"images":[{"path":"/x.so"}],"policy":"wait","deadline_ms":30000,"trial_ms":5,"trial_end":"roll_back"}"#;
         let request: LoadRequest = serde_json::from_str(text).unwrap();
         assert_eq!(request.images, [ImageRef::Path("/x.so".into())]);
         assert_eq!((request.policy, request.deadline_ms), (Some(Policy::Wait), Some(30_000)));
+        assert_eq!((request.trial_ms, request.trial_end), (Some(5), Some(TrialEnd::RollBack)));
         for bad in [
             r#"{"images":[{"path":"/x.so"}],"dedline_ms":1}"#,
             r#"{"images":[{"file":"/x.so"}]}"#,
             r#"{"images":[{"digest":"sha256:12"}]}"#,
             r#"{"images":[{"path":"/x.so"}],"policy":"hope"}"#,
+            r#"{"images":[{"path":"/x.so"}],"trial_end":"hope"}"#,
         ] {
             assert!(serde_json::from_str::<LoadRequest>(bad).is_err(), "{bad}");
         }

@@ -31,13 +31,14 @@
 //! * [`serve`]: answers on it until its shutdown future is ready. Nothing in here decides anything: each request is one
 //!   call of the [`Runtime`](segue::Runtime), which blocks, and therefore runs beside the reactor.
 //! * [`Limits`]: what one client may cost.
-//! * [`Client`]: a typed method for each request.
+//! * [`Client`]: a typed method for each request. A command that was sent twice, since the connection broke, is done once.
 //! * [`api`]: the types that both sides write and read.
 //! * [`OPENAPI`]: the description that `GET /openapi.json` answers; a test holds it against the routes and the types.
 //!
 //! # What is not here
 //!
-//! Who may connect is the file's mode, and nothing else: whoever may open the socket may do everything. There is no TCP.
+//! Who may connect is the file's mode, and nothing else: whoever may open the socket may do everything, and the ledger has who it
+//! was, as the kernel told when it connected. There is no TCP.
 
 #![forbid(unsafe_code)]
 

@@ -12,7 +12,7 @@ pub struct Limits {
     /// Clients that read events at once; a further one is told `busy`. Far below
     /// [`connections_max`](Self::connections_max), since they stay.
     pub followers_max: usize,
-    /// Loads, purges and rollbacks at once; a further one is told `busy`. Each takes a thread while it waits.
+    /// Loads, purges, rollbacks and the like at once; a further one is told `busy`. Each takes a thread while it waits.
     pub commands_max: usize,
     /// Images that are put at once; a further one is told `busy`. Each is held in memory until it is whole.
     pub uploads_max: usize,
@@ -28,6 +28,10 @@ pub struct Limits {
     pub image_bytes_max: usize,
     /// The longest deadline that a request may ask for.
     pub deadline_max: Duration,
+    /// The longest trial that a request may ask for.
+    pub trial_max: Duration,
+    /// The most events that one answer of the history has.
+    pub history_max: usize,
     /// How long requests that are being answered may go on after the shutdown began.
     pub grace: Duration,
 }
@@ -47,6 +51,8 @@ impl Default for Limits {
             json_bytes_max: 64 * 1024,
             image_bytes_max: 256 * 1024 * 1024,
             deadline_max: Duration::from_secs(24 * 60 * 60),
+            trial_max: Duration::from_secs(30 * 24 * 60 * 60),
+            history_max: 10_000,
             grace: Duration::from_secs(5),
         }
     }

@@ -4,11 +4,12 @@
 
 use std::{
     future::Future,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use segue::{Code, Digest, Event, Runtime};
+use segue::{By, Code, Digest, Event, Runtime};
 use segue_control::{
     Client, ClientError, Extent, Limits, Socket,
     api::{ImageRef, LoadRequest},
@@ -130,10 +131,32 @@ fn whatever_is_wrong_is_told_by_an_error_object() {
             (
                 "POST",
                 "/v1/load",
-                load(json!({"images": [{"path": "/a"}, {"path": "/b"}]})),
+                load(json!({"images": [{"path": "/a"}, {"path": "b"}]})),
                 400,
                 "bad_request",
             ),
+            (
+                "POST",
+                "/v1/load",
+                load(json!({"images": [{"path": "/a"}], "trial_end": "confirm"})),
+                400,
+                "bad_request",
+            ),
+            (
+                "POST",
+                "/v1/load",
+                load(json!({"images": [{"path": "/a"}], "trial_ms": 0})),
+                400,
+                "bad_request",
+            ),
+            ("POST", "/v1/modules/greeter/confirm", String::new(), 404, "not_found"),
+            ("POST", "/v1/modules/greeter/delete", String::new(), 404, "not_found"),
+            ("POST", "/v1/modules/greeter/stick", String::new(), 404, "not_found"),
+            ("POST", "/v1/blocked/sha256:12/unblock", String::new(), 400, "bad_request"),
+            ("GET", "/v1/history?module=greeter", String::new(), 404, "not_found"),
+            ("GET", "/v1/history?limit=0", String::new(), 400, "bad_request"),
+            ("GET", "/v1/history?limit=10001", String::new(), 400, "bad_request"),
+            ("GET", "/v1/history?modul=greeter", String::new(), 400, "bad_request"),
             (
                 "POST",
                 "/v1/load",
@@ -162,9 +185,15 @@ fn whatever_is_wrong_is_told_by_an_error_object() {
             assert!(head.to_lowercase().contains("content-type: application/json"), "{head}");
             assert_eq!(head.to_lowercase().contains("\r\nallow:"), status == 405, "{head}");
         }
-        let (_, _, sets) =
+        let (status, _, set) =
             ask(&server.path, "POST", "/v1/load", r#"{"images":[{"path":"/a"},{"path":"/b"}]}"#).await;
-        assert!(error_of(&sets)["message"].as_str().unwrap().contains("later"));
+        let members = error_of(&set)["members"].clone();
+        assert_eq!(
+            (status, members.as_array().unwrap().len()),
+            (404, 2),
+            "each that is wrong is told: {set}"
+        );
+        assert!(members[1]["message"].as_str().unwrap().contains("/b"), "{set}");
     });
 }
 
@@ -194,31 +223,132 @@ fn events_are_told_followed_and_resumed() {
         let mut kept = client.events(0, Extent::Kept).await.unwrap();
         let first = kept.next().await.unwrap().unwrap();
         assert_eq!(first.seq, 1);
-        assert!(matches!(first.event, Event::Refused { .. }));
-        assert_eq!(kept.next().await.unwrap().unwrap().seq, 2);
+        assert!(matches!(first.event, Event::Started { .. }));
+        let refused = kept.next().await.unwrap().unwrap();
+        assert!(matches!(refused.event, Event::Refused { .. }));
+        let me = std::fs::metadata(server.directory.path()).unwrap().uid();
+        assert_eq!(refused.by, By::Peer { uid: me, pid: i32::try_from(std::process::id()).ok() });
+        assert_eq!(kept.next().await.unwrap().unwrap().seq, 3);
         assert_eq!(kept.next().await.unwrap(), None);
 
-        let mut followed = client.events(2, Extent::Follow).await.unwrap();
-        assert_eq!(followed.next().await.unwrap().unwrap().seq, 2);
-        refuse().await;
+        let mut followed = client.events(3, Extent::Follow).await.unwrap();
         assert_eq!(followed.next().await.unwrap().unwrap().seq, 3);
+        refuse().await;
+        assert_eq!(followed.next().await.unwrap().unwrap().seq, 4);
 
-        let mut resumed = client.events_after(2, Extent::Kept).await.unwrap();
-        assert_eq!(resumed.next().await.unwrap().unwrap().seq, 3);
+        let mut resumed = client.events_after(3, Extent::Kept).await.unwrap();
+        assert_eq!(resumed.next().await.unwrap().unwrap().seq, 4);
         assert_eq!(resumed.next().await.unwrap(), None);
-        let mut up_to_date = client.events_after(3, Extent::Kept).await.unwrap();
+        let mut up_to_date = client.events_after(4, Extent::Kept).await.unwrap();
         assert_eq!(up_to_date.next().await.unwrap(), None);
-        // Number 900 was told by a runtime before this one.
+        // Number 900 was told by a runtime with another state directory.
         let mut restarted = client.events_after(900, Extent::Kept).await.unwrap();
         assert_eq!(restarted.next().await.unwrap().unwrap().seq, 1);
 
-        let (status, head, body) = ask(&server.path, "GET", "/v1/events?from=3&follow=false", "").await;
+        let (status, head, body) = ask(&server.path, "GET", "/v1/events?from=4&follow=false", "").await;
         assert_eq!(status, 200);
         assert!(head.to_lowercase().contains("content-type: text/event-stream"), "{head}");
         assert!(
-            body.contains("id: 3\n") && body.contains("event: refused\n") && body.contains("data: {"),
+            body.contains("id: 4\n") && body.contains("event: refused\n") && body.contains("data: {"),
             "{body}"
         );
+        let history = client.history(None, 2).await.unwrap();
+        assert_eq!(history.iter().map(|record| record.seq).collect::<Vec<_>>(), [3, 4]);
+        assert_eq!(client.blocked().await.unwrap(), []);
+        let never = client.unblock(&Digest::of(b"never blocked")).await.unwrap();
+        assert!(!never.unblocked, "there was nothing to do, and the answer says so");
+    });
+}
+
+/// Many more than are kept in memory, or sent at once.
+#[test]
+fn the_whole_ledger_is_told_across_a_restart_and_a_reader_goes_on() {
+    const EVENTS: u64 = 5000;
+    let executor =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("state");
+    let run = |test: &mut dyn FnMut(&Runtime, &Client)| {
+        let runtime = Runtime::builder().state_dir(&state).build().unwrap();
+        let path = directory.path().join("segue.sock");
+        let socket = Socket::bind(&path).unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let served = serve(runtime.clone(), socket, Limits::default(), async { drop(stopped.await) });
+        let server = executor.spawn(served);
+        test(&runtime, &Client::new(&path));
+        runtime.shutdown(Duration::from_secs(5)).unwrap();
+        drop(stop);
+        executor.block_on(server).unwrap().unwrap();
+    };
+    run(&mut |runtime, _| {
+        for _ in 0..EVENTS - 2 {
+            runtime.load("/nowhere/missing.so").unwrap_err();
+        }
+    });
+    run(&mut |_, client| {
+        executor.block_on(async {
+            let mut all = client.events(0, Extent::Kept).await.unwrap();
+            for seq in 1..=EVENTS + 1 {
+                assert_eq!(all.next().await.unwrap().unwrap().seq, seq);
+            }
+            assert_eq!(all.next().await.unwrap(), None);
+            let mut later = client.events_after(EVENTS - 1, Extent::Follow).await.unwrap();
+            assert!(matches!(later.next().await.unwrap().unwrap().event, Event::Stopped { .. }));
+            let started = later.next().await.unwrap().unwrap();
+            assert_eq!(started.seq, EVENTS + 1);
+            assert!(matches!(started.event, Event::Started { .. }));
+        });
+    });
+}
+
+#[test]
+fn a_command_whose_connection_breaks_is_sent_once_more_under_the_same_key() {
+    let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("segue.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let server = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let answer = r#"{"module":"greeter","sticky":true,"changed":true}"#;
+        let mut keys = Vec::new();
+        for attempt in 0..2 {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut piece = [0; 512];
+                let length = stream.read(&mut piece).unwrap();
+                request.extend_from_slice(&piece[..length]);
+            }
+            let head = String::from_utf8(request).unwrap();
+            let key = head.lines().find_map(|line| line.strip_prefix("idempotency-key: "));
+            keys.push(key.expect("a command has a key").to_owned());
+            if attempt == 1 {
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", answer.len());
+                stream.write_all([head.as_str(), answer].concat().as_bytes()).unwrap();
+            }
+        }
+        keys
+    });
+    let answer = executor.block_on(Client::new(&path).stick("greeter")).unwrap();
+    assert!(answer.sticky && answer.changed);
+    let keys = server.join().unwrap();
+    assert_eq!(keys[0], keys[1]);
+    assert!(!keys[0].is_empty());
+}
+
+#[test]
+fn a_key_that_is_none_is_refused_before_anything_is_done() {
+    with_server(Limits::default(), async |server: Server| {
+        for key in ["", "a b", &"x".repeat(129), "a\r\nidempotency-key: b"] {
+            let request = format!(
+                "POST /v1/modules/greeter/rollback HTTP/1.1\r\nhost: x\r\nconnection: close\r\nidempotency-key: {key}\r\n\r\n"
+            );
+            let answer = raw(&server.path, request.as_bytes()).await;
+            assert!(
+                answer.starts_with("HTTP/1.1 400 ") && answer.contains("Idempotency-Key"),
+                "{key:?}: {answer}"
+            );
+        }
     });
 }
 
@@ -227,9 +357,12 @@ fn a_stream_of_events_ends_with_the_runtime() {
     with_server(Limits::default(), async |server: Server| {
         let mut followed = Client::new(&server.path).events(0, Extent::Follow).await.unwrap();
         let runtime = server.runtime.clone();
-        let ended = tokio::spawn(async move { followed.next().await });
+        assert!(matches!(followed.next().await.unwrap().unwrap().event, Event::Started { .. }));
+        let ended = tokio::spawn(async move { (followed.next().await, followed.next().await) });
         tokio::task::spawn_blocking(move || runtime.shutdown(Duration::from_secs(5))).await.unwrap().unwrap();
-        assert_eq!(ended.await.unwrap().unwrap(), None);
+        let (last, end) = ended.await.unwrap();
+        assert!(matches!(last.unwrap().unwrap().event, Event::Stopped { .. }));
+        assert_eq!(end.unwrap(), None);
     });
 }
 

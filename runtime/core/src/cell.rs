@@ -9,7 +9,7 @@ use crate::seat::{Refused, Seat};
 use crate::stripe::{LANES, Stripe};
 use crate::sync::{Mutex, Ordering, Piece, lacks, next_cell_id};
 use crate::thread::{self, Near, ThreadId};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::{Arc, Weak};
 
 /// What can occupy a cell.
@@ -35,7 +35,7 @@ pub trait Occupant: Send + Sync + 'static {
 /// # Example
 /// See the [crate's documentation](crate).
 // Aligned to keep the reference count of its Arc, which owned guards write, off the lines that callers read. In the order of
-// the declaration so that these are few: `current`, `id` and three lanes share the first 128 bytes.
+// the declaration so that these are few: `current`, `near`, `id`, `fences` and three lanes share the first 128 bytes.
 #[repr(C, align(128))]
 pub struct Cell<T: Occupant> {
     pub(crate) current: Current,
@@ -108,6 +108,7 @@ impl<T: Occupant> Cell<T> {
         if book.has_candidate() {
             return Err(Refused::Reserved);
         }
+        // No fence is due to a lane that is free: it was never published, or it was found drained after the fence that was.
         let free = |lane: &usize| matches!(book.states[*lane], State::Free);
         let free: Vec<usize> = (0..LANES).filter(free).collect();
         let start = |lane: usize| Some((lane, book.registry.start(lane)?));
@@ -122,9 +123,12 @@ impl<T: Occupant> Cell<T> {
         if !facets.is_empty() {
             // Out of the mutex: it is foreign code, and a thread's first entry needs the mutex. If it panics, the seat is given
             // back.
-            let sides: Vec<_> = facets.into_iter().map(|facet| facet.make(&occupant)).collect();
-            let _book = self.book().lock();
-            sides.into_iter().for_each(|side| side.move_in(lane));
+            let mut sides: Vec<_> = facets.into_iter().map(|facet| facet.make(&occupant)).collect();
+            let book = self.book().lock();
+            sides.iter_mut().for_each(|side| side.move_in(lane));
+            drop(book);
+            // With them go their facets, which nobody else may have any more: foreign code again.
+            drop(sides);
         }
         Ok(seat)
     }
@@ -180,8 +184,32 @@ impl<T: Occupant> Cell<T> {
             return Err(NothingToWithdraw);
         }
         book.retire_current().ok_or(NothingToWithdraw)?;
-        self.steer(Offset::NOWHERE);
+        self.steer(&mut book, Offset::NOWHERE);
         Ok(())
+    }
+
+    /// Whether a caller who enters now meets this occupant: it goes the way of every caller, in and out again, and is counted as no
+    /// call.
+    ///
+    /// # Example
+    /// ```
+    /// # use segue_core::{Cell, Occupant, Which};
+    /// # use std::sync::Arc;
+    /// # struct Version(u32);
+    /// # impl Occupant for Version { fn depart(&self) {} }
+    /// # let cell = Cell::new(Box::new(|| {}));
+    /// let version = Arc::new(Version(1));
+    /// assert!(!cell.meets(&version));
+    /// cell.reserve(Arc::clone(&version))?.publish();
+    /// assert!(cell.meets(&version));
+    /// assert_eq!(cell.count(Which::Current).expect("there is one").calls, 0);
+    /// # Ok::<(), segue_core::Refused>(())
+    /// ```
+    pub fn meets(&self, occupant: &Arc<T>) -> bool {
+        let (place, _) = self.count_in();
+        let met = place.occupant().is_some_and(|met| ptr::eq(met.as_ptr(), Arc::as_ptr(occupant)));
+        place.take_back();
+        met
     }
 
     /// What the counters say. None if there is no such occupant.
@@ -203,8 +231,9 @@ impl<T: Occupant> Cell<T> {
     /// # Ok::<(), segue_core::Refused>(())
     /// ```
     pub fn count(&self, which: Which) -> Option<Count> {
-        let book = self.book().lock();
+        let mut book = self.book().lock();
         let lane = book.lane_of(which)?;
+        self.settle(&mut book);
         let tally = book.registry.tally(lane);
         Some(Count { inside: tally.inside(), calls: tally.calls().saturating_sub(book.calls_before[lane]) })
     }
@@ -226,9 +255,10 @@ impl<T: Occupant> Cell<T> {
     /// # Ok::<(), segue_core::Refused>(())
     /// ```
     pub fn visitors(&self, which: Which) -> Vec<ThreadId> {
-        let book = self.book().lock();
+        let mut book = self.book().lock();
         // Makes entries visible that their threads have completed.
         self.fences.heavy();
+        book.is_fence_due = false;
         book.lane_of(which).map(|lane| book.registry.visitors(lane)).unwrap_or_default()
     }
 
@@ -250,9 +280,10 @@ impl<T: Occupant> Cell<T> {
     /// # Ok::<(), segue_core::Refused>(())
     /// ```
     pub fn inside(&self, which: Which) -> Vec<Inside> {
-        let book = self.book().lock();
+        let mut book = self.book().lock();
         // Makes entries visible that their threads have completed.
         self.fences.heavy();
+        book.is_fence_due = false;
         book.lane_of(which).map(|lane| book.registry.inside(lane)).unwrap_or_default()
     }
 
@@ -294,13 +325,15 @@ impl<T: Occupant> Cell<T> {
     /// be empty, raise the flag, then look ([`vacate`](Cell::vacate)), then wait for `wake`, then look again: a caller that
     /// leaves in between is seen by one of the two. The flag falls when the occupant goes, or by a rollback.
     pub fn watch(&self, which: Which) {
-        let book = self.book().lock();
+        let mut book = self.book().lock();
         let Some(lane) = book.retired_lane(which) else { return };
         self.lanes[lane].watch();
         if !lacks(Piece::FenceOfWatch) {
             // For each leaver: either its counting out is visible to the sums made after this, or it sees the flag.
             self.fences.heavy();
         }
+        // That came after the switch too, and does for both.
+        book.is_fence_due = false;
     }
 
     /// Takes an occupant out if nobody is inside. Its lane is free again then. The current one cannot be taken out: of that the
@@ -325,8 +358,9 @@ impl<T: Occupant> Cell<T> {
     pub fn vacate(&self, which: Which) -> Vacate<T> {
         let mut book = self.book().lock();
         let Some(lane) = book.retired_lane(which) else { return Vacate::Nothing };
-        // The heavy fence since this lane was current is that of `steer`: an entry that these sums do not see will find,
-        // at its second look, that the lane is not current. Threads without a stripe yet get one under the mutex we hold.
+        // The heavy fence since this lane was current: an entry that these sums do not see will find, at its second look, that
+        // the lane is not current. Threads without a stripe yet get one under the mutex we hold.
+        self.settle(&mut book);
         let tally = book.registry.tally(lane);
         if !tally.is_drained() {
             return Vacate::Busy { inside: tally.inside() };
@@ -344,19 +378,27 @@ impl<T: Occupant> Cell<T> {
     pub(crate) fn switch(&self, book: &mut Book<T>, next: usize) -> Option<Arc<T>> {
         let previous = book.switch(next);
         self.lanes[next].unwatch();
-        self.steer(Offset::of(next));
+        self.steer(book, Offset::of(next));
         previous
     }
 
-    /// Sends new callers to a lane, or nowhere. Before the mutex is let go, so that no sum is made between store and fence.
-    fn steer(&self, to: Offset) {
+    /// Sends new callers to a lane, or nowhere. Whoever enters after it has learned that this is done, by whatever orders the two,
+    /// goes there, and takes no fence for that: reads do not go back behind a store that came before them.
+    fn steer(&self, book: &mut Book<T>, to: Offset) {
         // Release: pairs with the Acquire of the second look in `attempt`, which thereby sees the occupant moved in.
         self.current.store(to, Ordering::Release);
-        if !lacks(Piece::FenceOfSwitch) {
+        book.is_fence_due = true;
+    }
+
+    /// Executes the writer's fence of the switches before, if that was not done yet. To be called before a lane is summed that was
+    /// current: only such sums lean on it, so whoever waits for a lane to drain waits for the kernel, and who publishes does not.
+    fn settle(&self, book: &mut Book<T>) {
+        if book.is_fence_due && !lacks(Piece::FenceOfSwitch) {
             // For each caller: either its counting in is visible to all sums made from here on, or its second look sees
-            // the store above.
+            // the store in `steer`, which the mutex orders before this.
             self.fences.heavy();
         }
+        book.is_fence_due = false;
     }
 
     pub(crate) fn book(&self) -> &Mutex<Book<T>> {

@@ -116,8 +116,9 @@ pub(crate) trait Sides<T>: Send + Sync {
 
 /// A side that was made.
 pub(crate) trait MoveIn {
-    /// Puts it into the slot of its occupant's lane.
-    fn move_in(self: Box<Self>, lane: usize);
+    /// Puts it into the slot of its occupant's lane. What is left is to be dropped out of the cell's mutex: it may be the
+    /// facet's last owner.
+    fn move_in(&mut self, lane: usize);
 }
 
 /// A side that was moved out, only to be dropped.
@@ -149,7 +150,7 @@ impl<T: Occupant> Cell<T> {
             let mut book = self.book().lock();
             let place = |(lane, occupant): &(usize, Arc<T>)| (*lane, Arc::as_ptr(occupant));
             if book.occupants().iter().map(place).eq(occupants.iter().map(place)) {
-                for (lane, side) in made {
+                for (lane, mut side) in made {
                     side.move_in(lane);
                 }
                 let weak: Weak<dyn Sides<T>> = Arc::<Facet<T, V>>::downgrade(&facet);
@@ -272,7 +273,7 @@ unsafe fn lengthen<T: Occupant, V: View<T>>(of: V::Of<'_>) -> V::Of<'static> {
 }
 
 impl<T: Occupant, V: View<T>> MoveIn for Made<T, V> {
-    fn move_in(mut self: Box<Self>, lane: usize) {
+    fn move_in(&mut self, lane: usize) {
         let side = self.side.take().map_or(ptr::null_mut(), Box::into_raw);
         // Relaxed: see `Slot`. The slot is empty, as its lane was when its occupant got it.
         self.facet.sides[lane].side.store(side, Ordering::Relaxed);
@@ -324,5 +325,56 @@ impl<T: Occupant, V: View<T>> fmt::Debug for Facet<T, V> {
 impl<T: Occupant, V: View<T>> fmt::Debug for FacetGuard<'_, T, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FacetGuard").finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+#[allow(clippy::unwrap_used, reason = "a test says what it means by failing")]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+    use std::sync::atomic::AtomicBool;
+
+    struct Quiet;
+
+    impl Occupant for Quiet {
+        fn depart(&self) {}
+    }
+
+    /// What a handle to a facet would be, if it were dropped at the worst moment: while a side of it is made.
+    static HANDLE: Mutex<Option<Arc<Facet<Quiet, Hasty>>>> = Mutex::new(None);
+    static WAS_LOCKED: AtomicBool = AtomicBool::new(false);
+
+    struct Hasty(Weak<Cell<Quiet>>);
+
+    impl View<Quiet> for Hasty {
+        type Of<'a> = ();
+
+        fn of<'a>(&self, _: &'a Quiet) -> Option<()> {
+            drop(HANDLE.lock().unwrap().take());
+            Some(())
+        }
+
+        fn shorten<'short, 'long: 'short>(of: &'short ()) -> &'short () {
+            of
+        }
+    }
+
+    impl Drop for Hasty {
+        fn drop(&mut self) {
+            let cell = self.0.upgrade().unwrap();
+            WAS_LOCKED.store(cell.book().try_lock().is_none(), Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_facet_that_goes_while_a_seat_is_taken_goes_out_of_the_mutex() {
+        let cell = Cell::new(Box::new(|| {}));
+        let facet = cell.facet(Hasty(Arc::downgrade(&cell)));
+        let weak = Arc::downgrade(&facet);
+        *HANDLE.lock().unwrap() = Some(facet);
+        cell.reserve(Arc::new(Quiet)).unwrap().publish();
+        assert!(weak.upgrade().is_none(), "the facet is gone");
+        assert!(!WAS_LOCKED.load(Ordering::Relaxed), "a view's own code ran with the cell's mutex held");
     }
 }

@@ -58,7 +58,7 @@ impl<T: Occupant> Place<'_, T> {
     /// The occupant that the caller is inside; none nowhere. By the argument in [`Cell::attempt`], it stays until the caller
     /// leaves.
     #[inline(always)]
-    fn occupant(&self) -> Option<NonNull<T>> {
+    pub(crate) fn occupant(&self) -> Option<NonNull<T>> {
         // Relaxed: as is said there.
         NonNull::new(self.offset.within(&self.cell.lanes).occupant.load(Ordering::Relaxed))
     }

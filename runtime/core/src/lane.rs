@@ -129,6 +129,8 @@ pub(crate) struct Book<T> {
     /// The calls that each lane had seen when its occupant moved in.
     pub(crate) calls_before: [u64; LANES],
     pub(crate) registry: Registry,
+    /// Whether `current` was stored to since the last heavy fence. No lane that was current is summed before that is made up for.
+    pub(crate) is_fence_due: bool,
     /// How many occupants were ever put in quarantine.
     pub(crate) quarantines: u64,
     /// Those that somebody has.
@@ -141,6 +143,7 @@ impl<T> Book<T> {
             states: std::array::from_fn(|_| State::Free),
             calls_before: [0; LANES],
             registry: Registry::default(),
+            is_fence_due: false,
             quarantines: 0,
             facets: Vec::new(),
         }
@@ -214,10 +217,11 @@ impl<T> Book<T> {
         self.facets.iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Moves the sides of a lane's occupant out, to be dropped out of the mutex and before the occupant is handed out.
+    /// Moves the sides of a lane's occupant out, to be dropped out of the mutex and before the occupant is handed out. Each with
+    /// its facet, which nobody else may have any more by then.
     #[must_use = "they are to be dropped out of the mutex"]
-    pub(crate) fn clear_sides(&self, lane: usize) -> Vec<Box<dyn MovedOut>> {
-        self.live_facets().iter().filter_map(|facet| facet.clear(lane)).collect()
+    pub(crate) fn clear_sides(&self, lane: usize) -> Vec<(Option<Box<dyn MovedOut>>, Arc<dyn Sides<T>>)> {
+        self.live_facets().into_iter().map(|facet| (facet.clear(lane), facet)).collect()
     }
 
     /// Whether callers can be, or have been, inside the lane's occupant.

@@ -7,8 +7,9 @@
 //!
 //! # Trade-offs
 //! - Entering costs plain loads and stores, without a lock, an atomic read-modify-write, a fence instruction or a write to a
-//!   line that another thread writes. The writer pays for that, with a system call per replacement (0.25 µs) and a walk over
-//!   the counters of all threads per look.
+//!   line that another thread writes. Whoever asks who is inside pays for that: with a system call the first time after a
+//!   replacement, which interrupts the processors that run threads of this process (0.25 µs where there are none, some µs
+//!   where there are), and with a walk over the counters of all threads each time.
 //! - A thread's first entry into a cell takes a mutex and allocates: 384 bytes of counters, which a later thread takes over.
 //!   Its table of counters has a pointer for each id up to the highest cell that it has entered, and ids are not used again.
 //! - Entering from a **signal handler** is not supported: a handler that interrupts an entry of its own thread loses a count.
@@ -25,10 +26,11 @@
 //! A caller reads `current`, adds one to `entered` of that lane (nobody else writes it), reads `current` again, and if it
 //! still names the lane, is inside; if not, it takes the entry back and tries again. It leaves by adding one to `left`.
 //!
-//! A writer stores `current`, then executes a *heavy* fence. From there on a caller who has not been counted yet will find,
-//! when it looks again, that the lane is not current. Then the writer sums `left` over all stripes, and after that `entered`:
-//! if they are equal, nobody is inside. A guard that moves to another thread is counted out on that thread's stripe, which is
-//! why there are two counters, and why only their sums mean anything.
+//! A writer stores `current`, and that is all of a publish. Whoever then wants to know who is inside what was current before
+//! executes a *heavy* fence. From there on a caller who has not been counted yet will find, when it looks again, that the lane
+//! is not current. Then `left` is summed over all stripes, and after that `entered`: if they are equal, nobody is inside. A
+//! guard that moves to another thread is counted out on that thread's stripe, which is why there are two counters, and why
+//! only their sums mean anything.
 //!
 //! To be woken instead of asking again, the writer raises a flag and executes a heavy fence before it sums; a leaver looks at
 //! the flag after it has counted itself out.

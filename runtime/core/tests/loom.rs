@@ -13,7 +13,10 @@
 #![allow(clippy::unwrap_used, reason = "a test says what it means by failing")]
 
 use loom::cell::UnsafeCell;
-use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use loom::sync::atomic::{
+    AtomicBool, AtomicUsize,
+    Ordering::{Acquire, Release, SeqCst},
+};
 use loom::thread;
 use segue_core::model::{Piece, exit_thread, take_out};
 use segue_core::{Cell, Occupant, ThreadId, Vacate, View, Which};
@@ -98,11 +101,58 @@ fn check(model: fn()) {
 
 /// The model must fail without `piece`.
 fn breaks(piece: Piece, model: fn()) {
-    let run = std::thread::spawn(move || {
+    let broken = move || {
         take_out(Some(piece));
         check(model);
-    });
-    assert!(run.join().is_err(), "the model does not miss {piece:?}");
+    };
+    assert!(fails(broken), "the model does not miss {piece:?}");
+}
+
+fn fails(model: impl FnOnce() + Send + 'static) -> bool {
+    std::thread::spawn(model).join().is_err()
+}
+
+/// A caller who enters after it was told of a publish, which nobody has executed the heavy fence of.
+fn enter_after(order: [fn(&Cell<Image>, &Arc<Image>, &AtomicBool); 2]) {
+    let (cell, images) = cell(|| {});
+    let is_published = Arc::new(AtomicBool::new(false));
+    let caller = {
+        let (cell, is_published) = (Arc::clone(&cell), Arc::clone(&is_published));
+        thread::spawn(move || {
+            let was_told = is_published.load(Acquire);
+            let generation = cell.enter().expect("there is always a current one").call();
+            assert!(
+                !was_told || generation == 2,
+                "a call that began after the publish has entered what it replaced"
+            );
+        })
+    };
+    for step in order {
+        step(&cell, &images[2], &is_published);
+    }
+    caller.join().unwrap();
+    assert!(vacate(&cell), "nobody is inside any more");
+}
+
+fn do_publish(cell: &Cell<Image>, image: &Arc<Image>, _: &AtomicBool) {
+    publish(cell, image);
+}
+
+fn tell(_: &Cell<Image>, _: &Arc<Image>, is_published: &AtomicBool) {
+    is_published.store(true, Release);
+}
+
+#[test]
+fn who_was_told_of_a_publish_enters_what_was_published() {
+    check(|| enter_after([do_publish, tell]));
+}
+
+#[test]
+fn a_publish_must_be_done_before_it_is_told() {
+    assert!(
+        fails(|| check(|| enter_after([tell, do_publish]))),
+        "the model does not miss the order of the two"
+    );
 }
 
 /// A caller against a publish and a drain.
@@ -298,6 +348,18 @@ fn a_withdrawal_needs_its_fence() {
 
 /// A writer that waits for a caller to leave (or to take its entry back).
 fn leave_against_watch() {
+    leave_against_watch_after(|cell| {
+        // The switch's fence is executed here, and does nothing for the watch.
+        assert!(cell.count(Which::Old).is_some());
+    });
+}
+
+/// The same, where the fence of the watch is that of the switch too.
+fn leave_against_watch_at_once() {
+    leave_against_watch_after(|_| {});
+}
+
+fn leave_against_watch_after(look: fn(&Cell<Image>)) {
     let woken = Arc::new(AtomicBool::new(false));
     let (cell, images) = cell({
         let woken = Arc::clone(&woken);
@@ -305,9 +367,10 @@ fn leave_against_watch() {
     });
     let caller = {
         let cell = Arc::clone(&cell);
-        thread::spawn(move || drop(cell.enter()))
+        thread::spawn(move || cell.enter().expect("there is always a current one").call())
     };
     publish(&cell, &images[2]);
+    look(&cell);
     cell.watch(Which::Old);
     let drained = vacate(&cell);
     caller.join().unwrap();
@@ -328,6 +391,16 @@ fn a_leaver_needs_its_fence() {
 #[test]
 fn a_watch_needs_its_fence() {
     breaks(Piece::FenceOfWatch, leave_against_watch);
+}
+
+#[test]
+fn a_watch_may_be_the_first_look() {
+    check(leave_against_watch_at_once);
+}
+
+#[test]
+fn a_watch_that_is_the_first_look_needs_its_fence() {
+    breaks(Piece::FenceOfWatch, leave_against_watch_at_once);
 }
 
 #[test]

@@ -3,11 +3,13 @@
 use std::{
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64},
     },
     time::Duration,
 };
+
+use segue_loader::CrashReports;
 
 use crate::{
     Asked, Error, Events, Reached, Runtime, ledger::Ledger, options::Limits, phase::Observer, runtime::Inner,
@@ -20,7 +22,16 @@ pub struct Builder {
     modules_dir: Option<PathBuf>,
     state_dir: Option<PathBuf>,
     limits: Limits,
+    crashes: Crashes,
     observer: Observer,
+}
+
+/// What is done about fatal signals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Crashes {
+    #[default]
+    Reported,
+    LeftAlone,
 }
 
 impl Builder {
@@ -82,6 +93,15 @@ impl Builder {
         self
     }
 
+    /// Installs no handlers for fatal signals. Where there is a state directory they are installed otherwise (SIGSEGV, SIGBUS, SIGILL,
+    /// SIGFPE, SIGABRT, SIGTRAP, SIGSYS): they write whose code it was, and hand the signal on to what was there before them. Without
+    /// them a version that ends the process is not known to have done so.
+    #[must_use]
+    pub fn without_crash_reports(mut self) -> Self {
+        self.crashes = Crashes::LeftAlone;
+        self
+    }
+
     /// Has an observer told of each phase of each version's way in and out. The way waits for it, with locks held: it is for tests
     /// that hold, or end, the process between two phases, and for programs that note them.
     #[must_use]
@@ -123,7 +143,19 @@ impl Builder {
             keys: Default::default(),
             waits: Default::default(),
             changing: Default::default(),
+            crash_reports: OnceLock::new(),
         });
+        inner.note_crashes()?;
+        if self.state_dir.is_some() && self.crashes == Crashes::Reported {
+            let path = inner.state.crashes();
+            let reports = CrashReports::install(&path).map_err(|source| Error::Io {
+                action: "writing crash reports to",
+                path,
+                source,
+            })?;
+            // Set once, here.
+            let _ = inner.crash_reports.set(reports);
+        }
         inner.restore()?;
         if let Some(directory) = self.modules_dir {
             let watch = Watch::begin(&inner, directory)?;

@@ -44,13 +44,17 @@ impl Inner {
         if self.is_closing() {
             return Err(Error::ShuttingDown);
         }
-        let mut book = module.book();
         let mut answer = Deleted { module: module.name.to_string(), deleted: false, old: None, took_us: 0 };
+        if module.book().current.is_none() {
+            return Ok(answer);
+        }
+        // With the turn ours, no other version becomes old.
+        self.has_room(module)?;
+        let mut book = module.book();
         let Some(current) = book.current.clone() else { return Ok(answer) };
         if book.is_sticky {
             return Err(Error::Sticky { module: answer.module });
         }
-        module.not_purged(&book).map_or(Ok(()), Err)?;
         answer.deleted = true;
         answer.old = Some(current.id.clone());
         let event = Event::Deleted { module: answer.module.clone(), old: current.id.clone() };

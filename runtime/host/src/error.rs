@@ -5,6 +5,8 @@ use std::{fmt, path::PathBuf, time::Duration};
 use segue_loader::{CheckError, Digest, InterfaceMismatch, MapError, StageError};
 use serde::{Deserialize, Serialize};
 
+use crate::Pin;
+
 /// Why something did not happen. Whatever it says, nothing has changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -83,7 +85,7 @@ pub enum Error {
         reason: String,
     },
     /// An old version is still in use, so that a third cannot come.
-    #[error("{module}: old version {version} (generation {generation}) {}", state.told(*inside, *since))]
+    #[error("{module}: old version {version} (generation {generation}) {}{}", state.told(*inside, *since), who(pins))]
     NotPurged {
         /// The module.
         module: String,
@@ -97,6 +99,8 @@ pub enum Error {
         since: Duration,
         /// What keeps it.
         state: OldState,
+        /// Who is inside, or what keeps it otherwise.
+        pins: Vec<Pin>,
     },
     /// Too many versions of the module are in quarantine.
     #[error("{module}: {quarantined} versions of it cannot leave memory, and {limit} are allowed")]
@@ -155,6 +159,14 @@ pub enum Error {
         key: String,
         /// What it was used for.
         command: String,
+    },
+    /// The file could not be put into the store.
+    #[error("writing {}: {source}", path.display())]
+    Store {
+        /// The file in the store.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
     },
     /// The ledger could not be opened, read or written.
     #[error("{action} {}: {source}", path.display())]
@@ -385,16 +397,18 @@ impl Error {
             Error::Set { errors } => errors.first().map_or(Code::Internal, Error::code),
             Error::Ledger { .. } | Error::LedgerTooNew { .. } => Code::Internal,
             Error::Superseded { .. } | Error::StateDirInUse { .. } | Error::ShuttingDown => Code::Busy,
-            Error::Io { .. } | Error::Watch { .. } | Error::Thread { .. } | Error::Internal { .. } => {
-                Code::Internal
-            }
+            Error::Store { .. }
+            | Error::Io { .. }
+            | Error::Watch { .. }
+            | Error::Thread { .. }
+            | Error::Internal { .. } => Code::Internal,
         }
     }
 
     /// Where on the journey of a version it happened.
     pub fn step(&self) -> Option<Step> {
         match self {
-            Error::Stage(_) | Error::StoreDamaged { .. } => Some(Step::Stage),
+            Error::Stage(_) | Error::Store { .. } | Error::StoreDamaged { .. } => Some(Step::Stage),
             Error::Check { .. } | Error::NameMismatch { .. } => Some(Step::Read),
             Error::Map { .. } => Some(Step::Map),
             Error::Interface { step, .. } => *step,
@@ -490,7 +504,7 @@ impl Error {
             Error::Duplicate { .. } => "give each module once",
             Error::Set { .. } => "mend, or leave out, each of them; the others would load",
             Error::KeyReused { .. } => "give each command a key of its own",
-            Error::Ledger { .. } => {
+            Error::Store { .. } | Error::Ledger { .. } => {
                 "see that the state directory has room and can be written to; nothing has changed"
             }
             Error::LedgerTooNew { .. } => "run the runtime that wrote it, or give this one another --state",
@@ -515,6 +529,18 @@ impl Error {
             Error::Watch { .. } => "see that the modules directory exists and can be read",
             _ => return None,
         })
+    }
+}
+
+/// How many of those who hold a version are told in an error; `segue pins` tells them all.
+const TOLD_MAX: usize = 3;
+
+fn who(pins: &[Pin]) -> String {
+    let told: Vec<&str> = pins.iter().take(TOLD_MAX).map(|pin| pin.detail.as_str()).collect();
+    match pins.len() {
+        0 => String::new(),
+        count if count > TOLD_MAX => format!(": {}; and {} more", told.join("; "), count - TOLD_MAX),
+        _ => format!(": {}", told.join("; ")),
     }
 }
 

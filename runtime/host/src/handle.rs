@@ -35,7 +35,7 @@ pub struct CallGuard<'a> {
 /// A caller inside one version, who may move to another thread: for a call that a task makes. That version stays until the
 /// guard is dropped, wherever that is.
 ///
-/// It costs a little more than a [`CallGuard`]: three counters that threads share.
+/// It costs a little more than a [`CallGuard`]: two counters that threads share, each of them on the way in and on the way out.
 pub struct OwnedCallGuard {
     guard: segue_core::OwnedCallGuard<Version>,
 }

@@ -28,11 +28,17 @@
 //! * [`Runtime`]: the modules of a process, what may be done with them, and what happened ([`Events`]).
 //! * [`ModuleHandle`]: calls one module, bytes in and bytes out. [`CallGuard`] is one caller inside one version.
 //! * [`InterfaceHandle`]: calls one module through a typed interface ([`macro@interface`]), as fast as a trait object.
-//! * **load**: a file goes through stage, read, map, ABI check and `on_load`; until the last of them nothing has changed,
-//!   then one store makes it current. What was current is old.
+//! * **load**: a file goes through stage, read, map, ABI check and `on_load`; until the last of them nothing has changed. Then the
+//!   ledger notes it, and one store makes it current. What was current is old. Several files are one
+//!   [set](Runtime::load_set): all of them become current, or none.
 //! * **purge**: old is left by its last caller, its threads end, what host threads keep for it is destroyed, it is
 //!   unmapped, and the dynamic linker's list is asked. This begins by itself.
-//! * **rollback**: while old is there, one store makes it current again.
+//! * **rollback**: while old is there, one store makes it current again; later, its file is loaded again from the store.
+//! * **trial**: a version that is loaded [on trial](LoadOptions::trial) is current, and a restart does not return to it until it is
+//!   [confirmed](Runtime::confirm); until then old is kept, so that going back is one store.
+//! * **ledger**: what happened, with who asked for it ([`Event`], [`By`]), and what a restart returns to. What is acknowledged is on the
+//!   disk before.
+//! * [`Snapshot`]: all modules as they are at one moment.
 //! * **modules directory**: a file that is put there is loaded.
 //! * [`Resident`]: a thread that takes part in purges, as those of a server's pool should.
 //!
@@ -45,8 +51,19 @@
 //! # How it works
 //!
 //! The counting is in `segue-core`, the way of a file in and out of memory in `segue-loader`; this crate decides when and
-//! whether. One thread, a *journey*, takes a version through its load, and then the version that it displaced out of
-//! memory (`load.rs`, `start.rs`, `retire.rs`).
+//! whether. One thread, a *journey*, takes a version through its load (`load/`), and then the version that it displaced out of
+//! memory (`retire.rs`). What must outlive the process is in a database (`ledger/`), which is written in the order in which things
+//! happen (`events.rs`), and read when a runtime begins (`crashes.rs`, `restore.rs`).
+//!
+//! # What a restart returns to
+//!
+//! However the process ended: of each module the version that was confirmed last, by a load without a trial, by
+//! [`confirm`](Runtime::confirm) or by a rollback, unless it was deleted since. A version that was on trial is left behind. So is one
+//! whose code ended the process with a fatal signal, while it was on trial or before it had been in memory for the
+//! [settle time](Builder::settle_time): its file is blocked, until somebody [unblocks](Runtime::unblock) it.
+//!
+//! Where they differ, the ledger decides which version is current, the store of the state directory has its file, and a file of the
+//! modules directory counts only when its bytes are not those that were taken from it last.
 
 #![forbid(unsafe_code)]
 
@@ -57,6 +74,7 @@ mod book;
 mod builder;
 mod caller;
 mod check;
+mod crashes;
 mod delete;
 mod detach;
 mod error;

@@ -10,8 +10,7 @@ use segue_core::{Cell, Which};
 use segue_loader::{InterfaceMismatch, Unmapped};
 
 use crate::{
-    By, CallError, CallFailure, Error, Event, Events, ModuleStatus, OldState, Pin, Standing, Step,
-    VersionStatus,
+    By, CallError, CallFailure, Error, Event, Events, ModuleStatus, Pin, Standing, Step, VersionStatus,
     bell::Bell,
     book::{Book, Gone, Old, Phase, Quarantined},
     caller::{Caller, Callers},
@@ -172,7 +171,7 @@ impl Module {
     pub(crate) fn forget(&self, about: &About, drain: Duration, purge: Duration, unmapped: Unmapped) {
         let old = &about.id;
         let by =
-            about.purge_asked.lock().clone().unwrap_or_else(|| By::runtime("nobody was inside any more"));
+            about.purge_asked.lock().clone().unwrap_or_else(|| By::runtime("it was not needed any more"));
         let mut book = self.book.lock();
         book.old.take_if(|version| version.about.id.generation == old.generation);
         book.quarantined.retain(|version| version.about.id.generation != old.generation);
@@ -218,22 +217,6 @@ impl Module {
                 Some(until) => drop(self.changed.wait_until(&mut book, until)),
             }
         }
-    }
-
-    /// The refusal of a third version; none where there is no old one.
-    pub(crate) fn not_purged(&self, book: &Book) -> Option<Error> {
-        book.old.as_ref().map(|old| Error::NotPurged {
-            module: self.name.to_string(),
-            version: old.about.id.version.clone(),
-            generation: old.about.id.generation,
-            inside: self.inside(Which::Old),
-            since: old.since.elapsed(),
-            state: match old.phase {
-                Phase::Draining => OldState::Draining,
-                Phase::Warm => OldState::Warm,
-                Phase::Leaving { .. } => OldState::Leaving,
-            },
-        })
     }
 
     /// The calls inside a version now.

@@ -36,7 +36,7 @@ pub enum Phase {
 pub struct Reached<'a> {
     /// The module.
     pub module: &'a str,
-    /// The version's generation.
+    /// The version's generation; 0 while it has none, when it is admitted.
     pub generation: u64,
     /// The phase.
     pub phase: Phase,

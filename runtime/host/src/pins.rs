@@ -151,8 +151,9 @@ fn thread_pin(thread: &ModuleThread) -> Pin {
     Pin {
         kind: PinKind::Thread,
         detail: format!(
-            "{}, started by the module {} s ago",
+            "{}, started by {} {} s ago",
             told_thread(Some(thread.tid), None),
+            thread.owner,
             thread.since.elapsed().as_secs()
         ),
         waits_for: "it to end: a module asks its threads to end, and joins them, in `Drop`".to_owned(),

@@ -2,9 +2,11 @@
 
 use std::{sync::Arc, time::Instant};
 
+use segue_loader::Digest;
+
 use crate::{
     Asked, By, Error, Event, Source,
-    ledger::ToRestore,
+    ledger::{Change, Durability, ToRestore},
     load::{Purpose, Terms},
     runtime::Inner,
 };
@@ -21,7 +23,7 @@ impl Inner {
         for of in self.events.look_up(|ledger| ledger.to_restore())? {
             let source = Source::Stored(of.digest);
             if let Err(error) = self.restore_one(&source, &by) {
-                self.tell_refused(&by, source.to_string(), &error);
+                self.tell_refused(&by, source.to_string(), &error, Vec::new());
             }
         }
         Ok(())
@@ -42,10 +44,22 @@ impl Inner {
         self.begin_load(vec![self.read(source)?], terms).map(drop)
     }
 
+    /// Whether this is what a restart returns to, and it could not be restored, since the store does not have it any more.
+    pub(crate) fn is_missed(&self, name: &str, digest: &Digest) -> Result<bool, Error> {
+        let has_current = self.modules.read().get(name).is_some_and(|module| module.book().current.is_some());
+        if has_current {
+            return Ok(false);
+        }
+        let to_restore = self.events.look_up(|ledger| ledger.to_restore())?;
+        Ok(to_restore.iter().any(|of| of.module == name && of.digest == *digest))
+    }
+
     fn leave_behind(&self, of: ToRestore, why: &str) {
         let ToRestore { module, digest, version } = of;
         tracing::warn!(module, version, %digest, "left behind: {why}");
         let by = By::runtime("a restart");
-        self.events.push(&by, Event::LeftBehind { module, version, digest, why: why.to_owned() });
+        let over = vec![Change::NoTrial { module: module.clone() }];
+        let event = Event::LeftBehind { module, version, digest, why: why.to_owned() };
+        self.events.tell(&by, event, over, Durability::InSystem);
     }
 }

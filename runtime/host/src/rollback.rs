@@ -8,7 +8,7 @@ use std::{
 use segue_core::Which;
 
 use crate::{
-    Asked, Error, Event, RolledBack, Runtime, Source, Step, WentBack,
+    Asked, Error, Event, LoadOptions, Policy, RolledBack, Runtime, Source, Step, WentBack,
     book::{Book, Old, Phase},
     events::Recorded,
     journey::micros,
@@ -140,10 +140,11 @@ impl Inner {
         let before = self.events.look_up(|ledger| ledger.before(&module.name, &current.digest))?;
         let before = before.ok_or_else(nothing)?;
         let request = self.read(&Source::Stored(before.digest))?;
-        let options = crate::LoadOptions::default();
+        let options = LoadOptions::default();
         let started = Instant::now();
         let terms = Terms {
-            policy: options.policy,
+            // Where there is an old version it is on its way out, as it could not be gone back to.
+            policy: Policy::Wait,
             deadline: started.checked_add(options.deadline),
             after: options.deadline,
             drop_in: None,

@@ -4,14 +4,14 @@ use std::{
     collections::BTreeMap,
     path::Path,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use parking_lot::{Mutex, RwLock};
-use segue_loader::Candidate;
+use segue_loader::{Candidate, CrashReports};
 
 use crate::{
     Asked, Builder, Digest, Error, Event, Events, LoadOptions, Loaded, ModuleHandle, ModuleStatus, Resident,
@@ -50,6 +50,8 @@ pub(crate) struct Inner {
     /// Written while versions become current or cease to be, for the moment of the stores; read by whoever wants to find all modules
     /// as they are at one time.
     pub(crate) changing: RwLock<()>,
+    /// Where a crash of one of its versions is told; none where nothing is to be told.
+    pub(crate) crash_reports: OnceLock<CrashReports>,
 }
 
 // === impl Runtime ===
@@ -123,7 +125,7 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// Where no version of it was ever loaded.
+    /// Where no version of it was ever loaded, and none is starting.
     pub fn module(&self, name: &str) -> Result<ModuleHandle, Error> {
         self.inner.module(name).map(ModuleHandle::new)
     }
@@ -185,12 +187,15 @@ impl Runtime {
 // === impl Inner ===
 
 impl Inner {
-    /// A module of which a version was loaded.
+    /// A module of which a version was loaded, or is starting.
     pub(crate) fn module(&self, name: &str) -> Result<Arc<Module>, Error> {
         let module = self.modules.read().get(name).cloned().ok_or_else(|| no_such_module(name))?;
-        module.await_first(self.limits.first_patience);
-        let is_known = module.book().is_known;
-        if is_known { Ok(module) } else { Err(no_such_module(name)) }
+        // One whose first version is starting can be had already: whoever calls it waits for that, and asking for it must not.
+        let is_there = {
+            let book = module.book();
+            book.is_known || book.starting.is_some()
+        };
+        if is_there { Ok(module) } else { Err(no_such_module(name)) }
     }
 
     /// The module of this name, made where there is none. It is shown to nobody until a version of it is current.

@@ -71,6 +71,11 @@ impl StateDir {
         self.root.join("ledger.sqlite")
     }
 
+    /// Where a process that dies of a fatal signal writes whose code it was.
+    pub(crate) fn crashes(&self) -> PathBuf {
+        self.root.join("crashes")
+    }
+
     /// The file of the store with this digest. It may not exist.
     pub(crate) fn image(&self, digest: &Digest) -> PathBuf {
         self.images().join(format!("{}.so", digest.hex()))
@@ -91,7 +96,7 @@ impl StateDir {
             // The name too is to be there when the machine has lost power.
             File::open(self.images())?.sync_all()
         };
-        write().map_err(failed("writing", &path))
+        write().map_err(|source| Error::Store { path, source })
     }
 
     /// Keeps the bytes of a version that is about to be current.

@@ -116,7 +116,8 @@ pub struct Held {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PinKind {
-    /// A call that is inside.
+    /// A call that is inside, by whatever way it came: a handle to a module or to an interface keeps no version, and so is never
+    /// told; the call that is made through it is.
     Call,
     /// Guards of calls that may be on any thread.
     OwnedGuard,
@@ -180,7 +181,7 @@ pub struct Took {
     pub on_load: Option<u64>,
     /// Handing the state over.
     pub code_change: Option<u64>,
-    /// The one store that makes it current, with its barrier.
+    /// The one store that makes it current.
     pub publish: Option<u64>,
     /// All of it, with what was waited for.
     pub total: u64,
@@ -199,7 +200,7 @@ pub struct RolledBack {
     pub from: WentBack,
     /// Whether a restart knows of it. Where it does not, because the ledger cannot be written, it will as soon as that can be done.
     pub recorded: bool,
-    /// How long the store took, with its barrier, in microseconds; where the version was loaded again, the whole load.
+    /// How long the store took in microseconds; where the version was loaded again, the whole load.
     pub took_us: u64,
 }
 

@@ -23,7 +23,7 @@ use notify::{
 use crate::{
     Asked, By, Digest, Error, Event, Policy, Took,
     intake::{self, is_being_written},
-    load,
+    ledger, load,
     runtime::Inner,
     settle::{Change, Settling, Stamp},
 };
@@ -203,7 +203,7 @@ impl Watching {
                 Err(error) if is_being_written(&error) => self.settling.again(path, Instant::now()),
                 Err(error) => {
                     let path = path.display().to_string();
-                    inner.tell_refused(&By::File { path: path.clone() }, path, &error);
+                    inner.tell_refused(&By::File { path: path.clone() }, path, &error, Vec::new());
                 }
             }
         }
@@ -216,7 +216,8 @@ impl Watching {
         let started = Instant::now();
         let mut took = Took::default();
         let candidate = intake::read(path, &mut took)?;
-        if self.is_first_look && self.was_taken(inner, path, &candidate.digest())? {
+        let (name, digest) = (candidate.metadata().name.clone(), candidate.digest());
+        if self.is_first_look && self.was_taken(inner, path, &digest)? && !inner.is_missed(&name, &digest)? {
             return Ok(None);
         }
         if !self.settling.note_read(path, candidate.digest()) {
@@ -248,7 +249,9 @@ impl Watching {
         inner.journeys.begin(format!("load {}", module.name), move || {
             of_journey.travel(vec![request], &terms, |loaded| {
                 if let Err(error) = loaded {
-                    of_journey.tell_refused(&by, source, &error);
+                    // After a restart the same bytes there are nothing new.
+                    let taken = ledger::Change::DropIn { path: source.clone(), digest };
+                    of_journey.tell_refused(&by, source, &error, vec![taken]);
                 }
                 // Fails where nobody waits for it: only the start does.
                 let _ = tell.send(());

@@ -15,7 +15,8 @@ use crate::{Answer, CallError, Fault, Returns};
 ///
 /// # Safety
 ///
-/// It is for the attribute to implement. `INTERFACE` must describe the table that the methods of `from_raw`'s value read.
+/// It is for the attribute to implement. `INTERFACE` must describe the table that the methods of `from_raw`'s value read, and that
+/// value must be made of `raw` alone, so that threads which share it share nothing that changes.
 pub unsafe trait Interface: Sized + 'static {
     /// What it looks like to the crate that was compiled with it.
     #[doc(hidden)]

@@ -15,13 +15,19 @@ use crate::{
 
 /// What a method of an interface may take: [`Data`] by value, `&T` of it, [`Str<'_>`](Str), [`List<'_, T>`](List), and an
 /// `Option` of these. What is borrowed is borrowed for the call.
+///
+/// # Safety
+///
+/// It is for this crate and the attribute to implement. `Wire` and `Of` must refer to nothing that belongs to the caller's image
+/// beyond the call, `from_wire` must take what `into_wire` made, whichever image that was in, and `Layout` and `FINGERPRINT`
+/// must differ where `Wire` does.
 #[diagnostic::on_unimplemented(
     message = "a method of an interface cannot take `{Self}`",
     label = "this may refer to memory or code of whoever calls",
     note = "an argument is plain data, or is borrowed for the call: a module that kept more could use it when its owner is gone",
     note = "use numbers, `bool`, arrays, types marked with `#[segue::data]`, references to these, `Str<'_>`, `Bytes<'_>`, `List<'_, T>`, or an `Option` of one of them"
 )]
-pub trait Argument: Sized {
+pub unsafe trait Argument: Sized {
     /// The same type, borrowed for one call.
     #[doc(hidden)]
     type Of<'call>;
@@ -48,13 +54,18 @@ pub trait Argument: Sized {
 }
 
 /// What a method of an interface may answer: [`Data`], and an `Option` or a `Result` of it.
+///
+/// # Safety
+///
+/// It is for this crate to implement. `Wire` must refer to nothing that belongs to the image that made it, `from_wire` must take
+/// what `into_wire` made, whichever image that was in, and `Layout` and `FINGERPRINT` must differ where `Wire` does.
 #[diagnostic::on_unimplemented(
     message = "a method of an interface cannot answer `{Self}`",
     label = "this may refer to memory or code of the module",
     note = "an answer must stay good when the module that made it has left memory; a type that carries its allocator, a vtable, a closure or an address in it (`String`, `Vec`, `Box`, `RString`, `RVec`, `RBox`, `Box<dyn …>`, `&'static …`, `fn`) does not",
     note = "answer numbers, `bool`, arrays, a type marked with `#[segue::data]`, or `Str<'static>`, `Bytes<'static>`, `List<'static, T>`, whose memory is the host's; or an `Option` or a `Result` of these"
 )]
-pub trait Answer: Sized {
+pub unsafe trait Answer: Sized {
     /// What crosses.
     #[doc(hidden)]
     type Wire;
@@ -113,7 +124,8 @@ impl<A: Answer> Returns for Result<A, Fault> {
 
 // === Answers ===
 
-impl<T: Data> Answer for T {
+// SAFETY: what crosses is the value, settled: by the promise of `Data` all of it is in memory of the host, and described.
+unsafe impl<T: Data> Answer for T {
     type Wire = T;
     type Layout = T::Layout;
     const DEFINITION: &'static str = T::DEFINITION;
@@ -130,7 +142,8 @@ impl<T: Data> Answer for T {
     }
 }
 
-impl<A: Answer> Answer for Option<A> {
+// SAFETY: what crosses is what does of the answer in it; layout and fingerprint are made of that one's.
+unsafe impl<A: Answer> Answer for Option<A> {
     type Wire = ROption<A::Wire>;
     type Layout = ROption<A::Layout>;
     const DEFINITION: &'static str = A::DEFINITION;
@@ -147,7 +160,8 @@ impl<A: Answer> Answer for Option<A> {
     }
 }
 
-impl<A: Answer, E: Answer> Answer for Result<A, E> {
+// SAFETY: as above, of both.
+unsafe impl<A: Answer, E: Answer> Answer for Result<A, E> {
     type Wire = RResult<A::Wire, E::Wire>;
     type Layout = RResult<A::Layout, E::Layout>;
     // What is wrong is told by name and fingerprint as well.
@@ -175,7 +189,8 @@ macro_rules! __argument_by_value {
         $crate::__argument_by_value!(@ [] $type);
     };
     (@ [$($generics:tt)*] $type:ty) => {
-        impl<$($generics)*> $crate::Argument for $type {
+        // SAFETY: what crosses is the value, settled: by the promise of `Data` all of it is in memory of the host, and described.
+        unsafe impl<$($generics)*> $crate::Argument for $type {
             type Of<'call> = Self;
             type Wire<'call> = Self;
             type Layout = <Self as $crate::Data>::Layout;
@@ -213,7 +228,8 @@ crate::__argument_by_value!(f64);
 crate::__argument_by_value!(bool);
 crate::__argument_by_value!(@ [T: Data, const N: usize] [T; N]);
 
-impl<'a, T: Data> Argument for &'a T {
+// SAFETY: it is borrowed for the call, and `T` is described.
+unsafe impl<'a, T: Data> Argument for &'a T {
     type Of<'call> = &'call T;
     type Wire<'call> = &'call T;
     type Layout = RefLayout<T::Layout>;
@@ -234,7 +250,8 @@ impl<'a, T: Data> Argument for &'a T {
     }
 }
 
-impl<'a> Argument for Str<'a> {
+// SAFETY: it is borrowed for the call: what it owns, if anything, nobody can take out of it.
+unsafe impl<'a> Argument for Str<'a> {
     type Of<'call> = Str<'call>;
     type Wire<'call> = Str<'call>;
     type Layout = TextLayout;
@@ -255,7 +272,8 @@ impl<'a> Argument for Str<'a> {
     }
 }
 
-impl<'a, T: Data> Argument for List<'a, T> {
+// SAFETY: as for `Str`, and `T` is described.
+unsafe impl<'a, T: Data> Argument for List<'a, T> {
     type Of<'call> = List<'call, T>;
     type Wire<'call> = List<'call, T>;
     type Layout = ListLayout<T::Layout>;
@@ -276,7 +294,8 @@ impl<'a, T: Data> Argument for List<'a, T> {
     }
 }
 
-impl<A: Argument> Argument for Option<A> {
+// SAFETY: what crosses is what does of the argument in it; layout and fingerprint are made of that one's.
+unsafe impl<A: Argument> Argument for Option<A> {
     type Of<'call> = Option<A::Of<'call>>;
     type Wire<'call> = ROption<A::Wire<'call>>;
     type Layout = ROption<A::Layout>;

@@ -17,7 +17,11 @@ pub fn heap() -> &'static Heap {
 }
 
 /// From now on [`heap`] is the host's.
-pub fn attach(host: &'static Heap) {
+///
+/// # Safety
+///
+/// It is one, as [`Heap`] promises.
+pub unsafe fn attach(host: &'static Heap) {
     // A second host is not possible: a module is attached once.
     let _ = HOST.set(host);
 }

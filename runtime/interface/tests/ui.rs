@@ -36,7 +36,9 @@ fn the_compiler_says_why_and_what_to_use_instead() {
         let advice: &[&str] = match name.as_str() {
             "answer_borrowed" => &["in memory of the host", "Write `'static`"],
             name if name.starts_with("answer_") => &["must stay good when the module", "Str<'static>"],
-            "argument_static" | "data_clone" | "data_drop" => &["error[E0"],
+            "argument_static" | "data_clone" | "data_drop" | "unsafe_answer" | "unsafe_argument" => {
+                &["error[E0"]
+            }
             "argument_named" => &["write `'_`"],
             name if name.starts_with("argument_") => &["borrowed for the call", "Str<'_>"],
             "data_string" | "data_reference" => &["must stay good when the module", "Str<'static>"],

@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    CheckError, Digest, Metadata, StageError,
+    CheckError, CrashReports, Digest, Metadata, StageError,
     elf::{self, Mark},
     heap::Heap,
 };
@@ -44,6 +44,8 @@ pub struct Staged {
     pub(crate) generation: u64,
     /// What the module allocates from; its address is in the private copy.
     pub(crate) heap: Heap,
+    /// Whose file a report of a crash in it goes into; 0 for everybody's.
+    pub(crate) reported_to: u64,
 }
 
 // === impl Candidate ===
@@ -174,13 +176,19 @@ impl Inspected {
             let _ = fs::remove_file(&path);
             return Err(failed(&path, source));
         }
-        Ok(Staged { path, metadata: metadata.clone(), digest: *digest, generation, heap })
+        Ok(Staged { path, metadata: metadata.clone(), digest: *digest, generation, heap, reported_to: 0 })
     }
 }
 
 // === impl Staged ===
 
 impl Staged {
+    /// Has a crash in the image reported to this file alone, and not to all that the process has.
+    pub fn reported_to(mut self, reports: &CrashReports) -> Self {
+        self.reported_to = reports.owner();
+        self
+    }
+
     /// What the file says of itself.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata

@@ -22,6 +22,7 @@ use segue_interface::__private::heap;
 
 use crate::{
     CallFault, Expected, Reached,
+    interface::Ending,
     link::{Link, Links, OpenLink, refuse, tell},
     threads::Threads,
 };
@@ -220,7 +221,8 @@ unsafe extern "C" fn link(
     let open = |context: &Context| {
         // SAFETY: our caller's promise: it is valid until the link has ended, where it is one.
         let expected = unsafe { interface.as_ref() }.map(Expected::new);
-        let layouts = expected.as_ref().map(Expected::layouts);
+        // Dropped here where there will be no link, whoever has what is expected then: the module promises it for no longer.
+        let layouts = expected.as_ref().map(|expected| Ending::of(expected.layouts()));
         match context.services.link(module.as_str(), expected) {
             Ok(link) => context.links.open(link, layouts).cast(),
             Err(reason) => {

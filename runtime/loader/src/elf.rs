@@ -142,7 +142,7 @@ fn position<T>(bytes: &[u8], piece: &T) -> usize {
 }
 
 /// The file's header, where it is a little-endian 64-bit one.
-fn header(bytes: &[u8]) -> Result<&FileHeader64<LE>, CheckError> {
+pub(crate) fn header(bytes: &[u8]) -> Result<&FileHeader64<LE>, CheckError> {
     let ident =
         bytes.get(..16).ok_or_else(|| CheckError::Damaged { what: "the header is cut off".to_owned() })?;
     let (class, data) = (ident[4], ident[5]);

@@ -10,6 +10,11 @@
 //! asks. A thread finds its counter in a small table of its own, by the heap's number, which is never used again: so an entry
 //! of a heap that is gone is never followed. When a thread ends, the next one that begins takes over its number, and with it
 //! its counters, so that their number does not grow with threads that come and go.
+//!
+//! # What is mapped beside
+//!
+//! A module that maps memory by itself, a file say, tells so ([`Mappings`]); it is counted too, and unmapped at the latest when
+//! the heap goes.
 
 use std::{
     cell::Cell,
@@ -23,6 +28,8 @@ use std::{
 use libmimalloc_sys as mimalloc;
 use parking_lot::Mutex;
 use segue_abi::allocator::{HeapContext, ImageHeap};
+
+use crate::{ends, mappings::Mappings};
 
 /// The heap of one image.
 pub(crate) struct Heap {
@@ -50,6 +57,8 @@ pub struct Usage {
     counters: Mutex<Vec<(u64, Box<Counter>)>>,
     /// For threads that end, and have given their number away.
     ending: AtomicI64,
+    /// What the image has mapped and not unmapped.
+    mappings: Mutex<Mappings>,
 }
 
 /// What one thread has allocated and not freed. Below zero where it frees what others have allocated.
@@ -91,7 +100,7 @@ impl Heap {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let raw = NonNull::from(Box::leak(Box::new(Raw { heap, number, usage: Arc::default() })));
         let context = raw.as_ptr().cast();
-        let seen = Box::new(ImageHeap { context, alloc, alloc_zeroed, realloc, dealloc });
+        let seen = Box::new(ImageHeap { context, alloc, alloc_zeroed, realloc, dealloc, mapped, unmapped });
         Some(Heap { seen, raw })
     }
 
@@ -106,25 +115,33 @@ impl Heap {
     }
 }
 
-/// Frees everything that was allocated from it: the image must have left memory, or never have been mapped.
+/// Frees everything that was allocated from it, and unmaps what is mapped still: the image must have left memory, or never have
+/// been mapped.
 impl Drop for Heap {
     fn drop(&mut self) {
         // SAFETY: `new` made it, and nobody has it any more.
         let raw = unsafe { Box::from_raw(self.raw.as_ptr()) };
         // SAFETY: `new` made it; the code that knew its blocks is gone, and no thread is in it.
-        unsafe { mimalloc::mi_heap_destroy(raw.heap.as_ptr()) };
+        unsafe { ends::destroy(raw.heap.as_ptr()) };
+        for (start, len) in raw.usage.mappings.lock().iter() {
+            // SAFETY: the image mapped it and has not unmapped it, and nobody else knows of it. It stays in the account, which
+            // tells from now on what was left.
+            unsafe { libc::munmap(ptr::with_exposed_provenance_mut(start), len) };
+        }
     }
 }
 
 // === impl Usage ===
 
 impl Usage {
-    /// The bytes that the image has allocated and not freed; once it has left memory, those that it had left.
+    /// The bytes that the image has allocated and not freed, or mapped and not unmapped; once it has left memory, those that it
+    /// had left.
     pub fn live_bytes(&self) -> u64 {
+        let mapped = self.mappings.lock().bytes();
         // Relaxed: see `Counter`.
         let sum: i64 =
             self.counters.lock().iter().map(|(_, counter)| counter.bytes.load(Ordering::Relaxed)).sum();
-        u64::try_from(sum + self.ending.load(Ordering::Relaxed)).unwrap_or(0)
+        u64::try_from(sum + self.ending.load(Ordering::Relaxed)).unwrap_or(0) + mapped
     }
 
     /// The counter of this thread. What a counter had before its thread came by, it keeps.
@@ -179,6 +196,7 @@ impl Counter {
 
 impl Thread {
     fn begin() -> Self {
+        ends::watch();
         let free = FREE.lock().pop();
         Thread(free.unwrap_or_else(|| NEXT.fetch_add(1, Ordering::Relaxed)))
     }
@@ -250,6 +268,27 @@ unsafe extern "C" fn dealloc(context: *const HeapContext, old: *mut u8, old_size
     unsafe { mimalloc::mi_free(old.cast()) };
 }
 
+/// The account of what the image has mapped.
+///
+/// # Safety
+///
+/// As [`ImageHeap`] says.
+unsafe fn mappings<'a>(context: *const HeapContext) -> &'a Mutex<Mappings> {
+    // SAFETY: as in `made`.
+    let raw: &'a Raw = unsafe { &*context.cast() };
+    &raw.usage.mappings
+}
+
+unsafe extern "C" fn mapped(context: *const HeapContext, start: usize, len: usize) {
+    // SAFETY: our caller's promise, handed on.
+    unsafe { mappings(context) }.lock().add(start, len);
+}
+
+unsafe extern "C" fn unmapped(context: *const HeapContext, start: usize, len: usize) {
+    // SAFETY: our caller's promise, handed on.
+    unsafe { mappings(context) }.lock().remove(start, len);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,6 +322,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_mapped_is_counted_and_unmapped_with_the_heap() {
+        const LEN: usize = 3 * 4096;
+        let heap = Heap::new().unwrap();
+        let usage = heap.usage().clone();
+        let (protection, flags) =
+            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: new memory, which nobody uses.
+        let block = unsafe { libc::mmap(ptr::null_mut(), LEN, protection, flags, -1, 0) };
+        let mut pages = [0u8; 3];
+        // SAFETY: it only asks, and there is room for each page's answer.
+        let mut is_mapped = || unsafe { libc::mincore(block, LEN, pages.as_mut_ptr()) } == 0;
+        assert!(is_mapped());
+        // SAFETY: it is that heap's context.
+        unsafe { (heap.seen.mapped)(heap.seen.context, block.expose_provenance(), LEN) };
+        assert_eq!(usage.live_bytes(), LEN as u64);
+        drop(heap);
+        assert!(!is_mapped());
+        assert_eq!(usage.live_bytes(), LEN as u64, "that was left");
+    }
+
+    #[test]
     fn threads_that_come_and_go_share_a_counter() {
         let heap = Heap::new().unwrap();
         let context = heap.seen.context.expose_provenance();
@@ -294,6 +354,29 @@ mod tests {
         assert_eq!(heap.usage().live_bytes(), 1000);
         // Other tests run beside this one, so some numbers may have gone to their threads.
         assert!(heap.usage().counters.lock().len() < 50);
+    }
+
+    #[test]
+    fn threads_may_end_while_a_heap_goes_that_they_have_used() {
+        // Without `ends` the process ends within some hundred rounds.
+        for _ in 0..3000 {
+            let heap = Heap::new().unwrap();
+            let context = heap.seen.context.expose_provenance();
+            let used = std::sync::Arc::new(std::sync::Barrier::new(3));
+            let threads: Vec<_> = (0..2)
+                .map(|_| {
+                    let used = used.clone();
+                    std::thread::spawn(move || {
+                        // SAFETY: the block is never used.
+                        unsafe { alloc(ptr::with_exposed_provenance(context), 10, 1) };
+                        used.wait();
+                    })
+                })
+                .collect();
+            used.wait();
+            drop(heap);
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+        }
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Image {
     /// As for [`implementation`](Image::implementation).
     pub fn reach(&self, expected: &Expected) -> Result<Reached<'_>, InterfaceMismatch> {
         let table = expected.find(self.mapped.exports())?;
-        Ok(Reached { state: self.state.as_ptr(), table, origin: self.named.origin() })
+        Ok(Reached::new(self.state.as_ptr(), table, self.named.origin(), expected))
     }
 
     /// Drops the module's own value, on the calling thread, which is to be detached afterwards like any that was inside.

@@ -1,6 +1,6 @@
 //! An interface of one image: what a caller inside it calls.
 
-use std::{marker::PhantomData, ops::Deref, sync::Arc};
+use std::{marker::PhantomData, ops::Deref, ptr, sync::Arc};
 
 use segue_abi::{MethodTable, ModuleState, Outcome};
 use segue_interface::{
@@ -8,7 +8,7 @@ use segue_interface::{
     CallError, CallFailure, Interface, VersionId,
 };
 
-use crate::{CallFault, context::take_failure};
+use crate::{CallFault, Expected, context::take_failure, interface::Layouts};
 
 /// An interface of one image, which can be called for as long as the image is borrowed.
 ///
@@ -18,7 +18,7 @@ pub struct Implementation<'a, I> {
     image: PhantomData<&'a ()>,
 }
 
-// SAFETY: an interface's type is three pointers that are only read. The functions behind it may be called from any thread, with
+// SAFETY: an interface's type is three pointers that are only read: it promises that. The functions behind it may be called from any thread, with
 // the state of a module, which is Send and Sync.
 unsafe impl<I: Interface> Send for Implementation<'_, I> {}
 // SAFETY: as above.
@@ -30,9 +30,11 @@ pub struct Reached<'a> {
     pub(crate) state: *const ModuleState,
     pub(crate) table: *const MethodTable,
     pub(crate) origin: &'a Origin,
+    /// What the functions were checked against. Only compared.
+    checked_against: *const Layouts,
 }
 
-// SAFETY: as for an `Implementation`; an origin is only read.
+// SAFETY: as for an `Implementation`; an origin is only read, and layouts not even that.
 unsafe impl Send for Reached<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for Reached<'_> {}
@@ -57,6 +59,21 @@ unsafe impl Sync for Named {}
 // === impl Reached ===
 
 impl<'a> Reached<'a> {
+    /// What was reached in an image, after the functions were checked against what is expected of them.
+    pub(crate) fn new(
+        state: *const ModuleState,
+        table: *const MethodTable,
+        origin: &'a Origin,
+        expected: &Expected,
+    ) -> Self {
+        Reached { state, table, origin, checked_against: Arc::as_ptr(expected.layouts()) }
+    }
+
+    /// Whether the functions were checked against these. They are kept by whoever asks, so no others have had their place.
+    pub(crate) fn was_checked_against(&self, layouts: &Arc<Layouts>) -> bool {
+        ptr::eq(self.checked_against, Arc::as_ptr(layouts))
+    }
+
     /// # Safety
     ///
     /// The functions were checked against `I`.

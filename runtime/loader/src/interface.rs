@@ -26,6 +26,9 @@ pub struct Expected {
 #[derive(Debug)]
 pub(crate) struct Layouts(Mutex<Option<InterfaceRef>>);
 
+/// Ends layouts when it is dropped.
+pub(crate) struct Ending(Arc<Layouts>);
+
 /// Why a version does not fit those who call one of its interfaces.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -102,8 +105,26 @@ pub enum InterfaceMismatch {
 
 impl Layouts {
     /// The image that they lie in is about to go. Waits for a check that is looking at them.
-    pub(crate) fn end(&self) {
+    fn end(&self) {
         *self.0.lock() = None;
+    }
+}
+
+// === impl Ending ===
+
+impl Ending {
+    pub(crate) fn of(layouts: &Arc<Layouts>) -> Self {
+        Ending(layouts.clone())
+    }
+
+    pub(crate) fn layouts(&self) -> &Arc<Layouts> {
+        &self.0
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 
@@ -115,7 +136,7 @@ impl Expected {
         Expected::new(&I::INTERFACE)
     }
 
-    /// What somebody was compiled with whose image may go: [`Layouts::end`] is to be called before.
+    /// What somebody was compiled with whose image may go: an [`Ending`] of the layouts is to be dropped before.
     pub(crate) fn new(interface: &InterfaceRef) -> Self {
         Expected {
             name: interface.name.as_str().to_owned(),
@@ -124,8 +145,8 @@ impl Expected {
         }
     }
 
-    pub(crate) fn layouts(&self) -> Arc<Layouts> {
-        self.layouts.clone()
+    pub(crate) fn layouts(&self) -> &Arc<Layouts> {
+        &self.layouts
     }
 
     /// The interface's name.
@@ -258,4 +279,18 @@ fn methods(interface: &InterfaceRef) -> Vec<Method> {
         answer: of(&method.answer),
     };
     interface.methods.iter().map(method).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layouts_are_not_looked_at_when_their_end_was_dropped_whoever_has_them() {
+        let expected = Expected::new(&InterfaceRef { name: "Pricing".into(), methods: (&[][..]).into() });
+        let kept = expected.layouts().clone();
+        assert!(kept.0.lock().is_some());
+        drop(Ending::of(expected.layouts()));
+        assert!(kept.0.lock().is_none());
+    }
 }

@@ -5,7 +5,7 @@ use std::{fmt, fs, mem::ManuallyDrop, path::Path, sync::Arc, time::Instant};
 use libloading::os::unix::Library;
 use segue_abi::Audit;
 
-use crate::{Mapped, ModuleThread, Staged, context::Context, linkmap, signals};
+use crate::{Mapped, ModuleThread, Staged, context::Context, crash::Row, linkmap, signals};
 
 /// The image has left memory: the dynamic linker's list says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,8 @@ pub(crate) struct Remains {
     pub(crate) staged: Staged,
     /// None before the host was introduced.
     pub(crate) context: Option<Arc<Context>>,
+    /// Its row in the table of images; none where that was full.
+    pub(crate) row: Option<Row>,
 }
 
 // === impl Mapped ===
@@ -155,7 +157,8 @@ impl Retained {
             return Err(self);
         }
         // SAFETY: `self` is consumed, and has no destructor. The image is gone, so nobody has a pointer to any of it.
-        let Remains { staged, context } = *unsafe { ManuallyDrop::take(&mut self.remains) };
+        let Remains { staged, context, row } = *unsafe { ManuallyDrop::take(&mut self.remains) };
+        drop(row);
         drop(context);
         let Staged { path, heap, .. } = staged;
         let leaked_bytes = heap.usage().live_bytes();

@@ -24,8 +24,30 @@
 //! 8. [`Mapped::unmap`] looks for what is in the way ([`Obstacle`]), has the image's exit handlers run and its pthread keys given
 //!    back, closes it, and then **asks the dynamic linker's list** whether it is gone. Only [`Unmapped`] says so. What is kept
 //!    is a [`Kept`] with its reasons, and can be tried again: [`Retained::sweep`].
-//! 9. The heap that the module's memory came from is freed whole, and what was left in it is told
+//! 9. The heap that the module's memory came from is freed whole, what the module had mapped is unmapped, and what was left is told
 //!    ([`Unmapped::leaked_bytes`]).
+//!
+//! # A crash
+//!
+//! A module is code of the process: where it follows a null pointer, the process dies. [`CrashReports::install`] has it say first
+//! whose code that was. Each image is in a table of the process, from before its first constructor runs until the dynamic
+//! linker's list says that it has left; a handler of the fatal signals looks the instruction's address up there, writes a line
+//! with the module, version, generation, digest and the offset in the file, and hands the signal over to whatever was there
+//! before it, so that the process dies as it would have: by the same signal, with a core where it leaves one, with what `std` says
+//! of a stack that overflows. The next process reads the lines ([`read_reports`]), names the function by the file
+//! ([`CrashReport::symbol`]), and clears them ([`clear_reports`]).
+//!
+//! Where the instruction is in no image (libc was handed a bad pointer; `abort`), the innermost return address on the stack
+//! that is in one decides, and the report says so ([`AttributedBy::Stack`]): most probably right, and no proof. A signal that
+//! another process sent is blamed on nobody.
+//!
+//! **Reported** are SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP and SIGSYS, on all threads that do not block them. **Not
+//! reported** are SIGKILL (and so what the system ends for want of memory), `_exit`, what a handler that was installed later
+//! keeps for itself, and a stack that overflows on a thread without an alternate signal stack:
+//! threads of `std` in a Rust program have one, those that a module starts get one, and others are their maker's. The stack is
+//! not looked at where the system forbids a process to read itself by `process_vm_readv`. Where the handler that was there before
+//! lets the process live (as `std`'s does with a SIGSEGV that somebody sent), the report is there all the same, and is the last
+//! one of the process.
 //!
 //! # The mechanism
 //!
@@ -39,7 +61,7 @@
 //! | destructors of thread-locals | `__cxa_thread_atexit_impl` is the SDK's too: a list in a thread-local of the image, run by `detach_thread` on its own thread |
 //! | pthread keys | `pthread_key_create` is the SDK's: libc gets no destructor, `detach_thread` runs it, `release` deletes the key. Near the limit of 1024 ([`keys_in_use`]) no file is mapped |
 //! | exit handlers | `release` has libc run those of this image, by its `__dso_handle`, and then detaches the thread once more |
-//! | signal handlers | the table of handlers is compared with the image's addresses (`signals.rs`); one in there is an [`Obstacle`] |
+//! | signal handlers | the table of handlers, and those that the runtime's own has displaced, are compared with the image's addresses (`signals.rs`); one in there is an [`Obstacle`] |
 //! | panic payloads | dropped inside, by the SDK; the host gets text |
 //! | answers, errors, log records | copied into memory of the host, or written there at once (`segue-interface`) |
 //! | layouts that `abi_stable` compares | each check has a memory of its own, and its report becomes text while the image is mapped |
@@ -48,24 +70,32 @@
 //! | static thread-local storage | refused: libc does not give it back |
 //! | libraries that hold it | after `dlclose` the linker's list is asked; a kept one is swept until it is gone |
 //! | the module's heap | one per image (`heap.rs`), whose address is in the private copy before the first constructor runs |
+//! | a thread that ends, and the heap of an image that goes | mimalloc would have one in the other's way; a lock keeps them apart (`ends.rs`) |
+//! | what it maps beside | `mmap` and its like are the SDK's too, and tell the heap (`mappings.rs`): files that `std` reads names of functions from, say |
 //!
 //! # What is guaranteed, and what is not
 //!
 //! **For a module in safe Rust**, with whatever crates: after [`Unmapped`] nothing in the process refers to the image, and its memory
 //! is given back. What it left on threads that were never detached is dropped without running, and counted
 //! ([`Unmapped::destructors_dropped`]): what such a destructor would have released beside memory (a file, a lock of the host) stays.
+//! So does what a static owns beside memory, since Rust drops no statics: the module's own value is the place for a file.
 //!
-//! **For C code in a module**, threads, keys, thread-locals, exit handlers and signal handlers are as above. Not known are pointers
-//! that it gave to libraries outside the module (callbacks), threads that it starts by a system call of its own, alternate
-//! signal stacks, and memory from `malloc`, which is not counted and stays.
+//! **For C code in a module**, threads, keys, thread-locals, mappings, exit handlers and signal handlers are as above. Not known are
+//! pointers that it gave to libraries outside the module (callbacks), threads that it starts by a system call of its own, alternate
+//! signal stacks, keys and destructors that it registers past the SDK's symbols (by `dlsym`), and memory from `malloc`, which is not
+//! counted and stays. What it has mapped it must not leave for others: not for a library to unmap, nor as the stack of a thread that
+//! nobody joins. A destructor in its file (`.fini_array`, `__attribute__((destructor))`) runs inside `dlclose`, under the dynamic
+//! linker's lock: while it hangs, no other module can be mapped or unmapped. Exit handlers run before, without that lock.
 //!
 //! **Not guaranteed** is anything for a module that breaks Rust's rules, or that is built without the SDK's macro. An image whose
 //! constructors started threads stays for ever, and is told so: they ran before the runtime could know them.
 
 mod candidate;
 mod context;
+mod crash;
 mod digest;
 mod elf;
+mod ends;
 mod error;
 mod heap;
 mod image;
@@ -76,6 +106,7 @@ mod leaving;
 mod link;
 mod linkmap;
 mod mapped;
+mod mappings;
 mod metadata;
 mod reply;
 mod signals;
@@ -83,6 +114,7 @@ mod threads;
 
 pub use candidate::{Candidate, FILE_BYTES_MAX, Inspected, Staged};
 pub use context::{Log, Services};
+pub use crash::{AttributedBy, CrashReport, CrashReports, clear_reports, read_reports};
 pub use digest::{Digest, ParseDigestError};
 pub use error::{CallFault, CheckError, MapError, StageError};
 pub use heap::Usage;

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use segue_abi::{Entered, FailureKind, FailureRef, FailureSink, ReplyRef, RequestRef, Visitor};
 use segue_interface::{CallError, CallFailure};
 
-use crate::{Reached, ReplyBuffer, interface::Layouts};
+use crate::{Reached, ReplyBuffer, interface::Ending};
 
 /// A module's access to another module, as the embedding host makes it. It is used on many threads at once, and dropped
 /// when the module has no use for it any more, or has left.
@@ -36,14 +36,15 @@ pub(crate) struct Links {
 /// A link that a module has.
 pub(crate) struct OpenLink {
     link: Box<dyn Link>,
-    /// The layouts in the module's image that the link's interface is checked against.
-    layouts: Option<Arc<Layouts>>,
+    /// The layouts in the module's image that the link's interface is checked against. They are not looked at any more when the
+    /// link has ended.
+    layouts: Option<Ending>,
 }
 
 // === impl Links ===
 
 impl Links {
-    pub(crate) fn open(&self, link: Box<dyn Link>, layouts: Option<Arc<Layouts>>) -> *const OpenLink {
+    pub(crate) fn open(&self, link: Box<dyn Link>, layouts: Option<Ending>) -> *const OpenLink {
         let open = Arc::new(OpenLink { link, layouts });
         let address = Arc::as_ptr(&open);
         self.open.lock().insert(address.addr(), open);
@@ -83,24 +84,22 @@ impl OpenLink {
 
     pub(crate) fn visit(&self, visitor: Visitor, failed: FailureSink) {
         let mut visit = |reached: &Reached<'_>| {
+            // The module calls through whatever table it gets. That its link hands over the right one is not left to the host.
+            let asked_for = self.layouts.as_ref().map(Ending::layouts);
+            if !asked_for.is_some_and(|layouts| reached.was_checked_against(layouts)) {
+                return refuse("the host handed over something else than was asked for", failed);
+            }
             let entered = Entered {
                 state: reached.state,
                 table: reached.table,
                 visit: std::ptr::from_ref(reached).cast(),
             };
-            // SAFETY: it is the visitor's own argument, during the call that it came with.
+            // SAFETY: it is the visitor's own argument, during the call that it came with, and the functions are those of the
+            // interface that it asked for: we have just looked.
             unsafe { (visitor.enter)(visitor.argument, &entered) };
         };
         if let Err(error) = self.link.visit(&mut visit) {
             tell(&error, failed);
-        }
-    }
-}
-
-impl Drop for OpenLink {
-    fn drop(&mut self) {
-        if let Some(layouts) = &self.layouts {
-            layouts.end();
         }
     }
 }
@@ -166,5 +165,64 @@ fn nothing<'a>() -> FailureRef<'a> {
         text: "".into(),
         file: "".into(),
         line: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, ffi::c_void, ptr};
+
+    use segue_interface::VersionId;
+
+    use super::*;
+    use crate::{Expected, implementation::Named};
+
+    /// A host that hands over what it has, whatever was asked for.
+    struct Whatever(Reached<'static>);
+
+    impl Link for Whatever {
+        fn call(&self, _: &RequestRef<'_>) -> Result<ReplyBuffer, CallError> {
+            Err(CallFailure::NoCurrent { module: String::new() }.into())
+        }
+
+        fn visit(&self, visit: &mut dyn FnMut(&Reached<'_>)) -> Result<(), CallError> {
+            visit(&self.0);
+            Ok(())
+        }
+    }
+
+    unsafe extern "C" fn enter(argument: *mut c_void, _: &Entered) {
+        // SAFETY: the test below hands in a flag.
+        unsafe { &*argument.cast::<Cell<bool>>() }.set(true);
+    }
+
+    unsafe extern "C" fn take(argument: *mut c_void, failure: &FailureRef<'_>) {
+        assert_eq!(failure.kind, FailureKind::Refused);
+        // SAFETY: the test below hands in a flag.
+        unsafe { &*argument.cast::<Cell<bool>>() }.set(true);
+    }
+
+    #[test]
+    fn a_visitor_gets_only_what_was_checked_against_what_it_asked_for() {
+        let of_a_name = |name: &'static str| {
+            let interface = segue_abi::InterfaceRef { name: name.into(), methods: (&[][..]).into() };
+            Expected::new(&interface)
+        };
+        let (asked_for, other) = (of_a_name("Pricing"), of_a_name("Stock"));
+        let version = VersionId { version: "1.0.0".to_owned(), generation: 1 };
+        // As long as the test runs, and not longer: nothing of it is called.
+        let named: &'static Named = Box::leak(Box::new(Named::new("shop", version)));
+        for (checked_against, is_entered) in [(&asked_for, true), (&other, false)] {
+            let reached = Reached::new(ptr::null(), ptr::null(), named.origin(), checked_against);
+            let link = OpenLink {
+                link: Box::new(Whatever(reached)),
+                layouts: Some(Ending::of(asked_for.layouts())),
+            };
+            let (entered, refused) = (Cell::new(false), Cell::new(false));
+            let argument = |flag: &Cell<bool>| ptr::from_ref(flag).cast_mut().cast::<c_void>();
+            let visitor = Visitor { argument: argument(&entered), enter };
+            link.visit(visitor, FailureSink { argument: argument(&refused), take });
+            assert_eq!((entered.get(), refused.get()), (is_entered, !is_entered));
+        }
     }
 }

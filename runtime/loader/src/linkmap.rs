@@ -53,19 +53,30 @@ pub(crate) fn nudge(path: &Path) {
     drop(unsafe { Library::open(Some(path), RTLD_LAZY | libc::RTLD_NOLOAD) });
 }
 
-/// Where this image is: from its first byte to behind its last. Empty where it is not mapped.
-pub(crate) fn range_of(path: &Path) -> Range<usize> {
-    let mut range = 0..0;
+/// Where this image is. Empty where it is not mapped.
+pub(crate) fn place_of(path: &Path) -> Place {
+    let mut place = Place::default();
     for_each_image(&mut |listed, here| {
         if listed == path {
-            range = here;
+            place = here;
         }
     });
-    range
+    place
+}
+
+/// Where an image is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// What is added to an address in the file.
+    pub(crate) base: usize,
+    /// From its first byte to behind its last.
+    pub(crate) whole: Range<usize>,
+    /// From its first byte that can be executed to behind the last.
+    pub(crate) text: Range<usize>,
 }
 
 /// What is done with each image: its path, and where it is.
-type Visit<'a> = dyn FnMut(&Path, Range<usize>) + 'a;
+type Visit<'a> = dyn FnMut(&Path, Place) + 'a;
 
 fn for_each_image(visit: &mut Visit<'_>) {
     let mut visit: &mut Visit<'_> = visit;
@@ -82,8 +93,8 @@ unsafe extern "C" fn each(info: *mut libc::dl_phdr_info, _size: libc::size_t, da
         // SAFETY: `for_each_image` hands over such a pointer.
         let visit = unsafe { &mut *data.cast::<&mut Visit<'_>>() };
         // SAFETY: as above.
-        let range = unsafe { range(&*info) };
-        visit(Path::new(OsStr::from_bytes(name.to_bytes())), range);
+        let place = unsafe { place(&*info) };
+        visit(Path::new(OsStr::from_bytes(name.to_bytes())), place);
     }
     0
 }
@@ -93,17 +104,20 @@ unsafe extern "C" fn each(info: *mut libc::dl_phdr_info, _size: libc::size_t, da
 /// # Safety
 ///
 /// The entry must be one that the dynamic linker hands over now.
-unsafe fn range(info: &libc::dl_phdr_info) -> Range<usize> {
+unsafe fn place(info: &libc::dl_phdr_info) -> Place {
     let base = info.dlpi_addr as usize;
     // SAFETY: our caller's promise: that many headers are there.
     let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
-    let loaded = headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
-    let ends = loaded.map(|header| {
-        let start = base.wrapping_add(header.p_vaddr as usize);
-        (start, start.wrapping_add(header.p_memsz as usize))
-    });
-    ends.reduce(|(start, end), (from, to)| (start.min(from), end.max(to)))
-        .map_or(0..0, |(start, end)| start..end)
+    let span = |flags: u32| {
+        let loaded = headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
+        let ends = loaded.filter(|header| header.p_flags & flags == flags).map(|header| {
+            let start = base.wrapping_add(header.p_vaddr as usize);
+            (start, start.wrapping_add(header.p_memsz as usize))
+        });
+        ends.reduce(|(start, end), (from, to)| (start.min(from), end.max(to)))
+            .map_or(0..0, |(start, end)| start..end)
+    };
+    Place { base, whole: span(0), text: span(libc::PF_X) }
 }
 
 #[cfg(test)]
@@ -120,8 +134,10 @@ mod tests {
         });
         let libc = libc.expect("the test is linked to libc dynamically");
         assert!(is_mapped(&libc));
-        assert!(range_of(&libc).contains(&(libc::getpid as *const () as usize)));
-        assert_eq!(range_of(Path::new("/nowhere/to/be/found.so")), 0..0);
+        let (place, getpid) = (place_of(&libc), libc::getpid as *const () as usize);
+        assert!(place.whole.contains(&getpid) && place.text.contains(&getpid), "{place:?}");
+        assert!(place.whole.contains(&place.text.start) && place.whole != place.text, "{place:?}");
+        assert_eq!(place_of(Path::new("/nowhere/to/be/found.so")), Place::default());
         assert!(mapped_below(libc.parent().unwrap()) >= 1);
         assert!(!is_mapped(Path::new("/nowhere/to/be/found.so")));
         assert_eq!(mapped_below(Path::new("/nowhere")), 0);

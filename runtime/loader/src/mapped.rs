@@ -16,6 +16,7 @@ use crate::{
     CallFault, Digest, Expected, Image, InterfaceMismatch, MapError, Metadata, ModuleThread, ReplyBuffer,
     Retained, Services, Staged, Usage,
     context::{Context, take_failure},
+    crash::{Entry, TABLE},
     keys,
     leaving::{Remains, close},
     link::Links,
@@ -69,7 +70,7 @@ impl Staged {
     pub fn map(self, services: Box<dyn Services>) -> Result<Mapped, MapFailure> {
         let failed = |error, retained| MapFailure { error, retained };
         let staged = self;
-        if !linkmap::range_of(&staged.path).is_empty() {
+        if !linkmap::place_of(&staged.path).whole.is_empty() {
             staged.discard();
             return Err(failed(MapError::NotNew, None));
         }
@@ -78,6 +79,8 @@ impl Staged {
             let (taken, limit) = (keys::keys_in_use(), keys::limit());
             return Err(failed(MapError::KeysScarce { taken, limit }, None));
         }
+        // Before its constructors run, so that a crash in one of them is told as its own.
+        let mut row = TABLE.enter(Entry::opening(&staged));
         // SAFETY: the file is whole (`elf::inspect`), nobody changes it (it is ours and read-only), and running its
         // constructors is what this function is asked for. RTLD_NOW: a missing symbol is an error here and not later.
         let library = match unsafe { Library::open(Some(&staged.path), RTLD_NOW | RTLD_LOCAL) } {
@@ -87,26 +90,29 @@ impl Staged {
                 return Err(failed(MapError::Open { source }, None));
             }
         };
+        let place = linkmap::place_of(&staged.path);
+        if let Some(row) = &mut row {
+            row.place(&place);
+        }
         // SAFETY: the image has just been mapped, and stays so while the root module is used: `Mapped` sees to it.
         let root = match unsafe { checked_root(&library) } {
             Ok(root) => root,
             Err(error) => {
-                let remains = Box::new(Remains { staged, context: None });
+                let remains = Box::new(Remains { staged, context: None, row });
                 let retained = close(library, remains, Audit::default()).err();
                 return Err(failed(error, retained));
             }
         };
-        let range = linkmap::range_of(&staged.path);
         let threads = Threads::new(&staged.metadata.name, staged.generation);
         let context = Arc::new(Context { services, threads, links: Links::default() });
         context.threads.set_detach(root.detach_thread());
         // SAFETY: it is called once, first, and the context is kept until the image has left memory.
         unsafe { root.attach()(context.host_ref(staged.generation)) };
-        let remains = Box::new(Remains { staged, context: Some(context.clone()) });
+        let remains = Box::new(Remains { staged, context: Some(context.clone()), row });
         Ok(Mapped {
             library: ManuallyDrop::new(library),
             remains: ManuallyDrop::new(remains),
-            range,
+            range: place.whole,
             context,
             root,
         })
@@ -199,6 +205,11 @@ impl Mapped {
     /// The private copy that is mapped.
     pub fn path(&self) -> &Path {
         &self.remains.staged.path
+    }
+
+    /// Whether a report of a crash in it would name it. Not where too many images are mapped.
+    pub fn is_attributed(&self) -> bool {
+        self.remains.row.is_some()
     }
 
     /// Checks an interface of the image against what a caller expects of it.

@@ -2,9 +2,15 @@
 
 use std::{mem, ops::Range, ptr};
 
+use crate::crash;
+
 /// The signals whose handlers lie in this range of addresses.
 pub(crate) fn handled_in(image: &Range<usize>) -> Vec<i32> {
-    (1..=libc::SIGRTMAX()).filter(|signal| handler(*signal).is_some_and(|at| image.contains(&at))).collect()
+    // One that was displaced by the runtime's own handler gets its signals from that.
+    let is_in = |signal: &i32| {
+        [handler(*signal), crash::displaced(*signal)].into_iter().flatten().any(|at| image.contains(&at))
+    };
+    (1..=libc::SIGRTMAX()).filter(is_in).collect()
 }
 
 /// Where the handler of a signal is. None for those that libc keeps for itself.

@@ -16,15 +16,20 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 use segue_abi::{NativeThread, ThreadAttributes, ThreadStart};
 
-use crate::context::Context;
+use crate::{
+    context::Context,
+    crash::{self, AlternateStack},
+};
 
 /// A thread that a module started and that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModuleThread {
     /// Its thread id, as the system counts them.
     pub tid: i32,
-    /// Its name. One that the module gave none has the module's, with the generation: `greeter.g7`.
+    /// Its name, as the system shows it. One that the module gave none has the module's, with the generation: `greeter.g7`.
     pub name: String,
+    /// The module and the generation that it is of, whatever it is called: `greeter.g7`.
+    pub owner: Arc<str>,
     /// When it began.
     pub since: Instant,
 }
@@ -34,6 +39,8 @@ pub(crate) struct Threads {
     live: Mutex<Live>,
     /// Rung when a thread has counted itself out.
     ended: Condvar,
+    /// Whose they are.
+    owner: Arc<str>,
     /// What a thread is called that the module gives no name.
     name: CString,
     /// The image's `detach_thread`, known once its root module is.
@@ -69,8 +76,9 @@ struct Routine {
 impl Threads {
     /// None, of this module and generation.
     pub(crate) fn new(module: &str, generation: u64) -> Self {
+        let owner = format!("{module}.g{generation}").into();
         let name = thread_name(module, generation);
-        Threads { live: Mutex::default(), ended: Condvar::new(), name, detach: OnceLock::new() }
+        Threads { live: Mutex::default(), ended: Condvar::new(), owner, name, detach: OnceLock::new() }
     }
 
     pub(crate) fn set_detach(&self, detach: unsafe extern "C" fn() -> u64) {
@@ -113,7 +121,10 @@ impl Threads {
 
     pub(crate) fn list(&self) -> Vec<ModuleThread> {
         let begun: Vec<Begun> = self.live.lock().threads.values().flatten().copied().collect();
-        let told = |Begun { tid, since }| ModuleThread { tid, since, name: name_of(tid).unwrap_or_default() };
+        let told = |Begun { tid, since }| {
+            let (name, owner) = (name_of(tid).unwrap_or_default(), self.owner.clone());
+            ModuleThread { tid, name, owner, since }
+        };
         begun.into_iter().map(told).collect()
     }
 
@@ -166,12 +177,15 @@ extern "C" fn run(routine: *mut c_void) -> *mut c_void {
     // SAFETY: `spawn` made the box for this one thread.
     let Routine { id, context, start, argument } = *unsafe { Box::from_raw(routine.cast::<Routine>()) };
     context.threads.begin(id);
+    // Without one, nothing could be told of a stack that overflows.
+    let signals = crash::is_installed().then(AlternateStack::new).flatten();
     // SAFETY: that is what the module asked for; the image stays while the thread is counted in.
     let result = unsafe { start.0(argument) };
     if let Some(detach) = context.threads.detach.get() {
         // SAFETY: the start routine has returned, and nothing of the image runs on this thread after this.
         unsafe { detach() };
     }
+    drop(signals);
     context.threads.count_out(id);
     result
 }

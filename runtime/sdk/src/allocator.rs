@@ -27,7 +27,7 @@ pub struct ModuleAllocator;
 
 /// The image's heap, where it has one.
 #[inline(always)]
-fn heap() -> Option<&'static ImageHeap> {
+pub(crate) fn heap() -> Option<&'static ImageHeap> {
     // Relaxed: nothing in this process ever writes it.
     // SAFETY: the host writes null or the address of a heap that stays until the image has left memory.
     unsafe { PLANTED.load(Ordering::Relaxed).as_ref() }

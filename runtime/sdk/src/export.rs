@@ -27,12 +27,39 @@ use crate::{Fault, Host, Module, Reply, Request, host, interpose, log, panics};
 ///
 /// export_module!(Shop, interfaces = [Pricing, Stock]);
 /// ```
+///
+/// A module that is `sticky` asks not to be replaced: a load of another version, and a delete, are refused, until somebody says
+/// `segue unstick`. It counts from the module's first load on; what somebody said with `segue stick` or `segue unstick` goes before
+/// it.
+///
+/// ```text
+/// export_module!(Shop, sticky);
+/// export_module!(Shop, sticky, interfaces = [Pricing, Stock]);
+/// ```
 #[macro_export]
 macro_rules! export_module {
-    ($module:ty) => {
-        $crate::export_module!($module, interfaces = []);
+    ($module:ty $(,)?) => {
+        $crate::__export_module!($module, "false", []);
     };
-    ($module:ty, interfaces = [$($first:path $(, $interface:path)* $(,)?)?]) => {
+    ($module:ty, sticky $(,)?) => {
+        $crate::__export_module!($module, "true", []);
+    };
+    ($module:ty, interfaces = [$($interfaces:tt)*] $(,)?) => {
+        $crate::__export_module!($module, "false", [$($interfaces)*]);
+    };
+    ($module:ty, sticky, interfaces = [$($interfaces:tt)*] $(,)?) => {
+        $crate::__export_module!($module, "true", [$($interfaces)*]);
+    };
+    ($module:ty, interfaces = [$($interfaces:tt)*], sticky $(,)?) => {
+        $crate::__export_module!($module, "true", [$($interfaces)*]);
+    };
+}
+
+/// What [`export_module!`](crate::export_module) writes, with all that can be said to it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_module {
+    ($module:ty, $sticky:literal, [$($first:path $(, $interface:path)* $(,)?)?]) => {
         const _: () = {
             #[cfg(not(panic = "unwind"))]
             compile_error!(
@@ -58,7 +85,9 @@ macro_rules! export_module {
                     <$first as $crate::__private::Interface>::METADATA,
                     $(",", <$interface as $crate::__private::Interface>::METADATA,)*
                 )?
-                "],\"state_schema\":null,\"sticky\":false}",
+                "],\"state_schema\":null,\"sticky\":",
+                $sticky,
+                "}",
             ];
 
             // Exported, so that no linker drops it as unused.
@@ -70,7 +99,8 @@ macro_rules! export_module {
             #[unsafe(export_name = "_1as_0lib_1header_0root_bmodule_bloader")]
             static HEADER: $crate::__private::LibHeader = $crate::__private::header::<$module>();
 
-            impl $crate::__private::Identity for $module {
+            // SAFETY: each table is asked for by this type.
+            unsafe impl $crate::__private::Identity for $module {
                 const NAME: &'static str = NAME;
                 const VERSION: &'static str = VERSION;
                 const INTERFACES: &'static [$crate::__private::ExportRef] = &[$(
@@ -91,6 +121,10 @@ macro_rules! export_module {
             "pthread_key_create" => $crate::__private::key_create,
             "pthread_key_delete" => $crate::__private::key_delete,
             "pthread_create" => $crate::__private::thread_create,
+            "mmap" => $crate::__private::map,
+            "mmap64" => $crate::__private::map,
+            "munmap" => $crate::__private::unmap,
+            "mremap" => $crate::__private::remap,
         }
     };
 }
@@ -125,7 +159,11 @@ macro_rules! __interpose {
 }
 
 /// Who an exported module is; the macro implements it.
-pub trait Identity {
+///
+/// # Safety
+///
+/// The tables of `INTERFACES` are for a state of this type.
+pub unsafe trait Identity: Sized {
     /// The module's name.
     const NAME: &'static str;
     /// The module's version.

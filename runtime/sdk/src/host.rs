@@ -80,7 +80,8 @@ static ATTACHED: OnceLock<Attached> = OnceLock::new();
 ///
 /// `host` must be valid for as long as code of this image can run.
 pub(crate) unsafe fn attach(host: HostRef) {
-    interface::attach_heap(host.heap);
+    // SAFETY: our caller's promise; and the heap is good for as long as the process runs.
+    unsafe { interface::attach_heap(host.heap) };
     interface::attach_faults(tell_fault);
     // A second host is not possible: `ModuleRoot::attach` is called once.
     let _ = ATTACHED.set(Attached(host));

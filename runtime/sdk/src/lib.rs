@@ -38,6 +38,7 @@
 //!   [`InterfaceHandle`]).
 //! * **typed interfaces**: methods that are called as fast as those of a trait object. They are defined in a crate that host
 //!   and modules share, and exported with `export_module!(Shop, interfaces = [Pricing])`; see `segue_interface`.
+//! * **sticky**: `export_module!(Greeter, sticky)` asks not to be replaced, nor deleted, until somebody says `segue unstick`.
 //! * [`testing`]: call the module in a unit test, without a runtime.
 //!
 //! # What the runtime does for you, and what it cannot
@@ -46,7 +47,8 @@
 //!   version from being unloaded: [`export_module!`] ties them to the image.
 //! * Log with [`tracing`]: events and spans reach the host's subscriber, with the module's name, version and generation.
 //! * Your memory comes from a heap of this version ([`export_module!`] sets the global allocator): what you leave is told and freed
-//!   at the purge.
+//!   at the purge; so is what you have mapped. But Rust drops no statics: a file or a socket that one of them owns stays open. Keep
+//!   such things in the module's own value.
 //! * A thread that you start keeps this version in memory until it ends. Ask it to end, and join it, in `Drop`.
 //! * A call that loops or waits long should look at [`Request::is_cancelled`] now and then: a purge asks by it.
 //! * A signal handler keeps this version in memory until another takes its place; callbacks that you gave to C libraries outside
@@ -57,8 +59,8 @@
 //!
 //! `export_module!` puts the module's metadata into a section of the file (see [`segue_abi::metadata`]), exports the table
 //! of functions that the host calls ([`segue_abi::ModuleRoot`]), sets the allocator (`src/allocator.rs`), and defines hidden symbols
-//! that stand in for four functions of libc, so that what a thread has left to destroy in this image is known
-//! (`src/interpose.rs`).
+//! that stand in for functions of libc, so that what a thread has left to destroy in this image is known (`src/interpose.rs`), and
+//! what memory it has mapped (`src/mappings.rs`).
 
 mod allocator;
 mod answer;
@@ -68,6 +70,7 @@ mod host;
 mod interpose;
 mod link;
 mod log;
+mod mappings;
 #[doc(hidden)]
 pub mod metadata;
 mod module;
@@ -101,6 +104,7 @@ pub mod __private {
         allocator::ModuleAllocator,
         export::{Identity, header},
         interpose::{key_create, key_delete, thread_atexit, thread_create},
+        mappings::{map, remap, unmap},
         metadata,
     };
     pub use core::arch::global_asm;

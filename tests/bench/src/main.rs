@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p segue-bench -- dispatch [--json] [--rounds N] [--quick]
-//! cargo run --release -p segue-bench -- soak [--json] [--reloads N]
+//! cargo run --release -p segue-bench -- soak [--json] [--reloads N] [--spoil WHAT]
 //! cargo run --release -p segue-bench -- purge [--json] [--rounds N]
 //! cargo run --release -p segue-bench -- heap [--json] [--rounds N]
 //! ```
@@ -42,7 +42,7 @@ use dispatch::Plan;
 use error::Error;
 use figure::{Figure, lines, table};
 use progress::Progress;
-use soak::Soaked;
+use soak::{Soaked, Spoil};
 
 /// Measures what things cost, side by side with the alternatives.
 #[derive(Debug, Parser)]
@@ -64,6 +64,9 @@ enum Command {
         /// How many versions come and go.
         #[arg(long, value_name = "N", default_value = "2000", value_parser = clap::value_parser!(u32).range(1..))]
         reloads: u32,
+        /// Has each version after the first tenth leave something behind: to see that it is noticed.
+        #[arg(long, value_name = "WHAT")]
+        spoil: Option<Spoil>,
     },
     /// How long a version takes to leave memory, with none, a thousand and a hundred thousand tasks that use the module.
     Purge(Rounds<51>),
@@ -109,9 +112,9 @@ fn run(cli: &Cli) -> Result<(), Error> {
             let figures = Progress::over(parts, |progress| dispatch::run(&plan, progress))?;
             print(&figures, &plan.words())
         }
-        Command::Soak { reloads } => {
-            let soaked = Progress::over(u64::from(*reloads), |progress| soak::run(*reloads, progress))?;
-            let Soaked { figures, broken } = soaked;
+        Command::Soak { reloads, spoil } => {
+            let Soaked { figures, broken } =
+                Progress::over(u64::from(*reloads), |progress| soak::run(*reloads, *spoil, progress))?;
             print(&figures, "")?;
             if broken.is_empty() { Ok(()) } else { Err(Error::Broken { broken }) }
         }

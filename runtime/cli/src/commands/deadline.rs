@@ -1,4 +1,4 @@
-//! Deadlines on the command line: `500ms`, `30s`, `5m`.
+//! Deadlines, and other spans of time, on the command line: `500ms`, `30s`, `5m`.
 
 use std::{str::FromStr, time::Duration};
 
@@ -10,7 +10,7 @@ pub(super) struct Deadline(Duration);
 
 /// A text that is no deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a deadline is a number with its unit, like 500ms, 30s or 5m")]
+#[error("a span of time is a number with its unit, like 500ms, 30s or 5m")]
 pub(super) struct ParseDeadlineError;
 
 // === impl Deadline ===

@@ -1,58 +1,79 @@
-//! `segue load`: makes a file current.
+//! `segue load`: makes files current, all or none.
 
 use std::{
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::Args;
-use segue::{LoadOutcome, Loaded, Policy, VersionId};
+use segue::{LoadOutcome, Loaded, Policy, TrialEnd, VersionId};
 use segue_control::api::{ImageRef, LoadAnswer, LoadRequest};
 
 use super::deadline::Deadline;
 use crate::{
     Context, Error, ExitCode, progress,
-    text::{clean, micros},
+    text::{clean, list, micros, span},
 };
 
-/// Make a file the current version of its module
+/// Make files the current versions of their modules
 ///
-/// Returns when new calls enter the new version. What was current finishes the calls inside it and then leaves memory. A
-/// file that is refused changes nothing.
+/// Returns when new calls enter the new versions. What was current finishes the calls inside it and then leaves memory. Several files
+/// are one set: all of them become current, or none does. What is refused changes nothing.
+///
+/// A version on trial is current, and a restart does not return to it until `segue confirm`; until then the version before it is
+/// kept in memory, so that `segue rollback` is at once.
 #[derive(Args, Debug)]
-#[command(
-    after_long_help = "Examples:\n  segue load target/release/libgreeter.so\n  segue load libgreeter.so --policy wait --deadline 5m"
-)]
+#[command(after_long_help = "\
+Examples:
+  segue load target/release/libgreeter.so
+  segue load libgreeter.so --trial 5m             # goes back by itself, unless `segue confirm greeter` comes
+  segue load libshop.so libtill.so                # both, or none
+  segue load libgreeter.so --policy wait --deadline 5m")]
 pub struct Load {
-    /// The .so file; the runtime reads it under the same path
-    file: PathBuf,
-    /// What to do while an old version still has calls inside: refuse, or wait for them
-    #[arg(long, value_name = "refuse|wait")]
+    /// The .so files; the runtime reads them under the same paths
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// What to do while an old version is in use [default: refuse]
+    ///
+    /// refuse: nothing is done, and who is inside is told. wait: for the calls inside to end by themselves. supersede: they are asked
+    /// to end, and where they have not at the deadline, the old version is put in quarantine.
+    #[arg(long, value_name = "refuse|wait|supersede")]
     policy: Option<Policy>,
     /// How long it may take in all [default: 30s]
     #[arg(long, value_name = "DURATION")]
     deadline: Option<Deadline>,
+    /// How long the versions are on trial; without it, they are confirmed at once
+    #[arg(long, value_name = "DURATION")]
+    trial: Option<Deadline>,
+    /// What happens at the end of a trial that nobody has confirmed [default: rollback]
+    #[arg(long, value_name = "rollback|confirm", requires = "trial")]
+    trial_end: Option<TrialEnd>,
 }
 
 // === impl Load ===
 
 impl Load {
     pub(crate) async fn run(&self, context: &Context) -> Result<ExitCode, Error> {
+        let files = self.files.iter().map(|file| absolute(file).map(ImageRef::Path));
         let request = LoadRequest {
             policy: self.policy,
             deadline_ms: self.deadline.map(Deadline::millis),
-            ..LoadRequest::new(ImageRef::Path(absolute(&self.file)?))
+            trial_ms: self.trial.map(Deadline::millis),
+            trial_end: self.trial_end,
+            ..LoadRequest::set(files.collect::<Result<_, _>>()?)
         };
         // Only to say whom it waits for. A file that cannot be read is refused by the runtime, which says why.
-        let module = match context.shows_progress() {
-            true => segue::check(&self.file).ok().map(|report| report.metadata.name),
-            false => None,
+        let module = match (context.shows_progress(), self.files.as_slice()) {
+            (true, [file]) => segue::check(file).ok().map(|report| report.metadata.name),
+            _ => None,
         };
         let client = context.client();
-        let what = format!("loading {}", self.file.display());
+        let files: Vec<String> = self.files.iter().map(|file| file.display().to_string()).collect();
+        let what = format!("loading {}", list(&files));
         let answer =
             progress::while_waiting(context, &what, module.as_deref(), client.load(&request)).await?;
-        context.format.print(&answer, render)?;
+        context.format.print(&answer, |answer| render(answer, &request))?;
         Ok(ExitCode::Done)
     }
 }
@@ -65,8 +86,21 @@ fn absolute(file: &Path) -> Result<PathBuf, Error> {
     })
 }
 
-fn render(answer: &LoadAnswer) -> String {
-    answer.loaded.iter().map(render_one).collect()
+fn render(answer: &LoadAnswer, request: &LoadRequest) -> String {
+    let mut text: String = answer.loaded.iter().map(render_one).collect();
+    let on_trial = answer.loaded.iter().filter(|loaded| loaded.outcome == LoadOutcome::Loaded);
+    for loaded in on_trial.filter(|_| request.trial_ms.is_some()) {
+        let length = span(Duration::from_millis(request.trial_ms.unwrap_or_default()));
+        let module = clean(&loaded.module);
+        let end = match request.trial_end.unwrap_or_default() {
+            TrialEnd::RollBack => "goes back by itself",
+            TrialEnd::Confirm => "is confirmed by itself",
+        };
+        text.push_str(&format!(
+            "{module} is on trial, and {end} in {length}: `segue confirm {module}` keeps it, `segue rollback {module}` goes back\n"
+        ));
+    }
+    text
 }
 
 fn render_one(loaded: &Loaded) -> String {
@@ -110,7 +144,17 @@ mod tests {
             "greeter 1.1.0+g2 is current already: it is the same file\n",
             "greeter 1.1.0+g2 is current, it is the first; took 2.1 ms, of which publish 3 µs\n",
         ];
-        assert_eq!(render(&LoadAnswer { loaded: vec![loaded, unchanged, first] }), lines.concat());
+        let request = LoadRequest::set(Vec::new());
+        let answer = LoadAnswer { loaded: vec![loaded.clone(), unchanged.clone(), first] };
+        assert_eq!(render(&answer, &request), lines.concat());
+        let trial = LoadRequest { trial_ms: Some(300_000), ..request };
+        let text = render(&LoadAnswer { loaded: vec![loaded] }, &trial);
+        assert!(
+            text.contains("greeter is on trial, and goes back by itself in 5m 00s: `segue confirm greeter`"),
+            "{text}"
+        );
+        // What was current already is what it was before.
+        assert!(!render(&LoadAnswer { loaded: vec![unchanged] }, &trial).contains("trial"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use segue::{ModuleStatus, Standing, VersionStatus};
 
 use crate::{
     Context, Error, ExitCode,
+    story::short,
     table::{Align, Table},
     text::{age, clean, span},
 };
@@ -16,9 +17,6 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(after_long_help = "Example:\n  segue ls")]
 pub struct Ls {}
-
-/// How much of a digest tells two files apart, with its prefix.
-const DIGEST_CHARS: usize = "sha256:".len() + 12;
 
 // === impl Ls ===
 
@@ -48,9 +46,8 @@ fn render(modules: &[ModuleStatus], now: Timestamp) -> String {
     for module in modules {
         for (slot, version) in versions(module) {
             let oldest = version.oldest_ms.map(|oldest_ms| span(Duration::from_millis(oldest_ms)));
-            let digest: String = version.digest.to_string().chars().take(DIGEST_CHARS).collect();
             table.row([
-                clean(&module.name).into_owned(),
+                name(module),
                 slot.to_owned(),
                 format!("{}+g{}", clean(&version.version), version.generation),
                 standing(version.status).to_owned(),
@@ -58,11 +55,16 @@ fn render(modules: &[ModuleStatus], now: Timestamp) -> String {
                 oldest.unwrap_or_else(|| "-".to_owned()),
                 version.calls.to_string(),
                 format!("{} ago", age(version.loaded_at, now)),
-                digest,
+                short(&version.digest),
             ]);
         }
     }
     table.render()
+}
+
+/// The module's name, and whether it refuses to be replaced.
+fn name(module: &ModuleStatus) -> String {
+    format!("{}{}", clean(&module.name), if module.sticky { " (sticky)" } else { "" })
 }
 
 /// The versions of a module, with the slot that each is in.
@@ -98,5 +100,11 @@ greeter  old      1.0.0+g1  draining        1   2.5 s   1000  1h 00m ago  sha256
 ";
         assert_eq!(render(&[module()], now()), expected);
         assert_eq!(render(&[], now()), "nothing is loaded\n");
+        let mut tried = ModuleStatus { sticky: true, ..module() };
+        tried.current.as_mut().unwrap().status = Standing::Trial;
+        tried.old.as_mut().unwrap().status = Standing::Warm;
+        let text = render(&[tried], now());
+        assert!(text.contains("greeter (sticky)  current  1.1.0+g2  trial "), "{text}");
+        assert!(text.contains("old      1.0.0+g1  warm "), "{text}");
     }
 }

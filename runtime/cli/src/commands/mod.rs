@@ -1,10 +1,14 @@
 //! One file per command: its options, what it does, and how it says so.
 
+pub mod blocked;
 pub mod check;
 pub mod completions;
+pub mod confirm;
 mod deadline;
+pub mod delete;
 pub mod demo;
 pub mod events;
+pub mod history;
 pub mod load;
 pub mod ls;
 pub mod new;
@@ -15,6 +19,9 @@ pub mod rollback;
 pub mod serve;
 pub mod soft_purge;
 pub mod status;
+pub mod stick;
+pub mod unblock;
+pub mod unstick;
 
 #[cfg(test)]
 pub(crate) mod tests {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
-use segue::{CallerStatus, ModuleStatus, Pin, PinKind, VersionStatus};
+use segue::{CallerStatus, ModuleStatus, Pin, PinKind, Standing, VersionStatus};
 
 use super::ls::{standing, versions};
 use crate::{
@@ -70,6 +70,13 @@ fn render_version(slot: &str, version: &VersionStatus, now: Timestamp) -> String
     line("from", &clean(&version.source));
     line("digest", &version.digest.to_string());
     line("calls", &calls);
+    match version.status {
+        Standing::Trial => {
+            line("trial", "a restart does not return to it; `segue confirm` or `segue rollback` ends it")
+        }
+        Standing::Warm => line("kept", "for a rollback, until the trial of current ends"),
+        _ => {}
+    }
     if let Some(bytes) = version.live_bytes {
         line("memory", &size(bytes));
     }
@@ -80,7 +87,7 @@ fn render_version(slot: &str, version: &VersionStatus, now: Timestamp) -> String
 }
 
 /// What keeps a version in memory.
-pub(super) fn render_pin(pin: &Pin) -> String {
+pub(crate) fn render_pin(pin: &Pin) -> String {
     let kind = match pin.kind {
         PinKind::Call => "call",
         PinKind::OwnedGuard => "owned guard",
@@ -125,6 +132,12 @@ greeter
                pinned   call: GET /slow
 ";
         assert_eq!(render(&module(), now()), expected);
+        let mut tried = module();
+        tried.current.as_mut().unwrap().status = Standing::Trial;
+        tried.old.as_mut().unwrap().status = Standing::Warm;
+        let text = render(&tried, now());
+        assert!(text.contains("trial    a restart does not return to it"), "{text}");
+        assert!(text.contains("kept     for a rollback"), "{text}");
         let gone = ModuleStatus { current: None, old: None, ..module() };
         assert_eq!(render(&gone, now()), "greeter\n  current      none: it cannot be called\n");
         let version = VersionId { version: "2.0.0".to_owned(), generation: 7 };

@@ -55,12 +55,9 @@ impl<'a> Connection<'a> {
     /// Sends the request, and reads the whole answer. A refusal is an error.
     pub(super) async fn answer(
         &mut self,
-        method: Method,
-        path: &str,
-        body: Bytes,
+        request: Request<Full<Bytes>>,
         bytes_max: usize,
     ) -> Result<Bytes, ClientError> {
-        let request = self.request(method, path, body)?;
         let response = self.send(request).await?;
         self.collect(response, bytes_max).await
     }

@@ -80,7 +80,9 @@ impl ClientError {
             (ClientError::Unreachable { .. }, _) => {
                 "is `segue serve` running? another socket is named with --control PATH or SEGUE_CONTROL"
             }
-            (ClientError::Broken { .. }, _) => "whether it was done is told by `segue ls` and `segue events`",
+            (ClientError::Broken { .. }, _) => {
+                "whether it was done is told by `segue ls` and `segue history`, once the runtime is there again"
+            }
             (ClientError::Silent { .. }, _) => "the log of `segue serve` may say what it is at",
             _ => "is it a segue runtime, and of the same release as this command?",
         };

@@ -4,6 +4,8 @@ mod connection;
 mod error;
 mod event_parser;
 mod events;
+mod key;
+mod wire;
 
 use std::{
     path::{Path, PathBuf},
@@ -13,11 +15,13 @@ use std::{
 use bytes::Bytes;
 use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use segue::{Digest, ModuleStatus, Pins, Purged, RolledBack};
-use serde::{Serialize, de::DeserializeOwned};
+use segue::{
+    BlockedFile, Confirmed, Deleted, Digest, ModuleStatus, Pins, Purged, Record, RolledBack, Stickiness,
+    Unblocked,
+};
 
 use crate::api::{Health, ImageAnswer, LoadAnswer, LoadRequest, PurgeRequest};
-use connection::{Connection, Patience};
+use connection::Patience;
 
 pub use error::ClientError;
 pub use events::{EventStream, Extent};
@@ -25,16 +29,13 @@ pub use events::{EventStream, Extent};
 /// How long an answer may take that the server has at hand.
 const LOOK_PATIENCE: Duration = Duration::from_secs(30);
 
-/// How much longer than its deadline a command may take: what the server does after it, and the way back.
-const COMMAND_MARGIN: Duration = Duration::from_secs(60);
-
-/// The largest answer that is taken, in bytes: thousands of modules fit.
-const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
-
 /// What a module's name may hold without being encoded.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// A client of one control socket. Cheap; each request is a connection of its own.
+///
+/// Each command carries a key of its own. Where the connection breaks after it was sent, it is sent once more with the same key, so
+/// that a command that was done is not done twice, and its answer is the true one.
 #[derive(Clone, Debug)]
 pub struct Client {
     path: PathBuf,
@@ -92,24 +93,80 @@ impl Client {
         Ok(answer.digest)
     }
 
-    /// Makes a file current.
+    /// Makes files current, all or none.
     ///
     /// # Errors
     ///
-    /// See [`modules`](Self::modules).
+    /// See [`modules`](Self::modules). Where several are refused, the members of the error object say why, each.
     pub async fn load(&self, request: &LoadRequest) -> Result<LoadAnswer, ClientError> {
         let deadline =
             request.deadline_ms.map_or(segue::LoadOptions::default().deadline, Duration::from_millis);
         self.post("/v1/load", request, deadline).await
     }
 
-    /// Makes old current again.
+    /// Makes the version before current again: in memory, or loaded again from the store.
     ///
     /// # Errors
     ///
     /// See [`modules`](Self::modules).
     pub async fn rollback(&self, module: &str) -> Result<RolledBack, ClientError> {
-        self.post(&module_path(module, "/rollback"), &(), Duration::ZERO).await
+        let deadline = segue::LoadOptions::default().deadline;
+        self.post(&module_path(module, "/rollback"), &(), deadline).await
+    }
+
+    /// Ends the trial of the current version: a restart returns to it. Whether there was a trial, the answer says.
+    ///
+    /// # Errors
+    ///
+    /// See [`modules`](Self::modules).
+    pub async fn confirm(&self, module: &str) -> Result<Confirmed, ClientError> {
+        self.post(&module_path(module, "/confirm"), &(), Duration::ZERO).await
+    }
+
+    /// Makes the current version old, without another in its place. Whether there was one, the answer says.
+    ///
+    /// # Errors
+    ///
+    /// See [`modules`](Self::modules).
+    pub async fn delete(&self, module: &str) -> Result<Deleted, ClientError> {
+        let deadline = segue::LoadOptions::default().deadline;
+        self.post(&module_path(module, "/delete"), &(), deadline).await
+    }
+
+    /// From now on the module is not replaced.
+    ///
+    /// # Errors
+    ///
+    /// See [`modules`](Self::modules).
+    pub async fn stick(&self, module: &str) -> Result<Stickiness, ClientError> {
+        self.post(&module_path(module, "/stick"), &(), Duration::ZERO).await
+    }
+
+    /// The module may be replaced again.
+    ///
+    /// # Errors
+    ///
+    /// See [`modules`](Self::modules).
+    pub async fn unstick(&self, module: &str) -> Result<Stickiness, ClientError> {
+        self.post(&module_path(module, "/unstick"), &(), Duration::ZERO).await
+    }
+
+    /// The files that are not loaded, however they come.
+    ///
+    /// # Errors
+    ///
+    /// See [`modules`](Self::modules).
+    pub async fn blocked(&self) -> Result<Vec<BlockedFile>, ClientError> {
+        self.get("/v1/blocked").await
+    }
+
+    /// A file may be loaded again. Whether it was blocked, the answer says.
+    ///
+    /// # Errors
+    ///
+    /// See [`modules`](Self::modules).
+    pub async fn unblock(&self, digest: &Digest) -> Result<Unblocked, ClientError> {
+        self.post(&format!("/v1/blocked/{digest}/unblock"), &(), Duration::ZERO).await
     }
 
     /// Takes old out of memory if nobody is inside. Whether it is gone, the answer says.
@@ -133,7 +190,20 @@ impl Client {
             .await
     }
 
-    /// What happened, from event number `from` on (0 for everything that is kept).
+    /// The last events out of the ledger, in order; of one module, or of all.
+    ///
+    /// # Errors
+    ///
+    /// See [`modules`](Self::modules).
+    pub async fn history(&self, module: Option<&str>, limit: usize) -> Result<Vec<Record>, ClientError> {
+        let mut path = format!("/v1/history?limit={limit}");
+        if let Some(module) = module {
+            path.push_str(&format!("&module={}", utf8_percent_encode(module, NAME)));
+        }
+        self.get(&path).await
+    }
+
+    /// What happened, from event number `from` on (0 for everything that the ledger has).
     ///
     /// # Errors
     ///
@@ -143,8 +213,8 @@ impl Client {
         EventStream::open(&self.path, &path, None).await
     }
 
-    /// What happened after event number `last_seq`, which was read before the connection broke. Where the runtime was
-    /// restarted since, and counts from 1 again, everything that is kept.
+    /// What happened after event number `last_seq`, which was read before the connection broke; the numbers go on when the runtime
+    /// is restarted. Where it has another state directory since, and counts from 1 again, everything.
     ///
     /// # Errors
     ///
@@ -171,50 +241,6 @@ impl Client {
     /// See [`modules`](Self::modules).
     pub async fn health(&self) -> Result<Health, ClientError> {
         self.get("/healthz").await
-    }
-
-    async fn get<A: DeserializeOwned>(&self, path: &str) -> Result<A, ClientError> {
-        self.exchange(Method::GET, path, Bytes::new(), Patience::For(LOOK_PATIENCE)).await
-    }
-
-    /// Posts a command that may take until its deadline. `()` is no body.
-    async fn post<A: DeserializeOwned>(
-        &self,
-        path: &str,
-        request: &impl Serialize,
-        deadline: Duration,
-    ) -> Result<A, ClientError> {
-        let body = serde_json::to_vec(request)
-            .map_err(|error| self.protocol(format!("the request cannot be written: {error}")))?;
-        let body = if body == b"null" { Bytes::new() } else { Bytes::from(body) };
-        self.exchange(Method::POST, path, body, Patience::For(deadline.saturating_add(COMMAND_MARGIN))).await
-    }
-
-    async fn exchange<A: DeserializeOwned>(
-        &self,
-        method: Method,
-        path: &str,
-        body: Bytes,
-        patience: Patience,
-    ) -> Result<A, ClientError> {
-        let bytes = self.bytes(method, path, body, patience).await?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| self.protocol(format!("the answer is not understood: {error}")))
-    }
-
-    async fn bytes(
-        &self,
-        method: Method,
-        path: &str,
-        body: Bytes,
-        patience: Patience,
-    ) -> Result<Bytes, ClientError> {
-        let mut connection = Connection::open(&self.path).await?;
-        patience.wait(&self.path, connection.answer(method, path, body, ANSWER_BYTES_MAX)).await
-    }
-
-    fn protocol(&self, what: impl Into<String>) -> ClientError {
-        ClientError::Protocol { path: self.path.clone(), what: what.into() }
     }
 }
 

@@ -1,8 +1,9 @@
 //! `GET /v1/events`: what happened, as server-sent events.
 //!
 //! Each event's id is its number, its name is the record's `event`, its data is the record. `Last-Event-ID: N` goes on
-//! after N, as a browser's `EventSource` and any other client of such streams does by itself; `?from=N` begins with N;
-//! without either everything that is kept is told. `?follow=false` ends the stream there instead of waiting for more.
+//! after N, as a browser's `EventSource` and any other client of such streams does by itself, also when the runtime was
+//! restarted in between, for the numbers go on; `?from=N` begins with N; without either everything that the ledger has is
+//! told. `?follow=false` ends the stream there instead of waiting for more.
 
 use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
@@ -12,14 +13,20 @@ use axum::{
 };
 use futures_util::{Stream, stream};
 use http::HeaderMap;
-use segue::{Events, Record};
+use segue::{Next, Record, Runtime, Subscription};
 use serde::Deserialize;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::{
+    sync::{OwnedSemaphorePermit, watch},
+    task,
+};
 
 use super::{extract::Params, news::News, refusal::Refusal, state::State};
 
 /// How often a quiet stream says that it is alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// How many events are taken from the ledger at a time.
+const TAKEN_AT_ONCE: usize = 256;
 
 /// What a request may ask for.
 #[derive(Debug, Default, Deserialize)]
@@ -31,9 +38,9 @@ pub(super) struct EventsParams {
 
 /// A reader, and how far it has come.
 struct Reader {
-    events: Events,
-    next_seq: u64,
-    /// Taken from what is kept, and not told yet.
+    /// None where the thread that read it has panicked.
+    events: Option<Subscription>,
+    /// Taken from the ledger, and not told yet.
     pending: VecDeque<Record>,
     stop_at: StopAt,
     news: watch::Receiver<News>,
@@ -55,30 +62,42 @@ pub(super) async fn events(
     Params(params): Params<EventsParams>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let events = state.runtime().events().clone();
+    let permit = state.follow()?;
+    let news = state.news.clone();
+    let last_seen = last_seen(&headers)?;
+    let events = state
+        .look(move |runtime| {
+            let first = first_seq(last_seen, params.from, runtime)?;
+            Ok(runtime.events().from(first))
+        })
+        .await?;
     let reader = Reader {
-        next_seq: first_seq(&params, &headers, &events)?,
-        events,
+        events: Some(events),
         pending: VecDeque::new(),
         stop_at: if params.follow.unwrap_or(true) { StopAt::TheEnd } else { StopAt::Kept },
-        news: state.news.clone(),
+        news,
         closing: state.closing.clone(),
-        _permit: state.follow()?,
+        _permit: permit,
     };
     Ok(Sse::new(reader.into_stream()).keep_alive(sse::KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
 
-/// The number to begin with.
-fn first_seq(params: &EventsParams, headers: &HeaderMap, events: &Events) -> Result<u64, Refusal> {
-    let Some(value) = headers.get("last-event-id") else { return Ok(params.from.unwrap_or(0)) };
+/// The number of the event that the client has seen last.
+fn last_seen(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
+    let Some(value) = headers.get("last-event-id") else { return Ok(None) };
     match value.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok()) {
-        // Before the first.
-        Some(0) => Ok(0),
-        // A number that was not reached yet was told by a runtime before this one. Its successor's events are all new.
-        Some(seen) if events.kept(seen).is_empty() => Ok(0),
-        Some(seen) => Ok(seen + 1),
+        Some(seen) => Ok(Some(seen)),
         None => Err(Refusal::bad_request("Last-Event-ID is not the number of an event")),
     }
+}
+
+/// The number to begin with.
+fn first_seq(last_seen: Option<u64>, from: Option<u64>, runtime: &Runtime) -> Result<u64, segue::Error> {
+    let Some(seen) = last_seen else { return Ok(from.unwrap_or(0)) };
+    let last = runtime.history(None, 1)?.last().map_or(0, |record| record.seq);
+    // A number that was not reached yet was told by a runtime with another state directory, or with none. The events of this
+    // one are all new.
+    Ok(if seen > last { 0 } else { seen + 1 })
 }
 
 // === impl Reader ===
@@ -94,12 +113,11 @@ impl Reader {
     async fn next(&mut self) -> Option<Record> {
         loop {
             if let Some(record) = self.pending.pop_front() {
-                self.next_seq = record.seq + 1;
                 return Some(record);
             }
             // Marked as seen before it looks: what happens in between wakes it again.
             let ended = *self.news.borrow_and_update() == News::Ended;
-            self.pending = self.events.kept(self.next_seq).into();
+            self.take_pending().await?;
             if !self.pending.is_empty() {
                 continue;
             }
@@ -111,6 +129,24 @@ impl Reader {
                 _ = self.closing.wait_for(|closing| *closing) => return None,
             }
         }
+    }
+
+    /// Takes what there is, beside the reactor: it may have to be read from the disk.
+    async fn take_pending(&mut self) -> Option<()> {
+        let mut events = self.events.take()?;
+        let taken = task::spawn_blocking(move || {
+            let mut taken = VecDeque::new();
+            while taken.len() < TAKEN_AT_ONCE
+                && let Next::Event(record) = events.next(Duration::ZERO)
+            {
+                taken.push_back(record);
+            }
+            (events, taken)
+        });
+        let (events, taken) = taken.await.ok()?;
+        self.events = Some(events);
+        self.pending = taken;
+        Some(())
     }
 }
 

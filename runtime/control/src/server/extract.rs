@@ -1,5 +1,7 @@
 //! How a request is read: bounded in size and in time, and refused with the error object.
 
+use std::time::Duration;
+
 use axum::{
     body::Body,
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
@@ -22,7 +24,7 @@ pub(super) struct JsonBody<T>(pub(super) T);
 /// A JSON body that may be left out.
 pub(super) struct OptionalJsonBody<T>(pub(super) T);
 
-/// The module's name in the path.
+/// What the path names: a module, or a file's digest.
 pub(super) struct Name(pub(super) String);
 
 /// What follows the question mark.
@@ -82,6 +84,22 @@ impl<T: DeserializeOwned> FromRequestParts<State> for Params<T> {
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body)
         .map_err(|error| Refusal::bad_request(format!("the body is not understood: {error}")))
+}
+
+/// The deadline that a request asks for.
+pub(super) fn deadline(deadline_ms: Option<u64>, limits: &Limits) -> Result<Option<Duration>, Refusal> {
+    span("deadline_ms", deadline_ms, limits.deadline_max)
+}
+
+/// A span of time in milliseconds, up to the longest that is allowed.
+pub(super) fn span(field: &str, millis: Option<u64>, max: Duration) -> Result<Option<Duration>, Refusal> {
+    match millis.map(Duration::from_millis) {
+        Some(span) if span > max => Err(Refusal::bad_request(format!(
+            "{field} is more than {}, the longest there is",
+            max.as_millis()
+        ))),
+        span => Ok(span),
+    }
 }
 
 /// Reads a whole body.

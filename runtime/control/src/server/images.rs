@@ -5,11 +5,12 @@ use axum::{
     extract::{self, Request},
 };
 
-use super::{extract::read_body, refusal::Refusal, state::State};
+use super::{asked::Asker, extract::read_body, refusal::Refusal, state::State};
 use crate::api::ImageAnswer;
 
 pub(super) async fn put(
     extract::State(state): extract::State<State>,
+    Asker(asked): Asker,
     request: Request,
 ) -> Result<Json<ImageAnswer>, Refusal> {
     let _upload = state.upload()?;
@@ -17,6 +18,6 @@ pub(super) async fn put(
     if bytes.is_empty() {
         return Err(Refusal::bad_request("the body is empty; it is to be the bytes of a .so"));
     }
-    let digest = state.command(move |runtime| runtime.put_image(&bytes)).await?;
+    let digest = state.command(asked, move |runtime| runtime.put_image(&bytes)).await?;
     Ok(Json(ImageAnswer { digest }))
 }

@@ -1,39 +1,61 @@
-//! `POST /v1/load`: makes a file current.
+//! `POST /v1/load`: makes files current, all or none.
+
+use std::time::Duration;
 
 use axum::{Json, extract};
-use segue::{LoadOptions, Source};
+use segue::{LoadOptions, Source, Trial};
 
-use super::{extract::JsonBody, modules::deadline, refusal::Refusal, state::State};
-use crate::api::{ImageRef, LoadAnswer, LoadRequest};
+use super::{
+    asked::Asker,
+    extract::{JsonBody, deadline, span},
+    refusal::Refusal,
+    state::State,
+};
+use crate::{
+    Limits,
+    api::{ImageRef, LoadAnswer, LoadRequest},
+};
 
 pub(super) async fn load(
     extract::State(state): extract::State<State>,
+    Asker(asked): Asker,
     JsonBody(request): JsonBody<LoadRequest>,
 ) -> Result<Json<LoadAnswer>, Refusal> {
-    let source = source(&request)?;
-    let mut options = LoadOptions::default();
+    if request.images.is_empty() {
+        return Err(Refusal::bad_request("images is empty: there is nothing to load"));
+    }
+    let sources = request.images.iter().map(source).collect::<Result<Vec<_>, _>>()?;
+    let mut options = LoadOptions { trial: trial(&request, &state.limits)?, ..LoadOptions::default() };
     if let Some(policy) = request.policy {
         options.policy = policy;
     }
     if let Some(deadline) = deadline(request.deadline_ms, &state.limits)? {
         options.deadline = deadline;
     }
-    let loaded = state.command(move |runtime| runtime.load_with(&source, &options)).await?;
-    Ok(Json(LoadAnswer { loaded: vec![loaded] }))
+    let loaded = state.command(asked, move |runtime| runtime.load_set(&sources, &options)).await?;
+    Ok(Json(LoadAnswer { loaded }))
 }
 
-fn source(request: &LoadRequest) -> Result<Source, Refusal> {
-    match request.images.as_slice() {
-        [ImageRef::Path(path)] if path.is_absolute() => Ok(Source::File(path.clone())),
-        [ImageRef::Path(path)] => Err(Refusal::bad_request(format!(
+fn source(image: &ImageRef) -> Result<Source, Refusal> {
+    match image {
+        ImageRef::Path(path) if path.is_absolute() => Ok(Source::File(path.clone())),
+        ImageRef::Path(path) => Err(Refusal::bad_request(format!(
             "{:?} is not an absolute path, and the runtime's directory is not yours",
             path.display().to_string()
         ))),
-        [ImageRef::Digest(digest)] => Ok(Source::Stored(*digest)),
-        [] => Err(Refusal::bad_request("images is empty: there is nothing to load")),
-        [_, _, ..] => Err(Refusal::bad_request(
-            "images has several entries; sets that are replaced as one come in a later release, and for now each image is \
-             a load of its own",
+        ImageRef::Digest(digest) => Ok(Source::Stored(*digest)),
+    }
+}
+
+fn trial(request: &LoadRequest, limits: &Limits) -> Result<Option<Trial>, Refusal> {
+    let length = span("trial_ms", request.trial_ms, limits.trial_max)?;
+    match (length, request.trial_end) {
+        (Some(Duration::ZERO), _) => Err(Refusal::bad_request(
+            "trial_ms is 0: the trial would be over before anybody could confirm it",
         )),
+        (None, Some(_)) => {
+            Err(Refusal::bad_request("trial_end is the end of a trial, and trial_ms is not given"))
+        }
+        (length, at_end) => Ok(length.map(|length| Trial { length, at_end: at_end.unwrap_or_default() })),
     }
 }

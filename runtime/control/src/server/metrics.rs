@@ -7,12 +7,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::header;
-use segue::{ModuleStatus, Runtime, VersionStatus};
+use segue::{ModuleStatus, Runtime, Standing, VersionStatus};
 
 use super::{refusal::Refusal, state::State};
 
 pub(super) async fn metrics(extract::State(state): extract::State<State>) -> Result<Response, Refusal> {
-    let text = state.look(|runtime| Ok(render(&runtime.modules(), &Gauges::of(runtime)))).await?;
+    let text = state.look(|runtime| Ok(render(&runtime.modules(), &Gauges::of(runtime)?))).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
 
@@ -20,6 +20,8 @@ pub(super) async fn metrics(extract::State(state): extract::State<State>) -> Res
 struct Gauges {
     images_mapped: usize,
     keys_in_use: usize,
+    blocked: usize,
+    last_seq: u64,
 }
 
 /// One metric with a sample for each version that is in memory.
@@ -62,8 +64,13 @@ const METRICS: [Metric; 4] = [
 // === impl Gauges ===
 
 impl Gauges {
-    fn of(runtime: &Runtime) -> Self {
-        Gauges { images_mapped: runtime.images_mapped(), keys_in_use: runtime.keys_in_use() }
+    fn of(runtime: &Runtime) -> Result<Self, segue::Error> {
+        Ok(Gauges {
+            images_mapped: runtime.images_mapped(),
+            keys_in_use: runtime.keys_in_use(),
+            blocked: runtime.blocked()?.len(),
+            last_seq: runtime.history(None, 1)?.last().map_or(0, |record| record.seq),
+        })
     }
 }
 
@@ -82,20 +89,25 @@ fn render(modules: &[ModuleStatus], gauges: &Gauges) -> String {
         let digest = version.digest;
         line(&mut text, format_args!("segue_version_info{{{labels},slot=\"{slot}\",digest=\"{digest}\"}} 1"));
     }
-    let mut gauge = |name: &str, help: &str, value: usize| {
+    let mut gauge = |name: &str, help: &str, value: u64| {
         header(&mut text, name, "gauge", help);
         line(&mut text, format_args!("{name} {value}"));
     };
     gauge(
         "segue_images_mapped",
         "Images of modules in memory, by the dynamic linker's own list.",
-        gauges.images_mapped,
+        gauges.images_mapped as u64,
     );
     gauge(
         "segue_pthread_keys_in_use",
         "The pthread keys of the process that are taken, by whomever.",
-        gauges.keys_in_use,
+        gauges.keys_in_use as u64,
     );
+    let trials = modules.iter().filter_map(|module| module.current.as_ref());
+    let trials = trials.filter(|current| current.status == Standing::Trial).count() as u64;
+    gauge("segue_trials", "Modules whose current version is on trial.", trials);
+    gauge("segue_blocked_files", "Files that are not loaded, however they come.", gauges.blocked as u64);
+    gauge("segue_ledger_seq", "The number of the last event in the ledger.", gauges.last_seq);
     text
 }
 
@@ -138,6 +150,7 @@ mod tests {
     #[test]
     fn the_text_is_what_prometheus_reads() {
         let modules = [crate::api::tests::module()];
+        let gauges = Gauges { images_mapped: 2, keys_in_use: 5, blocked: 1, last_seq: 42 };
         let expected = "\
 # HELP segue_calls_total Calls that the version got.
 # TYPE segue_calls_total counter
@@ -163,8 +176,17 @@ segue_images_mapped 2
 # HELP segue_pthread_keys_in_use The pthread keys of the process that are taken, by whomever.
 # TYPE segue_pthread_keys_in_use gauge
 segue_pthread_keys_in_use 5
+# HELP segue_trials Modules whose current version is on trial.
+# TYPE segue_trials gauge
+segue_trials 0
+# HELP segue_blocked_files Files that are not loaded, however they come.
+# TYPE segue_blocked_files gauge
+segue_blocked_files 1
+# HELP segue_ledger_seq The number of the last event in the ledger.
+# TYPE segue_ledger_seq gauge
+segue_ledger_seq 42
 ";
-        assert_eq!(render(&modules, &Gauges { images_mapped: 2, keys_in_use: 5 }), expected);
+        assert_eq!(render(&modules, &gauges), expected);
         assert_eq!(escape("a\"b\\c\nd"), "a\\\"b\\\\c\\nd");
     }
 }

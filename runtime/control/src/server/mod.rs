@@ -1,8 +1,11 @@
 //! The server: accepts connections, hands each request to its route, and ends in good order.
 
 mod about;
+mod asked;
+mod blocked;
 mod events;
 mod extract;
+mod history;
 mod images;
 mod load;
 mod metrics;
@@ -14,7 +17,12 @@ mod state;
 
 use std::{future::Future, io, pin::pin, sync::Arc, time::Duration};
 
-use hyper::server::conn::http1;
+use hyper::{
+    Request,
+    body::Incoming,
+    server::conn::http1,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -29,6 +37,7 @@ use tokio::{
 };
 
 use crate::{Limits, Socket};
+use asked::Peer;
 use state::State;
 
 /// The description of everything that the socket answers, as OpenAPI 3.1 in JSON.
@@ -144,6 +153,17 @@ impl Connections {
         permit: OwnedSemaphorePermit,
         service: TowerToHyperService<axum::Router>,
     ) {
+        let peer = match Peer::of(&stream) {
+            Ok(peer) => peer,
+            Err(error) => {
+                tracing::warn!(%error, "a connection of the control socket was closed: nobody can say whose it is");
+                return;
+            }
+        };
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer.clone());
+            service.call(request)
+        });
         let connection = self.graceful.watch(self.http.serve_connection(TokioIo::new(stream), service));
         self.tasks.spawn(async move {
             let _permit = permit;

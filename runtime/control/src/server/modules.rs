@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use axum::{Json, extract};
-use segue::{ModuleStatus, Pins, Purged, RolledBack};
+use segue::{Confirmed, Deleted, ModuleStatus, Pins, Purged, RolledBack, Stickiness};
 
 use super::{
-    extract::{Name, OptionalJsonBody},
+    asked::Asker,
+    extract::{Name, OptionalJsonBody, deadline},
     refusal::Refusal,
     state::State,
 };
-use crate::{Limits, api::PurgeRequest};
+use crate::api::PurgeRequest;
 
 /// How long a purge waits where the request does not say.
 const PURGE_DEADLINE: Duration = Duration::from_secs(5);
@@ -37,36 +38,59 @@ pub(super) async fn pins(
 
 pub(super) async fn rollback(
     extract::State(state): extract::State<State>,
+    Asker(asked): Asker,
     Name(name): Name,
 ) -> Result<Json<RolledBack>, Refusal> {
-    state.command(move |runtime| runtime.rollback(&name)).await.map(Json)
+    state.command(asked, move |runtime| runtime.rollback(&name)).await.map(Json)
 }
 
 pub(super) async fn soft_purge(
     extract::State(state): extract::State<State>,
+    Asker(asked): Asker,
     Name(name): Name,
 ) -> Result<Json<Purged>, Refusal> {
-    state.command(move |runtime| runtime.soft_purge(&name)).await.map(Json)
+    state.command(asked, move |runtime| runtime.soft_purge(&name)).await.map(Json)
 }
 
 /// A deadline that passes is no refusal: the answer says `purged: false`, and what lingers.
 pub(super) async fn purge(
     extract::State(state): extract::State<State>,
+    Asker(asked): Asker,
     Name(name): Name,
     OptionalJsonBody(request): OptionalJsonBody<PurgeRequest>,
 ) -> Result<Json<Purged>, Refusal> {
     let deadline = deadline(request.deadline_ms, &state.limits)?.unwrap_or(PURGE_DEADLINE);
-    state.command(move |runtime| runtime.purge(&name, deadline)).await.map(Json)
+    state.command(asked, move |runtime| runtime.purge(&name, deadline)).await.map(Json)
 }
 
-/// The deadline that a request asks for.
-pub(super) fn deadline(deadline_ms: Option<u64>, limits: &Limits) -> Result<Option<Duration>, Refusal> {
-    let deadline = deadline_ms.map(Duration::from_millis);
-    match deadline {
-        Some(deadline) if deadline > limits.deadline_max => Err(Refusal::bad_request(format!(
-            "deadline_ms is more than {}, the longest deadline",
-            limits.deadline_max.as_millis()
-        ))),
-        deadline => Ok(deadline),
-    }
+pub(super) async fn confirm(
+    extract::State(state): extract::State<State>,
+    Asker(asked): Asker,
+    Name(name): Name,
+) -> Result<Json<Confirmed>, Refusal> {
+    state.command(asked, move |runtime| runtime.confirm(&name)).await.map(Json)
+}
+
+pub(super) async fn delete(
+    extract::State(state): extract::State<State>,
+    Asker(asked): Asker,
+    Name(name): Name,
+) -> Result<Json<Deleted>, Refusal> {
+    state.command(asked, move |runtime| runtime.delete(&name)).await.map(Json)
+}
+
+pub(super) async fn stick(
+    extract::State(state): extract::State<State>,
+    Asker(asked): Asker,
+    Name(name): Name,
+) -> Result<Json<Stickiness>, Refusal> {
+    state.command(asked, move |runtime| runtime.stick(&name)).await.map(Json)
+}
+
+pub(super) async fn unstick(
+    extract::State(state): extract::State<State>,
+    Asker(asked): Asker,
+    Name(name): Name,
+) -> Result<Json<Stickiness>, Refusal> {
+    state.command(asked, move |runtime| runtime.unstick(&name)).await.map(Json)
 }

@@ -68,6 +68,11 @@ impl Refusal {
         }
     }
 
+    /// Nobody knows who asks.
+    pub(super) fn nobody() -> Self {
+        Refusal::new(Code::Internal, "the runtime does not know who asks", None)
+    }
+
     /// The thread that was to answer panicked.
     pub(super) fn broken(error: JoinError) -> Self {
         tracing::error!(%error, "a request on the control socket broke");

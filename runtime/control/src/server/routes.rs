@@ -8,7 +8,9 @@ use axum::{
 };
 use http::Method;
 
-use super::{about, events, images, load, metrics, modules, refusal::Refusal, state::State};
+use super::{
+    about, blocked, events, history, images, load, metrics, modules, refusal::Refusal, state::State,
+};
 
 /// One route: its method, its path, and who answers.
 struct Route {
@@ -27,9 +29,16 @@ fn routes() -> Vec<Route> {
         route(Method::POST, "/v1/modules/{name}/rollback", |method| on(method, modules::rollback)),
         route(Method::POST, "/v1/modules/{name}/soft_purge", |method| on(method, modules::soft_purge)),
         route(Method::POST, "/v1/modules/{name}/purge", |method| on(method, modules::purge)),
+        route(Method::POST, "/v1/modules/{name}/confirm", |method| on(method, modules::confirm)),
+        route(Method::POST, "/v1/modules/{name}/delete", |method| on(method, modules::delete)),
+        route(Method::POST, "/v1/modules/{name}/stick", |method| on(method, modules::stick)),
+        route(Method::POST, "/v1/modules/{name}/unstick", |method| on(method, modules::unstick)),
         route(Method::PUT, "/v1/images", |method| on(method, images::put)),
         route(Method::POST, "/v1/load", |method| on(method, load::load)),
         route(Method::GET, "/v1/events", |method| on(method, events::events)),
+        route(Method::GET, "/v1/history", |method| on(method, history::history)),
+        route(Method::GET, "/v1/blocked", |method| on(method, blocked::list)),
+        route(Method::POST, "/v1/blocked/{digest}/unblock", |method| on(method, blocked::unblock)),
         route(Method::GET, "/metrics", |method| on(method, metrics::metrics)),
         route(Method::GET, "/healthz", |method| on(method, about::healthz)),
         route(Method::GET, "/openapi.json", |method| on(method, about::openapi)),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use segue::Runtime;
+use segue::{Asked, Runtime};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     task,
@@ -45,10 +45,6 @@ impl State {
         }
     }
 
-    pub(super) fn runtime(&self) -> &Runtime {
-        &self.runtime
-    }
-
     /// Looks at the runtime, beside the reactor. It is not counted: one can look while all commands wait.
     pub(super) async fn look<T: Send + 'static>(
         &self,
@@ -58,15 +54,16 @@ impl State {
         task::spawn_blocking(move || look(&runtime)).await.map_err(Refusal::broken)?.map_err(Refusal::from)
     }
 
-    /// Has the runtime do something, beside the reactor. It goes on where the client leaves.
+    /// Has the runtime do something for somebody, beside the reactor. It goes on where the client leaves.
     pub(super) async fn command<T: Send + 'static>(
         &self,
+        asked: Asked,
         command: impl FnOnce(&Runtime) -> Result<T, segue::Error> + Send + 'static,
     ) -> Result<T, Refusal> {
         let permit = take(&self.commands, "commands")?;
         self.look(move |runtime| {
             let _permit = permit;
-            command(runtime)
+            command(&runtime.on_behalf_of(asked))
         })
         .await
     }

@@ -18,6 +18,8 @@ pub(crate) enum Change {
     Confirmed { module: String, digest: Digest, version: String },
     /// The version is current, and a restart does not return to it.
     OnTrial { module: String, digest: Digest, version: String },
+    /// The trial of the module's version has ended, and nothing has come of it.
+    NoTrial { module: String },
     /// A restart returns to no version of the module.
     Absent { module: String },
     /// The module may, or may not, be replaced.

@@ -120,6 +120,19 @@ impl Ledger {
         read().map_err(|source| self.failed("reading", source))
     }
 
+    /// Whether a version was confirmed before the last runtime began, which has then restored it.
+    pub(crate) fn was_restored(&self, of: &Digest) -> Result<bool, Error> {
+        self.connection
+            .query_row(
+                "SELECT EXISTS (
+                     SELECT 1 FROM confirmed WHERE digest = ?1 AND seq < (
+                         SELECT max(seq) FROM events WHERE record ->> 'event' = 'started'))",
+                [of.to_string()],
+                |row| row.get(0),
+            )
+            .map_err(|source| self.failed("reading", source))
+    }
+
     /// Every file that is blocked.
     pub(crate) fn blocked(&self) -> Result<Vec<Block>, Error> {
         let read = || -> rusqlite::Result<Vec<Block>> {

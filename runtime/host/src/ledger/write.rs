@@ -65,6 +65,7 @@ fn apply(writing: &Transaction<'_>, change: &Change, seq: i64) -> rusqlite::Resu
                 )?
                 .execute(params![module, digest.to_string(), version, seq])?;
         }
+        Change::NoTrial { module } => end_trial(writing, module)?,
         Change::Absent { module } => {
             end_trial(writing, module)?;
             writing

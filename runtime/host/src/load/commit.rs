@@ -237,15 +237,10 @@ impl Ready {
     /// Whether whoever calls now gets this version: the acknowledgement is not to lie. Its book is locked, so nothing has changed
     /// it since.
     fn answers_the_public(&self) -> Result<(), Error> {
-        let expected = self.version.about.id.generation;
-        match self.module.cell.enter().map(|guard| guard.about.id.generation) {
-            Some(found) if found == expected => Ok(()),
-            found => Err(Error::Internal {
-                what: format!(
-                    "{}: generation {expected} was published, and callers get {found:?}",
-                    self.module.name
-                ),
-            }),
+        if self.module.cell.meets(&self.version) {
+            return Ok(());
         }
+        let (module, id) = (&self.module.name, &self.version.about.id);
+        Err(Error::Internal { what: format!("{module} {id} was published, and callers do not get it") })
     }
 }

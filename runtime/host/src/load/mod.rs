@@ -19,7 +19,12 @@ use segue_loader::Inspected;
 
 use crate::{
     Asked, By, Error, ErrorObject, Event, LoadOptions, LoadOutcome, Loaded, Source, Step, Took, Trial,
-    book::Book, intake, journey::micros, module::Module, phase::Phase, runtime::Inner,
+    intake,
+    journey::micros,
+    ledger::{Change, Durability},
+    module::Module,
+    phase::Phase,
+    runtime::Inner,
 };
 use commit::Ready;
 use escort::Threads;
@@ -76,19 +81,19 @@ impl Inner {
         let loaded = self.try_load(sources, options, asked);
         if let Err(error) = &loaded {
             let names: Vec<String> = sources.iter().map(Source::to_string).collect();
-            self.tell_refused(&asked.by, names.join(", "), error);
+            self.tell_refused(&asked.by, names.join(", "), error, Vec::new());
         }
         loaded
     }
 
-    pub(crate) fn tell_refused(&self, by: &By, source: String, error: &Error) {
+    pub(crate) fn tell_refused(&self, by: &By, source: String, error: &Error, changes: Vec<Change>) {
         let (step, hint) = (error.step(), error.hint());
         tracing::warn!(source, code = %error.code(), step = step.map(tracing::field::display), hint, "refused: {error}");
         let event = match error {
             Error::Superseded { module, .. } => Event::Superseded { module: module.clone(), source },
             error => Event::Refused { source, error: ErrorObject::from(error) },
         };
-        self.events.push(by, event);
+        self.events.tell(by, event, changes, Durability::InSystem);
     }
 
     fn try_load(
@@ -188,10 +193,8 @@ impl Inner {
             members.iter().for_each(|member| self.tell_unchanged(member, terms));
             return Ok(unchanged);
         }
-        all(members
-            .iter()
-            .filter(|member| member.unchanged(terms).is_none())
-            .map(|it| it.is_refused(terms)))?;
+        let changed = members.iter().filter(|member| member.unchanged(terms).is_none());
+        all(changed.map(|member| self.is_refused(member, terms)))?;
 
         // In the order of their names, so that two sets do not wait for each other.
         let mut order: Vec<usize> = (0..members.len()).collect();
@@ -323,7 +326,8 @@ impl Member {
     }
 
     /// Whether the same file is current.
-    fn is_current_in(&self, book: &Book) -> bool {
+    fn is_current(&self) -> bool {
+        let book = self.module.book();
         book.current.as_ref().is_some_and(|current| current.digest == self.request.candidate.digest())
     }
 

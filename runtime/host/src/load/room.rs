@@ -5,7 +5,14 @@ use std::{path::PathBuf, sync::Arc, time::Instant};
 use parking_lot::MutexGuard;
 
 use super::{Member, Terms};
-use crate::{Error, Policy, module::Module, runtime::Inner};
+use segue_core::Which;
+
+use crate::{
+    Error, OldState, Policy,
+    book::{Old, Phase},
+    module::Module,
+    runtime::Inner,
+};
 
 /// The turn of a load: loads of one module go one after the other, in the order in which they came.
 pub(super) struct Turn<'a>(Option<MutexGuard<'a, ()>>);
@@ -36,30 +43,41 @@ impl Terms {
     }
 }
 
-// === impl Member ===
+// === impl Inner ===
 
-impl Member {
-    /// Whether it is refused already, without having waited.
-    pub(super) fn is_refused(&self, terms: &Terms) -> Result<(), Error> {
+impl Inner {
+    /// Whether a load is refused already, without having waited.
+    pub(super) fn is_refused(&self, member: &Member, terms: &Terms) -> Result<(), Error> {
         match terms.policy {
-            Policy::Refuse => self.fits_beside_old(),
+            Policy::Refuse => self.has_room_for(member),
             Policy::Wait | Policy::Supersede => Ok(()),
         }
     }
 
-    /// Refuses a third version. The file that is current is none, also where it has become current since this one was looked at.
-    fn fits_beside_old(&self) -> Result<(), Error> {
-        let book = self.module.book();
-        if self.is_current_in(&book) {
-            return Ok(());
-        }
-        self.module.not_purged(&book).map_or(Ok(()), Err)
+    /// Refuses a third version. The file that is current is none, also where it has become so since it was looked at.
+    fn has_room_for(&self, member: &Member) -> Result<(), Error> {
+        self.has_room(&member.module).or_else(|refused| member.is_current().then_some(()).ok_or(refused))
     }
-}
 
-// === impl Inner ===
+    /// Refuses a third version, where there is an old one. No book may be locked: it says who is inside.
+    pub(crate) fn has_room(&self, module: &Module) -> Result<(), Error> {
+        let (about, since, state) = match &module.book().old {
+            None => return Ok(()),
+            Some(Old { about, since, phase }) => {
+                let state = match phase {
+                    Phase::Draining => OldState::Draining,
+                    Phase::Warm => OldState::Warm,
+                    Phase::Leaving { .. } => OldState::Leaving,
+                };
+                (about.clone(), since.elapsed(), state)
+            }
+        };
+        let (version, generation) = (about.id.version.clone(), about.id.generation);
+        let pins = self.pins_of(module, generation);
+        let (module, inside) = (module.name.to_string(), module.inside(Which::Old));
+        Err(Error::NotPurged { module, version, generation, inside, since, state, pins })
+    }
 
-impl Inner {
     /// Waits, as the policy says, until there is no old version; and gives way to a newer drop-in, and to the runtime's end.
     pub(super) fn wait_for_room(&self, member: &Member, terms: &Terms) -> Result<(), Error> {
         if member.unchanged(terms).is_some() {
@@ -78,7 +96,7 @@ impl Inner {
             return Err(gave_way());
         }
         match terms.policy {
-            Policy::Refuse => member.fits_beside_old()?,
+            Policy::Refuse => self.has_room_for(member)?,
             Policy::Wait => {
                 let room = module.wait_for(terms.deadline, |book| book.old.is_none() || gives_way());
                 let book = room.ok_or_else(|| Error::Deadline {

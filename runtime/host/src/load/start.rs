@@ -71,6 +71,10 @@ impl Inner {
         let is_sticky = said.unwrap_or(candidate.metadata().sticky);
         let mut clock = Instant::now();
         let staged = candidate.stage(&self.state.stage(), about.id.generation)?;
+        let staged = match self.crash_reports.get() {
+            Some(reports) => staged.reported_to(reports),
+            None => staged,
+        };
         took.stage = Some(took.stage.unwrap_or(0) + lap(&mut clock));
         for mark in candidate.cleared_marks() {
             tracing::info!(

@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | `bare` | a call through a function pointer: the floor |
 //! | `dyn` | a call through `dyn Trait`, of an owner that can never be replaced |
+//! | `floor` | by hand, around the call of `dyn`: a look at what is current, a counter of this thread, a second look, and after the call another counter |
 //! | `cell` | [`segue_core::Cell::enter`], the call of `dyn` on the occupant, and out |
 //! | `typed` | [`segue::InterfaceHandle::enter`] of a real module, in a `.so`, one call of a method that does the same, and out |
 //! | `bytes` | [`segue::ModuleHandle::call`] of a real module, in a `.so`, that answers nothing |
@@ -17,6 +18,10 @@
 //! | `epoch_pin` | `crossbeam_epoch::pin`, a load of an `Atomic`, the call of `dyn`, and the unpinning |
 //! | `parking_lot_rwlock` | a read lock of `parking_lot` that is held during the call of `dyn` |
 //! | `std_rwlock_arc` | a clone of the `Arc` under a read lock of `std`, the call of `dyn`, and the drop of the clone |
+//!
+//! `floor` is no way to call anything: it finds neither the version nor the thread's counters, it cannot be left by a thread
+//! that somebody waits for, and has one lane. What it takes beyond `dyn` no cell of this kind can do without, so it says how
+//! near to `dyn` one can come on this processor.
 //!
 //! They are calls back to back, warm, into one thing: throughput. A processor overlaps what it can of two calls, and no
 //! cache line or branch has been forgotten in between; the first call after other work costs more, in each way. `epoch_pin`
@@ -34,8 +39,9 @@
 //! All at the level of the cell, as a loader that already holds both versions would do it. What else a release does (reading,
 //! mapping, `on_load`) is not in here; `segue load --json` tells it in `took_us`.
 //!
-//! * `publish.barrier`: nanoseconds that the kernel's barrier takes by itself, on as many callers: the floor of the next.
 //! * `publish.time`: nanoseconds that [`segue_core::Seat::publish`] takes while callers call, its clock included.
+//! * `publish.barrier`: nanoseconds that the kernel's barrier takes by itself, on as many callers. A publish does without; it is
+//!   executed once a publish, by the first who asks whether the old version is empty.
 //! * `publish.rate`: how many publishes a second the storm was really made of.
 //! * `publish.callers.<percentile>`: what callers felt during a storm of 10,000 publishes a second, each of them a
 //!   reserve, a publish and as many tries to vacate the old version as it takes until its callers have left.

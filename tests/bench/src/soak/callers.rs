@@ -24,9 +24,16 @@ const PAUSE: Duration = Duration::from_micros(300);
 
 /// Four threads of a pool, which are residents, and two that are not: they call when they like.
 pub(super) struct Callers {
-    pool: Vec<Sender<Sender<()>>>,
+    pool: Vec<Sender<Asked>>,
     is_over: Arc<AtomicBool>,
     threads: Vec<JoinHandle<Result<(), Error>>>,
+}
+
+/// A call that a thread of the pool is to make.
+struct Asked {
+    /// What the call asks for beside the usual.
+    more: String,
+    done: Sender<()>,
 }
 
 // === impl Callers ===
@@ -55,11 +62,12 @@ impl Callers {
         Callers { pool, is_over, threads }
     }
 
-    /// Has each thread of the pool call once.
-    pub(super) fn call_all(&self) -> Result<(), Error> {
+    /// Has each thread of the pool call once; the first of them asks for more.
+    pub(super) fn call_all(&self, of_first: &str) -> Result<(), Error> {
         let (done, is_done) = bounded(self.pool.len());
-        for ask in &self.pool {
-            ask.send(done.clone()).map_err(|_| Error::Panicked)?;
+        for (index, ask) in self.pool.iter().enumerate() {
+            let more = if index == 0 { of_first.to_owned() } else { String::new() };
+            ask.send(Asked { more, done: done.clone() }).map_err(|_| Error::Panicked)?;
         }
         drop(done);
         for _ in &self.pool {
@@ -81,13 +89,13 @@ pub(super) fn destructors() -> (u64, u64) {
     (MADE.load(Ordering::Relaxed), RAN.load(Ordering::Relaxed))
 }
 
-fn work(runtime: &Runtime, module: &ModuleHandle, asked: &Receiver<Sender<()>>) -> Result<(), Error> {
+fn work(runtime: &Runtime, module: &ModuleHandle, asked: &Receiver<Asked>) -> Result<(), Error> {
     let resident = runtime.resident();
     loop {
         select! {
-            recv(asked) -> done => {
-                let Ok(done) = done else { return Ok(()) };
-                call(module, "")?;
+            recv(asked) -> call_of_mine => {
+                let Ok(Asked { more, done }) = call_of_mine else { return Ok(()) };
+                call(module, &more)?;
                 // Fails where nobody waits for it any more.
                 let _ = done.send(());
             }

@@ -1,7 +1,9 @@
 //! `segue-bench soak`: whether anything grows, or stays, when versions come and go without end.
 //!
 //! The module `everything` does in each version, on four residents and two threads that are none, what has kept images in
-//! memory elsewhere. Each round all call it, the next version is loaded, and the one before is purged.
+//! memory elsewhere. Each round all call it, the next version is loaded, and the one before is purged. One thing takes so long that
+//! only some versions do it ([`BACKTRACE_EVERY`]). With `--spoil` each version after the first tenth leaves something behind, on
+//! purpose: that must be noticed.
 //!
 //! | figure | meaning |
 //! | --- | --- |
@@ -11,7 +13,7 @@
 //! | `soak.rss_per_reload` | how much the resident memory grew a version, from the first tenth to the end, in bytes |
 //! | `soak.leaked` | what a version had not freed when it left, in bytes, on average; it was freed with it |
 //! | `soak.destructors` | thread-locals that were destroyed on their own thread, beside `soak.destructors.expected`, those that were made |
-//! | `soak.destructors.dropped` | registrations that were dropped, since their thread did not come by |
+//! | `soak.destructors.dropped` | registrations that were dropped, since their thread did not come by: those of thread-locals of libraries too |
 //! | `soak.time` | how long a round took, in microseconds |
 
 mod callers;
@@ -19,6 +21,7 @@ mod process;
 
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
 use segue::{Event, Runtime};
 use tempfile::TempDir;
 
@@ -34,6 +37,30 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// How many mappings more or less are no growth: those of allocators, and of stacks that libc keeps for the next thread.
 const MAPPINGS_SLACK: i64 = 40;
 
+/// How much more resident memory is no growth, in a run however short: what allocators keep for later.
+const RSS_SLACK_BYTES: i64 = 32 << 20;
+
+/// How many versions there are to one that prints a backtrace, which takes 100 ms and leaves 40 MB in its statics. They are between
+/// the first tenth, where what is there is measured for the first time, and the middle: allocators give such memory back later.
+const BACKTRACE_EVERY: u32 = 100;
+
+/// What a version may leave behind on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Spoil {
+    /// Itself, opened once more. A few of them, and loads are refused.
+    Image,
+    /// An open file.
+    File,
+    /// A pthread key.
+    Key,
+    /// A mapping.
+    Mapping,
+    /// Memory of libc's allocator.
+    Memory,
+    /// A thread-local that is never destroyed.
+    Destructor,
+}
+
 /// What came of it.
 pub(crate) struct Soaked {
     pub(crate) figures: Vec<Figure>,
@@ -42,7 +69,7 @@ pub(crate) struct Soaked {
 }
 
 /// Loads and purges so many versions.
-pub(crate) fn run(reloads: u32, progress: &Progress) -> Result<Soaked, Error> {
+pub(crate) fn run(reloads: u32, spoil: Option<Spoil>, progress: &Progress) -> Result<Soaked, Error> {
     let state = TempDir::new().map_err(|source| Error::TempDir { source })?;
     let runtime = Runtime::builder().state_dir(state.path()).build()?;
     let files = versions_of(MODULE);
@@ -51,10 +78,18 @@ pub(crate) fn run(reloads: u32, progress: &Progress) -> Result<Soaked, Error> {
     let callers = Callers::start(&runtime, &module);
     progress.begin("soak");
     let (mut leaked, mut dropped, mut purged, mut seen) = (0u64, 0u64, 0u64, 0u64);
+    let first_tenth = reloads.div_ceil(10);
     let mut warm = Process::now(&runtime).map_err(|source| Error::Look { source })?;
     let begun = Instant::now();
     for round in 1..=reloads {
-        callers.call_all()?;
+        let mut more = String::new();
+        if round > first_tenth {
+            more.push_str(&spoil.map_or_else(String::new, Spoil::query));
+            if round <= reloads / 2 && (round - first_tenth) % BACKTRACE_EVERY == 1 {
+                more.push_str("&backtrace");
+            }
+        }
+        callers.call_all(&more)?;
         runtime.load(&files[round as usize % 2])?;
         runtime.purge(MODULE, DEADLINE)?;
         for record in runtime.events().kept(seen + 1) {
@@ -65,7 +100,7 @@ pub(crate) fn run(reloads: u32, progress: &Progress) -> Result<Soaked, Error> {
                 purged += 1;
             }
         }
-        if round == reloads.div_ceil(10) {
+        if round == first_tenth {
             warm = Process::now(&runtime).map_err(|source| Error::Look { source })?;
         }
         progress.step();
@@ -77,7 +112,7 @@ pub(crate) fn run(reloads: u32, progress: &Progress) -> Result<Soaked, Error> {
 
     let mapped = runtime.images_mapped();
     let (made, ran) = callers::destructors();
-    let since_warm = f64::from(reloads - reloads.div_ceil(10)).max(1.0);
+    let since_warm = f64::from(reloads - first_tenth).max(1.0);
     let count = |figure: &str, value: i64| Figure::alone(figure, value as f64, "more", 1);
     let per = |total: f64, over: f64| if over > 0.0 { total / over } else { 0.0 };
     let figures = vec![
@@ -108,11 +143,26 @@ pub(crate) fn run(reloads: u32, progress: &Progress) -> Result<Soaked, Error> {
             format!("{} mappings were not taken back", end.mappings - warm.mappings),
         ),
         (
-            made == ran + dropped,
+            end.rss_bytes <= warm.rss_bytes + RSS_SLACK_BYTES,
+            format!("{} bytes of memory were not given back", end.rss_bytes - warm.rss_bytes),
+        ),
+        (
+            // What was dropped counts all registrations, also those of libraries in the module.
+            made.checked_sub(ran).is_some_and(|lost| lost <= dropped),
             format!("of {made} thread-locals {ran} were destroyed and {dropped} dropped"),
         ),
         (purged == u64::from(reloads), format!("{purged} of {reloads} versions were told as purged")),
     ];
     let broken = must.into_iter().filter(|(holds, _)| !holds).map(|(_, words)| words).collect();
     Ok(Soaked { figures, broken })
+}
+
+// === impl Spoil ===
+
+impl Spoil {
+    /// What the module is asked for.
+    fn query(self) -> String {
+        let named = self.to_possible_value();
+        named.map_or_else(String::new, |value| format!("&spoil={}", value.get_name()))
+    }
 }

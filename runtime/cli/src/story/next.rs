@@ -1,0 +1,34 @@
+//! What to do next, where an event leaves something to be done.
+
+use segue::Event;
+
+use crate::text::clean;
+
+/// What to do next; none where nothing is to be done.
+pub(super) fn next(event: &Event) -> Option<String> {
+    let module = event.module().map(|module| clean(module).into_owned()).unwrap_or_default();
+    match event {
+        Event::Loaded { trial_ms: Some(_), .. } => Some(format!(
+            "`segue confirm {module}` has a restart return to it; `segue rollback {module}` goes back at once"
+        )),
+        Event::Refused { error, .. } => error.hint.as_deref().map(clean).map(Into::into),
+        Event::TrialOver { .. } => {
+            Some(format!("`segue confirm {module}` keeps it over a restart; or load a better one"))
+        }
+        Event::Deleted { .. } => Some("a load of any version has it back".to_owned()),
+        Event::Retained { .. } => Some(format!(
+            "nothing, it leaves by itself when it is let go; `segue pins {module}` shows by whom"
+        )),
+        Event::Crashed { .. } => {
+            Some("`segue blocked` shows whether its file is loaded again; find out why it fails".to_owned())
+        }
+        Event::Blocked { digest, .. } => Some(format!(
+            "load a version that does not fail so; `segue unblock {digest}` allows this one again"
+        )),
+        Event::LeftBehind { .. } => Some(format!(
+            "where it is good after all, load it again and `segue confirm {module}`; otherwise nothing"
+        )),
+        Event::WatchFailed { .. } => Some("see that it exists and can be read; it is tried again".to_owned()),
+        _ => None,
+    }
+}

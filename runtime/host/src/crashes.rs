@@ -1,0 +1,75 @@
+//! What the process before this one wrote as it died: told once, and held against the version whose code it was.
+
+use std::fs;
+
+use segue_loader::{CrashReport, clear_reports, read_reports};
+
+use crate::{
+    By, Error, Event, VersionId,
+    ledger::{Block, Change},
+    runtime::Inner,
+};
+
+impl Inner {
+    /// Records what the process before this one wrote. A version that had not settled, or was on trial, is blocked.
+    pub(crate) fn note_crashes(&self) -> Result<(), Error> {
+        let path = self.state.crashes();
+        let failed = |source| Error::Io { action: "reading", path: path.clone(), source };
+        let reports = read_reports(&path).map_err(failed)?;
+        for report in &reports {
+            self.note_crash(report)?;
+        }
+        clear_reports(&path, &reports).map_err(failed)
+    }
+
+    fn note_crash(&self, report: &CrashReport) -> Result<(), Error> {
+        let by = By::runtime("the process before this one wrote it as it died");
+        let version = report.version.clone().zip(report.generation);
+        let version = version.map(|(version, generation)| VersionId { version, generation });
+        let event = Event::Crashed {
+            signal: report.signal_name.clone(),
+            module: report.module.clone(),
+            version,
+            digest: report.digest,
+            place: self.place(report),
+            age_ms: report.age_ms,
+        };
+        let told = event.clone();
+        let mut events = vec![(event, Vec::new())];
+        if let Some(block) = self.suspect(report)? {
+            let Block { module, version, digest, why } = block.clone();
+            let changes = vec![Change::Blocked(block), Change::NoTrial { module: module.clone() }];
+            events.push((Event::Blocked { module, version, digest, why }, changes));
+        }
+        tracing::error!("the process before this one ended by a fatal signal: {told:?}");
+        self.events.commit(&by, events, || {})
+    }
+
+    /// The version that is to be blocked for a crash: one that was on trial, or that had not been in memory for long in the process in
+    /// which it was loaded. One that has been there for long, or came through a restart before, is needed: it is not known whether
+    /// the version before it would do better.
+    fn suspect(&self, report: &CrashReport) -> Result<Option<Block>, Error> {
+        let (Some(module), Some(version), Some(digest)) = (&report.module, &report.version, report.digest)
+        else {
+            return Ok(None);
+        };
+        let is_on_trial = self.events.look_up(|ledger| ledger.trials())?.iter().any(|it| it.digest == digest);
+        let age = report.age_ms.unwrap_or(0);
+        let is_young = u128::from(age) <= self.limits.settle_time.as_millis();
+        let was_restored = self.events.look_up(|ledger| ledger.was_restored(&digest))?;
+        let when = match (is_on_trial, is_young && !was_restored) {
+            (true, _) => "while it was on trial".to_owned(),
+            (false, true) => format!("{:.1} s after it came", age as f64 / 1000.0),
+            (false, false) => return Ok(None),
+        };
+        let why = format!("it ended the process with {}, {when}", report.signal_name);
+        Ok(Some(Block { digest, module: module.clone(), version: version.clone(), why }))
+    }
+
+    /// Where in the file: the function, where the file is in the store and has it.
+    fn place(&self, report: &CrashReport) -> Option<String> {
+        let offset = report.offset?;
+        let file = fs::read(self.state.image(&report.digest?)).ok();
+        Some(file.and_then(|file| report.symbol(&file)).unwrap_or_else(|| format!("offset {offset:#x}")))
+    }
+}

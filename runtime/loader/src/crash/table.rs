@@ -1,0 +1,303 @@
+//! The images of this process, in a table that a signal handler can read.
+//!
+//! # Synchronization
+//!
+//! Writers take a lock. Readers, who may be in a signal handler of the very thread that writes, take none: each slot has a
+//! sequence number that is odd while its words are written, and who reads them looks at it before and after. A slot that is being
+//! written is passed over: it belongs to an image in which nothing runs yet, or any more.
+
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicU32, AtomicU64, Ordering, fence},
+};
+
+use parking_lot::Mutex;
+
+use super::entry::{END, Entry, OPENED_BY, SERIAL, START, TEXT_END, TEXT_START, WORDS};
+use crate::linkmap::Place;
+
+/// How many images the table has room for. Of one more, nothing is told when it crashes ([`Table::refused`]).
+const SLOTS: usize = 256;
+
+/// The images of this process.
+pub(crate) static TABLE: Table = Table::new();
+
+/// A fixed number of slots.
+pub(crate) struct Table {
+    slots: [Slot; SLOTS],
+    /// The serial number of the last entry. The lock makes writers take turns.
+    serial: Mutex<u64>,
+    /// Only counted: Relaxed is enough.
+    refused: AtomicU64,
+}
+
+struct Slot {
+    /// Odd while the words are written.
+    sequence: AtomicU32,
+    /// All zero where the slot is free.
+    words: [AtomicU64; WORDS],
+}
+
+/// An image's row, which is cleared when this is dropped: when the image has left memory, and not before.
+pub(crate) struct Row {
+    table: &'static Table,
+    slot: &'static Slot,
+    entry: Entry,
+}
+
+// === impl Table ===
+
+impl Table {
+    pub(super) const fn new() -> Self {
+        Table { slots: [const { Slot::new() }; SLOTS], serial: Mutex::new(0), refused: AtomicU64::new(0) }
+    }
+
+    /// Takes up an image. None where the table is full, which is counted.
+    pub(crate) fn enter(&'static self, mut entry: Entry) -> Option<Row> {
+        let mut serial = self.serial.lock();
+        let Some(slot) = self.slots.iter().find(|slot| slot.word(SERIAL) == 0) else {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return None;
+        };
+        *serial += 1;
+        entry.0[SERIAL] = *serial;
+        slot.write(&entry);
+        Some(Row { table: self, slot, entry })
+    }
+
+    /// How many images there was no room for.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// The image that this address is in; whether there is one.
+    // They write to where they are told: whoever asks may have little stack.
+    pub(super) fn at(&self, address: u64, entry: &mut Entry) -> bool {
+        self.newest(|slot| (slot.word(START)..slot.word(END)).contains(&address), entry)
+            && entry.whole().contains(&address)
+    }
+
+    /// The image whose code this address is in; whether there is one.
+    pub(super) fn at_text(&self, address: u64, entry: &mut Entry) -> bool {
+        self.newest(|slot| slot.text().contains(&address), entry) && entry.text().contains(&address)
+    }
+
+    /// The file that this thread is opening; whether there is one.
+    pub(super) fn opened_by(&self, tid: i32, entry: &mut Entry) -> bool {
+        self.newest(|slot| slot.word(OPENED_BY) as i32 == tid, entry) && entry.opened_by() == tid
+    }
+
+    /// From the first address of any image's code to behind the last: most words of a stack are outside of it.
+    pub(super) fn text(&self) -> Range<u64> {
+        let mut all = 0..0;
+        for slot in &self.slots {
+            let text = slot.text();
+            if all.is_empty() {
+                all = text;
+            } else if !text.is_empty() {
+                all = all.start.min(text.start)..all.end.max(text.end);
+            }
+        }
+        all
+    }
+
+    /// The entry that was made last of those that seem to be it. An image that has left memory is in the table for a moment
+    /// longer, in which another one may have taken its place there.
+    fn newest(&self, is_it: impl Fn(&Slot) -> bool, entry: &mut Entry) -> bool {
+        let mut newest = None;
+        let mut last = 0;
+        for slot in &self.slots {
+            let serial = slot.word(SERIAL);
+            if serial > last && is_it(slot) {
+                (newest, last) = (Some(slot), serial);
+            }
+        }
+        newest.is_some_and(|slot| slot.read(entry))
+    }
+}
+
+// === impl Slot ===
+
+impl Slot {
+    const fn new() -> Self {
+        Slot { sequence: AtomicU32::new(0), words: [const { AtomicU64::new(0) }; WORDS] }
+    }
+
+    /// One word, which need not go with the others: Relaxed. What is concluded from it is looked at again in what
+    /// [`read`](Slot::read) answers.
+    fn word(&self, at: usize) -> u64 {
+        self.words[at].load(Ordering::Relaxed)
+    }
+
+    fn text(&self) -> Range<u64> {
+        self.word(TEXT_START)..self.word(TEXT_END)
+    }
+
+    /// Only under the table's lock.
+    fn write(&self, entry: &Entry) {
+        let sequence = self.sequence.load(Ordering::Relaxed);
+        self.sequence.store(sequence.wrapping_add(1), Ordering::Relaxed);
+        // Release, with the Acquire fence in `read`: whoever has read a word from below sees the odd number after it.
+        fence(Ordering::Release);
+        for (word, value) in self.words.iter().zip(&entry.0) {
+            word.store(*value, Ordering::Relaxed);
+        }
+        // Release, with the first load in `read`: whoever sees the even number sees all words.
+        self.sequence.store(sequence.wrapping_add(2), Ordering::Release);
+    }
+
+    /// Reads the words; whether they go together.
+    fn read(&self, entry: &mut Entry) -> bool {
+        // Acquire, with the last store in `write`.
+        let before = self.sequence.load(Ordering::Acquire);
+        for (value, word) in entry.0.iter_mut().zip(&self.words) {
+            *value = word.load(Ordering::Relaxed);
+        }
+        // Acquire, with the Release fence in `write`.
+        fence(Ordering::Acquire);
+        let after = self.sequence.load(Ordering::Relaxed);
+        before == after && before.is_multiple_of(2)
+    }
+}
+
+// === impl Row ===
+
+impl Row {
+    /// The image is in memory, here.
+    pub(crate) fn place(&mut self, place: &Place) {
+        self.entry.place(place);
+        let _turn = self.table.serial.lock();
+        self.slot.write(&self.entry);
+    }
+}
+
+impl Drop for Row {
+    fn drop(&mut self) {
+        let _turn = self.table.serial.lock();
+        self.slot.write(&Entry([0; WORDS]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::atomic::AtomicBool, thread};
+
+    use super::*;
+
+    fn table() -> &'static Table {
+        Box::leak(Box::new(Table::new()))
+    }
+
+    fn ask(ask: impl FnOnce(&mut Entry) -> bool) -> Option<Entry> {
+        let mut entry = Entry([0; WORDS]);
+        ask(&mut entry).then_some(entry)
+    }
+
+    fn at(table: &Table, address: u64) -> Option<Entry> {
+        ask(|entry| table.at(address, entry))
+    }
+
+    fn at_text(table: &Table, address: u64) -> Option<Entry> {
+        ask(|entry| table.at_text(address, entry))
+    }
+
+    fn opened_by(table: &Table, tid: i32) -> Option<Entry> {
+        ask(|entry| table.opened_by(tid, entry))
+    }
+
+    fn row(table: &'static Table, start: usize) -> Row {
+        let mut row = table.enter(Entry([7; WORDS])).unwrap();
+        row.place(&Place { base: start, whole: start..start + 100, text: start + 10..start + 20 });
+        row
+    }
+
+    #[test]
+    fn an_address_is_in_an_image_as_long_as_that_is_there() {
+        let table = table();
+        assert!(at(table, 1000).is_none() && table.text().is_empty());
+        let (first, second) = (row(table, 1000), row(table, 2000));
+        let base = |entry: Option<Entry>| entry.map(|entry| entry.base());
+        assert_eq!(
+            [1000, 1099, 1100, 999, 2000].map(|there| base(at(table, there)).unwrap_or(0)),
+            [1000, 1000, 0, 0, 2000]
+        );
+        assert_eq!([1009, 1010, 1020].map(|there| base(at_text(table, there))), [None, Some(1000), None]);
+        assert_eq!(table.text(), 1010..2020);
+        drop(first);
+        assert!(at(table, 1000).is_none() && at_text(table, 1010).is_none());
+        assert_eq!(table.text(), 2010..2020);
+        drop(second);
+        assert!(at(table, 2000).is_none());
+    }
+
+    #[test]
+    fn of_two_at_one_place_it_is_the_newer() {
+        let table = table();
+        let base = |address| at(table, address).map(|entry| entry.base());
+        let first = row(table, 9000);
+        let gone = row(table, 1000);
+        let behind = row(table, 1050);
+        assert_eq!((base(1040), base(1060)), (Some(1000), Some(1050)));
+        drop((first, behind));
+        let before = row(table, 1010);
+        assert_eq!((base(1005), base(1020)), (Some(1000), Some(1010)));
+        drop((before, gone));
+    }
+
+    #[test]
+    fn the_thread_that_opens_a_file_is_known_until_the_file_is_in_memory() {
+        let table = table();
+        let mut entry = Entry([0; WORDS]);
+        entry.0[OPENED_BY] = 42;
+        let mut row = table.enter(entry).unwrap();
+        assert!(opened_by(table, 42).is_some() && opened_by(table, 43).is_none() && at(table, 0).is_none());
+        row.place(&Place { base: 0, whole: 10..20, text: 10..20 });
+        assert!(
+            opened_by(table, 42).is_none() && opened_by(table, 0).is_none_or(|entry| entry.opened_by() == 0)
+        );
+        assert!(at(table, 10).is_some());
+    }
+
+    #[test]
+    fn where_it_is_full_that_is_counted_and_room_is_found_again() {
+        let table = table();
+        let mut rows: Vec<Row> = (0..SLOTS).map(|at| row(table, 1000 * (at + 1))).collect();
+        assert!(table.enter(Entry([7; WORDS])).is_none());
+        assert_eq!(table.refused(), 1);
+        drop(rows.pop());
+        assert!(table.enter(Entry([7; WORDS])).is_some());
+    }
+
+    #[test]
+    fn what_is_read_while_it_is_written_goes_together() {
+        let table = table();
+        let is_over = AtomicBool::new(false);
+        let read = thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut row = row(table, 1000);
+                for round in 0..20_000 {
+                    let start = 1000 + round % 7;
+                    row.place(&Place {
+                        base: start,
+                        whole: start..start + 100,
+                        text: start + 10..start + 20,
+                    });
+                    // Now and then long enough to be read whole.
+                    if round % 16 == 0 {
+                        thread::sleep(std::time::Duration::from_micros(1));
+                    }
+                }
+                is_over.store(true, Ordering::Relaxed);
+            });
+            let mut read = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                let Some(entry) = at(table, 1050) else { continue };
+                assert_eq!(entry.whole(), entry.base()..entry.base() + 100);
+                assert_eq!(entry.text(), entry.base() + 10..entry.base() + 20);
+                read += 1;
+            }
+            read
+        });
+        assert!(read > 0, "it was never read");
+    }
+}

@@ -1,0 +1,102 @@
+//! What one image has mapped for itself: addresses, of which some may be unmapped again.
+
+use std::collections::BTreeMap;
+
+/// Ranges of addresses that do not overlap.
+#[derive(Debug, Default)]
+pub(crate) struct Mappings {
+    /// From the first address to that behind the last.
+    ranges: BTreeMap<usize, usize>,
+}
+
+/// The kernel maps whole pages. Where they are larger than this, so are the lengths that it is asked for.
+const PAGE_BYTES: usize = 4096;
+
+// === impl Mappings ===
+
+impl Mappings {
+    /// From now on it is mapped, in the place of what was there.
+    pub(crate) fn add(&mut self, start: usize, len: usize) {
+        self.remove(start, len);
+        let end = end_of(start, len);
+        if end > start {
+            self.ranges.insert(start, end);
+        }
+    }
+
+    /// From now on nothing of it is mapped.
+    pub(crate) fn remove(&mut self, start: usize, len: usize) {
+        let end = end_of(start, len);
+        let begin_before_end: Vec<(usize, usize)> = self
+            .ranges
+            .range(..end)
+            .rev()
+            .map(|(from, to)| (*from, *to))
+            // They do not overlap, so those before it end before it too.
+            .take_while(|(_, to)| *to > start)
+            .collect();
+        for (from, to) in begin_before_end {
+            self.ranges.remove(&from);
+            if from < start {
+                self.ranges.insert(from, start);
+            }
+            if to > end {
+                self.ranges.insert(end, to);
+            }
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.iter().map(|(_, len)| len as u64).sum()
+    }
+
+    /// Each of them: its first address, and its length.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.ranges.iter().map(|(start, end)| (*start, end - start))
+    }
+}
+
+fn end_of(start: usize, len: usize) -> usize {
+    start.saturating_add(len.saturating_add(PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_middle_of_a_mapping_can_go_and_what_is_around_it_stays() {
+        let mut mappings = Mappings::default();
+        mappings.add(0x10_0000, 10 * PAGE_BYTES - 1);
+        assert_eq!(mappings.bytes(), 10 * PAGE_BYTES as u64, "a page is mapped whole");
+        mappings.remove(0x10_0000 + 4 * PAGE_BYTES, 2 * PAGE_BYTES);
+        let left: Vec<_> = mappings.iter().collect();
+        assert_eq!(left, [(0x10_0000, 4 * PAGE_BYTES), (0x10_0000 + 6 * PAGE_BYTES, 4 * PAGE_BYTES)]);
+        mappings.remove(0, usize::MAX);
+        assert_eq!(mappings.bytes(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn each_page_is_mapped_as_was_said_last(
+            said in prop::collection::vec((any::<bool>(), 0usize..40, 0usize..12), 0..40)
+        ) {
+            let mut mappings = Mappings::default();
+            let mut pages = [false; 60];
+            for (is_mapped, first, count) in said {
+                let (start, len) = (first * PAGE_BYTES, count * PAGE_BYTES);
+                if is_mapped { mappings.add(start, len) } else { mappings.remove(start, len) }
+                pages[first..first + count].fill(is_mapped);
+            }
+            let mut told = [false; 60];
+            for (start, len) in mappings.iter() {
+                let pages = &mut told[start / PAGE_BYTES..(start + len) / PAGE_BYTES];
+                prop_assert!(pages.iter().all(|is_mapped| !is_mapped), "they overlap");
+                pages.fill(true);
+            }
+            prop_assert_eq!(told, pages);
+        }
+    }
+}

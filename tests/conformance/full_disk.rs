@@ -1,0 +1,194 @@
+//! A disk that is full at any write: what serves goes on, the error says so, and nothing that was acknowledged is lost.
+//!
+//! The state directory is a file system in memory of a fixed size, in a mount namespace of the test's own, with a file that takes
+//! what is to be missing.
+
+use std::{
+    env, fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use segue::{Code, LoadOutcome, Request, Runtime, Step};
+use segue_tests::{V1, V2, fixture, until};
+use tempfile::TempDir;
+
+/// How large the file system is.
+const DISK_BYTES: u64 = 16 << 20;
+
+const LONG: Duration = Duration::from_secs(30);
+
+/// Runs the body with a small disk: in this test program, started again with this one test in a mount namespace of its own.
+fn with_small_disk(test: &str, body: impl FnOnce(&Disk)) {
+    if let Some(directory) = env::var_os("SEGUE_TESTS_DISK") {
+        let root = PathBuf::from(directory);
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={DISK_BYTES}"), "none"])
+            .arg(&root)
+            .status();
+        assert!(mounted.unwrap().success(), "a file system in memory can be mounted");
+        return body(&Disk { root });
+    }
+    let directory = TempDir::new().unwrap();
+    let output = Command::new("unshare")
+        .args(["--mount", "--map-root-user"])
+        .arg(env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env("SEGUE_TESTS_DISK", directory.path())
+        .output()
+        .expect("util-linux is installed");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{test}: {}\n{stdout}\n{stderr}", output.status);
+    assert!(stdout.contains("1 passed"), "there is no test {test}, so nothing was run:\n{stdout}");
+}
+
+struct Disk {
+    root: PathBuf,
+}
+
+impl Disk {
+    fn state(&self) -> PathBuf {
+        self.root.join("state")
+    }
+
+    /// Leaves so many bytes free; the system counts them in pages.
+    fn leave(&self, bytes: u64) {
+        self.clear();
+        let free = free_bytes(&self.root);
+        fs::write(self.filler(), vec![1; usize::try_from(free.saturating_sub(bytes)).unwrap()]).unwrap();
+    }
+
+    fn clear(&self) {
+        // It may not be there.
+        let _ = fs::remove_file(self.filler());
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.root.join("filler")
+    }
+}
+
+fn free_bytes(path: &Path) -> u64 {
+    let output = Command::new("df").args(["--output=avail", "-B1"]).arg(path).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).lines().nth(1).unwrap().trim().parse().unwrap()
+}
+
+fn answer(runtime: &Runtime) -> String {
+    let reply = runtime.module("greeter").unwrap().call(&Request::get("/ada")).unwrap();
+    String::from_utf8(reply.body).unwrap()
+}
+
+/// The events have no gap, as the ledger has them.
+fn assert_whole(runtime: &Runtime) {
+    let history = runtime.history(None, usize::MAX).unwrap();
+    let numbers: Vec<u64> = history.iter().map(|record| record.seq).collect();
+    assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
+}
+
+#[test]
+fn at_each_write_of_a_load_it_is_refused_or_done_and_never_half() {
+    const TEST: &str = "full_disk::at_each_write_of_a_load_it_is_refused_or_done_and_never_half";
+    with_small_disk(TEST, |disk| {
+        let file = fs::metadata(fixture("greeter", V2)).unwrap().size().next_multiple_of(4096);
+        // The private copy, the file in the store, and the ledger, whose pages are looked at one by one.
+        let coarse = [0, file / 2, file, file + file / 2];
+        let fine = (0..40).map(|pages| 2 * file + pages * 4096);
+        let mut steps = Vec::new();
+        for free in coarse.into_iter().chain(fine) {
+            disk.clear();
+            // It may not be there yet.
+            let _ = fs::remove_dir_all(disk.state());
+            let runtime = Runtime::builder().state_dir(disk.state()).build().unwrap();
+            runtime.load(fixture("greeter", V1)).unwrap();
+            disk.leave(free);
+            let loaded = runtime.load(fixture("greeter", V2));
+            let expected = match &loaded {
+                Ok(loaded) => {
+                    assert_eq!(loaded.outcome, LoadOutcome::Loaded);
+                    steps.push(None);
+                    V2
+                }
+                Err(error) => {
+                    assert_eq!(error.code(), Code::Internal, "{error}");
+                    assert!(error.hint().unwrap().contains("room"), "{error}");
+                    steps.push(error.step());
+                    V1
+                }
+            };
+            assert!(answer(&runtime).contains(expected), "with {free} bytes free: {loaded:?}");
+            until("nothing else is mapped", || runtime.images_mapped() == 1);
+            disk.clear();
+            // What could not be written is written with what comes next.
+            runtime.shutdown(LONG).unwrap();
+            assert_whole(&runtime);
+            drop(runtime);
+            let again = Runtime::builder().state_dir(disk.state()).build().unwrap();
+            assert!(answer(&again).contains(expected), "after a restart, with {free} bytes free: {loaded:?}");
+            assert_whole(&again);
+            again.shutdown(LONG).unwrap();
+        }
+        for step in [Some(Step::Stage), Some(Step::Record), None] {
+            assert!(steps.contains(&step), "no load failed so, or none was done: {steps:?}");
+        }
+    });
+}
+
+#[test]
+fn a_rollback_is_done_and_says_that_it_is_not_recorded_until_it_is() {
+    const TEST: &str = "full_disk::a_rollback_is_done_and_says_that_it_is_not_recorded_until_it_is";
+    with_small_disk(TEST, |disk| {
+        let runtime = Runtime::builder().state_dir(disk.state()).build().unwrap();
+        runtime.load(fixture("greeter", V1)).unwrap();
+        let module = runtime.module("greeter").unwrap();
+        let keeps_old = module.enter_owned().unwrap();
+        runtime.load(fixture("greeter", V2)).unwrap();
+        disk.leave(0);
+        let mut done = runtime.rollback("greeter").unwrap();
+        // The ledger may have room in what it has taken of the disk already: then it is recorded. Soon it has none.
+        while done.recorded {
+            done = runtime.rollback("greeter").unwrap();
+        }
+        let current = done.current.version.clone();
+        assert!(answer(&runtime).contains(&current), "it is done all the same");
+        disk.clear();
+        runtime.stick("greeter").unwrap();
+        assert_whole(&runtime);
+        drop(keeps_old);
+        runtime.shutdown(LONG).unwrap();
+        drop((module, runtime));
+        let again = Runtime::builder().state_dir(disk.state()).build().unwrap();
+        assert!(answer(&again).contains(&current), "and a restart knows of it");
+    });
+}
+
+#[test]
+fn commands_that_change_what_a_restart_finds_are_refused() {
+    const TEST: &str = "full_disk::commands_that_change_what_a_restart_finds_are_refused";
+    with_small_disk(TEST, |disk| {
+        let runtime = Runtime::builder().state_dir(disk.state()).build().unwrap();
+        runtime.load(fixture("greeter", V1)).unwrap();
+        disk.leave(0);
+        let mut is_sticky = false;
+        let refused = loop {
+            let set = if is_sticky { runtime.unstick("greeter") } else { runtime.stick("greeter") };
+            match set {
+                Ok(set) => is_sticky = set.sticky,
+                Err(refused) => break refused,
+            }
+        };
+        assert_eq!((refused.code(), refused.step()), (Code::Internal, Some(Step::Record)), "{refused}");
+        assert_eq!(runtime.status("greeter").unwrap().sticky, is_sticky, "nothing has changed");
+        if is_sticky {
+            disk.clear();
+            runtime.unstick("greeter").unwrap();
+            disk.leave(0);
+            while runtime.stick("greeter").is_ok() && runtime.unstick("greeter").is_ok() {}
+        }
+        let refused = runtime.delete("greeter");
+        assert!(refused.is_err(), "{refused:?}");
+        assert!(answer(&runtime).contains(V1), "it serves");
+    });
+}

@@ -1,0 +1,57 @@
+//! The control socket as any HTTP client sees it: bytes on a unix socket.
+
+use std::{
+    io::{Read, Write},
+    os::unix::net::UnixStream,
+};
+
+use serde_json::Value;
+
+use crate::Service;
+
+/// Sends a request with further headers, and reads all of the answer: its status and its body.
+///
+/// # Panics
+///
+/// Where there is no answer.
+pub fn ask(
+    service: &Service,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> (u16, String) {
+    let socket = service.home.path().join("segue.sock");
+    let mut stream = UnixStream::connect(socket).expect("the socket answers");
+    let further: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: segue\r\nconnection: close\r\ncontent-type: application/json\r\n{further}content-length: {}\r\n\r\n",
+        body.len()
+    );
+    // At once: a server that answers early, and closes, resets a client that has more to say.
+    stream.write_all(&[head.as_bytes(), body].concat()).expect("the socket takes a request");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("the socket gives an answer");
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    (status.expect("an answer has a status"), body.to_owned())
+}
+
+/// The same with JSON; null is no body.
+///
+/// # Panics
+///
+/// Where the answer is no JSON.
+pub fn ask_json(
+    service: &Service,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &Value,
+) -> (u16, Value) {
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let (status, answer) = ask(service, method, path, headers, body.as_bytes());
+    let answer = serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{error}: {answer:?}"));
+    (status, answer)
+}
