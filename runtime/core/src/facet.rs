@@ -350,7 +350,7 @@ mod tests {
     impl View<Quiet> for Hasty {
         type Of<'a> = ();
 
-        fn of<'a>(&self, _: &'a Quiet) -> Option<()> {
+        fn of(&self, _: &Quiet) -> Option<()> {
             drop(HANDLE.lock().unwrap().take());
             Some(())
         }

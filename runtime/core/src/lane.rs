@@ -137,6 +137,12 @@ pub(crate) struct Book<T> {
     pub(crate) facets: Vec<Weak<dyn Sides<T>>>,
 }
 
+/// A side that was moved out, with its facet, which nobody else may have any more. Only dropped.
+pub(crate) struct Cleared<T> {
+    _side: Option<Box<dyn MovedOut>>,
+    _facet: Arc<dyn Sides<T>>,
+}
+
 impl<T> Book<T> {
     pub(crate) fn new() -> Self {
         Self {
@@ -217,11 +223,11 @@ impl<T> Book<T> {
         self.facets.iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Moves the sides of a lane's occupant out, to be dropped out of the mutex and before the occupant is handed out. Each with
-    /// its facet, which nobody else may have any more by then.
+    /// Moves the sides of a lane's occupant out, to be dropped out of the mutex and before the occupant is handed out.
     #[must_use = "they are to be dropped out of the mutex"]
-    pub(crate) fn clear_sides(&self, lane: usize) -> Vec<(Option<Box<dyn MovedOut>>, Arc<dyn Sides<T>>)> {
-        self.live_facets().into_iter().map(|facet| (facet.clear(lane), facet)).collect()
+    pub(crate) fn clear_sides(&self, lane: usize) -> Vec<Cleared<T>> {
+        let clear = |facet: Arc<dyn Sides<T>>| Cleared { _side: facet.clear(lane), _facet: facet };
+        self.live_facets().into_iter().map(clear).collect()
     }
 
     /// Whether callers can be, or have been, inside the lane's occupant.

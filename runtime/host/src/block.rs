@@ -27,7 +27,8 @@ impl Runtime {
     ///
     /// Where the ledger cannot be read or written.
     pub fn unblock(&self, digest: &Digest) -> Result<Unblocked, Error> {
-        self.once("unblock", || {
+        let command = format!("unblock {digest}");
+        self.once(&command, || {
             let events = &self.inner.events;
             let block = events.look_up(|ledger| ledger.block_of(digest))?;
             let answer = Unblocked { digest: *digest, unblocked: block.is_some() };
@@ -35,7 +36,7 @@ impl Runtime {
                 let event =
                     Event::Unblocked { module: block.module, version: block.version, digest: *digest };
                 let mut changes = vec![Change::Unblocked { digest: *digest }];
-                changes.extend(self.asked.answered("unblock", &answer));
+                changes.extend(self.asked.answered(&command, &answer));
                 events.commit(&self.asked.by, vec![(event, changes)], || {})?;
             }
             Ok(answer)

@@ -20,7 +20,7 @@ impl Runtime {
     ///
     /// Where there is no such module; where it has an old version still; where it is sticky; and where the ledger cannot be written.
     pub fn delete(&self, name: &str) -> Result<Deleted, Error> {
-        self.once("delete", || {
+        self.once(&format!("delete {name}"), || {
             let module = self.inner.module(name)?;
             let (inner, asked) = (self.inner.clone(), self.asked.clone());
             self.inner.journeys.ask(format!("delete {name}"), move |answer| {
@@ -59,7 +59,7 @@ impl Inner {
         answer.old = Some(current.id.clone());
         let event = Event::Deleted { module: answer.module.clone(), old: current.id.clone() };
         let mut changes = vec![Change::Absent { module: answer.module.clone() }];
-        changes.extend(asked.answered("delete", &answer));
+        changes.extend(asked.answered(&format!("delete {}", answer.module), &answer));
         self.events.commit(&asked.by, vec![(event, changes)], || {
             // Nobody takes a snapshot meanwhile.
             let _changing = self.changing.write();

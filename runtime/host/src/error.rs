@@ -518,7 +518,7 @@ impl Error {
                 "`segue pins` shows who holds them; when they are let go they leave by themselves, or restart the runtime"
             }
             Error::NothingToRollBack { .. } => {
-                "an old version leaves memory with its last call; load its file again"
+                "the ledger knows no earlier version of it that is not blocked (`segue history MODULE`); load a file"
             }
             Error::Deadline { .. } => "`segue status` shows who is inside; give a longer --deadline",
             Error::Superseded { .. } => "nothing: the newer file is taken",

@@ -43,6 +43,7 @@ struct Log {
 
 /// What a [`Subscription`] has to say.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once, and seldom anything but an event")]
 pub enum Next {
     /// The next event.
     Event(Record),

@@ -17,22 +17,24 @@ pub(crate) struct Keys {
 
 impl Asked {
     /// What the ledger is to keep of an answer, in the transaction of what it answers for.
-    pub(crate) fn answered(&self, command: &'static str, answer: &impl Serialize) -> Option<Change> {
+    ///
+    /// The times in it are those until then: a command that is asked for again is answered with these.
+    pub(crate) fn answered(&self, command: &str, answer: &impl Serialize) -> Option<Change> {
         let key = self.key.clone()?;
         // An answer of ours can always be written.
         let answer = serde_json::to_string(answer).ok()?;
-        Some(Change::Answered { key, command, answer })
+        Some(Change::Answered { key, command: command.to_owned(), answer })
     }
 }
 
 // === impl Runtime ===
 
 impl Runtime {
-    /// Does a command; or, where it was done under the same key, answers what was answered then. A command that was refused, or
+    /// Does a command, which is told with what it is about; or, where it was done under the same key, answers what was answered then. A command that was refused, or
     /// had nothing to do, is tried again.
     pub(crate) fn once<R: DeserializeOwned>(
         &self,
-        command: &'static str,
+        command: &str,
         act: impl FnOnce() -> Result<R, Error>,
     ) -> Result<R, Error> {
         let Some(key) = &self.asked.key else { return act() };

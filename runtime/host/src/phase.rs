@@ -44,7 +44,9 @@ pub struct Reached<'a> {
 
 /// Whom phases are told.
 #[derive(Clone, Default)]
-pub(crate) struct Observer(Option<Arc<dyn Fn(&Reached<'_>) + Send + Sync>>);
+pub(crate) struct Observer(Option<Tell>);
+
+type Tell = Arc<dyn Fn(&Reached<'_>) + Send + Sync>;
 
 // === impl Observer ===
 

@@ -16,7 +16,7 @@ impl Inner {
     pub(crate) fn restore(self: &Arc<Self>) -> Result<(), Error> {
         let by = By::runtime("a restart");
         let runtime = env!("CARGO_PKG_VERSION").to_owned();
-        self.events.push(&by, Event::Started { pid: std::process::id(), runtime });
+        self.events.push(&By::Embedder, Event::Started { pid: std::process::id(), runtime });
         for trial in self.events.look_up(|ledger| ledger.trials())? {
             self.leave_behind(trial, "it was on trial, and nobody had confirmed it");
         }
@@ -40,6 +40,7 @@ impl Inner {
             trial: None,
             asked: Asked { by: by.clone(), key: None },
             purpose: Purpose::Restore,
+            command: String::new(),
         };
         self.begin_load(vec![self.read(source)?], terms).map(drop)
     }

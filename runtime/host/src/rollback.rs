@@ -33,7 +33,7 @@ impl Runtime {
     /// Where there is no such module, and where there is nothing to go back to. Where somebody has a typed handle that the version
     /// before does not fit. And, where it has to be loaded again, as for a load.
     pub fn rollback(&self, name: &str) -> Result<RolledBack, Error> {
-        self.once("rollback", || {
+        self.once(&format!("rollback {name}"), || {
             let module = self.inner.module(name)?;
             self.inner.roll_back(&module, None, &self.asked)
         })
@@ -113,7 +113,7 @@ impl Inner {
             digest,
         };
         let mut changes = vec![Change::Confirmed { module: name, digest, version }];
-        changes.extend(asked.answered("rollback", &rolled_back));
+        changes.extend(asked.answered(&format!("rollback {}", module.name), &rolled_back));
         book.current = Some(old);
         book.old = Some(Old { about: current, since: begun, phase: Phase::Draining });
         book.trial = None;
@@ -152,6 +152,7 @@ impl Inner {
             trial: None,
             asked: asked.clone(),
             purpose: Purpose::Rollback,
+            command: String::new(),
         };
         let loaded = self.begin_load(vec![request], terms)?;
         loaded.first().and_then(crate::Loaded::as_rollback).ok_or_else(nothing)

@@ -15,8 +15,8 @@ use segue_loader::{Candidate, CrashReports};
 
 use crate::{
     Asked, Builder, Digest, Error, Event, Events, LoadOptions, Loaded, ModuleHandle, ModuleStatus, Resident,
-    Source, first::Waits, journey::Journeys, module::Module, once::Keys, options::Limits, passers::Passers,
-    phase::Observer, resident::Residents, state_dir::StateDir, watch::Watch,
+    Source, first::Waits, journey::Journeys, load, module::Module, once::Keys, options::Limits,
+    passers::Passers, phase::Observer, resident::Residents, state_dir::StateDir, watch::Watch,
 };
 
 /// The modules of a process: loads them, hands out handles to them, and takes old versions out of memory.
@@ -98,7 +98,7 @@ impl Runtime {
     ///
     /// Whatever it says, nothing has changed. Where several members are refused, [`Error::Set`] has the reason of each.
     pub fn load_set(&self, sources: &[Source], options: &LoadOptions) -> Result<Vec<Loaded>, Error> {
-        self.once("load", || self.inner.load(sources, options, &self.asked))
+        self.once(&load::command(sources), || self.inner.load(sources, options, &self.asked))
     }
 
     /// The same runtime, for somebody: what is asked through it is recorded as asked by them, and done once for each key.

@@ -22,8 +22,9 @@ impl Runtime {
         self.set_sticky(name, Event::Unstuck { module: name.to_owned() }, "unstick")
     }
 
-    fn set_sticky(&self, name: &str, event: Event, command: &'static str) -> Result<Stickiness, Error> {
-        self.once(command, || {
+    fn set_sticky(&self, name: &str, event: Event, command: &str) -> Result<Stickiness, Error> {
+        let command = format!("{command} {name}");
+        self.once(&command, || {
             let module = self.inner.module(name)?;
             let is_sticky = matches!(event, Event::Stuck { .. });
             let mut book = module.book();
@@ -31,7 +32,7 @@ impl Runtime {
             let answer = Stickiness { module: name.to_owned(), sticky: is_sticky, changed };
             if changed {
                 let mut changes = vec![Change::Sticky { module: name.to_owned(), is_sticky }];
-                changes.extend(self.asked.answered(command, &answer));
+                changes.extend(self.asked.answered(&command, &answer));
                 self.inner
                     .events
                     .commit(&self.asked.by, vec![(event.clone(), changes)], || book.is_sticky = is_sticky)?;

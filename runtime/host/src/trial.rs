@@ -15,7 +15,7 @@ impl Runtime {
     ///
     /// Where there is no such module, or it has no current version, and where the ledger cannot be written.
     pub fn confirm(&self, name: &str) -> Result<Confirmed, Error> {
-        self.once("confirm", || {
+        self.once(&format!("confirm {name}"), || {
             let module = self.inner.module(name)?;
             self.inner.confirm(&module, None, &self.asked)
         })
@@ -48,7 +48,7 @@ impl Inner {
         let (name, digest) = (module.name.to_string(), about.digest);
         let event = Event::Confirmed { module: name.clone(), current: about.id.clone(), digest };
         let mut changes = vec![Change::Confirmed { module: name, digest, version: about.id.version.clone() }];
-        changes.extend(asked.answered("confirm", &answer));
+        changes.extend(asked.answered(&format!("confirm {}", answer.module), &answer));
         self.events.commit(&asked.by, vec![(event, changes)], || book.trial = None)?;
         drop(book);
         // Old need not be kept any more.

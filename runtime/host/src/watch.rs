@@ -243,6 +243,7 @@ impl Watching {
             trial: None,
             asked: Asked { by: by.clone(), key: None },
             purpose: load::Purpose::Load,
+            command: String::new(),
         };
         let (tell, told) = bounded(1);
         let of_journey = inner.clone();

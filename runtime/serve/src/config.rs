@@ -1,6 +1,6 @@
 //! Every limit of the server.
 
-use std::{num::NonZero, thread, time::Duration};
+use std::{num::NonZero, str::FromStr, thread, time::Duration};
 
 /// Threads per processor that the pool has by default: modules are expected to wait for disks and other services.
 const WORKERS_PER_CPU: usize = 4;
@@ -55,7 +55,24 @@ pub enum View {
     Snapshot,
 }
 
-// === impl Config ===
+/// A text that is no view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a view is \"current\" or \"snapshot\"")]
+pub struct ParseViewError;
+
+// === impl View, Config ===
+
+impl FromStr for View {
+    type Err = ParseViewError;
+
+    fn from_str(text: &str) -> Result<Self, ParseViewError> {
+        match text {
+            "current" => Ok(View::Current),
+            "snapshot" => Ok(View::Snapshot),
+            _ => Err(ParseViewError),
+        }
+    }
+}
 
 impl Default for Config {
     fn default() -> Self {

@@ -60,7 +60,7 @@ mod stats;
 mod tests;
 mod wire;
 
-pub use config::{Config, View};
+pub use config::{Config, ParseViewError, View};
 pub use error::Error;
 pub use route::{ParseRouteError, Route};
 pub use server::{Builder, Server};

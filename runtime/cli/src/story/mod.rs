@@ -63,7 +63,7 @@ pub(crate) mod tests {
         let error = ErrorObject {
             hint: Some("mend them".to_owned()),
             module: None,
-            members: vec![member("shop", "no\ntill"), member("till", "no drawer")],
+            members: vec![member("shop", "shop: no\ntill"), member("till", "till: no drawer")],
             ..member("", "2 of the set cannot be loaded")
         };
         let refused = record(7, Event::Refused { source: "/srv/a.so, /srv/b.so".to_owned(), error });

@@ -83,14 +83,10 @@ pub(super) fn what(record: &Record) -> String {
 /// Why, where something went wrong; each reason a line.
 pub(super) fn why(event: &Event) -> Vec<String> {
     match event {
-        Event::Refused { error, .. } if !error.members.is_empty() => error
-            .members
-            .iter()
-            .map(|member| match &member.module {
-                Some(module) => format!("{}: {}", clean(module), clean(&member.message)),
-                None => clean(&member.message).into_owned(),
-            })
-            .collect(),
+        // Each names its module, or its file, by itself.
+        Event::Refused { error, .. } if !error.members.is_empty() => {
+            error.members.iter().map(|member| clean(&member.message).into_owned()).collect()
+        }
         Event::Refused { error, .. } => vec![clean(&error.message).into_owned()],
         Event::Retained { pins, .. } => pins
             .iter()

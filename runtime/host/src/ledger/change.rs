@@ -31,7 +31,7 @@ pub(crate) enum Change {
     /// What lies in a file of the modules directory was taken, or refused.
     DropIn { path: String, digest: Digest },
     /// A command with a key was answered.
-    Answered { key: String, command: &'static str, answer: String },
+    Answered { key: String, command: String, answer: String },
     /// The last generation that was given away.
     Generation(u64),
 }

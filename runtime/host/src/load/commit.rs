@@ -117,17 +117,14 @@ impl Inner {
         terms: &Terms,
     ) -> Vec<(Event, Vec<Change>)> {
         let mut entries: Vec<_> = ready.iter().zip(loaded).map(|it| entry(it.0, it.1, set, terms)).collect();
-        if let (Some((_, changes)), Some(key)) = (entries.first_mut(), &terms.asked.key) {
-            let (command, answer) = match terms.purpose {
-                Purpose::Rollback => (
-                    "rollback",
-                    loaded.first().and_then(Loaded::as_rollback).map(|it| serde_json::to_string(&it)),
-                ),
-                Purpose::Load | Purpose::Restore => ("load", Some(serde_json::to_string(loaded))),
-            };
-            // An answer of ours can always be written.
-            let answer = answer.and_then(Result::ok);
-            changes.extend(answer.map(|answer| Change::Answered { key: key.clone(), command, answer }));
+        let answered = match terms.purpose {
+            Purpose::Rollback => loaded.first().and_then(Loaded::as_rollback).and_then(|rolled_back| {
+                terms.asked.answered(&format!("rollback {}", rolled_back.module), &rolled_back)
+            }),
+            Purpose::Load | Purpose::Restore => terms.asked.answered(&terms.command, &loaded),
+        };
+        if let Some((_, changes)) = entries.first_mut() {
+            changes.extend(answered);
         }
         entries
     }

@@ -49,6 +49,14 @@ pub(crate) struct Terms {
     pub(crate) trial: Option<Trial>,
     pub(crate) asked: Asked,
     pub(crate) purpose: Purpose,
+    /// What is asked for, as it is kept with a key.
+    pub(crate) command: String,
+}
+
+/// A load, as it is kept with a key.
+pub(crate) fn command(sources: &[Source]) -> String {
+    let sources: Vec<String> = sources.iter().map(Source::to_string).collect();
+    format!("load {}", sources.join(" "))
 }
 
 /// What a load is for.
@@ -87,6 +95,12 @@ impl Inner {
     }
 
     pub(crate) fn tell_refused(&self, by: &By, source: String, error: &Error, changes: Vec<Change>) {
+        if let Error::Set { errors } = error {
+            // Each is part of its own module's story.
+            return errors
+                .iter()
+                .for_each(|error| self.tell_refused(by, source.clone(), error, changes.clone()));
+        }
         let (step, hint) = (error.step(), error.hint());
         tracing::warn!(source, code = %error.code(), step = step.map(tracing::field::display), hint, "refused: {error}");
         let event = match error {
@@ -113,6 +127,7 @@ impl Inner {
             trial: options.trial,
             asked: asked.clone(),
             purpose: Purpose::Load,
+            command: command(sources),
         };
         self.begin_load(requests, terms)
     }

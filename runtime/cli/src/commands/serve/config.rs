@@ -7,7 +7,7 @@ use std::{
 };
 
 use segue::Code;
-use segue_serve::Route;
+use segue_serve::{Route, View};
 use serde::Deserialize;
 
 use super::Serve;
@@ -32,6 +32,7 @@ pub(super) struct Settings {
     pub(super) workers: Option<u16>,
     pub(super) queue: Option<u32>,
     pub(super) body_max: Option<u32>,
+    pub(super) view: Option<View>,
 }
 
 /// The configuration file. An unknown name is refused, so that a misspelt one is noticed.
@@ -47,7 +48,13 @@ pub(super) struct File {
     workers: Option<NonZeroU16>,
     queue: Option<NonZeroU32>,
     body_max: Option<u32>,
+    view: Option<ViewText>,
 }
+
+/// A view in the file, as text.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct ViewText(View);
 
 /// A route in the file, as text.
 #[derive(Clone, Debug, Deserialize)]
@@ -118,6 +125,7 @@ impl Settings {
             workers: options.workers.or(file.workers.map(Into::into)),
             queue: options.queue.or(file.queue.map(Into::into)),
             body_max: options.body_max.or(file.body_max),
+            view: options.view.or(file.view.map(|ViewText(view)| view)),
         })
     }
 }
@@ -145,6 +153,14 @@ impl TryFrom<String> for RouteText {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse().map(RouteText)
+    }
+}
+
+impl TryFrom<String> for ViewText {
+    type Error = segue_serve::ParseViewError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(ViewText)
     }
 }
 
@@ -204,6 +220,7 @@ mod tests {
             workers = 3
             queue = 7
             body_max = 9
+            view = "snapshot"
         "#;
         let file = file(directory.path(), text).unwrap();
 
@@ -213,6 +230,7 @@ mod tests {
         assert_eq!(from_file.listen, "0.0.0.0:80");
         assert_eq!(from_file.control, directory.path().join("run/segue.sock"));
         assert_eq!((from_file.workers, from_file.queue, from_file.body_max), (Some(3), Some(7), Some(9)));
+        assert_eq!(from_file.view, Some(View::Snapshot));
 
         let line = format!(
             "serve --modules {} --state s --listen 127.0.0.1:0 --route /=site --workers 5 --queue 6",

@@ -12,7 +12,7 @@ use std::{
 use clap::Args;
 use segue::{ModuleStatus, Runtime};
 use segue_control::{Limits, Socket};
-use segue_serve::{Config, Route, Server};
+use segue_serve::{Config, Route, Server, View};
 use serde::Serialize;
 use tokio::{sync::oneshot, task};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
@@ -63,7 +63,11 @@ pub struct Serve {
     /// The longest body of a request, in bytes; a longer one is answered 413 [default: 1048576]
     #[arg(long, value_name = "BYTES")]
     body_max: Option<u32>,
-    /// A TOML file with the same names (modules, listen, control, state, route, workers, queue, body_max); options go
+    /// What a request sees of the modules that its module calls: what is current at each call, or all of them as they were when it
+    /// was begun, which takes a little longer and keeps old versions for as long as the request [default: current]
+    #[arg(long, value_name = "current|snapshot")]
+    view: Option<View>,
+    /// A TOML file with the same names (modules, listen, control, state, route, workers, queue, body_max, view); options go
     /// before it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -81,7 +85,8 @@ A configuration; paths in it begin at its own directory:
   route = ["/=site", "/api/v1=pricing"]
   workers = 32
   queue = 512
-  body_max = 65536"#;
+  body_max = 65536
+  view = "snapshot""#;
 
 /// What is printed when it serves.
 #[derive(Serialize)]
@@ -168,6 +173,7 @@ fn limits(settings: &Settings) -> Config {
         worker_threads: settings.workers.map_or(defaults.worker_threads, usize::from),
         queue_length_max: size(settings.queue, defaults.queue_length_max),
         body_bytes_max: size(settings.body_max, defaults.body_bytes_max),
+        view: settings.view.unwrap_or(defaults.view),
         ..defaults
     }
 }
