@@ -2,7 +2,7 @@
 
 use std::{fs, thread};
 
-use segue::{Code, Event, LoadOptions, Source, Step};
+use segue::{Code, Event, LoadOptions, Phase, Source, Step};
 use segue_tests::{V1, V2, fixture, until};
 use tempfile::TempDir;
 
@@ -111,6 +111,29 @@ fn k_on_load_binary() {
 }
 
 #[test]
+fn k_on_load_between_its_end_and_the_publish() {
+    // Who waits for the first version waits until it is current: its `on_load` has agreed, and that alone is not enough.
+    for phase in [Phase::Started, Phase::Stored, Phase::Recorded] {
+        let house = patient_house();
+        house.script("hooks", V1, "hang go\n");
+        thread::scope(|scope| {
+            let load = scope.spawn(|| house.load("hooks", V1));
+            until("its on_load runs", || house.logged("load") == 1);
+            let hooks = house.module("hooks");
+            let caller = scope.spawn(move || text(hooks.call(&get("/"))));
+            house.gate.close("hooks", phase);
+            house.release("go");
+            house.gate.holds();
+            thread::sleep(SHORT);
+            assert!(!caller.is_finished(), "{phase:?}");
+            house.gate.open();
+            assert_eq!(caller.join().unwrap(), told(V1));
+            load.join().unwrap().unwrap();
+        });
+    }
+}
+
+#[test]
 fn k_on_load_embedded() {
     let (modules, state) = (tempfile::tempdir().unwrap(), TempDir::new().unwrap());
     for module in ["hooks-a", "hooks-b", "hooks-c"] {
@@ -140,7 +163,7 @@ fn k_on_load_errors() {
         let refused = [
             house.runtime.load(&file).map(drop),
             house.runtime.load_with(&stored, &options).map(drop),
-            house.runtime.load_set(&[stored.clone()], &options).map(drop),
+            house.runtime.load_set(std::slice::from_ref(&stored), &options).map(drop),
             house.runtime.load_set(&[Source::File(other.clone()), stored.clone()], &options).map(drop),
         ];
         for error in refused.map(Result::unwrap_err) {

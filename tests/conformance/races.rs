@@ -164,11 +164,12 @@ fn e_multi_proc_purge() {
                 let house = &house;
                 scope.spawn(move || {
                     let module = ["hooks", "hooks-a", "hooks-b", "nobody"][n % 4];
-                    let answer = match n / 4 % 2 {
-                        0 => house.runtime.purge(module, LONG),
-                        _ => house.runtime.soft_purge(module),
+                    let is_hard = (n / 4).is_multiple_of(2);
+                    let answer = match is_hard {
+                        true => house.runtime.purge(module, LONG),
+                        false => house.runtime.soft_purge(module),
                     };
-                    (module, n / 4 % 2 == 0, answer.map_err(|error| error.code()))
+                    (module, is_hard, answer.map_err(|error| error.code()))
                 })
             };
             let asked: Vec<_> = (0..16).map(ask).collect();
