@@ -150,6 +150,26 @@ fn k_on_load_embedded() {
 }
 
 #[test]
+fn k_on_load_embedded_in_any_order() {
+    // At a start each is known to be coming before any has started: whom one calls in its start may come after it.
+    let (modules, state) = (tempfile::tempdir().unwrap(), TempDir::new().unwrap());
+    for module in ["hooks-a", "hooks-b", "hooks-c"] {
+        let name = fixture(module, V1).file_name().unwrap().to_owned();
+        fs::copy(fixture(module, V1), modules.path().join(name)).unwrap();
+    }
+    fs::create_dir_all(state.path().join("hooks")).unwrap();
+    script_in(state.path(), "hooks-a", V1, "call hooks-b /\n");
+    script_in(state.path(), "hooks-b", V1, "call hooks-c /\n");
+    let house = House::in_state(state, |builder| builder.modules_dir(modules.path()));
+    let remembered = |house: &House| ["hooks-a", "hooks-b"].map(|module| house.ask(module, "/remembered"));
+    assert_eq!(remembered(&house), [told(V1), told(V1)], "of files that lie there");
+    // Of what the ledger knows: by their names `hooks-a` is the first.
+    let house = house.restarted();
+    assert_eq!(remembered(&house), [told(V1), told(V1)], "and of what is restored");
+    assert!(house.refusals().is_empty());
+}
+
+#[test]
 fn k_on_load_errors() {
     let modules = tempfile::tempdir().unwrap();
     let house = House::built(|builder| builder.modules_dir(modules.path()));

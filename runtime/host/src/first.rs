@@ -29,6 +29,36 @@ pub(crate) struct Held<'a> {
     names: Vec<Arc<str>>,
 }
 
+/// Says while it exists that a first version of a module is coming, whose start has not begun.
+pub(crate) struct Coming {
+    module: Arc<Module>,
+}
+
+/// What stands for the generation of a version that is coming: no version has it.
+const COMING: u64 = 0;
+
+// === impl Coming ===
+
+impl Coming {
+    /// From now on callers wait for it, where there is no current version and none is starting.
+    pub(crate) fn begin(module: &Arc<Module>) -> Self {
+        let mut book = module.book();
+        if book.current.is_none() && book.starting.is_none() {
+            book.starting = Some(COMING);
+        }
+        drop(book);
+        Coming { module: module.clone() }
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        // Where its start has begun, that says when it is over.
+        self.module.book().starting.take_if(|generation| *generation == COMING);
+        self.module.tell_change();
+    }
+}
+
 // === impl Waits ===
 
 impl Waits {
