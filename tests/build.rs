@@ -8,6 +8,9 @@ mod modules;
 /// The versions that each module is built as. In the second one some are changed.
 const VERSIONS: [(&str, &[&str]); 2] = [("1.0.0", &[]), ("1.1.0", &["textkit/tables", "shop/discounts"])];
 
+/// The further versions of the fixture `hooks`: the conformance suite has six follow each other.
+const OF_HOOKS: [&str; 4] = ["1.2.0", "1.3.0", "1.4.0", "1.5.0"];
+
 /// The samples that are built beside the fixtures.
 const SAMPLES: [&str; 3] = ["greeter", "shop", "textkit"];
 
@@ -42,6 +45,10 @@ fn run(workspace: &Path, out_dir: &Path) -> Result<(), String> {
     let builder = modules::ModuleBuilder::for_build_script(workspace);
     for (version, features) in VERSIONS {
         let batch = modules::Batch { packages: &names, version: Some(version), features };
+        builder.build(&batch, &out_dir.join(version)).map_err(|error| error.to_string())?;
+    }
+    for version in OF_HOOKS {
+        let batch = modules::Batch { packages: &["hooks"], version: Some(version), features: &[] };
         builder.build(&batch, &out_dir.join(version)).map_err(|error| error.to_string())?;
     }
     for form in FORMS {

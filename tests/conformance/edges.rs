@@ -1,17 +1,12 @@
 //! Where two things happen at once, or one of them does not come to its end: nobody waits for ever, and nothing is lost.
 
-use std::{
-    fs,
-    path::Path,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, path::Path, thread, time::Duration};
 
-use segue::{Code, Event, LoadOptions, Policy, Runtime, Source, Standing, Trial, TrialEnd};
-use segue_tests::{V1, V2, dies_in_child, fixture, until};
+use segue::{Code, Event, LoadOptions, Phase, Policy, Runtime, Source, Standing, Trial, TrialEnd};
+use segue_tests::{V1, V2, fixture, until};
 use tempfile::TempDir;
 
-const LONG: Duration = Duration::from_secs(30);
+use crate::house::{House, LONG, SHORT, code, set};
 
 fn start(home: &Path) -> Runtime {
     fs::create_dir_all(home.join("modules")).unwrap();
@@ -25,12 +20,6 @@ fn current(runtime: &Runtime, module: &str) -> Option<String> {
 fn drop_in(home: &Path, module: &str, version: &str) {
     fs::copy(fixture(module, version), home.join("modules/.half")).unwrap();
     fs::rename(home.join("modules/.half"), home.join(format!("modules/lib{module}.so"))).unwrap();
-}
-
-/// Runs the body in a process of its own, in whose environment the fixture `sleeper` is told how to be special.
-fn with_sleeper(test: &str, special: &str, body: impl FnOnce(&Path)) {
-    let dead = dies_in_child(test, &[("SEGUE_SLEEPER", special)], body);
-    assert!(dead.status.success(), "{}", dead.stderr);
 }
 
 /// Waits until a file that was put into the modules directory has settled, and waits for the old version.
@@ -124,56 +113,55 @@ fn the_end_of_a_trial_does_not_bring_back_what_was_deleted() {
 }
 
 #[test]
-fn a_member_whose_drop_hangs_does_not_hold_up_the_refusal_of_its_set() {
-    const TEST: &str = "edges::a_member_whose_drop_hangs_does_not_hold_up_the_refusal_of_its_set";
-    with_sleeper(TEST, "drop", |home| {
-        let runtime = start(home);
-        let set = ["sleeper", "vetoes-load"].map(|module| Source::File(fixture(module, V1)));
-        let asked = Instant::now();
-        let refused = runtime.load_set(&set, &LoadOptions::default()).unwrap_err();
-        assert_eq!(refused.code(), Code::OnLoadFailed, "{refused}");
-        assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
-        let status = runtime.status("sleeper").unwrap();
-        assert_eq!(status.quarantined.len(), 1, "it is listed: {status:?}");
-        until("it leaves", || runtime.status("sleeper").unwrap().quarantined.is_empty());
-        assert_eq!(runtime.images_mapped(), 0);
-    });
+fn a_version_that_is_confirmed_as_its_trial_ends_stays() {
+    let house = House::new();
+    house.load("hooks", V1).unwrap();
+    let trial = Some(Trial { length: Duration::from_secs(1), at_end: TrialEnd::RollBack });
+    let options = LoadOptions { trial, ..LoadOptions::default() };
+    let second = house.runtime.load_with(&Source::File(fixture("hooks", V2)), &options).unwrap();
+    // So that the first has to be loaded again.
+    house.gate.close("hooks", Phase::Started);
+    assert!(house.runtime.purge("hooks", LONG).unwrap().purged);
+    assert_eq!(house.gate.holds(), second.generation + 1, "the first, at the end of the trial");
+    assert!(house.runtime.confirm("hooks").unwrap().confirmed);
+    house.gate.open();
+    until("the first has ended again", || house.logged("drop hooks 1.0.0") == 2);
+    let hooks = house.runtime.status("hooks").unwrap().current.unwrap();
+    assert_eq!((&*hooks.version, hooks.status), (V2, Standing::Confirmed));
+    house.runtime.shutdown(LONG).unwrap();
+    let undone = |event: &Event| matches!(event, Event::RolledBack { .. } | Event::TrialOver { .. });
+    assert!(!house.events().iter().any(undone), "{:?}", house.events());
 }
 
 #[test]
-fn a_restart_has_what_calls_another_module_as_it_starts() {
-    const TEST: &str = "edges::a_restart_has_what_calls_another_module_as_it_starts";
-    with_sleeper(TEST, "textkit", |home| {
-        let runtime = start(home);
-        runtime.load(fixture("textkit", V1)).unwrap();
-        runtime.load(fixture("sleeper", V1)).unwrap();
-        runtime.shutdown(LONG).unwrap();
-        drop(runtime);
-        let runtime = start(home);
-        for module in ["textkit", "sleeper"] {
-            assert_eq!(current(&runtime, module).as_deref(), Some(V1), "{module}");
-        }
-        let history = runtime.history(None, 100).unwrap();
-        assert!(!history.iter().any(|it| matches!(it.event, Event::Refused { .. })), "{history:?}");
-    });
+fn a_member_whose_drop_hangs_does_not_hold_up_the_refusal_of_its_set() {
+    let house = House::new();
+    house.script("hooks", V1, "drop-hangs end");
+    let asked = house.runtime.clone();
+    let load =
+        thread::spawn(move || asked.load_set(&set(&["hooks", "vetoes-load"], V1), &LoadOptions::default()));
+    until("the set is refused", || load.is_finished());
+    assert_eq!(code(load.join().unwrap()), Code::OnLoadFailed);
+    let hooks = house.runtime.status("hooks").unwrap();
+    assert_eq!(hooks.quarantined.len(), 1, "it is listed: {hooks:?}");
+    house.load("hooks", V2).unwrap();
+    house.release("end");
+    until("it leaves", || house.runtime.status("hooks").unwrap().quarantined.is_empty());
 }
 
 #[test]
 fn a_sticky_module_stays_sticky_where_its_restart_hung() {
-    const TEST: &str = "edges::a_sticky_module_stays_sticky_where_its_restart_hung";
-    with_sleeper(TEST, "on_load", |home| {
-        let runtime = start(home);
-        runtime.load(fixture("sleeper", V1)).unwrap();
-        runtime.stick("sleeper").unwrap();
-        runtime.shutdown(LONG).unwrap();
-        drop(runtime);
-        let builder = Runtime::builder().state_dir(home.join("state"));
-        let runtime = builder.start_patience(Duration::from_millis(100)).build().unwrap();
-        let status = runtime.status("sleeper").unwrap();
-        assert_eq!(status.quarantined[0].status, Standing::Pinned);
-        runtime.load(fixture("sleeper", V1)).unwrap();
-        assert!(runtime.status("sleeper").unwrap().sticky);
-        let refused = runtime.load(fixture("sleeper", V2)).unwrap_err();
-        assert_eq!(refused.code(), Code::Sticky, "{refused}");
-    });
+    let house = House::new();
+    house.load("hooks", V1).unwrap();
+    house.runtime.stick("hooks").unwrap();
+    house.script("hooks", V1, "hang end");
+    house.runtime.shutdown(LONG).unwrap();
+    let House { runtime, state, .. } = house;
+    drop(runtime);
+    let house = House::in_state(state, |builder| builder.start_patience(SHORT));
+    assert_eq!(house.runtime.status("hooks").unwrap().quarantined.len(), 1);
+    house.release("end");
+    house.load("hooks", V1).unwrap();
+    assert!(house.runtime.status("hooks").unwrap().sticky);
+    assert_eq!(code(house.load("hooks", V2)), Code::Sticky);
 }

@@ -6,7 +6,6 @@ use std::{
     os::unix::process::ExitStatusExt,
     path::Path,
     process::{self, Command},
-    sync::{Mutex, mpsc},
     thread,
     time::Duration,
 };
@@ -327,42 +326,21 @@ fn a_file_that_was_current_when_it_was_put_there_does_not_undo_a_rollback() {
     assert_eq!(answering(&start(), "greeter").as_deref(), Some(V1), "it was gone back from");
 }
 
-/// Loads the first version, and the second on a trial that ends soon and whose old version is not in memory any more; while the first
-/// is loaded again at its end, something is done.
-fn at_the_end_of_a_trial(meanwhile: impl FnOnce(&Runtime)) -> (Runtime, TempDir) {
-    let home = TempDir::new().unwrap();
-    let (tell, reached) = mpsc::channel();
-    let (go_on, held) = mpsc::channel();
-    let held = Mutex::new(held);
-    let hold = move |reached: &Reached<'_>| {
-        // The third load: the end of the trial.
-        if reached.generation == 3 && reached.phase == Phase::Started {
-            tell.send(()).unwrap();
-            held.lock().unwrap().recv().unwrap();
-        }
-    };
-    let runtime = Runtime::builder().state_dir(home.path().join("state")).observe(hold).build().unwrap();
-    runtime.load(fixture("greeter", V1)).unwrap();
-    let ends_soon = trial(Duration::from_millis(300), TrialEnd::RollBack);
-    runtime.load_with(&Source::File(fixture("greeter", V2)), &ends_soon).unwrap();
-    assert!(runtime.purge("greeter", Duration::from_secs(30)).unwrap().purged);
-    reached.recv_timeout(Duration::from_secs(30)).unwrap();
-    meanwhile(&runtime);
-    go_on.send(()).unwrap();
-    (runtime, home)
-}
-
 #[test]
-fn a_version_that_is_confirmed_as_its_trial_ends_stays() {
-    let (runtime, _home) = at_the_end_of_a_trial(|runtime| {
-        assert!(runtime.confirm("greeter").unwrap().confirmed);
-    });
-    let greeter = runtime.status("greeter").unwrap();
-    assert_eq!(greeter.current.unwrap().status, Standing::Confirmed);
-    runtime.shutdown(Duration::from_secs(30)).unwrap();
-    let history = runtime.history(Some("greeter"), 100).unwrap();
-    let undone = |record: &Record| matches!(record.event, Event::RolledBack { .. } | Event::TrialOver { .. });
-    assert!(!history.iter().any(undone), "{history:?}");
+fn a_damaged_file_of_the_store_is_made_whole_by_a_load_of_the_same() {
+    let home = TempDir::new().unwrap();
+    {
+        let runtime = runtime(home.path());
+        let first = runtime.load(fixture("greeter", V1)).unwrap();
+        runtime.load(fixture("greeter", V2)).unwrap();
+        until("old has left", || runtime.status("greeter").unwrap().old.is_none());
+        let stored = home.path().join("state/images").join(format!("{}.so", first.digest.hex()));
+        fs::remove_file(&stored).unwrap();
+        fs::write(&stored, "damaged").unwrap();
+        runtime.load(fixture("greeter", V1)).unwrap();
+        runtime.shutdown(Duration::from_secs(30)).unwrap();
+    }
+    assert_eq!(answering(&runtime(home.path()), "greeter").as_deref(), Some(V1), "it was acknowledged");
 }
 
 #[test]

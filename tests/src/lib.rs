@@ -1,7 +1,8 @@
 //! What the tests share: the modules that were built for them, runtimes in directories of their own, and processes.
 //!
-//! The tests themselves are in `all/`, a file per behaviour. The modules are in `fixtures/` and in the workspace's
-//! `modules/`; `build.rs` has cargo build each of them in two versions. `till.rs` is the typed interface of one of them.
+//! The tests themselves are in `all/`, a file per behaviour, and in `conformance/`, a file per family of Erlang's own. The
+//! modules are in `fixtures/` and in the workspace's `modules/`; `build.rs` has cargo build each of them in two versions.
+//! `till.rs` is the typed interface of one of them.
 
 #![forbid(unsafe_code)]
 
@@ -14,7 +15,7 @@ pub mod till;
 mod wait;
 
 pub use child::{Dead, dies_in_child, in_child};
-pub use fixture::{V1, V2, fixture};
+pub use fixture::{SIX, V1, V2, fixture};
 pub use service::{Command, Follower, Service};
 pub use wait::{until, within};
 

@@ -5,7 +5,7 @@
 //!
 //! That `on_load` may call other modules, whose first version is starting too. Two that wait for each other would wait in vain, so
 //! who waits for whom is noted, and whoever would close a circle is told that there is nobody. So is the module's own `on_load`
-//! that calls its own module.
+//! that calls its own module, and that of a member of a set that calls another one: they become current together.
 
 use std::{
     collections::HashMap,
@@ -21,6 +21,60 @@ use crate::{module::Module, runtime::Inner, version::About};
 #[derive(Default)]
 pub(crate) struct Waits {
     by_module: Mutex<HashMap<Arc<str>, Arc<str>>>,
+}
+
+/// Says while it exists that some wait for another.
+pub(crate) struct Held<'a> {
+    waits: &'a Waits,
+    names: Vec<Arc<str>>,
+}
+
+/// Says while it exists that a first version of a module is coming, whose start has not begun.
+pub(crate) struct Coming {
+    module: Arc<Module>,
+}
+
+/// What stands for the generation of a version that is coming: no version has it.
+const COMING: u64 = 0;
+
+// === impl Coming ===
+
+impl Coming {
+    /// From now on callers wait for it, where there is no current version and none is starting.
+    pub(crate) fn begin(module: &Arc<Module>) -> Self {
+        let mut book = module.book();
+        if book.current.is_none() && book.starting.is_none() {
+            book.starting = Some(COMING);
+        }
+        drop(book);
+        Coming { module: module.clone() }
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        // Where its start has begun, that says when it is over.
+        self.module.book().starting.take_if(|generation| *generation == COMING);
+        self.module.tell_change();
+    }
+}
+
+// === impl Waits ===
+
+impl Waits {
+    /// Notes that these, which have started, wait for another one of their set.
+    pub(crate) fn hold(&self, names: impl Iterator<Item = Arc<str>>, on: &Arc<str>) -> Held<'_> {
+        let names: Vec<Arc<str>> = names.collect();
+        self.by_module.lock().extend(names.iter().map(|name| (name.clone(), on.clone())));
+        Held { waits: self, names }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let mut waits = self.waits.by_module.lock();
+        self.names.iter().for_each(|name| drop(waits.remove(name)));
+    }
 }
 
 // === impl Module ===

@@ -2,10 +2,12 @@
 
 use std::{sync::Arc, time::Instant};
 
+use crossbeam_channel::bounded;
 use segue_loader::Digest;
 
 use crate::{
     Asked, By, Error, Event, Source,
+    first::Coming,
     ledger::{Change, Durability, ToRestore},
     load::{Purpose, Terms},
     runtime::Inner,
@@ -20,12 +22,24 @@ impl Inner {
         for trial in self.events.look_up(|ledger| ledger.trials())? {
             self.leave_behind(trial, "it was on trial, and nobody had confirmed it");
         }
-        for of in self.events.look_up(|ledger| ledger.to_restore())? {
-            let source = Source::Stored(of.digest);
-            if let Err(error) = self.restore_one(&source, &by) {
-                self.tell_refused(&by, source.to_string(), &error, Vec::new());
-            }
+        // All at once, and all are known to be coming before one of them starts: it may call any other in its start.
+        let to_restore = self.events.look_up(|ledger| ledger.to_restore())?;
+        let coming: Vec<_> =
+            to_restore.into_iter().map(|of| (Coming::begin(&self.module_to_be(&of.module)), of)).collect();
+        let (tell, told) = bounded::<()>(0);
+        for (coming, of) in coming {
+            let (inner, by, tell) = (self.clone(), by.clone(), tell.clone());
+            self.journeys.begin(format!("restore {}", of.module), move || {
+                let source = Source::Stored(of.digest);
+                if let Err(error) = inner.restore_one(&source, &by) {
+                    inner.tell_refused(&by, source.to_string(), &error, Vec::new());
+                }
+                drop((coming, tell));
+            })?;
         }
+        drop(tell);
+        // Disconnected when the last has ended.
+        let _ = told.recv();
         Ok(())
     }
 

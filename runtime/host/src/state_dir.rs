@@ -99,12 +99,6 @@ impl StateDir {
         write().map_err(|source| Error::Store { path, source })
     }
 
-    /// Keeps the bytes of a version that is about to be current.
-    pub(crate) fn keep(&self, digest: &Digest, bytes: &[u8]) -> Result<(), Error> {
-        // One that is there was written whole; where it was damaged since, loading it says so.
-        if self.image(digest).exists() { Ok(()) } else { self.put(digest, bytes) }
-    }
-
     fn images(&self) -> PathBuf {
         self.root.join("images")
     }

@@ -22,6 +22,7 @@ use notify::{
 
 use crate::{
     Asked, By, Digest, Error, Event, Policy, Took,
+    first::Coming,
     intake::{self, is_being_written},
     ledger, load,
     runtime::Inner,
@@ -197,8 +198,10 @@ impl Watching {
     /// Begins a journey for each file that has settled; each says when its load is done.
     fn take_settled(&mut self, inner: &Arc<Inner>, now: Instant) -> Vec<Receiver<()>> {
         let mut journeys = Vec::new();
+        // It is open when this is dropped: all are known to be coming by then, and each may call any other in its start.
+        let (hold, gate) = bounded::<()>(0);
         for path in self.settling.take_settled(now) {
-            match self.drop_in(inner, &path) {
+            match self.drop_in(inner, &path, gate.clone()) {
                 Ok(journey) => journeys.extend(journey),
                 Err(error) if is_being_written(&error) => self.settling.again(path, Instant::now()),
                 Err(error) => {
@@ -207,12 +210,18 @@ impl Watching {
                 }
             }
         }
+        drop(hold);
         journeys
     }
 
     /// Reads a file, and begins the journey of its load. It waits for its old version, and gives way to a later file. None
     /// where there is nothing to load.
-    fn drop_in(&mut self, inner: &Arc<Inner>, path: &Path) -> Result<Option<Receiver<()>>, Error> {
+    fn drop_in(
+        &mut self,
+        inner: &Arc<Inner>,
+        path: &Path,
+        gate: Receiver<()>,
+    ) -> Result<Option<Receiver<()>>, Error> {
         let started = Instant::now();
         let mut took = Took::default();
         let candidate = intake::read(path, &mut took)?;
@@ -247,8 +256,12 @@ impl Watching {
         };
         let (tell, told) = bounded(1);
         let of_journey = inner.clone();
+        let coming = Coming::begin(&module);
         inner.journeys.begin(format!("load {}", module.name), move || {
+            // Disconnected when it is open.
+            let _ = gate.recv();
             of_journey.travel(vec![request], &terms, |loaded| {
+                drop(coming);
                 if let Err(error) = loaded {
                     // After a restart the same bytes there are nothing new.
                     let taken = ledger::Change::DropIn { path: source.clone(), digest };

@@ -6,7 +6,7 @@ use parking_lot::MutexGuard;
 use segue_core::Seat;
 use segue_loader::Inspected;
 
-use super::{Purpose, Terms, all};
+use super::{Purpose, Terms, all, start::Starting};
 use crate::{
     Error, Event, LoadOutcome, Loaded, Step, Took,
     book::{Book, Old, OnTrial, Phase as OldPhase},
@@ -28,6 +28,8 @@ pub(super) struct Ready {
     /// Whether the module is not to be replaced from then on, where none is current.
     pub(super) is_sticky: bool,
     pub(super) took: Took,
+    /// Whoever waits for the first version waits until this one is current.
+    pub(super) starting: Starting,
 }
 
 // === impl Inner ===
@@ -98,7 +100,7 @@ impl Inner {
 
     /// Puts the file into the store: a restart needs what is acknowledged.
     fn store(&self, Ready { module, version, candidate, .. }: &Ready) -> Result<(), Error> {
-        self.state.keep(&version.about.digest, candidate.bytes())?;
+        self.state.put(&version.about.digest, candidate.bytes())?;
         self.observer.reached(&module.name, version.about.id.generation, Phase::Stored);
         Ok(())
     }

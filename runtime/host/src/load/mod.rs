@@ -300,15 +300,20 @@ impl Inner {
                 Err(error) => errors.push(error),
             }
         }
-        let mut ready = Vec::new();
+        let mut ready: Vec<Ready> = Vec::new();
         // Nothing is started of a set that will not be: its start may do things that others see.
         let may_start = errors.is_empty();
         for member in mapped {
             match may_start {
-                true => match self.start(member, terms) {
-                    Ok(member) => ready.push(member),
-                    Err(error) => errors.push(error),
-                },
+                true => {
+                    // Those that have started are current when this one is: it is not to wait for them.
+                    let _held =
+                        self.waits.hold(ready.iter().map(|it| it.module.name.clone()), &member.module.name);
+                    match self.start(member, terms) {
+                        Ok(member) => ready.push(member),
+                        Err(error) => errors.push(error),
+                    }
+                }
                 false => self.take_out(&member.module, &member.about, member.mapped),
             }
         }
@@ -369,6 +374,12 @@ impl Member {
             outcome: LoadOutcome::Unchanged,
             took_us: Took { total: micros(terms.started.elapsed()), ..self.request.took.clone() },
         })
+    }
+
+    /// Whether the same file is current.
+    fn is_current(&self) -> bool {
+        let book = self.module.book();
+        book.current.as_ref().is_some_and(|current| current.digest == self.request.candidate.digest())
     }
 
     /// Has whoever starts in the same set see what this will be.

@@ -65,9 +65,14 @@ impl Inner {
     /// Whether a load is refused already, without having waited.
     pub(super) fn is_refused(&self, member: &Member, terms: &Terms) -> Result<(), Error> {
         match terms.policy {
-            Policy::Refuse => self.has_room(&member.module),
+            Policy::Refuse => self.has_room_for(member),
             Policy::Wait | Policy::Supersede => Ok(()),
         }
+    }
+
+    /// Refuses a third version. The file that is current is none, also where it has become so since it was looked at.
+    fn has_room_for(&self, member: &Member) -> Result<(), Error> {
+        self.has_room(&member.module).or_else(|refused| member.is_current().then_some(()).ok_or(refused))
     }
 
     /// Refuses a third version, where there is an old one. No book may be locked: it says who is inside.
@@ -107,7 +112,7 @@ impl Inner {
             return Err(gave_way());
         }
         match terms.policy {
-            Policy::Refuse => self.has_room(module)?,
+            Policy::Refuse => self.has_room_for(member)?,
             Policy::Wait => {
                 let room = module.wait_for(terms.deadline, |book| book.old.is_none() || gives_way());
                 let book = room.ok_or_else(|| Error::Deadline {

@@ -39,19 +39,19 @@ pub(super) struct InMemory {
 /// How a start ended.
 type Started = Result<Image, Box<Vetoed>>;
 
-/// Says while it exists that the start of a version goes on.
-struct Starting<'a> {
-    module: &'a Module,
+/// Says while it exists that a version is starting: from its `on_load` until it is current, or is known not to be.
+pub(super) struct Starting {
+    module: Arc<Module>,
 }
 
-impl<'a> Starting<'a> {
-    fn begin(module: &'a Module, generation: u64) -> Self {
+impl Starting {
+    fn begin(module: &Arc<Module>, generation: u64) -> Self {
         module.book().starting = Some(generation);
-        Starting { module }
+        Starting { module: module.clone() }
     }
 }
 
-impl Drop for Starting<'_> {
+impl Drop for Starting {
     fn drop(&mut self) {
         self.module.book().starting = None;
         self.module.tell_change();
@@ -143,15 +143,15 @@ impl Inner {
                 return Err(Error::OnLoadHangs { module, version, after: patience });
             }
         };
-        drop(starting);
         took.on_load = Some(lap(&mut clock));
         match started {
             Ok(image) => {
                 self.observer.reached(&module.name, about.id.generation, Phase::Started);
                 let version = Arc::new(Version { image, about });
-                Ok(Ready { module, version, candidate, admitted, is_sticky, took })
+                Ok(Ready { module, version, candidate, admitted, is_sticky, took, starting })
             }
             Err(vetoed) => {
+                drop(starting);
                 let Vetoed { mapped, fault } = *vetoed;
                 self.take_out(&module, &about, mapped);
                 Err(Error::OnLoad {
@@ -187,7 +187,8 @@ impl Inner {
 
     /// Takes a version out that has started and was never current. Where its `Drop` does not return it is quarantined: it runs on a
     /// thread of its own, which nobody waits for any more then.
-    pub(super) fn undo(self: &Arc<Self>, Ready { module, mut version, .. }: Ready) {
+    pub(super) fn undo(self: &Arc<Self>, Ready { module, mut version, starting, .. }: Ready) {
+        drop(starting);
         let version = loop {
             match Arc::try_unwrap(version) {
                 Ok(version) => break version,
