@@ -225,3 +225,35 @@ fn commands_that_change_what_a_restart_finds_are_refused() {
         assert!(answer(&runtime).contains(V1), "it serves");
     });
 }
+
+#[test]
+fn a_runtime_that_cannot_begin_says_so_and_begins_when_it_can() {
+    const TEST: &str = "full_disk::a_runtime_that_cannot_begin_says_so_and_begins_when_it_can";
+    with_small_disk(TEST, |disk| {
+        let (mut refused, mut begun) = (0, 0);
+        for pages in 0..40 {
+            disk.clear();
+            // It may not be there yet.
+            let _ = fs::remove_dir_all(disk.state());
+            disk.leave(pages * 4096);
+            match Runtime::builder().state_dir(disk.state()).build() {
+                Ok(runtime) => {
+                    begun += 1;
+                    runtime.shutdown(LONG).unwrap();
+                }
+                Err(error) => {
+                    refused += 1;
+                    assert_eq!(error.code(), Code::Internal, "{error}");
+                    assert!(error.hint().unwrap().contains("room"), "{error}");
+                }
+            }
+            disk.clear();
+            let again = Runtime::builder().state_dir(disk.state()).build().unwrap();
+            again.load(fixture("greeter", V1)).unwrap();
+            assert!(answer(&again).contains(V1), "with {pages} pages free at first");
+            assert_whole(&again);
+            again.shutdown(LONG).unwrap();
+        }
+        assert!(refused > 0 && begun > 0, "{refused} were refused, {begun} began");
+    });
+}

@@ -38,6 +38,11 @@ impl Image {
         Image { mapped, state, named, handle }
     }
 
+    /// Whether what answers a request is code of this image, and of no other that the dynamic linker may have given in its place.
+    pub fn answers_itself(&self) -> bool {
+        self.mapped.range.contains(&(self.handle as *const ()).addr())
+    }
+
     /// Has the module answer a request.
     ///
     /// # Errors

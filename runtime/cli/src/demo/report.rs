@@ -30,7 +30,7 @@ pub struct Report {
     pub loaded: u64,
     /// Of these, back to the version before.
     pub rolled_back: u64,
-    /// How long the store took that makes a version current, with its barrier, in microseconds. A drop-in does not tell.
+    /// How long the store took that makes a version current, in microseconds. A drop-in does not tell.
     pub publish_us: Option<Spread>,
     /// From becoming old to the last call's end, in milliseconds.
     pub drain_ms: Option<Spread>,
