@@ -38,8 +38,7 @@ impl Inner {
         let mut events = vec![(event, Vec::new())];
         if let Some(block) = self.suspect(report)? {
             let Block { module, version, digest, why } = block.clone();
-            let changes = vec![Change::Blocked(block), Change::NoTrial { module: module.clone() }];
-            events.push((Event::Blocked { module, version, digest, why }, changes));
+            events.push((Event::Blocked { module, version, digest, why }, vec![Change::Blocked(block)]));
         }
         tracing::error!("the process before this one ended by a fatal signal: {told:?}");
         self.events.commit(&by, events, || {})

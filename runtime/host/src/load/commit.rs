@@ -47,7 +47,7 @@ impl Inner {
         ready.sort_by(|a, b| a.module.name.cmp(&b.module.name));
         let stored = all(ready.iter().map(|member| self.store(member)));
         match stored.and_then(|_| self.commit(&ready, set, terms)) {
-            Ok(mut loaded) => {
+            Ok((mut loaded, answers)) => {
                 for Ready { module, version, .. } in &ready {
                     let (id, took_us) =
                         (&version.about.id, loaded.iter().find(|it| *it.module == *module.name));
@@ -57,6 +57,8 @@ impl Inner {
                     module.tell_change();
                     self.observer.reached(&module.name, id.generation, Phase::Published);
                 }
+                // They are current whatever it says: nothing is undone for it.
+                answers?;
                 loaded.sort_by_key(|it| asked_for.iter().position(|name| **name == *it.module));
                 Ok(loaded)
             }
@@ -67,10 +69,17 @@ impl Inner {
         }
     }
 
-    fn commit(&self, ready: &[Ready], set: &[String], terms: &Terms) -> Result<Vec<Loaded>, Error> {
+    /// With what was loaded, whether callers get it.
+    fn commit(
+        &self,
+        ready: &[Ready],
+        set: &[String],
+        terms: &Terms,
+    ) -> Result<(Vec<Loaded>, Result<(), Error>), Error> {
         let mut books: Vec<MutexGuard<'_, Book>> = ready.iter().map(|member| member.module.book()).collect();
         all(ready.iter().zip(&books).map(|(member, book)| terms.is_wanted(&member.module, book)))?;
         all(ready.iter().map(Ready::fits_who_came))?;
+        all(ready.iter().map(Ready::answers_itself))?;
         // Unless somebody has come whom they do not fit, only a bug makes this fail: the turns are ours, and there is no old
         // version. A seat that is dropped is given back.
         let seats = all(ready.iter().map(Ready::reserve))?;
@@ -94,8 +103,8 @@ impl Inner {
                 loaded.took_us.total = micros(terms.started.elapsed());
             }
         })?;
-        ready.iter().try_for_each(Ready::answers_the_public)?;
-        Ok(loaded)
+        let answers = ready.iter().try_for_each(Ready::answers_the_public);
+        Ok((loaded, answers))
     }
 
     /// Puts the file into the store: a restart needs what is acknowledged.
@@ -211,10 +220,19 @@ impl Ready {
         book.is_known = true;
     }
 
+    /// Whether what callers will meet is its own code.
+    fn answers_itself(&self) -> Result<(), Error> {
+        if self.version.image.answers_itself() {
+            return Ok(());
+        }
+        let (module, id) = (&self.module.name, &self.version.about.id);
+        Err(Error::Internal { what: format!("{module} {id} would answer by the code of another image") })
+    }
+
     /// Whether whoever calls now gets this version: the acknowledgement is not to lie. Its book is locked, so nothing has changed
     /// it since.
     fn answers_the_public(&self) -> Result<(), Error> {
-        if self.module.cell.meets(&self.version) && self.version.image.answers_itself() {
+        if self.module.cell.meets(&self.version) {
             return Ok(());
         }
         let (module, id) = (&self.module.name, &self.version.about.id);
