@@ -66,6 +66,26 @@ fn a_delete_does_not_wait_behind_a_drop_in_that_waits() {
 }
 
 #[test]
+fn callers_of_what_was_deleted_do_not_wait_for_a_drop_in_that_waits() {
+    let home = TempDir::new().unwrap();
+    let modules = home.path().join("modules");
+    fs::create_dir(&modules).unwrap();
+    let runtime = Runtime::builder().modules_dir(&modules).first_patience(2 * LONG).build().unwrap();
+    runtime.load(fixture("greeter", V1)).unwrap();
+    let greeter = runtime.module("greeter").unwrap();
+    let keeps_old = greeter.enter_owned().unwrap();
+    assert!(runtime.delete("greeter").unwrap().deleted);
+    drop_in(home.path(), "greeter", V2);
+    let_it_settle();
+    let caller = greeter.clone();
+    let call = thread::spawn(move || caller.enter().err().map(|error| error.to_string()));
+    until("it is told that there is nobody", || call.is_finished());
+    assert!(call.join().unwrap().unwrap().contains("no current version"));
+    drop(keeps_old);
+    until("the file is taken", || current(&runtime, "greeter").as_deref() == Some(V2));
+}
+
+#[test]
 fn a_rollback_while_a_load_supersedes_is_an_honest_refusal_of_the_load() {
     let runtime = Runtime::builder().build().unwrap();
     runtime.load(fixture("greeter", V1)).unwrap();

@@ -40,10 +40,11 @@ const COMING: u64 = 0;
 // === impl Coming ===
 
 impl Coming {
-    /// From now on callers wait for it, where there is no current version and none is starting.
+    /// From now on callers wait for it, where there is no current version and none is starting. Not where there is an old one, which
+    /// was deleted: it is no first then, and its load waits for old, perhaps for ever.
     pub(crate) fn begin(module: &Arc<Module>) -> Self {
         let mut book = module.book();
-        if book.current.is_none() && book.starting.is_none() {
+        if book.current.is_none() && book.old.is_none() && book.starting.is_none() {
             book.starting = Some(COMING);
         }
         drop(book);
