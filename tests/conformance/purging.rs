@@ -228,5 +228,5 @@ fn n_monitor_process_purge() {
     assert_eq!(text(house.module("hooks").call(&get("/"))), told(V2));
     house.release("fire");
     until("it has left", || house.runtime.images_mapped() == 1);
-    assert!(house.runtime.status("hooks").unwrap().quarantined.is_empty());
+    until("and is told of no more", || house.runtime.status("hooks").unwrap().quarantined.is_empty());
 }
