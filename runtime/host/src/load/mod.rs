@@ -1,27 +1,21 @@
 //! The load of versions: stage, read, map, check, `on_load`, record, publish. One file is a set of one; of a set either every member
 //! becomes current, or none.
 //!
-//! `room` is how a load waits for its turn and for the old version, `start` the part in which code of the new version runs,
+//! `terms` is how a load is to go, `room` how it waits for its turn and for the old version, `start` the part in which code of the new version runs,
 //! `commit` the part that cannot fail, and `escort` what goes on after it was answered.
 
 mod commit;
 mod escort;
 mod room;
 mod start;
+mod terms;
 
-use std::{
-    collections::HashSet,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use segue_loader::Inspected;
 
 use crate::{
-    Asked, By, Digest, Error, ErrorObject, Event, LoadOptions, LoadOutcome, Loaded, Source, Step, Took,
-    Trial,
-    book::Book,
-    intake,
+    Asked, By, Error, ErrorObject, Event, LoadOptions, LoadOutcome, Loaded, Source, Step, Took, intake,
     journey::micros,
     ledger::{Change, Durability},
     module::Module,
@@ -31,6 +25,7 @@ use crate::{
 use commit::Ready;
 use escort::Threads;
 pub(crate) use room::Turn;
+pub(crate) use terms::{Left, Purpose, Terms, command};
 
 /// A candidate that was read.
 pub(crate) struct Request {
@@ -40,73 +35,10 @@ pub(crate) struct Request {
     pub(crate) took: Took,
 }
 
-/// How a load is to go.
-pub(crate) struct Terms {
-    pub(crate) policy: crate::Policy,
-    /// Without one, it waits until it is overtaken.
-    pub(crate) deadline: Option<Instant>,
-    pub(crate) after: Duration,
-    /// The number of a drop-in, which gives way to one with a higher number.
-    pub(crate) drop_in: Option<u64>,
-    pub(crate) started: Instant,
-    pub(crate) trial: Option<Trial>,
-    pub(crate) asked: Asked,
-    pub(crate) purpose: Purpose,
-    /// What is asked for, as it is kept with a key.
-    pub(crate) command: String,
-}
-
-/// A load, as it is kept with a key.
-pub(crate) fn command(sources: &[Source]) -> String {
-    let sources: Vec<String> = sources.iter().map(Source::to_string).collect();
-    format!("load {}", sources.join(" "))
-}
-
-/// What a load is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// Something new.
-    Load,
-    /// Going back to a version that has left memory.
-    Rollback(Left),
-    /// Having again what was there before the runtime ended.
-    Restore,
-}
-
-/// What a rollback is to leave behind: it is off where something else has become current meanwhile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Left {
-    pub(crate) generation: u64,
-    /// Whether it is also off where the trial of that version is over.
-    pub(crate) is_on_trial: bool,
-}
-
 /// One of a set: a file, and the module that it is to be.
 struct Member {
     module: Arc<Module>,
     request: Request,
-}
-
-// === impl Terms ===
-
-impl Terms {
-    /// What the ledger notes of a file of the modules directory that was taken; none where it came otherwise.
-    fn taken(&self, digest: Digest) -> Option<Change> {
-        match &self.asked.by {
-            By::File { path } => Some(Change::DropIn { path: path.clone(), digest }),
-            _ => None,
-        }
-    }
-
-    /// Whether there is still a reason for it, as the book has it now.
-    fn is_wanted(&self, module: &Module, book: &Book) -> Result<(), Error> {
-        let Purpose::Rollback(left) = self.purpose else { return Ok(()) };
-        let is_current = book.current.as_ref().is_some_and(|about| about.id.generation == left.generation);
-        if is_current && (!left.is_on_trial || book.is_on_trial(left.generation)) {
-            return Ok(());
-        }
-        Err(Error::NothingToRollBack { module: module.name.to_string() })
-    }
 }
 
 // === impl Inner ===

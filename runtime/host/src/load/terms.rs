@@ -1,0 +1,68 @@
+//! How a load is to go.
+
+use std::time::{Duration, Instant};
+
+use crate::{Asked, By, Digest, Error, Policy, Source, Trial, book::Book, ledger::Change, module::Module};
+
+/// How a load is to go.
+pub(crate) struct Terms {
+    pub(crate) policy: Policy,
+    /// Without one, it waits until it is overtaken.
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) after: Duration,
+    /// The number of a drop-in, which gives way to one with a higher number.
+    pub(crate) drop_in: Option<u64>,
+    pub(crate) started: Instant,
+    pub(crate) trial: Option<Trial>,
+    pub(crate) asked: Asked,
+    pub(crate) purpose: Purpose,
+    /// What is asked for, as it is kept with a key.
+    pub(crate) command: String,
+}
+
+/// A load, as it is kept with a key.
+pub(crate) fn command(sources: &[Source]) -> String {
+    let sources: Vec<String> = sources.iter().map(Source::to_string).collect();
+    format!("load {}", sources.join(" "))
+}
+
+/// What a load is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Something new.
+    Load,
+    /// Going back to a version that has left memory.
+    Rollback(Left),
+    /// Having again what was there before the runtime ended.
+    Restore,
+}
+
+/// What a rollback is to leave behind: it is off where something else has become current meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Left {
+    pub(crate) generation: u64,
+    /// Whether it is also off where the trial of that version is over.
+    pub(crate) is_on_trial: bool,
+}
+
+// === impl Terms ===
+
+impl Terms {
+    /// What the ledger notes of a file of the modules directory that was taken; none where it came otherwise.
+    pub(super) fn taken(&self, digest: Digest) -> Option<Change> {
+        match &self.asked.by {
+            By::File { path } => Some(Change::DropIn { path: path.clone(), digest }),
+            _ => None,
+        }
+    }
+
+    /// Whether there is still a reason for it, as the book has it now.
+    pub(super) fn is_wanted(&self, module: &Module, book: &Book) -> Result<(), Error> {
+        let Purpose::Rollback(left) = self.purpose else { return Ok(()) };
+        let is_current = book.current.as_ref().is_some_and(|about| about.id.generation == left.generation);
+        if is_current && (!left.is_on_trial || book.is_on_trial(left.generation)) {
+            return Ok(());
+        }
+        Err(Error::NothingToRollBack { module: module.name.to_string() })
+    }
+}
