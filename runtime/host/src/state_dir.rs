@@ -5,12 +5,18 @@ use std::{
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use segue_loader::Digest;
 use tempfile::{NamedTempFile, TempDir};
 
 use crate::Error;
+
+/// How long the lock is waited for, and how long between two attempts.
+const LOCK_PATIENCE: Duration = Duration::from_millis(500);
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// The state directory, held against other runtimes.
 pub(crate) struct StateDir {
@@ -42,7 +48,7 @@ impl StateDir {
             .write(true)
             .open(&lock_path)
             .map_err(failed("opening", &lock_path))?;
-        match lock.try_lock() {
+        match lock_patiently(&lock) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(Error::StateDirInUse { path: root }),
             Err(TryLockError::Error(source)) => return Err(failed("locking", &lock_path)(source)),
@@ -111,6 +117,18 @@ impl StateDir {
             }
         }
         Ok(())
+    }
+}
+
+/// Takes a lock that whoever had it before may have for a moment longer: when this process, or the one before, starts a program, the
+/// child has all open files between `fork` and `exec`.
+fn lock_patiently(lock: &File) -> Result<(), TryLockError> {
+    let begun = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => thread::sleep(LOCK_PAUSE),
+            tried => return tried,
+        }
     }
 }
 
