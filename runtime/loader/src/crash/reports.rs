@@ -93,7 +93,8 @@ impl CrashReport {
             _ => offset,
         };
         let (name, start) = function_at(file, inside)?;
-        Some(format!("{name}+{:#x}", offset - start))
+        // Without the hash: which build it is, the digest says.
+        Some(format!("{:#}+{:#x}", rustc_demangle::demangle(&name), offset - start))
     }
 }
 
