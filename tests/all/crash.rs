@@ -256,7 +256,8 @@ fn a_module_that_was_purged_is_named_no_more() {
         let address = String::from_utf8(answer.body.to_vec()).unwrap();
         fs::write(directory.join("address"), &address).unwrap();
         runtime.load(fixture("crasher", V2)).unwrap();
-        until("old has left memory", || runtime.images_mapped() == 1);
+        until("old has left memory, and that is told", || runtime.status("crasher").unwrap().old.is_none());
+        assert_eq!(runtime.images_mapped(), 1);
         call(&runtime, &format!("do=call-nothing&at={address}"));
     });
     assert_eq!(dead.status.signal(), Some(SIGSEGV), "{}", dead.stderr);
