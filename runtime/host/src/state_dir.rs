@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, DirBuilder, File, TryLockError},
-    io::{self, Write},
+    io::{self, BufRead, BufReader, Write},
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     thread,
@@ -17,6 +17,9 @@ use crate::Error;
 /// How long the lock is waited for, and how long between two attempts.
 const LOCK_PATIENCE: Duration = Duration::from_millis(500);
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+/// How much of a file of the store is compared at a time, in bytes.
+const COMPARED_AT_ONCE: usize = 64 << 10;
 
 /// The state directory, held against other runtimes.
 pub(crate) struct StateDir {
@@ -90,7 +93,7 @@ impl StateDir {
     /// Puts bytes into the store: all of them, or nothing. A file that is there and damaged is replaced.
     pub(crate) fn put(&self, digest: &Digest, bytes: &[u8]) -> Result<(), Error> {
         let path = self.image(digest);
-        if fs::read(&path).is_ok_and(|stored| stored == bytes) {
+        if holds(&path, bytes).unwrap_or(false) {
             return Ok(());
         }
         let write = || -> io::Result<()> {
@@ -117,6 +120,21 @@ impl StateDir {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a file has these bytes. It is compared piece by piece: it may be large, and this is done at each load.
+fn holds(path: &Path, mut bytes: &[u8]) -> io::Result<bool> {
+    let mut file = BufReader::with_capacity(COMPARED_AT_ONCE, File::open(path)?);
+    loop {
+        let piece = file.fill_buf()?;
+        if piece.is_empty() {
+            return Ok(bytes.is_empty());
+        }
+        let Some(rest) = bytes.strip_prefix(piece) else { return Ok(false) };
+        bytes = rest;
+        let len = piece.len();
+        file.consume(len);
     }
 }
 
@@ -161,6 +179,8 @@ mod tests {
         state.put(&digest, b"bytes").unwrap();
         state.put(&digest, b"bytes").unwrap();
         fs::remove_file(state.image(&digest)).unwrap();
+        fs::write(state.image(&digest), b"bytes and more").unwrap();
+        assert!(!holds(&state.image(&digest), b"bytes").unwrap());
         fs::write(state.image(&digest), b"damaged").unwrap();
         state.put(&digest, b"bytes").unwrap();
         assert_eq!(fs::read(state.image(&digest)).unwrap(), b"bytes");
