@@ -73,9 +73,6 @@ impl Ledger {
 
     /// What a restart returns to: of each module the version that was confirmed last and is not blocked, unless it was deleted.
     pub(crate) fn to_restore(&self) -> Result<Vec<ToRestore>, Error> {
-        let restored = |row: &Row<'_>| {
-            Ok(ToRestore { module: row.get(0)?, digest: digest(row, 1)?, version: row.get(2)? })
-        };
         let read = || -> rusqlite::Result<Vec<ToRestore>> {
             let mut query = self.connection.prepare_cached(
                 "SELECT module, digest, version FROM confirmed AS this
@@ -85,7 +82,7 @@ impl Ledger {
                        AND (last.digest IS NULL OR last.digest NOT IN (SELECT digest FROM blocked)))
                  ORDER BY module",
             )?;
-            query.query_map([], restored)?.collect()
+            query.query_map([], to_restore)?.collect()
         };
         read().map_err(|source| self.failed("reading", source))
     }
@@ -101,7 +98,7 @@ impl Ledger {
                    AND id > coalesce((SELECT max(id) FROM confirmed WHERE module = ?1 AND digest IS NULL), 0)
                  ORDER BY id DESC LIMIT 1",
                 params![module, current.to_string()],
-                |row| Ok(ToRestore { module: row.get(0)?, digest: digest(row, 1)?, version: row.get(2)? }),
+                to_restore,
             )
             .optional()
             .map_err(|source| self.failed("reading", source))
@@ -113,10 +110,7 @@ impl Ledger {
             let mut query = self
                 .connection
                 .prepare_cached("SELECT module, digest, version FROM trials ORDER BY module")?;
-            let trial = |row: &Row<'_>| {
-                Ok(ToRestore { module: row.get(0)?, digest: digest(row, 1)?, version: row.get(2)? })
-            };
-            query.query_map([], trial)?.collect()
+            query.query_map([], to_restore)?.collect()
         };
         read().map_err(|source| self.failed("reading", source))
     }
@@ -202,6 +196,11 @@ impl Ledger {
             .optional()
             .map_err(|source| self.failed("reading", source))
     }
+}
+
+/// Of a row of module, digest and version.
+fn to_restore(row: &Row<'_>) -> rusqlite::Result<ToRestore> {
+    Ok(ToRestore { module: row.get(0)?, digest: digest(row, 1)?, version: row.get(2)? })
 }
 
 fn block(row: &Row<'_>) -> rusqlite::Result<Block> {

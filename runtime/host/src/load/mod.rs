@@ -177,9 +177,8 @@ impl Inner {
         all(changed.map(|member| self.is_refused(member, terms)))?;
 
         // In the order of their names, so that two sets do not wait for each other.
-        let mut order: Vec<usize> = (0..members.len()).collect();
-        order.sort_by(|a, b| members[*a].module.name.cmp(&members[*b].module.name));
-        let modules: Vec<Arc<Module>> = order.iter().map(|at| members[*at].module.clone()).collect();
+        let mut modules: Vec<Arc<Module>> = members.iter().map(|member| member.module.clone()).collect();
+        modules.sort_by(|a, b| a.name.cmp(&b.name));
         let _turns = all(modules.iter().map(|module| terms.take_turn(module)))?;
         all(members.iter().map(|member| self.wait_for_room(member, terms)))?;
 
