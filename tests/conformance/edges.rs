@@ -2,7 +2,9 @@
 
 use std::{fs, path::Path, thread, time::Duration};
 
-use segue::{Code, Event, LoadOptions, Phase, Policy, Runtime, Source, Standing, Trial, TrialEnd};
+use segue::{
+    Code, Event, LoadOptions, OwnedCallGuard, Phase, Policy, Runtime, Source, Standing, Trial, TrialEnd,
+};
 use segue_tests::{V1, V2, fixture, until};
 use tempfile::TempDir;
 
@@ -28,15 +30,21 @@ fn let_it_settle() {
     thread::sleep(Duration::from_millis(1500));
 }
 
+/// The second version is current, the guard keeps the first, and a file with the first again waits for that to be gone.
+fn with_a_drop_in_that_waits(home: &Path, runtime: &Runtime) -> OwnedCallGuard {
+    runtime.load(fixture("greeter", V1)).unwrap();
+    let keeps_old = runtime.module("greeter").unwrap().enter_owned().unwrap();
+    runtime.load(fixture("greeter", V2)).unwrap();
+    drop_in(home, "greeter", V1);
+    let_it_settle();
+    keeps_old
+}
+
 #[test]
 fn a_drop_in_that_waited_when_the_runtime_ended_is_taken_by_the_next() {
     let home = TempDir::new().unwrap();
     let runtime = start(home.path());
-    runtime.load(fixture("greeter", V1)).unwrap();
-    let keeps_old = runtime.module("greeter").unwrap().enter_owned().unwrap();
-    runtime.load(fixture("greeter", V2)).unwrap();
-    drop_in(home.path(), "greeter", V1);
-    let_it_settle();
+    let keeps_old = with_a_drop_in_that_waits(home.path(), &runtime);
     assert!(runtime.shutdown(Duration::from_millis(200)).is_err(), "a call is inside");
     until("the file gave way", || {
         let history = runtime.history(None, 100).unwrap();
@@ -52,11 +60,7 @@ fn a_drop_in_that_waited_when_the_runtime_ended_is_taken_by_the_next() {
 fn a_delete_does_not_wait_behind_a_drop_in_that_waits() {
     let home = TempDir::new().unwrap();
     let runtime = start(home.path());
-    runtime.load(fixture("greeter", V1)).unwrap();
-    let keeps_old = runtime.module("greeter").unwrap().enter_owned().unwrap();
-    runtime.load(fixture("greeter", V2)).unwrap();
-    drop_in(home.path(), "greeter", V1);
-    let_it_settle();
+    let keeps_old = with_a_drop_in_that_waits(home.path(), &runtime);
     let asked = runtime.clone();
     let delete = thread::spawn(move || asked.delete("greeter"));
     until("it is refused", || delete.is_finished());

@@ -326,17 +326,22 @@ fn a_file_that_was_current_when_it_was_put_there_does_not_undo_a_rollback() {
     assert_eq!(answering(&start(), "greeter").as_deref(), Some(V1), "it was gone back from");
 }
 
+/// The second version is current, the first has left memory, and its file in the store is damaged.
+fn with_a_damaged_first(home: &Path, runtime: &Runtime) {
+    let first = runtime.load(fixture("greeter", V1)).unwrap();
+    runtime.load(fixture("greeter", V2)).unwrap();
+    until("old has left", || runtime.status("greeter").unwrap().old.is_none());
+    let stored = home.join("state/images").join(format!("{}.so", first.digest.hex()));
+    fs::remove_file(&stored).unwrap();
+    fs::write(&stored, "damaged").unwrap();
+}
+
 #[test]
 fn a_damaged_file_of_the_store_is_made_whole_by_a_load_of_the_same() {
     let home = TempDir::new().unwrap();
     {
         let runtime = runtime(home.path());
-        let first = runtime.load(fixture("greeter", V1)).unwrap();
-        runtime.load(fixture("greeter", V2)).unwrap();
-        until("old has left", || runtime.status("greeter").unwrap().old.is_none());
-        let stored = home.path().join("state/images").join(format!("{}.so", first.digest.hex()));
-        fs::remove_file(&stored).unwrap();
-        fs::write(&stored, "damaged").unwrap();
+        with_a_damaged_first(home.path(), &runtime);
         runtime.load(fixture("greeter", V1)).unwrap();
         runtime.shutdown(Duration::from_secs(30)).unwrap();
     }
@@ -347,12 +352,7 @@ fn a_damaged_file_of_the_store_is_made_whole_by_a_load_of_the_same() {
 fn a_rollback_that_fails_is_in_the_history() {
     let home = TempDir::new().unwrap();
     let runtime = runtime(home.path());
-    let first = runtime.load(fixture("greeter", V1)).unwrap();
-    runtime.load(fixture("greeter", V2)).unwrap();
-    until("old has left", || runtime.status("greeter").unwrap().old.is_none());
-    let stored = home.path().join("state/images").join(format!("{}.so", first.digest.hex()));
-    fs::remove_file(&stored).unwrap();
-    fs::write(&stored, "damaged").unwrap();
+    with_a_damaged_first(home.path(), &runtime);
     let refused = runtime.rollback("greeter").unwrap_err();
     let history = runtime.history(None, 100).unwrap();
     let told = history.iter().rev().find_map(|record| match &record.event {
