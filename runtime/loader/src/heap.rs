@@ -18,6 +18,7 @@
 
 use std::{
     cell::Cell,
+    ffi::c_void,
     ptr::{self, NonNull},
     sync::{
         Arc,
@@ -29,7 +30,7 @@ use libmimalloc_sys as mimalloc;
 use parking_lot::Mutex;
 use segue_abi::allocator::{HeapContext, ImageHeap};
 
-use crate::{ends, mappings::Mappings};
+use crate::{ends, mappings::Mappings, room::Room};
 
 /// The heap of one image.
 pub(crate) struct Heap {
@@ -43,6 +44,7 @@ struct Raw {
     heap: NonNull<mimalloc::mi_heap_t>,
     number: u64,
     usage: Arc<Usage>,
+    room: Room,
 }
 
 // SAFETY: heaps of mimalloc 3 may be used from any thread, and everything else in here may be sent and shared.
@@ -98,7 +100,12 @@ impl Heap {
         // SAFETY: it has no conditions.
         let heap = NonNull::new(unsafe { mimalloc::mi_heap_new() })?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let raw = NonNull::from(Box::leak(Box::new(Raw { heap, number, usage: Arc::default() })));
+        let raw = NonNull::from(Box::leak(Box::new(Raw {
+            heap,
+            number,
+            usage: Arc::default(),
+            room: Room::default(),
+        })));
         let context = raw.as_ptr().cast();
         let seen = Box::new(ImageHeap { context, alloc, alloc_zeroed, realloc, dealloc, mapped, unmapped });
         Some(Heap { seen, raw })
@@ -210,6 +217,31 @@ impl Drop for Thread {
     }
 }
 
+// === What mimalloc is asked ===
+
+/// Whether a block of this size has this alignment without being asked for it. To ask takes longer, and makes a large block larger.
+const fn is_natural(size: usize, align: usize) -> bool {
+    // `MI_MAX_ALIGN_SIZE` is 16.
+    align <= 8 || (align <= 16 && size >= 16)
+}
+
+/// A block of this heap, or null.
+///
+/// # Safety
+///
+/// The heap has not been destroyed, and the alignment is a power of two.
+#[inline(always)]
+pub(crate) unsafe fn malloc(heap: *mut mimalloc::mi_heap_t, size: usize, align: usize) -> *mut c_void {
+    // SAFETY: our caller's promise.
+    unsafe {
+        if is_natural(size, align) {
+            mimalloc::mi_heap_malloc(heap, size)
+        } else {
+            mimalloc::mi_heap_malloc_aligned(heap, size, align)
+        }
+    }
+}
+
 // === What a module calls ===
 
 /// Makes a block with one of mimalloc's functions, and counts it.
@@ -221,25 +253,35 @@ impl Drop for Thread {
 unsafe fn made(
     context: *const HeapContext,
     size: usize,
-    make: impl FnOnce(*mut mimalloc::mi_heap_t) -> *mut std::ffi::c_void,
+    make: impl FnOnce(*mut mimalloc::mi_heap_t) -> *mut c_void,
 ) -> *mut u8 {
     // SAFETY: our caller's promise: it came from `Heap::new`, and the heap stays until the image has left memory.
     let raw = unsafe { &*context.cast::<Raw>() };
     let block = make(raw.heap.as_ptr());
     if !block.is_null() {
         raw.count(size as i64);
+        // SAFETY: it was made just now.
+        unsafe { raw.room.made(block, size) };
     }
     block.cast()
 }
 
 unsafe extern "C" fn alloc(context: *const HeapContext, size: usize, align: usize) -> *mut u8 {
     // SAFETY: our caller's promise, handed on.
-    unsafe { made(context, size, |heap| mimalloc::mi_heap_malloc_aligned(heap, size, align)) }
+    unsafe { made(context, size, |heap| malloc(heap, size, align)) }
 }
 
 unsafe extern "C" fn alloc_zeroed(context: *const HeapContext, size: usize, align: usize) -> *mut u8 {
     // SAFETY: our caller's promise, handed on.
-    unsafe { made(context, size, |heap| mimalloc::mi_heap_zalloc_aligned(heap, size, align)) }
+    unsafe {
+        made(context, size, |heap| {
+            if is_natural(size, align) {
+                mimalloc::mi_heap_zalloc(heap, size)
+            } else {
+                mimalloc::mi_heap_zalloc_aligned(heap, size, align)
+            }
+        })
+    }
 }
 
 unsafe extern "C" fn realloc(
@@ -252,8 +294,8 @@ unsafe extern "C" fn realloc(
     let more = (size as i64).wrapping_sub(old_size as i64);
     // SAFETY: as in `made`.
     let raw = unsafe { &*context.cast::<Raw>() };
-    // SAFETY: our caller's promise: the block is of this heap and has this alignment.
-    let block = unsafe { mimalloc::mi_heap_realloc_aligned(raw.heap.as_ptr(), old.cast(), size, align) };
+    // SAFETY: our caller's promise: the block is of this heap, and has this size and this alignment.
+    let block = unsafe { raw.room.realloc(raw.heap.as_ptr(), old.cast(), old_size, align, size) };
     if !block.is_null() {
         raw.count(more);
     }
@@ -264,8 +306,11 @@ unsafe extern "C" fn dealloc(context: *const HeapContext, old: *mut u8, old_size
     // SAFETY: as in `made`.
     let raw = unsafe { &*context.cast::<Raw>() };
     raw.count((old_size as i64).wrapping_neg());
-    // SAFETY: our caller's promise: the block is of this heap.
-    unsafe { mimalloc::mi_free(old.cast()) };
+    // SAFETY: our caller's promise: the block is of this heap, and has this size.
+    unsafe {
+        raw.room.freed(old.cast(), old_size);
+        mimalloc::mi_free(old.cast());
+    }
 }
 
 /// The account of what the image has mapped.
@@ -319,6 +364,28 @@ mod tests {
         assert_eq!(usage.live_bytes(), 64);
         drop(heap);
         assert_eq!(usage.live_bytes(), 64, "that was leaked, and is freed");
+    }
+
+    #[test]
+    fn blocks_have_their_alignment_and_keep_it() {
+        let heap = Heap::new().unwrap();
+        let table = &*heap.seen;
+        for align in (0..=16).map(|bits| 1 << bits) {
+            for size in [1, 7, 8, 9, 15, 16, 17, 24, 40, 48, 200, 1000, 1025, 5000, 20_000, 300_000] {
+                for make in [table.alloc, table.alloc_zeroed] {
+                    // Two at once: the first block of a page is aligned better than the others.
+                    for _ in 0..2 {
+                        // SAFETY: the block is handed on with the size and alignment it was made with, and not used after.
+                        let longer = unsafe {
+                            let block = make(table.context, size, align);
+                            assert_eq!(block.addr() % align, 0, "{size} bytes at {align}");
+                            (table.realloc)(table.context, block, size, align, 2 * size)
+                        };
+                        assert_eq!(longer.addr() % align, 0, "{size} bytes at {align}, twice as long");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -69,7 +69,7 @@
 //! | `DF_1_NODELETE`, `STB_GNU_UNIQUE` | found in the file, and cleared in the private copy ([`Inspected::cleared_marks`]) |
 //! | static thread-local storage | refused: libc does not give it back |
 //! | libraries that hold it | after `dlclose` the linker's list is asked; a kept one is swept until it is gone |
-//! | the module's heap | one per image (`heap.rs`), whose address is in the private copy before the first constructor runs |
+//! | the module's heap | one per image (`heap.rs`), whose address is in the private copy before the first constructor runs; large blocks that grow get room (`room.rs`) |
 //! | a thread that ends, and the heap of an image that goes | mimalloc would have one in the other's way; a lock keeps them apart (`ends.rs`) |
 //! | what it maps beside | `mmap` and its like are the SDK's too, and tell the heap (`mappings.rs`): files that `std` reads names of functions from, say |
 //!
@@ -109,6 +109,7 @@ mod mapped;
 mod mappings;
 mod metadata;
 mod reply;
+mod room;
 mod signals;
 mod threads;
 

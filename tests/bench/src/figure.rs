@@ -15,7 +15,7 @@ pub(crate) struct Figure {
     pub(crate) threads: usize,
     /// The figure that it is compared with: of the same unit, with as many threads, in the same run.
     pub(crate) ratio_to: Option<&'static str>,
-    /// This value over that one.
+    /// This value over that one; or, where they were compared round by round, the median of the ratios.
     pub(crate) ratio: Option<f64>,
 }
 
@@ -32,6 +32,13 @@ impl Figure {
     pub(crate) fn against(mut self, figure: &'static str, value: f64) -> Self {
         self.ratio_to = Some(figure);
         self.ratio = (value > 0.0).then(|| rounded(self.value / value));
+        self
+    }
+
+    /// The same, compared with another one round by round: the median of the ratios is given.
+    pub(crate) fn in_ratio(mut self, figure: &'static str, ratio: f64) -> Self {
+        self.ratio_to = Some(figure);
+        self.ratio = Some(rounded(ratio));
         self
     }
 }
