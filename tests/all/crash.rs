@@ -161,6 +161,37 @@ fn a_thread_of_the_module_that_overflows_its_stack_is_told() {
 }
 
 #[test]
+fn a_module_that_calls_exit_is_told_and_the_process_ends_so() {
+    let test = "crash::a_module_that_calls_exit_is_told_and_the_process_ends_so";
+    for query in ["do=exit", "do=thread-exit"] {
+        let dead = dies_of(test, query);
+        assert_eq!(dead.status.code(), Some(3), "{}", dead.stderr);
+        let report = only_report(&dead);
+        assert_eq!((report.signal, report.signal_name.as_str()), (0, "exit(3)"), "{report:?}");
+        assert_eq!(
+            (report.module.as_deref(), report.version.as_deref(), report.generation),
+            (Some("crasher"), Some(V1), Some(1))
+        );
+        assert_eq!(report.digest, Some(Digest::of(&fs::read(fixture("crasher", V1)).unwrap())));
+        assert_eq!((report.attributed_by, report.offset), (Some(AttributedBy::Exit), None));
+    }
+}
+
+#[test]
+fn who_ends_itself_and_no_process_of_a_module_is_told_of_nobody() {
+    let test = "crash::who_ends_itself_and_no_process_of_a_module_is_told_of_nobody";
+    let dead = dies_in_child(test, &[], |directory| {
+        let (_reports, runtime) = reported(directory);
+        runtime.load(fixture("crasher", V1)).unwrap();
+        call(&runtime, "do=fork-exit");
+        // The host's own end.
+        std::process::exit(4);
+    });
+    assert_eq!(dead.status.code(), Some(4), "{}", dead.stderr);
+    assert_eq!(read_reports(&dead.directory.path().join(REPORTS)).unwrap(), []);
+}
+
+#[test]
 fn a_constructor_that_crashes_is_told_of_the_file_that_was_being_opened() {
     let test = "crash::a_constructor_that_crashes_is_told_of_the_file_that_was_being_opened";
     let dead = dies_in_child(test, &[("SEGUE_CRASHER", "constructor")], |directory| {

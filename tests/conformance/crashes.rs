@@ -145,15 +145,21 @@ fn a_file_of_the_modules_directory_that_ends_the_process_at_its_start_is_blocked
         let builder = Runtime::builder().state_dir(home.join("state"));
         builder.modules_dir(home.join("modules")).build().unwrap()
     };
-    let dead = dies_in_child(TEST, &[("SEGUE_CRASHER", "constructor")], |home| {
-        fs::create_dir(home.join("modules")).unwrap();
-        fs::copy(fixture("crasher", V1), home.join("modules/libcrasher.so")).unwrap();
-        drop(start(home));
-    });
-    assert_eq!(dead.status.signal(), Some(11), "{}", dead.stderr);
-    let runtime = start(dead.directory.path());
-    assert_eq!(current(&runtime), None);
-    assert_eq!(runtime.blocked().unwrap().len(), 1);
+    for (what, signal, status, told) in
+        [("constructor", Some(11), None, "SIGSEGV"), ("on-load-exit", None, Some(3), "exit(3)")]
+    {
+        let dead = dies_in_child(TEST, &[("SEGUE_CRASHER", what)], |home| {
+            fs::create_dir(home.join("modules")).unwrap();
+            fs::copy(fixture("crasher", V1), home.join("modules/libcrasher.so")).unwrap();
+            drop(start(home));
+        });
+        assert_eq!((dead.status.signal(), dead.status.code()), (signal, status), "{}", dead.stderr);
+        let runtime = start(dead.directory.path());
+        assert_eq!(current(&runtime), None);
+        let blocked = runtime.blocked().unwrap();
+        assert_eq!(blocked.len(), 1);
+        assert!(blocked[0].why.contains(told), "{blocked:?}");
+    }
 }
 
 #[test]

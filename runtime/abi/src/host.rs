@@ -184,11 +184,13 @@ pub struct HostVTable {
         failed: FailureSink,
     ),
     /// Tells why a method that a visitor called was not done, on the thread of the call.
-    #[sabi(last_prefix_field)]
     pub failure: unsafe extern "C" fn(
         context: *const HostContext,
         visit: *const Visit,
         outcome: Outcome,
         failed: FailureSink,
     ),
+    /// The module is about to end the process by `exit`, with this status.
+    #[sabi(last_prefix_field)]
+    pub exiting: unsafe extern "C" fn(context: *const HostContext, status: c_int),
 }

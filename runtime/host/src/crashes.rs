@@ -40,7 +40,7 @@ impl Inner {
             let Block { module, version, digest, why } = block.clone();
             events.push((Event::Blocked { module, version, digest, why }, vec![Change::Blocked(block)]));
         }
-        tracing::error!("the process before this one ended by a fatal signal: {told:?}");
+        tracing::error!("the process before this one was ended by {}: {told:?}", report.signal_name);
         self.events.commit(&by, events, || {})
     }
 

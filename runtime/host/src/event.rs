@@ -148,9 +148,9 @@ pub enum Event {
         /// What keeps it.
         pins: Vec<Pin>,
     },
-    /// A fatal signal ended the process before this one.
+    /// A fatal signal, or a module that called `exit`, ended the process before this one.
     Crashed {
-        /// The signal: `SIGSEGV`.
+        /// The signal: `SIGSEGV`; or `exit(1)`, with the status.
         signal: String,
         /// The module whose code was running; null where it was none.
         module: Option<String>,

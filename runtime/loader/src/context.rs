@@ -22,6 +22,7 @@ use segue_interface::__private::heap;
 
 use crate::{
     CallFault, Expected, Reached,
+    crash::{self, Entry},
     interface::Ending,
     link::{Link, Links, OpenLink, refuse, tell},
     threads::Threads,
@@ -68,6 +69,8 @@ pub(crate) struct Context {
     pub(crate) services: Box<dyn Services>,
     pub(crate) threads: Threads,
     pub(crate) links: Links,
+    /// What is told of the image where it ends the process.
+    pub(crate) entry: Entry,
 }
 
 thread_local! {
@@ -120,6 +123,7 @@ const VTABLE: HostVTableRef = {
         call,
         visit,
         failure,
+        exiting,
     });
     HostVTableRef(TABLE.static_as_prefix())
 };
@@ -199,6 +203,11 @@ unsafe extern "C" fn spawn(
         unsafe { Threads::spawn(shared, thread, attributes, start, argument) }
     }))
     .unwrap_or(libc::EAGAIN)
+}
+
+unsafe extern "C" fn exiting(context: *const HostContext, status: c_int) {
+    // SAFETY: our caller's promise.
+    unsafe { serve(context, (), |context| crash::exiting(&context.entry, status)) }
 }
 
 unsafe extern "C" fn is_cancelled(context: *const HostContext) -> bool {

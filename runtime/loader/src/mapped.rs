@@ -80,7 +80,8 @@ impl Staged {
             return Err(failed(MapError::KeysScarce { taken, limit }, None));
         }
         // Before its constructors run, so that a crash in one of them is told as its own.
-        let mut row = TABLE.enter(Entry::opening(&staged));
+        let entry = Entry::opening(&staged);
+        let mut row = TABLE.enter(entry);
         // SAFETY: the file is whole (`elf::inspect`), nobody changes it (it is ours and read-only), and running its
         // constructors is what this function is asked for. RTLD_NOW: a missing symbol is an error here and not later.
         let library = match unsafe { Library::open(Some(&staged.path), RTLD_NOW | RTLD_LOCAL) } {
@@ -104,7 +105,7 @@ impl Staged {
             }
         };
         let threads = Threads::new(&staged.metadata.name, staged.generation);
-        let context = Arc::new(Context { services, threads, links: Links::default() });
+        let context = Arc::new(Context { services, threads, links: Links::default(), entry });
         context.threads.set_detach(root.detach_thread());
         // SAFETY: it is called once, first, and the context is kept until the image has left memory.
         unsafe { root.attach()(context.host_ref(staged.generation)) };

@@ -121,6 +121,7 @@ macro_rules! __export_module {
             "pthread_key_create" => $crate::__private::key_create,
             "pthread_key_delete" => $crate::__private::key_delete,
             "pthread_create" => $crate::__private::thread_create,
+            "exit" => $crate::__private::exit,
             "mmap" => $crate::__private::map,
             "mmap64" => $crate::__private::map,
             "munmap" => $crate::__private::unmap,

@@ -1,4 +1,4 @@
-//! Stands in for four functions of libc, so that what a thread leaves behind in this image is known.
+//! Stands in for five functions of libc, so that what a thread leaves behind in this image is known, and who has ended the process.
 //!
 //! `std` inside a module asks libc to run the destructors of thread-locals when a thread ends, and keeps a pthread key.
 //! Left alone, glibc then either never unmaps the image (`__cxa_thread_atexit_impl` counts the registrations of each
@@ -11,6 +11,7 @@
 //! * [`key_create`] and [`key_delete`] keep the image's keys. libc gets no destructor to call.
 //! * [`thread_create`] lets the host start the thread. The host's trampoline is at the bottom of its stack, and calls
 //!   [`detach_thread`] when the start routine has returned.
+//! * [`exit`] tells the host before it ends the process.
 //!
 //! [`detach_thread`] runs the calling thread's list and its keys' destructors: in a thread of the module at its end, in
 //! a thread of the host when the image is purged or the thread ends, whichever is first.
@@ -157,6 +158,23 @@ pub unsafe extern "C" fn thread_create(
         UNKNOWN_THREADS.fetch_sub(1, Ordering::Relaxed);
     }
     error
+}
+
+/// Stands in for `exit`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn exit(status: c_int) -> ! {
+    if let Some(host) = host::attached() {
+        // SAFETY: the host is valid while code of this image runs.
+        unsafe { host.vtable.exiting()(host.context, status) };
+    }
+    type Exit = unsafe extern "C" fn(c_int) -> !;
+    // SAFETY: that is the type of libc's function of this name.
+    let exit: Exit = unsafe { mem::transmute(libc_function(c"exit")) };
+    // SAFETY: our caller's promise, handed on.
+    unsafe { exit(status) }
 }
 
 /// The bottom of a thread that no host knows. The image can never be unmapped after one has run, since it ends in here.

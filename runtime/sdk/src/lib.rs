@@ -59,8 +59,8 @@
 //!
 //! `export_module!` puts the module's metadata into a section of the file (see [`segue_abi::metadata`]), exports the table
 //! of functions that the host calls ([`segue_abi::ModuleRoot`]), sets the allocator (`src/allocator.rs`), and defines hidden symbols
-//! that stand in for functions of libc, so that what a thread has left to destroy in this image is known (`src/interpose.rs`), and
-//! what memory it has mapped (`src/mappings.rs`).
+//! that stand in for functions of libc, so that what a thread has left to destroy in this image is known and who ends the
+//! process (`src/interpose.rs`), and what memory it has mapped (`src/mappings.rs`).
 
 mod allocator;
 mod answer;
@@ -103,7 +103,7 @@ pub mod __private {
     pub use crate::{
         allocator::ModuleAllocator,
         export::{Identity, header},
-        interpose::{key_create, key_delete, thread_atexit, thread_create},
+        interpose::{exit, key_create, key_delete, thread_atexit, thread_create},
         mappings::{map, remap, unmap},
         metadata,
     };

@@ -7,9 +7,10 @@ use std::ptr;
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
 
 use super::{
-    Entry, SIGNALS, TABLE, files,
+    SIGNALS, TABLE,
     find::find,
     install::{action_displaced, current, displaced, is_ours},
+    report::Report,
     turn::{Turn, Workspace, in_turn, wait_for_others},
 };
 
@@ -53,11 +54,8 @@ fn is_ignored(info: &siginfo_t) -> bool {
 }
 
 fn report(fault: &Fault, turn: &mut Turn) {
-    // SAFETY: they only ask for numbers.
-    let (pid, tid) = unsafe { (libc::getpid(), libc::gettid()) };
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: it writes `now`.
-    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &mut now) };
+    // SAFETY: it only asks for a number.
+    let tid = unsafe { libc::gettid() };
     let workspace = turn.workspace();
     // Where another process sent it, it is by chance what this thread was doing.
     let found = match fault.sent_by {
@@ -65,25 +63,18 @@ fn report(fault: &Fault, turn: &mut Turn) {
         Some(_) => None,
     };
     let Workspace { entry, line, .. } = workspace;
-    let entry = found.map(|_| &*entry);
     let name = SIGNALS.iter().find(|(number, _)| *number == fault.signal).map(|(_, name)| *name);
-    line.begin();
-    line.number("signal", Some(fault.signal as u64));
-    line.text("signal_name", name);
-    line.packed("module", entry.map(Entry::name));
-    line.packed("version", entry.map(Entry::version));
-    line.number("generation", entry.map(Entry::generation));
-    line.digest("digest", entry.map(Entry::digest));
-    line.number("age_ms", entry.map(Entry::age_ms));
-    line.number("offset", found.and_then(|found| found.offset));
-    line.text("attributed_by", found.map(|found| found.by.name()));
-    line.number("pc", Some(fault.pc));
-    line.number("address", fault.address);
-    line.number("sent_by", fault.sent_by.map(|pid| pid as u64));
-    line.number("at", Some(now.tv_sec as u64));
-    line.number("pid", Some(pid as u64));
-    line.number("tid", Some(tid as u64));
-    files::append(line.end(), entry.map_or(0, Entry::owner));
+    let report = Report {
+        signal: fault.signal,
+        name: name.unwrap_or("another"),
+        entry: found.map(|_| &*entry),
+        offset: found.and_then(|found| found.offset),
+        by: found.map(|found| found.by),
+        pc: fault.pc,
+        address: fault.address,
+        sent_by: fault.sent_by,
+    };
+    report.write(line);
 }
 
 /// Has the process die as it would have. All signals are given back at once: what was there before may end the process

@@ -17,12 +17,12 @@ use libc::c_int;
 use parking_lot::Mutex;
 
 use super::{
-    SIGNALS, TABLE,
+    SIGNALS, TABLE, exit,
     files::{self, FILES_MAX},
     handler::on_signal,
 };
 
-/// Has a line written into a file when the process dies of a fatal signal, for as long as this is kept.
+/// Has a line written into a file when the process dies of a fatal signal, or a module ends it by `exit`, for as long as this is kept.
 ///
 /// The line says which module, which version of it and where in its file the process was ([`CrashReport`](super::CrashReport)).
 /// Then the process dies as it would have.
@@ -71,6 +71,7 @@ impl CrashReports {
         }
         end_half_a_line(&file, about.len())?;
         install_handler()?;
+        exit::note_process();
         let owner = files::add(file.as_raw_fd()).ok_or_else(|| {
             io::Error::other(format!("{FILES_MAX} runtimes of this process have crash reports already"))
         })?;

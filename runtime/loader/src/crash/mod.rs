@@ -11,17 +11,21 @@
 //! held whatever that needs. So the table is read by sequence numbers and not under a lock, the line is made by hand in memory
 //! that is there ([`turn`]), and functions are named later, by whoever reads the line and has the file ([`symbol`]).
 //!
+//! A module that ends the process by `exit` is told in the same way ([`exit`]).
+//!
 //! Several threads may crash at once. Each waits for its turn and then for those that wait, but never longer than a second:
 //! nothing here keeps a process alive that is to die. A fault in the handler itself ends the process, since the signals
 //! are blocked there.
 
 mod alternate;
 mod entry;
+mod exit;
 mod files;
 mod find;
 mod handler;
 mod install;
 mod line;
+mod report;
 mod reports;
 mod symbol;
 mod table;
@@ -31,6 +35,7 @@ use libc::c_int;
 
 pub(crate) use alternate::AlternateStack;
 pub(crate) use entry::Entry;
+pub(crate) use exit::exiting;
 pub use install::CrashReports;
 pub(crate) use install::{displaced, is_installed};
 pub use reports::{AttributedBy, CrashReport, clear_reports, read_reports};

@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use super::symbol::function_at;
 use crate::Digest;
 
-/// What a process wrote of its own end by a fatal signal.
+/// What a process wrote of its own end: by a fatal signal, or by a module that called `exit`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CrashReport {
-    /// The signal's number.
+    /// The signal's number; 0 for `exit`.
     pub signal: i32,
-    /// What it is called: `SIGSEGV`.
+    /// What it is called: `SIGSEGV`, or `exit(1)`, with the status.
     pub signal_name: String,
     /// The module whose code it was; none where it was no module's.
     pub module: Option<String>,
@@ -30,11 +30,11 @@ pub struct CrashReport {
     /// How long before that its file was opened, in milliseconds, whatever the system's clock was set to meanwhile.
     pub age_ms: Option<u64>,
     /// Where in the file it was, as the file counts addresses: [`symbol`](CrashReport::symbol) names the function. None while
-    /// the file was being opened.
+    /// the file was being opened, and for `exit`.
     pub offset: Option<u64>,
     /// By what the module was found.
     pub attributed_by: Option<AttributedBy>,
-    /// The address of the instruction.
+    /// The address of the instruction; 0 for `exit`.
     pub pc: u64,
     /// The address that it was not to reach, for a fault; none for a signal that was sent, such as that of `abort`.
     pub address: Option<u64>,
@@ -62,6 +62,8 @@ pub enum AttributedBy {
     Stack,
     /// Its file was being opened by that thread: one of its constructors crashed, or the dynamic linker did over the file.
     Opening,
+    /// It called `exit`.
+    Exit,
 }
 
 // === impl AttributedBy ===
@@ -73,6 +75,7 @@ impl AttributedBy {
             AttributedBy::Address => "address",
             AttributedBy::Stack => "stack",
             AttributedBy::Opening => "opening",
+            AttributedBy::Exit => "exit",
         }
     }
 }
