@@ -11,7 +11,9 @@ use std::{
     time::Duration,
 };
 
-use segue::{Asked, By, Code, LoadOutcome, Request, Runtime, Step};
+use segue::{
+    Asked, By, Code, LoadOptions, LoadOutcome, Request, Runtime, Source, Standing, Step, Trial, TrialEnd,
+};
 use segue_tests::{V1, V2, fixture, until};
 use tempfile::TempDir;
 
@@ -223,6 +225,27 @@ fn commands_that_change_what_a_restart_finds_are_refused() {
         let refused = runtime.delete("greeter");
         assert!(refused.is_err(), "{refused:?}");
         assert!(answer(&runtime).contains(V1), "it serves");
+    });
+}
+
+#[test]
+fn a_trial_that_cannot_be_confirmed_at_its_end_is_when_there_is_room() {
+    const TEST: &str = "full_disk::a_trial_that_cannot_be_confirmed_at_its_end_is_when_there_is_room";
+    with_small_disk(TEST, |disk| {
+        let runtime = Runtime::builder().state_dir(disk.state()).build().unwrap();
+        runtime.load(fixture("greeter", V1)).unwrap();
+        let trial = Some(Trial { length: Duration::from_millis(300), at_end: TrialEnd::Confirm });
+        let options = LoadOptions { trial, ..LoadOptions::default() };
+        runtime.load_with(&Source::File(fixture("greeter", V2)), &options).unwrap();
+        disk.leave(0);
+        let standing = || runtime.status("greeter").unwrap().current.unwrap().status;
+        std::thread::sleep(Duration::from_millis(900));
+        assert_eq!(standing(), Standing::Trial, "nobody can have written that it is confirmed");
+        disk.clear();
+        until("it is confirmed", || standing() == Standing::Confirmed);
+        drop(runtime);
+        let again = Runtime::builder().state_dir(disk.state()).build().unwrap();
+        assert!(answer(&again).contains(V2));
     });
 }
 

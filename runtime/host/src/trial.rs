@@ -1,11 +1,20 @@
 //! Trials: a version that is current, and that a restart does not return to until somebody has confirmed it.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::{
-    Asked, By, Confirmed, Error, Event, Runtime, TrialEnd, journey::micros, ledger::Change, module::Module,
-    runtime::Inner,
+    Asked, By, Confirmed, Error, Event, Runtime, TrialEnd, intake::is_of_the_file, journey::micros,
+    ledger::Change, module::Module, runtime::Inner,
 };
+
+/// How long after a trial that could not be ended, since the disk was full, say, that is tried again: twice as long each time.
+const PAUSE_FIRST: Duration = Duration::from_secs(1);
+
+/// The longest that this becomes.
+const PAUSE_MOST: Duration = Duration::from_secs(300);
 
 impl Runtime {
     /// Ends the trial of a module's current version: a restart returns to it from now on, and the version before it is kept no
@@ -60,22 +69,34 @@ impl Inner {
 
     /// Waits for the end of a trial, however it ends, and at its time ends it as was asked. Runs on a thread of its own.
     pub(crate) fn watch_trial(self: &Arc<Self>, module: &Arc<Module>, generation: u64) {
-        let until = match &module.book().trial {
+        let mut due = match &module.book().trial {
             Some(trial) if trial.generation == generation => trial.until,
             _ => return,
         };
-        let has_ended = module.wait_for(until, |book| {
-            self.is_closing() || book.trial.as_ref().is_none_or(|trial| trial.generation != generation)
-        });
-        if has_ended.is_some() {
-            return;
+        let mut pause = PAUSE_FIRST;
+        loop {
+            let has_ended = module.wait_for(due, |book| self.is_closing() || !book.is_on_trial(generation));
+            if has_ended.is_some() {
+                return;
+            }
+            let Err(error) = self.end_trial(module, generation) else { return };
+            tracing::error!(module = %module.name, generation, "its trial could not be ended: {error}");
+            if is_of_the_file(&error) {
+                return;
+            }
+            due = Instant::now().checked_add(pause);
+            pause = (2 * pause).min(PAUSE_MOST);
         }
+    }
+
+    /// Its time is over.
+    fn end_trial(self: &Arc<Self>, module: &Arc<Module>, generation: u64) -> Result<(), Error> {
         let at_end = match &module.book().trial {
             Some(trial) if trial.generation == generation => trial.at_end,
-            _ => return,
+            _ => return Ok(()),
         };
         let asked = Asked { by: By::runtime("the end of its trial"), key: None };
-        let ended = match at_end {
+        match at_end {
             TrialEnd::Confirm => self.confirm(module, Some(generation), &asked).map(drop),
             TrialEnd::RollBack => match self.roll_back(module, Some(generation), &asked) {
                 Err(Error::NothingToRollBack { .. }) => {
@@ -89,9 +110,6 @@ impl Inner {
                 }
                 ended => ended.map(drop),
             },
-        };
-        if let Err(error) = ended {
-            tracing::error!(module = %module.name, generation, "its trial could not be ended: {error}");
         }
     }
 }
