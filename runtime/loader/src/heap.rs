@@ -221,7 +221,7 @@ impl Drop for Thread {
 
 /// Whether a block of this size has this alignment without being asked for it. To ask takes longer, and makes a large block larger.
 const fn is_natural(size: usize, align: usize) -> bool {
-    // `MI_MAX_ALIGN_SIZE` is 16.
+    // `MI_MAX_ALIGN_SIZE` is 16 in the version that is pinned.
     align <= 8 || (align <= 16 && size >= 16)
 }
 
@@ -379,10 +379,31 @@ mod tests {
                         let longer = unsafe {
                             let block = make(table.context, size, align);
                             assert_eq!(block.addr() % align, 0, "{size} bytes at {align}");
+                            block.write_bytes(7, size);
                             (table.realloc)(table.context, block, size, align, 2 * size)
                         };
                         assert_eq!(longer.addr() % align, 0, "{size} bytes at {align}, twice as long");
+                        // SAFETY: it has twice as many.
+                        assert!((0..size).all(|at| unsafe { *longer.add(at) } == 7));
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_to_be_zero_is_where_something_else_was() {
+        let heap = Heap::new().unwrap();
+        let table = &*heap.seen;
+        for size in [8, 40, 1000, 5000, 40_000] {
+            // SAFETY: the blocks are used within their sizes, and freed with what they were made with.
+            unsafe {
+                let dirty: Vec<_> = (0..200).map(|_| (table.alloc)(table.context, size, 8)).collect();
+                dirty.iter().for_each(|block| block.write_bytes(7, size));
+                dirty.iter().for_each(|block| (table.dealloc)(table.context, *block, size));
+                for _ in 0..200 {
+                    let block = (table.alloc_zeroed)(table.context, size, 8);
+                    assert!((0..size).all(|at| *block.add(at) == 0), "{size} bytes");
                 }
             }
         }

@@ -76,7 +76,11 @@ pub(crate) fn run(rounds: u32, progress: &Progress) -> Result<Vec<Figure>, Error
     let works = works();
     let mut times: [[Vec<[f64; WAYS]>; THREADS.len()]; WORKS] = Default::default();
     for round in 0..rounds as usize {
-        let order: [usize; WAYS] = array::from_fn(|place| (round + place) % WAYS);
+        let mut order: [usize; WAYS] = array::from_fn(|place| (round + place) % WAYS);
+        // So that none always comes after the same other one.
+        if round % 2 == 1 {
+            order.reverse();
+        }
         let mut ways = [const { None }; WAYS];
         for way in order {
             ways[way] = Some(Way::open(files[way], files[way] == &with)?);
@@ -147,7 +151,7 @@ impl Work {
         let start = Barrier::new(threads);
         let work = || {
             // The first calls find no memory yet.
-            let mut failed = ways.iter().find_map(|way| self.call(way, self.calls).err());
+            let mut failed = order.iter().find_map(|way| self.call(&ways[*way], self.calls).err());
             let mut turns = [[0.0; WAYS]; TURNS];
             for times in &mut turns {
                 for way in order {
