@@ -76,12 +76,16 @@ fn handles_keep_no_version_and_outlive_all_of_them() {
 fn an_owned_guard_is_told_as_what_it_is_and_may_be_dropped_elsewhere() {
     in_child("handed_over::an_owned_guard_is_told_as_what_it_is_and_may_be_dropped_elsewhere", || {
         let (bench, module) = holder();
-        let guard = module.enter_owned().unwrap();
+        let (guard, call) = (module.enter_owned().unwrap(), module.enter().unwrap());
         bench.runtime.load(fixture("holder", V2)).unwrap();
-        let pins = bench.runtime.pins("holder").unwrap();
-        let guards: Vec<_> = pins.held[0].pins.iter().filter(|pin| pin.kind == PinKind::OwnedGuard).collect();
-        assert_eq!(guards.len(), 1, "{pins:?}");
-        assert!(guards[0].detail.starts_with("1 owned guard"));
+        let pins = || bench.runtime.pins("holder").unwrap().held.remove(0).pins;
+        let kinds: Vec<_> = pins().iter().map(|pin| pin.kind).collect();
+        assert_eq!(kinds, [PinKind::Call, PinKind::OwnedGuard]);
+        drop(call);
+        let pins = pins();
+        assert_eq!(pins.len(), 1, "nobody else is inside: {pins:?}");
+        assert_eq!(pins[0].kind, PinKind::OwnedGuard);
+        assert!(pins[0].detail.starts_with("1 owned guard,"), "{pins:?}");
         let called = thread::spawn(move || guard.call(&Request::get("/")).unwrap().body).join().unwrap();
         assert_eq!(called, V1.as_bytes(), "it was in the version that it entered");
         until("old has left memory", || bench.runtime.images_mapped() == 1);

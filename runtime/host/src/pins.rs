@@ -93,32 +93,36 @@ pub(crate) fn call_pins(
         true => "it to return: it was asked to come to its end (`is_cancelled`)",
         false => "it to return",
     };
+    let owned = about.owned_guards.load(Ordering::Relaxed);
+    let total = module.cell.count(place).map_or(0, |count| count.inside);
+    // The counters have both. Where all are owned guards, the threads that made them need not be inside any more.
+    let inside = if total > owned { inside } else { Vec::new() };
+    let ms = millis(since.elapsed());
     let mut pins = Vec::new();
     for Inside { thread, tid, calls } in inside {
         let called = known.iter().find(|call| call.thread == thread);
         let what = match called {
             Some(call) => format!("{} for {} ms", call.what, call.ms),
-            None if calls == 1 => format!("a call for {} ms or longer", millis(since.elapsed())),
-            None => format!("{calls} calls for {} ms or longer", millis(since.elapsed())),
+            None if owned > 0 => format!("{calls} calls or owned guards for {ms} ms or longer"),
+            None if calls == 1 => format!("a call for {ms} ms or longer"),
+            None => format!("{calls} calls for {ms} ms or longer"),
         };
         let others = elsewhere(thread);
         let also = if others.is_empty() { String::new() } else { format!(", also in {}", others.join(", ")) };
         let detail = format!("{what}, {}{also}", told_thread(Some(tid), Some(thread)));
         pins.push(Pin { kind: PinKind::Call, detail, waits_for: waits_for.to_owned() });
     }
-    let owned = about.owned_guards.load(Ordering::Relaxed);
-    if owned > 0 {
-        pins.push(Pin {
-            kind: PinKind::OwnedGuard,
-            detail: format!("{owned} owned guards, each on whatever thread has it now"),
-            waits_for: "them to be dropped".to_owned(),
-        });
-    }
     // Where guards have moved between threads, the threads alone do not say it all.
-    let total = module.cell.count(place).map_or(0, |count| count.inside);
-    if pins.is_empty() && total > 0 {
-        let detail = format!("{total} calls, on threads that cannot be told");
+    if pins.is_empty() && total > owned {
+        let detail = format!("{} calls, on threads that cannot be told", total - owned);
         pins.push(Pin { kind: PinKind::Call, detail, waits_for: waits_for.to_owned() });
+    }
+    if owned > 0 {
+        let (detail, waits_for) = match owned {
+            1 => ("1 owned guard, on whatever thread has it now".to_owned(), "it to be dropped"),
+            _ => (format!("{owned} owned guards, each on whatever thread has it now"), "them to be dropped"),
+        };
+        pins.push(Pin { kind: PinKind::OwnedGuard, detail, waits_for: waits_for.to_owned() });
     }
     pins
 }
