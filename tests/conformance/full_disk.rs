@@ -234,12 +234,13 @@ fn a_trial_that_cannot_be_confirmed_at_its_end_is_when_there_is_room() {
     with_small_disk(TEST, |disk| {
         let runtime = Runtime::builder().state_dir(disk.state()).build().unwrap();
         runtime.load(fixture("greeter", V1)).unwrap();
-        let trial = Some(Trial { length: Duration::from_millis(300), at_end: TrialEnd::Confirm });
+        let trial = Some(Trial { length: Duration::from_secs(3), at_end: TrialEnd::Confirm });
         let options = LoadOptions { trial, ..LoadOptions::default() };
         runtime.load_with(&Source::File(fixture("greeter", V2)), &options).unwrap();
         disk.leave(0);
         let standing = || runtime.status("greeter").unwrap().current.unwrap().status;
-        std::thread::sleep(Duration::from_millis(900));
+        // Time for the trial's end, and for one try that fails.
+        std::thread::sleep(Duration::from_millis(3500));
         assert_eq!(standing(), Standing::Trial, "nobody can have written that it is confirmed");
         disk.clear();
         until("it is confirmed", || standing() == Standing::Confirmed);

@@ -6,15 +6,18 @@ use std::{
 };
 
 use crate::{
-    Asked, By, Confirmed, Error, Event, Runtime, TrialEnd, intake::is_of_the_file, journey::micros,
-    ledger::Change, module::Module, runtime::Inner,
+    Asked, By, Confirmed, Error, Event, Runtime, TrialEnd, journey::micros, ledger::Change, module::Module,
+    runtime::Inner,
 };
+
+/// Who ends a trial whose time is over.
+const END: &str = "the end of its trial";
 
 /// How long after a trial that could not be ended, since the disk was full, say, that is tried again: twice as long each time.
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 
 /// The longest that this becomes.
-const PAUSE_MOST: Duration = Duration::from_secs(300);
+const PAUSE_MOST: Duration = Duration::from_secs(3600);
 
 impl Runtime {
     /// Ends the trial of a module's current version: a restart returns to it from now on, and the version before it is kept no
@@ -81,8 +84,8 @@ impl Inner {
             }
             let Err(error) = self.end_trial(module, generation) else { return };
             tracing::error!(module = %module.name, generation, "its trial could not be ended: {error}");
-            if is_of_the_file(&error) {
-                return;
+            if is_lasting(&error) {
+                return self.tell_over(module, generation);
             }
             due = Instant::now().checked_add(pause);
             pause = (2 * pause).min(PAUSE_MOST);
@@ -95,21 +98,39 @@ impl Inner {
             Some(trial) if trial.generation == generation => trial.at_end,
             _ => return Ok(()),
         };
-        let asked = Asked { by: By::runtime("the end of its trial"), key: None };
+        let asked = Asked { by: By::runtime(END), key: None };
         match at_end {
             TrialEnd::Confirm => self.confirm(module, Some(generation), &asked).map(drop),
             TrialEnd::RollBack => match self.roll_back(module, Some(generation), &asked) {
                 Err(Error::NothingToRollBack { .. }) => {
-                    let book = module.book();
-                    // Where it is not on trial any more, somebody was faster.
-                    if let Some(about) = book.current.as_ref().filter(|_| book.is_on_trial(generation)) {
-                        let (module, current) = (module.name.to_string(), about.id.clone());
-                        self.events.push(&asked.by, Event::TrialOver { module, current });
-                    }
+                    self.tell_over(module, generation);
                     Ok(())
                 }
                 ended => ended.map(drop),
             },
         }
     }
+
+    /// Tells that it stays, unconfirmed: it cannot be gone back.
+    fn tell_over(&self, module: &Module, generation: u64) {
+        let book = module.book();
+        // Where it is not on trial any more, somebody was faster.
+        if let Some(about) = book.current.as_ref().filter(|_| book.is_on_trial(generation)) {
+            let (module, current) = (module.name.to_string(), about.id.clone());
+            self.events.push(&By::runtime(END), Event::TrialOver { module, current });
+        }
+    }
+}
+
+/// Whether it will be so the next time too: for the file of the version before it is. It is not run over and over.
+fn is_lasting(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::StoreDamaged { .. }
+            | Error::Check { .. }
+            | Error::NameMismatch { .. }
+            | Error::OnLoad { .. }
+            | Error::OnLoadHangs { .. }
+            | Error::Blocked { .. }
+    )
 }
