@@ -185,7 +185,7 @@ fn check_prints_what_a_file_says_of_itself() {
     assert_eq!(code, Some(0));
     assert_eq!(
         (&report["name"], &report["version"], &report["abi"]),
-        (&json!("greeter"), &json!(V2), &json!(4))
+        (&json!("greeter"), &json!(V2), &json!(segue_loader::abi::metadata::REVISION))
     );
     assert!(report["digest"].as_str().unwrap().starts_with("sha256:"));
     let words = Command::new(SEGUE).run(["check", &path("greeter", V2)]);

@@ -164,7 +164,13 @@ fn a_thread_of_the_module_that_overflows_its_stack_is_told() {
 fn a_module_that_calls_exit_is_told_and_the_process_ends_so() {
     let test = "crash::a_module_that_calls_exit_is_told_and_the_process_ends_so";
     for query in ["do=exit", "do=thread-exit"] {
-        let dead = dies_of(test, query);
+        let dead = dies_in_child(test, &[("SEGUE_CRASHER", query)], |directory| {
+            let (_reports, runtime) = reported(directory);
+            runtime.load(fixture("crasher", V1)).unwrap();
+            let caller = fs::read_link("/proc/thread-self").unwrap();
+            fs::write(directory.join("caller"), caller.file_name().unwrap().as_encoded_bytes()).unwrap();
+            call(&runtime, &std::env::var("SEGUE_CRASHER").unwrap());
+        });
         assert_eq!(dead.status.code(), Some(3), "{}", dead.stderr);
         let report = only_report(&dead);
         assert_eq!((report.signal, report.signal_name.as_str()), (0, "exit(3)"), "{report:?}");
@@ -174,7 +180,19 @@ fn a_module_that_calls_exit_is_told_and_the_process_ends_so() {
         );
         assert_eq!(report.digest, Some(Digest::of(&fs::read(fixture("crasher", V1)).unwrap())));
         assert_eq!((report.attributed_by, report.offset), (Some(AttributedBy::Exit), None));
+        let caller = fs::read_to_string(dead.directory.path().join("caller")).unwrap();
+        assert_eq!(report.tid.to_string() == caller, query == "do=exit", "{report:?}");
     }
+}
+
+#[test]
+fn what_goes_wrong_while_a_process_ends_by_exit_is_not_told_beside_it() {
+    let dead = dies_of(
+        "crash::what_goes_wrong_while_a_process_ends_by_exit_is_not_told_beside_it",
+        "do=exit-and-fault",
+    );
+    assert_eq!(dead.status.signal(), Some(SIGSEGV), "{}", dead.stderr);
+    assert_eq!(only_report(&dead).signal_name, "exit(3)");
 }
 
 #[test]

@@ -110,6 +110,27 @@ fn a_crash_after_a_restart_is_not_held_against_what_was_restored() {
 }
 
 #[test]
+fn two_threads_that_crash_in_one_process_are_one_end() {
+    const TEST: &str = "crashes::two_threads_that_crash_in_one_process_are_one_end";
+    let dead = dies_in_child(TEST, &[], |home| {
+        let runtime = start(home, Duration::ZERO);
+        runtime.load(fixture("crasher", V1)).unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        crash(&runtime);
+    });
+    let reports = dead.directory.path().join("state/crashes");
+    let first = fs::read_to_string(&reports).unwrap();
+    let second = first.replace("SIGSEGV", "SIGABRT");
+    assert_ne!(first, second);
+    fs::write(&reports, first + &second).unwrap();
+    let runtime = start(dead.directory.path(), Duration::ZERO);
+    let history = runtime.history(Some("crasher"), 100).unwrap();
+    let told = history.iter().filter(|record| matches!(record.event, Event::Crashed { .. })).count();
+    assert_eq!((told, runtime.blocked().unwrap().len()), (2, 0), "{history:?}");
+    assert_eq!(current(&runtime).as_deref(), Some(V1));
+}
+
+#[test]
 fn what_was_restored_and_ends_two_processes_at_its_start_is_blocked_so_that_the_third_begins() {
     const TEST: &str =
         "crashes::what_was_restored_and_ends_two_processes_at_its_start_is_blocked_so_that_the_third_begins";

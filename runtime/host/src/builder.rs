@@ -26,7 +26,7 @@ pub struct Builder {
     observer: Observer,
 }
 
-/// What is done about fatal signals.
+/// What is done about the process's end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Crashes {
     #[default]
@@ -85,8 +85,8 @@ impl Builder {
         self
     }
 
-    /// How long a version that is not on trial must have been in memory for a crash in it not to be held against it: 10 s where
-    /// nothing is said. A version that ends the process earlier is blocked, and a restart returns to the one before.
+    /// How long a version that is not on trial must have been in memory for a crash in it, or its `exit`, not to be held against it:
+    /// 10 s where nothing is said. A version that ends the process earlier is blocked, and a restart returns to the one before.
     #[must_use]
     pub fn settle_time(mut self, time: Duration) -> Self {
         self.limits.settle_time = time;
@@ -94,8 +94,8 @@ impl Builder {
     }
 
     /// Installs no handlers for fatal signals. Where there is a state directory they are installed otherwise (SIGSEGV, SIGBUS, SIGILL,
-    /// SIGFPE, SIGABRT, SIGTRAP, SIGSYS): they write whose code it was, and hand the signal on to what was there before them. Without
-    /// them a version that ends the process is not known to have done so.
+    /// SIGFPE, SIGABRT, SIGTRAP, SIGSYS): they write whose code it was, and hand the signal on to what was there before them. Nor is it
+    /// written which module called `exit`. So a version that ends the process is not known to have done so.
     #[must_use]
     pub fn without_crash_reports(mut self) -> Self {
         self.crashes = Crashes::LeftAlone;

@@ -16,13 +16,16 @@ impl Inner {
         let path = self.state.crashes();
         let failed = |source| Error::Io { action: "reading", path: path.clone(), source };
         let reports = read_reports(&path).map_err(failed)?;
-        for report in &reports {
-            self.note_crash(report)?;
+        for (number, report) in reports.iter().enumerate() {
+            // What came after the first, other threads or exit handlers, may be no more than the end of the same process.
+            let is_first = reports[..number].iter().all(|earlier| earlier.pid != report.pid);
+            let suspect = if is_first { self.suspect(report)? } else { None };
+            self.note_crash(report, suspect)?;
         }
         clear_reports(&path, &reports).map_err(failed)
     }
 
-    fn note_crash(&self, report: &CrashReport) -> Result<(), Error> {
+    fn note_crash(&self, report: &CrashReport, suspect: Option<Block>) -> Result<(), Error> {
         let by = By::runtime("the process before this one wrote it as it died");
         let version = report.version.clone().zip(report.generation);
         let version = version.map(|(version, generation)| VersionId { version, generation });
@@ -36,7 +39,7 @@ impl Inner {
         };
         let told = event.clone();
         let mut events = vec![(event, Vec::new())];
-        if let Some(block) = self.suspect(report)? {
+        if let Some(block) = suspect {
             let Block { module, version, digest, why } = block.clone();
             events.push((Event::Blocked { module, version, digest, why }, vec![Change::Blocked(block)]));
         }

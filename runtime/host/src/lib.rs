@@ -59,7 +59,7 @@
 //!
 //! However the process ended: of each module the version that was confirmed last, by a load without a trial, by
 //! [`confirm`](Runtime::confirm) or by a rollback, unless it was deleted since. A version that was on trial is left behind. So is one
-//! whose code ended the process with a fatal signal, while it was on trial or before it had been in memory for the
+//! whose code ended the process, with a fatal signal or by `exit`, while it was on trial or before it had been in memory for the
 //! [settle time](Builder::settle_time): its file is blocked, until somebody [unblocks](Runtime::unblock) it.
 //!
 //! Where they differ, the ledger decides which version is current, the store of the state directory has its file, and a file of the

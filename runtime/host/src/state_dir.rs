@@ -80,7 +80,7 @@ impl StateDir {
         self.root.join("ledger.sqlite")
     }
 
-    /// Where a process that dies of a fatal signal writes whose code it was.
+    /// Where a process that dies of a fatal signal, or of a module's `exit`, writes whose code it was.
     pub(crate) fn crashes(&self) -> PathBuf {
         self.root.join("crashes")
     }

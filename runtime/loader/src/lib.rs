@@ -41,17 +41,18 @@
 //! that is in one decides, and the report says so ([`AttributedBy::Stack`]): most probably right, and no proof. A signal that
 //! another process sent is blamed on nobody.
 //!
-//! A module that calls `exit` has ended the process as well: that symbol is the SDK's in a module, and the host writes the line before
-//! it does what was asked ([`AttributedBy::Exit`]). A child that a module has forked may call it as it likes.
+//! A module that calls `exit` has ended the process as well: that symbol is the SDK's in a module, and the host writes the line
+//! before it does what was asked ([`AttributedBy::Exit`]). What goes wrong after that, while exit handlers run, is not told. A child
+//! that a module has forked may call it as it likes.
 //!
 //! **Reported** are SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP and SIGSYS, on all threads that do not block them, and `exit`
 //! from the module's introduction on, which comes after its constructors. **Not reported** are SIGKILL (and so what the system ends
-//! for want of memory), `_exit`, an `exit` of a library that a module is linked to and does not contain, what a handler that was installed later
-//! keeps for itself, and a stack that overflows on a thread without an alternate signal stack:
-//! threads of `std` in a Rust program have one, those that a module starts get one, and others are their maker's. The stack is
-//! not looked at where the system forbids a process to read itself by `process_vm_readv`. Where the handler that was there before
-//! lets the process live (as `std`'s does with a SIGSEGV that somebody sent), the report is there all the same, and is the last
-//! one of the process.
+//! for want of memory), `_exit`, `quick_exit`, an `exit` of libc itself (`err`) or of a library that a module is linked to and does
+//! not contain, what a handler that was installed later keeps for itself, and a stack that overflows on a thread without an alternate
+//! signal stack: threads of `std` in a Rust program have one, those that a module starts get one, and others are their maker's. The
+//! stack is not looked at where the system forbids a process to read itself by `process_vm_readv`. Where the handler that was there
+//! before lets the process live (as `std`'s does with a SIGSEGV that somebody sent), the report is there all the same, and is the
+//! last one of the process.
 //!
 //! # The mechanism
 //!

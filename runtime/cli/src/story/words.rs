@@ -149,11 +149,12 @@ fn purged(event: &Event) -> String {
 fn crashed(event: &Event) -> String {
     let Event::Crashed { signal, module, version, digest, age_ms, .. } = event else { return String::new() };
     let mut text = format!("the process before this one was ended by {}", clean(signal));
+    let of = if signal.starts_with("exit(") { "called by" } else { "in the code of" };
     match (module, version) {
         (Some(module), Some(version)) => {
-            text.push_str(&format!(", in the code of {} {}", clean(module), name(version)));
+            text.push_str(&format!(", {of} {} {}", clean(module), name(version)));
         }
-        (Some(module), None) => text.push_str(&format!(", in the code of {}", clean(module))),
+        (Some(module), None) => text.push_str(&format!(", {of} {}", clean(module))),
         (None, _) => text.push_str(", in no module's code"),
     }
     if let Some(age) = age_ms {
@@ -250,6 +251,18 @@ mod tests {
             of(crashed),
             "the process before this one was ended by SIGSEGV, in the code of greeter 1.1.0+g2, which had been in memory for \
              2.5 s; file sha256:e3b0c44298fc"
+        );
+        let exited = Event::Crashed {
+            signal: "exit(3)".to_owned(),
+            module: Some("greeter".to_owned()),
+            version: Some(id("1.1.0", 2)),
+            digest: None,
+            place: None,
+            age_ms: None,
+        };
+        assert_eq!(
+            of(exited),
+            "the process before this one was ended by exit(3), called by greeter 1.1.0+g2"
         );
         let pin =
             Pin { kind: PinKind::Thread, detail: "ticker".to_owned(), waits_for: "it to end".to_owned() };

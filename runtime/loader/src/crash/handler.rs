@@ -8,6 +8,7 @@ use libc::{c_int, c_void, siginfo_t, ucontext_t};
 
 use super::{
     SIGNALS, TABLE,
+    exit::is_ending,
     find::find,
     install::{action_displaced, current, displaced, is_ours},
     report::Report,
@@ -38,7 +39,9 @@ pub(super) extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context:
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: as above.
     let before = unsafe { *errno };
-    in_turn(|turn| report(&fault, turn));
+    if !is_ending() {
+        in_turn(|turn| report(&fault, turn));
+    }
     // Another thread may be in the midst of its report, and this one is about to end the process.
     wait_for_others();
     hand_over(&fault, info);

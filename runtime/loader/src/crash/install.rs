@@ -22,7 +22,8 @@ use super::{
     handler::on_signal,
 };
 
-/// Has a line written into a file when the process dies of a fatal signal, or a module ends it by `exit`, for as long as this is kept.
+/// Has a line written into a file when the process dies of a fatal signal, or a module ends it by `exit`, for as long as this is
+/// kept.
 ///
 /// The line says which module, which version of it and where in its file the process was ([`CrashReport`](super::CrashReport)).
 /// Then the process dies as it would have.

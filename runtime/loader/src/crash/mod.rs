@@ -1,4 +1,4 @@
-//! Whose code it was: when the process dies of a fatal signal, a line in a file says which module was running.
+//! Whose code it was: when the process dies of a fatal signal, or a module ends it by `exit`, a line in a file says which module.
 //!
 //! # The mechanism
 //!
@@ -9,9 +9,8 @@
 //!
 //! In a signal handler nothing may be waited for, allocated or locked, since the thread may have been interrupted while it
 //! held whatever that needs. So the table is read by sequence numbers and not under a lock, the line is made by hand in memory
-//! that is there ([`turn`]), and functions are named later, by whoever reads the line and has the file ([`symbol`]).
-//!
-//! A module that ends the process by `exit` is told in the same way ([`exit`]).
+//! that is there ([`turn`]), and functions are named later, by whoever reads the line and has the file ([`symbol`]). What a module
+//! that calls `exit` has written ([`exit`]) is made in the same way.
 //!
 //! Several threads may crash at once. Each waits for its turn and then for those that wait, but never longer than a second:
 //! nothing here keeps a process alive that is to die. A fault in the handler itself ends the process, since the signals
