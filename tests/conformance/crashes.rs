@@ -184,6 +184,47 @@ fn a_file_of_the_modules_directory_that_ends_the_process_at_its_start_is_blocked
 }
 
 #[test]
+fn a_file_at_whose_start_two_processes_are_killed_is_left_behind_by_the_third() {
+    const TEST: &str = "crashes::a_file_at_whose_start_two_processes_are_killed_is_left_behind_by_the_third";
+    let home = TempDir::new().unwrap();
+    let start = |home: &Path| {
+        let builder = Runtime::builder().state_dir(home.join("state"));
+        builder.modules_dir(home.join("modules")).build()
+    };
+    let drop_in = |version| {
+        fs::create_dir_all(home.path().join("modules")).unwrap();
+        fs::copy(fixture("crasher", version), home.path().join("modules/libcrasher.so")).unwrap();
+    };
+    let run = |crasher: &str| {
+        let environment = [("SEGUE_TESTS_HOME", home.path().to_str().unwrap()), ("SEGUE_CRASHER", crasher)];
+        dies_in_child(TEST, &environment, |_| {
+            let runtime = start(Path::new(&env::var_os("SEGUE_TESTS_HOME").unwrap())).unwrap();
+            eprintln!("current: {:?}", current(&runtime));
+        })
+    };
+    drop_in(V1);
+    let serves = |version: &str| format!("current: {:?}", Some(version));
+    assert!(run("nothing").stderr.contains(&serves(V1)), "it serves");
+    drop_in(V2);
+    for _ in 0..2 {
+        let dead = run("on-load-kill");
+        assert_eq!(dead.status.signal(), Some(9), "the file is tried: {}", dead.stderr);
+    }
+    for _ in 0..2 {
+        let third = run("on-load-kill-of-nobody");
+        assert!(third.stderr.contains(&serves(V1)), "the version before serves: {}", third.stderr);
+    }
+    let runtime = start(home.path()).unwrap();
+    let history = runtime.history(Some("crasher"), 100).unwrap();
+    let left = history.iter().filter_map(|record| match &record.event {
+        Event::LeftBehind { version, why, .. } => Some((version.as_str(), why.contains("killed"))),
+        _ => None,
+    });
+    assert_eq!(left.collect::<Vec<_>>(), [(V2, true)], "once");
+    runtime.load(fixture("crasher", V2)).unwrap();
+}
+
+#[test]
 fn a_version_that_was_there_before_and_is_loaded_anew_is_as_suspect_as_any_new_one() {
     const TEST: &str =
         "crashes::a_version_that_was_there_before_and_is_loaded_anew_is_as_suspect_as_any_new_one";

@@ -13,7 +13,7 @@ use segue_loader::CrashReports;
 
 use crate::{
     Asked, Error, Events, Reached, Runtime, ledger::Ledger, options::Limits, phase::Observer, runtime::Inner,
-    state_dir::StateDir, watch::Watch,
+    starting::Starting, state_dir::StateDir, watch::Watch,
 };
 
 /// Makes a [`Runtime`].
@@ -146,6 +146,7 @@ impl Builder {
             crash_reports: OnceLock::new(),
         });
         inner.note_crashes()?;
+        let starting = Starting::begin(inner.state.starting());
         if self.state_dir.is_some() && self.crashes == Crashes::Reported {
             let path = inner.state.crashes();
             let reports = CrashReports::install(&path).map_err(|source| Error::Io {
@@ -158,7 +159,7 @@ impl Builder {
         }
         inner.restore()?;
         if let Some(directory) = self.modules_dir {
-            let watch = Watch::begin(&inner, directory)?;
+            let watch = Watch::begin(&inner, directory, &starting)?;
             *inner.watch.lock() = Some(watch);
         }
         Ok(Runtime { inner, asked: Asked::default() })

@@ -106,6 +106,7 @@ mod rollback;
 mod runtime;
 mod settle;
 mod snapshot;
+mod starting;
 mod state_dir;
 mod status;
 mod stick;

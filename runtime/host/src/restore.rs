@@ -20,7 +20,8 @@ impl Inner {
         let runtime = env!("CARGO_PKG_VERSION").to_owned();
         self.events.push(&By::Embedder, Event::Started { pid: std::process::id(), runtime });
         for trial in self.events.look_up(|ledger| ledger.trials())? {
-            self.leave_behind(trial, "it was on trial, and nobody had confirmed it");
+            let over = vec![Change::NoTrial { module: trial.module.clone() }];
+            self.leave_behind(trial, "it was on trial, and nobody had confirmed it", over);
         }
         // All at once, and all are known to be coming before one of them starts: it may call any other in its start.
         let to_restore = self.events.look_up(|ledger| ledger.to_restore())?;
@@ -69,12 +70,12 @@ impl Inner {
         Ok(to_restore.iter().any(|of| of.module == name && of.digest == *digest))
     }
 
-    fn leave_behind(&self, of: ToRestore, why: &str) {
+    /// Tells of a version that a restart does without, and of what changes with it.
+    pub(crate) fn leave_behind(&self, of: ToRestore, why: &str, changes: Vec<Change>) {
         let ToRestore { module, digest, version } = of;
         tracing::warn!(module, version, %digest, "left behind: {why}");
         let by = By::runtime("a restart");
-        let over = vec![Change::NoTrial { module: module.clone() }];
         let event = Event::LeftBehind { module, version, digest, why: why.to_owned() };
-        self.events.tell(&by, event, over, Durability::InSystem);
+        self.events.tell(&by, event, changes, Durability::InSystem);
     }
 }

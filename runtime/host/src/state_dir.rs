@@ -80,6 +80,11 @@ impl StateDir {
         self.root.join("ledger.sqlite")
     }
 
+    /// What is there while a start has not come to its end.
+    pub(crate) fn starting(&self) -> PathBuf {
+        self.root.join("starting")
+    }
+
     /// Where a process that dies of a fatal signal, or of a module's `exit`, writes whose code it was.
     pub(crate) fn crashes(&self) -> PathBuf {
         self.root.join("crashes")

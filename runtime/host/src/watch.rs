@@ -24,13 +24,19 @@ use crate::{
     Asked, By, Digest, Error, Event, Policy, Took,
     first::Coming,
     intake::{self, is_being_written},
-    ledger, load,
+    ledger::{self, ToRestore},
+    load,
     runtime::Inner,
     settle::{Change, Settling, Stamp},
+    starting::Starting,
 };
 
 /// How often the directory is looked through, whatever the kernel tells.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Why a file is not loaded at a start that is careful.
+const LEFT_BEHIND: &str =
+    "it lay in the modules directory while the two starts before this one were killed, and may be why";
 
 /// The watch of one directory. Dropping it ends it.
 pub(crate) struct Watch {
@@ -50,13 +56,15 @@ struct Watching {
     is_troubled: bool,
     /// Whether these are the files that lay there when the runtime began.
     is_first_look: bool,
+    /// Whether what is new among those is left behind.
+    is_careful: bool,
 }
 
 // === impl Watch ===
 
 impl Watch {
     /// Loads what lies in the directory, and begins to watch it.
-    pub(crate) fn begin(inner: &Arc<Inner>, directory: PathBuf) -> Result<Self, Error> {
+    pub(crate) fn begin(inner: &Arc<Inner>, directory: PathBuf, starting: &Starting) -> Result<Self, Error> {
         // `notify` tells absolute paths. Looking must find the same, or each file would be taken twice; and the process may
         // change its directory.
         let directory = path::absolute(&directory).map_err(|source| Error::Io {
@@ -71,6 +79,7 @@ impl Watch {
             watcher: None,
             is_troubled: false,
             is_first_look: true,
+            is_careful: starting.is_careful(),
         };
         watching.look(Instant::now());
         // What lies there is taken for settled, and is loaded before anybody is served. Where one is still being written
@@ -226,8 +235,17 @@ impl Watching {
         let mut took = Took::default();
         let candidate = intake::read(path, &mut took)?;
         let (name, digest) = (candidate.metadata().name.clone(), candidate.digest());
-        if self.is_first_look && self.was_taken(inner, path, &digest)? && !inner.is_missed(&name, &digest)? {
-            return Ok(None);
+        if self.is_first_look {
+            let is_new = !self.was_taken(inner, path, &digest)?;
+            if is_new && self.is_careful {
+                let version = candidate.metadata().version.clone();
+                let taken = ledger::Change::DropIn { path: path.display().to_string(), digest };
+                inner.leave_behind(ToRestore { module: name, digest, version }, LEFT_BEHIND, vec![taken]);
+                return Ok(None);
+            }
+            if !is_new && !inner.is_missed(&name, &digest)? {
+                return Ok(None);
+            }
         }
         if !self.settling.note_read(path, candidate.digest()) {
             return Ok(None);
