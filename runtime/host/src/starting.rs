@@ -5,7 +5,7 @@
 //! begins anew. So a start that has not ended is counted, in a file that is removed at its end; and after [`MOST`] of them one
 //! leaves behind what is new in the modules directory.
 
-use std::{fs, path::PathBuf};
+use std::{fs, io::ErrorKind, path::PathBuf};
 
 /// So many starts in a row may end in their midst before one does without what is new.
 const MOST: u32 = 2;
@@ -36,7 +36,10 @@ impl Starting {
 
 impl Drop for Starting {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.path) {
+        // It may never have been there.
+        if let Err(error) = fs::remove_file(&self.path)
+            && error.kind() != ErrorKind::NotFound
+        {
             tracing::warn!(path = %self.path.display(), "that this start has come to its end cannot be noted: {error}");
         }
     }
