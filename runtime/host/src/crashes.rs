@@ -63,7 +63,10 @@ impl Inner {
         let when = if is_on_trial {
             "while it was on trial".to_owned()
         } else if is_young && !was_restored {
-            format!("{:.1} s after it came", age as f64 / 1000.0)
+            match age {
+                0..1000 => format!("{age} ms after it came"),
+                _ => format!("{:.1} s after it came", age as f64 / 1000.0),
+            }
         } else if self.events.look_up(|ledger| ledger.ended_its_start(module, &digest))? {
             "at its start, as the process before".to_owned()
         } else {
