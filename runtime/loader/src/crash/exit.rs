@@ -8,8 +8,9 @@ use std::{
 use libc::c_int;
 
 use super::{
-    AttributedBy, Entry, SIGNALS,
-    report::Report,
+    AttributedBy, Entry,
+    install::all_signals,
+    report::{End, Report},
     turn::{Workspace, in_turn, wait_for_others},
 };
 
@@ -20,9 +21,6 @@ static PROCESS: AtomicI32 = AtomicI32::new(0);
 /// Whether the process is ending by a module's `exit`. What goes wrong from then on is of that end's making. Relaxed: nothing
 /// is read because of it.
 static IS_ENDING: AtomicBool = AtomicBool::new(false);
-
-/// How long a name can be: that of a status of three digits.
-const NAME_BYTES_MAX: usize = "exit(255)".len();
 
 /// This process has asked for reports.
 pub(super) fn note_process() {
@@ -44,10 +42,8 @@ pub(crate) fn exiting(entry: &Entry, status: c_int) {
     {
         return;
     }
-    let mut name = [0; NAME_BYTES_MAX];
     let report = Report {
-        signal: 0,
-        name: put_name(&mut name, status),
+        end: End::exit(status),
         entry: Some(entry),
         offset: None,
         by: Some(AttributedBy::Exit),
@@ -65,56 +61,14 @@ pub(crate) fn exiting(entry: &Entry, status: c_int) {
     wait_for_others();
 }
 
-/// What the end is called, with the status as the parent gets it.
-fn put_name(name: &mut [u8; NAME_BYTES_MAX], status: c_int) -> &str {
-    let status = status as u8;
-    let digits = [status / 100, status / 10 % 10, status % 10];
-    let leading = digits[..2].iter().take_while(|digit| **digit == 0).count();
-    let mut len = 0;
-    let mut put = |byte| {
-        name[len] = byte;
-        len += 1;
-    };
-    b"exit(".iter().for_each(|byte| put(*byte));
-    digits[leading..].iter().for_each(|digit| put(b'0' + digit));
-    put(b')');
-    str::from_utf8(&name[..len]).unwrap_or("exit")
-}
-
 /// Runs this while the calling thread gets none of the signals that are reported: the handler would wait for the turn that this
 /// thread has.
 fn without_signals(run: impl FnOnce()) {
     // SAFETY: all zero is a set of signals.
-    let (mut ours, mut before): (libc::sigset_t, libc::sigset_t) = unsafe { (mem::zeroed(), mem::zeroed()) };
-    // SAFETY: they take sets that are there, and numbers of signals.
-    unsafe {
-        libc::sigemptyset(&mut ours);
-        SIGNALS.iter().for_each(|(signal, _)| {
-            libc::sigaddset(&mut ours, *signal);
-        });
-        libc::pthread_sigmask(libc::SIG_BLOCK, &ours, &mut before);
-    }
+    let mut before: libc::sigset_t = unsafe { mem::zeroed() };
+    // SAFETY: both are sets that are there.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &all_signals(), &mut before) };
     run();
     // SAFETY: it is what it was.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &before, ptr::null_mut()) };
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_name_has_the_status_as_the_parent_gets_it() {
-        for (status, expected) in [
-            (0, "exit(0)"),
-            (7, "exit(7)"),
-            (10, "exit(10)"),
-            (101, "exit(101)"),
-            (255, "exit(255)"),
-            (-1, "exit(255)"),
-            (256, "exit(0)"),
-        ] {
-            assert_eq!(put_name(&mut [0; NAME_BYTES_MAX], status), expected);
-        }
-    }
 }

@@ -11,7 +11,7 @@ use super::{
     exit::is_ending,
     find::find,
     install::{action_displaced, current, displaced, is_ours},
-    report::Report,
+    report::{End, Report},
     turn::{Turn, Workspace, in_turn, wait_for_others},
 };
 
@@ -68,8 +68,7 @@ fn report(fault: &Fault, turn: &mut Turn) {
     let Workspace { entry, line, .. } = workspace;
     let name = SIGNALS.iter().find(|(number, _)| *number == fault.signal).map(|(_, name)| *name);
     let report = Report {
-        signal: fault.signal,
-        name: name.unwrap_or("another"),
+        end: End::Signal(fault.signal, name.unwrap_or("another")),
         entry: found.map(|_| &*entry),
         offset: found.and_then(|found| found.offset),
         by: found.map(|found| found.by),

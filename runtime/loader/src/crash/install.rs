@@ -136,11 +136,19 @@ fn ours() -> libc::sigaction {
     let mut action = nothing();
     action.sa_sigaction = on_signal as *const () as usize;
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-    for (signal, _) in SIGNALS {
-        // SAFETY: the set is initialized: all zero is the empty one.
-        unsafe { libc::sigaddset(&mut action.sa_mask, signal) };
-    }
+    action.sa_mask = all_signals();
     action
+}
+
+/// The [`SIGNALS`], as a set.
+pub(super) fn all_signals() -> libc::sigset_t {
+    // SAFETY: all zero is the empty set.
+    let mut set = unsafe { mem::zeroed() };
+    for (signal, _) in SIGNALS {
+        // SAFETY: the set is initialized.
+        unsafe { libc::sigaddset(&mut set, signal) };
+    }
+    set
 }
 
 /// What is done now at a signal. Safe in a signal handler.

@@ -27,7 +27,23 @@ impl Line {
     /// A number, or null.
     pub(super) fn number(&mut self, key: &str, value: Option<u64>) {
         self.key(key);
-        let Some(mut value) = value else { return self.raw(b"null") };
+        match value {
+            Some(value) => self.digits(value),
+            None => self.raw(b"null"),
+        }
+    }
+
+    /// A text that is a call with a number: `"exit(1)"`.
+    pub(super) fn call(&mut self, key: &str, function: &str, argument: u64) {
+        self.key(key);
+        self.raw(b"\"");
+        self.raw(function.as_bytes());
+        self.raw(b"(");
+        self.digits(argument);
+        self.raw(b")\"");
+    }
+
+    fn digits(&mut self, mut value: u64) {
         let mut digits = [b'0'; 20];
         let mut len = 0;
         for digit in digits.iter_mut().rev() {

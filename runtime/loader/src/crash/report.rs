@@ -1,17 +1,48 @@
 //! What is written of the end of a process.
 
+use libc::c_int;
+
 use super::{AttributedBy, Entry, files, line::Line};
+
+/// How a process ends.
+#[derive(Clone, Copy)]
+pub(super) enum End {
+    /// By a signal, with its name.
+    Signal(c_int, &'static str),
+    /// By `exit`, with the status as the parent gets it.
+    Exit(u8),
+}
 
 /// One report: what [`CrashReport`](super::CrashReport) says, while it is written.
 pub(super) struct Report<'a> {
-    pub(super) signal: i32,
-    pub(super) name: &'a str,
+    pub(super) end: End,
     pub(super) entry: Option<&'a Entry>,
     pub(super) offset: Option<u64>,
     pub(super) by: Option<AttributedBy>,
     pub(super) pc: u64,
     pub(super) address: Option<u64>,
     pub(super) sent_by: Option<i32>,
+}
+
+// === impl End ===
+
+impl End {
+    pub(super) fn exit(status: c_int) -> Self {
+        End::Exit(status as u8)
+    }
+
+    fn write(self, line: &mut Line) {
+        match self {
+            End::Signal(number, name) => {
+                line.number("signal", Some(number as u64));
+                line.text("signal_name", Some(name));
+            }
+            End::Exit(status) => {
+                line.number("signal", Some(0));
+                line.call("signal_name", "exit", status.into());
+            }
+        }
+    }
 }
 
 // === impl Report ===
@@ -26,8 +57,7 @@ impl Report<'_> {
         // SAFETY: it writes `now`.
         unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &mut now) };
         line.begin();
-        line.number("signal", Some(self.signal as u64));
-        line.text("signal_name", Some(self.name));
+        self.end.write(line);
         line.packed("module", self.entry.map(Entry::name));
         line.packed("version", self.entry.map(Entry::version));
         line.number("generation", self.entry.map(Entry::generation));
@@ -42,5 +72,29 @@ impl Report<'_> {
         line.number("pid", Some(pid as u64));
         line.number("tid", Some(tid as u64));
         files::append(line.end(), self.entry.map_or(0, Entry::owner));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_has_the_status_as_the_parent_gets_it() {
+        for (status, expected) in [
+            (0, "exit(0)"),
+            (7, "exit(7)"),
+            (10, "exit(10)"),
+            (101, "exit(101)"),
+            (255, "exit(255)"),
+            (-1, "exit(255)"),
+            (256, "exit(0)"),
+        ] {
+            let mut line = Line::new();
+            line.begin();
+            End::exit(status).write(&mut line);
+            let expected = format!("{{\"signal\":0,\"signal_name\":\"{expected}\"}}\n");
+            assert_eq!(line.end(), expected.as_bytes());
+        }
     }
 }
