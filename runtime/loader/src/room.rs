@@ -45,10 +45,8 @@ impl Room {
     /// It is mimalloc's, and has this size.
     #[inline(always)]
     pub(crate) unsafe fn made(&self, block: *const c_void, size: usize) {
-        if size >= LARGE {
-            // SAFETY: our caller's promise.
-            self.change(unsafe { spare(block, size) });
-        }
+        // SAFETY: our caller's promise.
+        self.change(unsafe { spare(block, size) });
     }
 
     /// A block is about to be freed.
@@ -58,13 +56,12 @@ impl Room {
     /// As [`made`](Self::made).
     #[inline(always)]
     pub(crate) unsafe fn freed(&self, block: *const c_void, size: usize) {
-        if size >= LARGE {
-            // SAFETY: our caller's promise.
-            self.change(-unsafe { spare(block, size) });
-        }
+        // SAFETY: our caller's promise.
+        self.change(-unsafe { spare(block, size) });
     }
 
-    /// What `mi_heap_realloc_aligned` does, with room for what grows.
+    /// What `mi_heap_realloc_aligned` does, with room for large blocks that grow: where they lie, if they have it, and else elsewhere,
+    /// where they get it.
     ///
     /// # Safety
     ///
@@ -77,17 +74,21 @@ impl Room {
         align: usize,
         size: usize,
     ) -> *mut c_void {
-        if size < LARGE && old_size < LARGE {
-            // SAFETY: our caller's promise.
-            return unsafe { mimalloc::mi_heap_realloc_aligned(heap, old, size, align) };
-        }
-        // SAFETY: our caller's promise.
+        // SAFETY: our caller's promise. A block that was made here has at least as many bytes as the old one, and nobody knows of
+        // it yet.
         unsafe {
             let before = spare(old, old_size);
-            let block = if size > old_size {
-                self.grow(heap, old, old_size, align, size)
-            } else {
+            let block = if size < LARGE || size <= old_size {
                 mimalloc::mi_heap_realloc_aligned(heap, old, size, align)
+            } else if size <= mimalloc::mi_usable_size(old) {
+                old
+            } else {
+                let new = self.make(heap, size, align);
+                if !new.is_null() {
+                    ptr::copy_nonoverlapping(old.cast::<u8>(), new.cast(), old_size);
+                    mimalloc::mi_free(old);
+                }
+                new
             };
             if !block.is_null() {
                 self.change(spare(block, size) - before);
@@ -96,42 +97,25 @@ impl Room {
         }
     }
 
-    /// Makes a block longer: where it lies, if it has room, and else elsewhere, where it gets room.
+    /// A block with room, or where there is none to give, without; or null.
     ///
     /// # Safety
     ///
-    /// As [`realloc`](Self::realloc).
-    unsafe fn grow(
-        &self,
-        heap: *mut mimalloc::mi_heap_t,
-        old: *mut c_void,
-        old_size: usize,
-        align: usize,
-        size: usize,
-    ) -> *mut c_void {
-        // SAFETY: our caller's promise.
-        if size <= unsafe { mimalloc::mi_usable_size(old) } {
-            return old;
-        }
-        let mut new = ptr::null_mut();
+    /// As [`malloc`].
+    unsafe fn make(&self, heap: *mut mimalloc::mi_heap_t, size: usize, align: usize) -> *mut c_void {
         let given = usize::try_from(self.spare.load(Ordering::Relaxed)).unwrap_or(0);
         if size <= MOST.saturating_sub(given) / TIMES {
             // SAFETY: our caller's promise.
-            new = unsafe { malloc(heap, size * TIMES, align) };
+            let block = unsafe { malloc(heap, size * TIMES, align) };
+            if !block.is_null() {
+                return block;
+            }
         }
-        if new.is_null() {
-            // SAFETY: as above.
-            new = unsafe { malloc(heap, size, align) };
-        }
-        if !new.is_null() {
-            // SAFETY: both have so many bytes, and nobody knows of the new one yet.
-            unsafe { ptr::copy_nonoverlapping(old.cast::<u8>(), new.cast(), old_size) };
-            // SAFETY: it is a block of mimalloc's, and nobody uses it any more.
-            unsafe { mimalloc::mi_free(old) };
-        }
-        new
+        // SAFETY: our caller's promise.
+        unsafe { malloc(heap, size, align) }
     }
 
+    #[inline(always)]
     fn change(&self, by: i64) {
         if by != 0 {
             self.spare.fetch_add(by, Ordering::Relaxed);
@@ -145,10 +129,14 @@ impl Room {
 /// # Safety
 ///
 /// It is mimalloc's, and has this size.
+#[inline(always)]
 unsafe fn spare(block: *const c_void, size: usize) -> i64 {
+    if size < LARGE {
+        return 0;
+    }
     // SAFETY: our caller's promise.
     let usable = unsafe { mimalloc::mi_usable_size(block) };
-    if size >= LARGE && (usable - size) > usable / 4 { (usable - size) as i64 } else { 0 }
+    if usable - size > usable / 4 { (usable - size) as i64 } else { 0 }
 }
 
 #[cfg(test)]
