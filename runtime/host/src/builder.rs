@@ -12,8 +12,8 @@ use std::{
 use segue_loader::CrashReports;
 
 use crate::{
-    Asked, Error, Events, Reached, Runtime, ledger::Ledger, options::Limits, phase::Observer, runtime::Inner,
-    starting::Starting, state_dir::StateDir, watch::Watch,
+    Asked, Error, Events, Reached, Runtime, beginning::Beginning, ledger::Ledger, options::Limits,
+    phase::Observer, runtime::Inner, state_dir::StateDir, watch::Watch,
 };
 
 /// Makes a [`Runtime`].
@@ -146,7 +146,8 @@ impl Builder {
             crash_reports: OnceLock::new(),
         });
         inner.note_crashes()?;
-        let starting = Starting::begin(inner.state.starting());
+        // It says what is done with the directory, and with nothing else.
+        let watched = self.modules_dir.map(|directory| (directory, Beginning::note(inner.state.starting())));
         if self.state_dir.is_some() && self.crashes == Crashes::Reported {
             let path = inner.state.crashes();
             let reports = CrashReports::install(&path).map_err(|source| Error::Io {
@@ -158,8 +159,8 @@ impl Builder {
             let _ = inner.crash_reports.set(reports);
         }
         inner.restore()?;
-        if let Some(directory) = self.modules_dir {
-            let watch = Watch::begin(&inner, directory, &starting)?;
+        if let Some((directory, beginning)) = watched {
+            let watch = Watch::begin(&inner, directory, &beginning)?;
             *inner.watch.lock() = Some(watch);
         }
         Ok(Runtime { inner, asked: Asked::default() })

@@ -53,6 +53,28 @@ impl Journeys {
         Ok(())
     }
 
+    /// Begins a journey with something in its hands, which comes back where there is no thread for it.
+    pub(crate) fn carry<T: Send + 'static>(
+        self: &Arc<Self>,
+        name: String,
+        carried: T,
+        journey: impl FnOnce(T) + Send + 'static,
+    ) -> Result<(), (Error, T)> {
+        let (hand_over, handed_over) = bounded(1);
+        let begun = self.begin(name, move || {
+            // Disconnected never: it is sent as soon as the thread is there.
+            if let Ok(carried) = handed_over.recv() {
+                journey(carried);
+            }
+        });
+        if let Err(error) = begun {
+            return Err((error, carried));
+        }
+        // There is room for one.
+        let _ = hand_over.send(carried);
+        Ok(())
+    }
+
     /// Begins a journey that gives an answer while it goes on, and waits for that answer.
     pub(crate) fn ask<R: Send + 'static>(
         self: &Arc<Self>,

@@ -68,6 +68,7 @@
 #![forbid(unsafe_code)]
 
 mod asked;
+mod beginning;
 mod bell;
 mod block;
 mod book;
@@ -106,7 +107,6 @@ mod rollback;
 mod runtime;
 mod settle;
 mod snapshot;
-mod starting;
 mod state_dir;
 mod status;
 mod stick;

@@ -46,17 +46,8 @@ impl Inner {
 
     fn restore_one(self: &Arc<Self>, source: &Source, by: &By) -> Result<(), Error> {
         let started = Instant::now();
-        let terms = Terms {
-            policy: crate::Policy::Refuse,
-            deadline: started.checked_add(self.limits.start_patience),
-            after: self.limits.start_patience,
-            drop_in: None,
-            started,
-            trial: None,
-            asked: Asked { by: by.clone(), key: None },
-            purpose: Purpose::Restore,
-            command: String::new(),
-        };
+        let asked = Asked { by: by.clone(), key: None };
+        let terms = Terms::of(Purpose::Restore, asked, started).within(self.limits.start_patience);
         self.begin_load(vec![self.read(source)?], terms).map(drop)
     }
 

@@ -161,19 +161,11 @@ impl Inner {
         asked: &Asked,
     ) -> Result<Vec<Loaded>, Error> {
         let request = self.read(source)?;
-        let options = LoadOptions::default();
-        let started = Instant::now();
+        let purpose = Purpose::Rollback(Left { generation: left, is_on_trial: only.is_some() });
         let terms = Terms {
             // Where there is an old version it is on its way out, as it could not be gone back to.
             policy: Policy::Wait,
-            deadline: started.checked_add(options.deadline),
-            after: options.deadline,
-            drop_in: None,
-            started,
-            trial: None,
-            asked: asked.clone(),
-            purpose: Purpose::Rollback(Left { generation: left, is_on_trial: only.is_some() }),
-            command: String::new(),
+            ..Terms::of(purpose, asked.clone(), Instant::now()).within(LoadOptions::default().deadline)
         };
         self.begin_load(vec![request], terms)
     }

@@ -72,8 +72,8 @@ impl Inner {
 
     /// Waits for the end of a trial, however it ends, and at its time ends it as was asked. Runs on a thread of its own.
     pub(crate) fn watch_trial(self: &Arc<Self>, module: &Arc<Module>, generation: u64) {
-        let mut due = match &module.book().trial {
-            Some(trial) if trial.generation == generation => trial.until,
+        let (mut due, at_end) = match &module.book().trial {
+            Some(trial) if trial.generation == generation => (trial.until, trial.at_end),
             _ => return,
         };
         let mut pause = PAUSE_FIRST;
@@ -82,7 +82,7 @@ impl Inner {
             if has_ended.is_some() {
                 return;
             }
-            let Err(error) = self.end_trial(module, generation) else { return };
+            let Err(error) = self.end_trial(module, generation, at_end) else { return };
             tracing::error!(module = %module.name, generation, "its trial could not be ended: {error}");
             if is_lasting(&error) {
                 return self.tell_over(module, generation);
@@ -92,12 +92,13 @@ impl Inner {
         }
     }
 
-    /// Its time is over.
-    fn end_trial(self: &Arc<Self>, module: &Arc<Module>, generation: u64) -> Result<(), Error> {
-        let at_end = match &module.book().trial {
-            Some(trial) if trial.generation == generation => trial.at_end,
-            _ => return Ok(()),
-        };
+    /// Its time is over. Where it is not on trial any more, nothing is done.
+    fn end_trial(
+        self: &Arc<Self>,
+        module: &Arc<Module>,
+        generation: u64,
+        at_end: TrialEnd,
+    ) -> Result<(), Error> {
         let asked = Asked { by: By::runtime(END), key: None };
         match at_end {
             TrialEnd::Confirm => self.confirm(module, Some(generation), &asked).map(drop),

@@ -21,14 +21,14 @@ use notify::{
 };
 
 use crate::{
-    Asked, By, Digest, Error, Event, Policy, Took,
+    Asked, By, Error, Event, Policy, Took,
+    beginning::Beginning,
     first::Coming,
     intake::{self, is_being_written},
     ledger::{self, ToRestore},
     load,
     runtime::Inner,
     settle::{Change, Settling, Stamp},
-    starting::Starting,
 };
 
 /// How often the directory is looked through, whatever the kernel tells.
@@ -64,7 +64,11 @@ struct Watching {
 
 impl Watch {
     /// Loads what lies in the directory, and begins to watch it.
-    pub(crate) fn begin(inner: &Arc<Inner>, directory: PathBuf, starting: &Starting) -> Result<Self, Error> {
+    pub(crate) fn begin(
+        inner: &Arc<Inner>,
+        directory: PathBuf,
+        beginning: &Beginning,
+    ) -> Result<Self, Error> {
         // `notify` tells absolute paths. Looking must find the same, or each file would be taken twice; and the process may
         // change its directory.
         let directory = path::absolute(&directory).map_err(|source| Error::Io {
@@ -79,7 +83,7 @@ impl Watch {
             watcher: None,
             is_troubled: false,
             is_first_look: true,
-            is_careful: starting.is_careful(),
+            is_careful: beginning.is_careful(),
         };
         watching.look(Instant::now());
         // What lies there is taken for settled, and is loaded before anybody is served. Where one is still being written
@@ -235,11 +239,14 @@ impl Watching {
         let mut took = Took::default();
         let candidate = intake::read(path, &mut took)?;
         let (name, digest) = (candidate.metadata().name.clone(), candidate.digest());
+        let source = path.display().to_string();
+        let taken = ledger::Change::DropIn { path: source.clone(), digest };
         if self.is_first_look {
-            let is_new = !self.was_taken(inner, path, &digest)?;
+            // The same bytes from this file before the runtime began: then it is not the file that decides what is current, but what
+            // has come of it since, which the ledger knows.
+            let is_new = inner.events.look_up(|ledger| ledger.drop_in(&source))? != Some(digest);
             if is_new && self.is_careful {
                 let version = candidate.metadata().version.clone();
-                let taken = ledger::Change::DropIn { path: path.display().to_string(), digest };
                 inner.leave_behind(ToRestore { module: name, digest, version }, LEFT_BEHIND, vec![taken]);
                 return Ok(None);
             }
@@ -247,10 +254,10 @@ impl Watching {
                 return Ok(None);
             }
         }
-        if !self.settling.note_read(path, candidate.digest()) {
+        if !self.settling.note_read(path, digest) {
             return Ok(None);
         }
-        let module = inner.module_to_be(&candidate.metadata().name);
+        let module = inner.module_to_be(&name);
         let number = {
             let mut newest = module.newest_drop_in.lock();
             *newest += 1;
@@ -258,19 +265,13 @@ impl Watching {
         };
         // Those that wait for their old version look whether they were overtaken.
         module.tell_change();
-        let source = path.display().to_string();
         let request = load::Request { candidate, source: source.clone(), took };
         let by = By::File { path: source.clone() };
+        let asked = Asked { by: by.clone(), key: None };
         let terms = load::Terms {
             policy: Policy::Wait,
-            deadline: None,
-            after: Duration::ZERO,
             drop_in: Some(number),
-            started,
-            trial: None,
-            asked: Asked { by: by.clone(), key: None },
-            purpose: load::Purpose::Load,
-            command: String::new(),
+            ..load::Terms::of(load::Purpose::Load, asked, started)
         };
         let (tell, told) = bounded(1);
         let of_journey = inner.clone();
@@ -282,28 +283,14 @@ impl Watching {
                 drop(coming);
                 if let Err(error) = loaded {
                     // After a restart the same bytes there are nothing new.
-                    let taken = ledger::Change::DropIn { path: source.clone(), digest };
-                    let is_taken = intake::is_of_the_file(&error);
-                    of_journey.tell_refused(
-                        &by,
-                        source,
-                        &error,
-                        is_taken.then_some(taken).into_iter().collect(),
-                    );
+                    let taken = intake::is_of_the_file(&error).then_some(taken);
+                    of_journey.tell_refused(&by, source, &error, taken.into_iter().collect());
                 }
                 // Fails where nobody waits for it: only the start does.
                 let _ = tell.send(());
             });
         })?;
         Ok(Some(told))
-    }
-
-    /// Whether the same bytes were taken from this file before the runtime began: then it is not the file that decides what is current,
-    /// but what has come of it since, which the ledger knows.
-    fn was_taken(&self, inner: &Inner, path: &Path, digest: &Digest) -> Result<bool, Error> {
-        let path = path.display().to_string();
-        let taken = inner.events.look_up(|ledger| ledger.drop_in(&path))?;
-        Ok(taken == Some(*digest))
     }
 
     fn tell_trouble(&self, error: &Error) {

@@ -85,14 +85,9 @@ impl Inner {
         let requests = all(sources.iter().map(|source| self.read(source)))?;
         let terms = Terms {
             policy: options.policy,
-            deadline: started.checked_add(options.deadline),
-            after: options.deadline,
-            drop_in: None,
-            started,
             trial: options.trial,
-            asked: asked.clone(),
-            purpose: Purpose::Load,
             command: command(sources),
+            ..Terms::of(Purpose::Load, asked.clone(), started).within(options.deadline)
         };
         self.begin_load(requests, terms)
     }

@@ -107,20 +107,14 @@ impl Inner {
         let starting = Starting::begin(&module, about.id.generation);
         let (tell, told) = bounded(0);
         let (inner, of_thread, of_start) = (self.clone(), module.clone(), about.clone());
-        let (hand_over, handed_over) = bounded(1);
-        let thread = self.journeys.begin(format!("on_load {}", module.name), move || {
-            // Disconnected never: it is sent as soon as the thread is there.
-            if let Ok(mapped) = handed_over.recv() {
-                inner.run_start(&of_thread, &of_start, mapped, &tell);
-            }
+        let begun = self.journeys.carry(format!("on_load {}", module.name), mapped, move |mapped| {
+            inner.run_start(&of_thread, &of_start, mapped, &tell);
         });
-        if let Err(error) = thread {
+        if let Err((error, mapped)) = begun {
             drop(starting);
             self.take_out(&module, &about, mapped);
             return Err(error);
         }
-        // There is room for one.
-        let _ = hand_over.send(mapped);
         let patience = match terms.deadline {
             Some(deadline) => deadline.saturating_duration_since(Instant::now()),
             None => self.limits.start_patience,
@@ -198,12 +192,9 @@ impl Inner {
             thread::sleep(Duration::from_micros(200));
         };
         let Version { image, about } = version;
-        let (hand_over, handed_over) = bounded::<Image>(1);
         let (tell, told) = bounded(0);
         let (inner, of_thread, of_end) = (self.clone(), module.clone(), about.clone());
-        let thread = self.journeys.begin(format!("drop {}", module.name), move || {
-            // As in `start`.
-            let Ok(image) = handed_over.recv() else { return };
+        let begun = self.journeys.carry(format!("drop {}", module.name), image, move |image: Image| {
             // Its start went well; so does its end, whose panic is in the log.
             let (mapped, _) = image.unload();
             mapped.detach_thread();
@@ -211,11 +202,9 @@ impl Inner {
                 inner.take_out_late(&of_thread, &of_end, too_late.into_inner());
             }
         });
-        if thread.is_err() {
+        if let Err((_, image)) = begun {
             return self.take_out(&module, &about, image.unload().0);
         }
-        // There is room for one.
-        let _ = hand_over.send(image);
         match told.recv_timeout(VETO_PATIENCE) {
             Ok(mapped) => self.take_out(&module, &about, mapped),
             // The thread panicked, which was printed.

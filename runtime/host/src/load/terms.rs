@@ -48,6 +48,26 @@ pub(crate) struct Left {
 // === impl Terms ===
 
 impl Terms {
+    /// Those of a load that is refused where there is an old version, and has no deadline, no trial, and no command that is kept.
+    pub(crate) fn of(purpose: Purpose, asked: Asked, started: Instant) -> Self {
+        Terms {
+            policy: Policy::Refuse,
+            deadline: None,
+            after: Duration::ZERO,
+            drop_in: None,
+            started,
+            trial: None,
+            asked,
+            purpose,
+            command: String::new(),
+        }
+    }
+
+    /// The same, with a deadline.
+    pub(crate) fn within(self, patience: Duration) -> Self {
+        Terms { deadline: self.started.checked_add(patience), after: patience, ..self }
+    }
+
     /// What the ledger notes of a file of the modules directory that was taken; none where it came otherwise.
     pub(super) fn taken(&self, digest: Digest) -> Option<Change> {
         match &self.asked.by {

@@ -11,21 +11,21 @@ use std::{fs, io::ErrorKind, path::PathBuf};
 const MOST: u32 = 2;
 
 /// This start, until it has come to its end, well or by an error.
-pub(crate) struct Starting {
+pub(crate) struct Beginning {
     path: PathBuf,
     unfinished: u32,
 }
 
-// === impl Starting ===
+// === impl Beginning ===
 
-impl Starting {
+impl Beginning {
     /// It begins. The file is no more than a hint: where it cannot be read or written, nothing is concluded from it.
-    pub(crate) fn begin(path: PathBuf) -> Self {
+    pub(crate) fn note(path: PathBuf) -> Self {
         let unfinished = fs::read_to_string(&path).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
         if let Err(error) = fs::write(&path, u32::saturating_add(unfinished, 1).to_string()) {
             tracing::warn!(path = %path.display(), "whether this start comes to its end cannot be noted: {error}");
         }
-        Starting { path, unfinished }
+        Beginning { path, unfinished }
     }
 
     /// Whether so many before it did not come to their end that it must be more careful than they were.
@@ -34,7 +34,7 @@ impl Starting {
     }
 }
 
-impl Drop for Starting {
+impl Drop for Beginning {
     fn drop(&mut self) {
         // It may never have been there.
         if let Err(error) = fs::remove_file(&self.path)
