@@ -31,6 +31,13 @@ fn reported(directory: &Path) -> (CrashReports, Runtime) {
     (reports, runtime(directory))
 }
 
+/// The same, with the module in it.
+fn serving(directory: &Path) -> (CrashReports, Runtime) {
+    let (reports, runtime) = reported(directory);
+    runtime.load(fixture("crasher", V1)).unwrap();
+    (reports, runtime)
+}
+
 fn runtime(directory: &Path) -> Runtime {
     // What is tested is the loader's own reports, into a file of the test's.
     Runtime::builder().state_dir(directory.join("state")).without_crash_reports().build().unwrap()
@@ -44,8 +51,7 @@ fn call(runtime: &Runtime, query: &str) {
 /// A process that loads the module, and has it do this.
 fn dies_of(test: &str, query: &str) -> Dead {
     dies_in_child(test, &[], |directory| {
-        let (_reports, runtime) = reported(directory);
-        runtime.load(fixture("crasher", V1)).unwrap();
+        let (_reports, runtime) = serving(directory);
         call(&runtime, query);
     })
 }
@@ -120,8 +126,7 @@ fn an_illegal_instruction_and_a_trap_end_the_process_by_their_own_signals() {
     for (query, signal, function) in [("do=illegal", SIGILL, "run_illegal"), ("do=trap", SIGTRAP, "run_trap")]
     {
         let dead = dies_in_child(test, &[("SEGUE_CRASHER", query)], |directory| {
-            let (_reports, runtime) = reported(directory);
-            runtime.load(fixture("crasher", V1)).unwrap();
+            let (_reports, runtime) = serving(directory);
             call(&runtime, &std::env::var("SEGUE_CRASHER").unwrap());
         });
         assert_eq!(dead.status.signal(), Some(signal), "{}", dead.stderr);
@@ -165,8 +170,7 @@ fn a_module_that_calls_exit_is_told_and_the_process_ends_so() {
     let test = "crash::a_module_that_calls_exit_is_told_and_the_process_ends_so";
     for query in ["do=exit", "do=thread-exit"] {
         let dead = dies_in_child(test, &[("SEGUE_CRASHER", query)], |directory| {
-            let (_reports, runtime) = reported(directory);
-            runtime.load(fixture("crasher", V1)).unwrap();
+            let (_reports, runtime) = serving(directory);
             let caller = fs::read_link("/proc/thread-self").unwrap();
             fs::write(directory.join("caller"), caller.file_name().unwrap().as_encoded_bytes()).unwrap();
             call(&runtime, &std::env::var("SEGUE_CRASHER").unwrap());
@@ -199,8 +203,7 @@ fn what_goes_wrong_while_a_process_ends_by_exit_is_not_told_beside_it() {
 fn who_ends_itself_and_no_process_of_a_module_is_told_of_nobody() {
     let test = "crash::who_ends_itself_and_no_process_of_a_module_is_told_of_nobody";
     let dead = dies_in_child(test, &[], |directory| {
-        let (_reports, runtime) = reported(directory);
-        runtime.load(fixture("crasher", V1)).unwrap();
+        let (_reports, runtime) = serving(directory);
         call(&runtime, "do=fork-exit");
         // The host's own end.
         std::process::exit(4);
@@ -225,8 +228,7 @@ fn a_constructor_that_crashes_is_told_of_the_file_that_was_being_opened() {
 #[test]
 fn of_two_versions_it_is_the_one_that_crashed() {
     let dead = dies_in_child("crash::of_two_versions_it_is_the_one_that_crashed", &[], |directory| {
-        let (_reports, runtime) = reported(directory);
-        runtime.load(fixture("crasher", V1)).unwrap();
+        let (_reports, runtime) = serving(directory);
         let module = runtime.module("crasher").unwrap();
         let inside_old = module.enter().unwrap();
         runtime.load(fixture("crasher", V2)).unwrap();
@@ -247,8 +249,7 @@ fn threads_that_crash_at_once_each_write_a_whole_line() {
     let test = "crash::threads_that_crash_at_once_each_write_a_whole_line";
     for _ in 0..5 {
         let dead = dies_in_child(test, &[], |directory| {
-            let (_reports, runtime) = reported(directory);
-            runtime.load(fixture("crasher", V1)).unwrap();
+            let (_reports, runtime) = serving(directory);
             let start = std::sync::Barrier::new(8);
             thread::scope(|scope| {
                 for _ in 0..8 {
@@ -283,8 +284,7 @@ fn threads_that_crash_at_once_each_write_a_whole_line() {
 #[test]
 fn a_crash_of_the_host_names_no_module() {
     let dead = dies_in_child("crash::a_crash_of_the_host_names_no_module", &[], |directory| {
-        let (_reports, runtime) = reported(directory);
-        runtime.load(fixture("crasher", V1)).unwrap();
+        let (_reports, runtime) = serving(directory);
         call(&runtime, "");
         let _ = thread::spawn(|| std::process::abort()).join();
     });
@@ -298,8 +298,7 @@ fn a_crash_of_the_host_names_no_module() {
 #[test]
 fn a_module_that_was_purged_is_named_no_more() {
     let dead = dies_in_child("crash::a_module_that_was_purged_is_named_no_more", &[], |directory| {
-        let (_reports, runtime) = reported(directory);
-        runtime.load(fixture("crasher", V1)).unwrap();
+        let (_reports, runtime) = serving(directory);
         let module = runtime.module("crasher").unwrap();
         let answer = module.call(&Request { query: "do=where", ..Request::get("/") }).unwrap();
         let address = String::from_utf8(answer.body.to_vec()).unwrap();
@@ -319,8 +318,7 @@ fn a_module_that_was_purged_is_named_no_more() {
 fn a_signal_from_another_process_is_told_with_its_sender_and_blamed_on_nobody() {
     let test = "crash::a_signal_from_another_process_is_told_with_its_sender_and_blamed_on_nobody";
     let dead = dies_in_child(test, &[], |directory| {
-        let (_reports, runtime) = reported(directory);
-        runtime.load(fixture("crasher", V1)).unwrap();
+        let _serving = serving(directory);
         let me = std::process::id().to_string();
         Command::new("sh").args(["-c", &format!("kill -ABRT {me}")]).status().unwrap();
         thread::sleep(Duration::from_secs(30));

@@ -3,7 +3,7 @@
 use std::{env, fs, os::unix::process::ExitStatusExt, path::Path, time::Duration};
 
 use segue::{By, Code, Event, LoadOptions, Request, Runtime, Source, Trial, TrialEnd};
-use segue_tests::{V1, V2, dies_in_child, fixture};
+use segue_tests::{Dead, V1, V2, dies_in_child, fixture};
 use tempfile::TempDir;
 
 fn start(home: &Path, settle_time: Duration) -> Runtime {
@@ -18,6 +18,34 @@ fn crash(runtime: &Runtime) {
     let module = runtime.module("crasher").unwrap();
     let answer = module.call(&Request { query: "do=null", ..Request::get("/") });
     panic!("it is still there: {answer:?}");
+}
+
+/// Crashes in the last of these versions, when it has settled.
+fn crash_settled(home: &Path, versions: &[&str]) {
+    let runtime = start(home, Duration::ZERO);
+    for version in versions {
+        runtime.load(fixture("crasher", version)).unwrap();
+    }
+    std::thread::sleep(Duration::from_millis(20));
+    crash(&runtime);
+}
+
+/// A runtime with a modules directory.
+fn start_watching(home: &Path) -> Runtime {
+    let builder = Runtime::builder().state_dir(home.join("state"));
+    builder.modules_dir(home.join("modules")).build().unwrap()
+}
+
+/// Puts a version into that directory.
+fn drop_in(home: &Path, version: &str) {
+    fs::create_dir_all(home.join("modules")).unwrap();
+    fs::copy(fixture("crasher", version), home.join("modules/libcrasher.so")).unwrap();
+}
+
+/// Runs the body in a process of its own in this directory, which is told what the module is to do.
+fn run_in(home: &Path, test: &str, crasher: &str, body: impl FnOnce(&Path)) -> Dead {
+    let environment = [("SEGUE_TESTS_HOME", home.to_str().unwrap()), ("SEGUE_CRASHER", crasher)];
+    dies_in_child(test, &environment, |_| body(Path::new(&env::var_os("SEGUE_TESTS_HOME").unwrap())))
 }
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -80,11 +108,7 @@ fn a_version_that_crashes_on_trial_is_blocked_however_long_it_was_there() {
 fn a_version_that_has_settled_is_needed_and_comes_back() {
     const TEST: &str = "crashes::a_version_that_has_settled_is_needed_and_comes_back";
     let dead = dies_in_child(TEST, &[], |home| {
-        let runtime = start(home, Duration::ZERO);
-        runtime.load(fixture("crasher", V1)).unwrap();
-        runtime.load(fixture("crasher", V2)).unwrap();
-        std::thread::sleep(Duration::from_millis(20));
-        crash(&runtime);
+        crash_settled(home, &[V1, V2]);
     });
     assert_eq!(dead.status.signal(), Some(11), "{}", dead.stderr);
     let runtime = start(dead.directory.path(), Duration::ZERO);
@@ -113,10 +137,7 @@ fn a_crash_after_a_restart_is_not_held_against_what_was_restored() {
 fn two_threads_that_crash_in_one_process_are_one_end() {
     const TEST: &str = "crashes::two_threads_that_crash_in_one_process_are_one_end";
     let dead = dies_in_child(TEST, &[], |home| {
-        let runtime = start(home, Duration::ZERO);
-        runtime.load(fixture("crasher", V1)).unwrap();
-        std::thread::sleep(Duration::from_millis(20));
-        crash(&runtime);
+        crash_settled(home, &[V1]);
     });
     let reports = dead.directory.path().join("state/crashes");
     let first = fs::read_to_string(&reports).unwrap();
@@ -135,11 +156,9 @@ fn what_was_restored_and_ends_two_processes_at_its_start_is_blocked_so_that_the_
     const TEST: &str =
         "crashes::what_was_restored_and_ends_two_processes_at_its_start_is_blocked_so_that_the_third_begins";
     let home = TempDir::new().unwrap();
-    let path = home.path().to_str().unwrap();
     let run = |crasher: &str| {
-        let environment = [("SEGUE_TESTS_HOME", path), ("SEGUE_CRASHER", crasher)];
-        dies_in_child(TEST, &environment, |_| {
-            let runtime = start(Path::new(&env::var_os("SEGUE_TESTS_HOME").unwrap()), LONG);
+        run_in(home.path(), TEST, crasher, |home| {
+            let runtime = start(home, LONG);
             for version in [V1, V2] {
                 runtime.load(fixture("crasher", version)).unwrap();
             }
@@ -162,20 +181,15 @@ fn what_was_restored_and_ends_two_processes_at_its_start_is_blocked_so_that_the_
 fn a_file_of_the_modules_directory_that_ends_the_process_at_its_start_is_blocked_by_the_next() {
     const TEST: &str =
         "crashes::a_file_of_the_modules_directory_that_ends_the_process_at_its_start_is_blocked_by_the_next";
-    let start = |home: &Path| {
-        let builder = Runtime::builder().state_dir(home.join("state"));
-        builder.modules_dir(home.join("modules")).build().unwrap()
-    };
     for (what, signal, status, told) in
         [("constructor", Some(11), None, "SIGSEGV"), ("on-load-exit", None, Some(3), "exit(3)")]
     {
         let dead = dies_in_child(TEST, &[("SEGUE_CRASHER", what)], |home| {
-            fs::create_dir(home.join("modules")).unwrap();
-            fs::copy(fixture("crasher", V1), home.join("modules/libcrasher.so")).unwrap();
-            drop(start(home));
+            drop_in(home, V1);
+            drop(start_watching(home));
         });
         assert_eq!((dead.status.signal(), dead.status.code()), (signal, status), "{}", dead.stderr);
-        let runtime = start(dead.directory.path());
+        let runtime = start_watching(dead.directory.path());
         assert_eq!(current(&runtime), None);
         let blocked = runtime.blocked().unwrap();
         assert_eq!(blocked.len(), 1);
@@ -187,25 +201,15 @@ fn a_file_of_the_modules_directory_that_ends_the_process_at_its_start_is_blocked
 fn a_file_at_whose_start_two_processes_are_killed_is_left_behind_by_the_third() {
     const TEST: &str = "crashes::a_file_at_whose_start_two_processes_are_killed_is_left_behind_by_the_third";
     let home = TempDir::new().unwrap();
-    let start = |home: &Path| {
-        let builder = Runtime::builder().state_dir(home.join("state"));
-        builder.modules_dir(home.join("modules")).build()
-    };
-    let drop_in = |version| {
-        fs::create_dir_all(home.path().join("modules")).unwrap();
-        fs::copy(fixture("crasher", version), home.path().join("modules/libcrasher.so")).unwrap();
-    };
     let run = |crasher: &str| {
-        let environment = [("SEGUE_TESTS_HOME", home.path().to_str().unwrap()), ("SEGUE_CRASHER", crasher)];
-        dies_in_child(TEST, &environment, |_| {
-            let runtime = start(Path::new(&env::var_os("SEGUE_TESTS_HOME").unwrap())).unwrap();
-            eprintln!("current: {:?}", current(&runtime));
+        run_in(home.path(), TEST, crasher, |home| {
+            eprintln!("current: {:?}", current(&start_watching(home)));
         })
     };
-    drop_in(V1);
+    drop_in(home.path(), V1);
     let serves = |version: &str| format!("current: {:?}", Some(version));
     assert!(run("nothing").stderr.contains(&serves(V1)), "it serves");
-    drop_in(V2);
+    drop_in(home.path(), V2);
     for _ in 0..2 {
         let dead = run("on-load-kill");
         assert_eq!(dead.status.signal(), Some(9), "the file is tried: {}", dead.stderr);
@@ -214,7 +218,7 @@ fn a_file_at_whose_start_two_processes_are_killed_is_left_behind_by_the_third() 
         let third = run("on-load-kill-of-nobody");
         assert!(third.stderr.contains(&serves(V1)), "the version before serves: {}", third.stderr);
     }
-    let runtime = start(home.path()).unwrap();
+    let runtime = start_watching(home.path());
     let history = runtime.history(Some("crasher"), 100).unwrap();
     let left = history.iter().filter_map(|record| match &record.event {
         Event::LeftBehind { version, why, .. } => Some((version.as_str(), why.contains("killed"))),

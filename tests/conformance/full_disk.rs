@@ -56,6 +56,10 @@ impl Disk {
         self.root.join("state")
     }
 
+    fn begin(&self) -> Runtime {
+        Runtime::builder().state_dir(self.state()).build().unwrap()
+    }
+
     /// Leaves so many bytes free; the system counts them in pages.
     fn leave(&self, bytes: u64) {
         self.clear();
@@ -103,7 +107,7 @@ fn at_each_write_of_a_load_it_is_refused_or_done_and_never_half() {
             disk.clear();
             // It may not be there yet.
             let _ = fs::remove_dir_all(disk.state());
-            let runtime = Runtime::builder().state_dir(disk.state()).build().unwrap();
+            let runtime = disk.begin();
             runtime.load(fixture("greeter", V1)).unwrap();
             disk.leave(free);
             let loaded = runtime.load(fixture("greeter", V2));
@@ -127,7 +131,7 @@ fn at_each_write_of_a_load_it_is_refused_or_done_and_never_half() {
             runtime.shutdown(LONG).unwrap();
             assert_whole(&runtime);
             drop(runtime);
-            let again = Runtime::builder().state_dir(disk.state()).build().unwrap();
+            let again = disk.begin();
             assert!(answer(&again).contains(expected), "after a restart, with {free} bytes free: {loaded:?}");
             assert_whole(&again);
             again.shutdown(LONG).unwrap();
@@ -142,7 +146,7 @@ fn at_each_write_of_a_load_it_is_refused_or_done_and_never_half() {
 fn a_rollback_is_done_and_says_that_it_is_not_recorded_until_it_is() {
     const TEST: &str = "full_disk::a_rollback_is_done_and_says_that_it_is_not_recorded_until_it_is";
     with_small_disk(TEST, |disk| {
-        let runtime = Runtime::builder().state_dir(disk.state()).build().unwrap();
+        let runtime = disk.begin();
         runtime.load(fixture("greeter", V1)).unwrap();
         let module = runtime.module("greeter").unwrap();
         let keeps_old = module.enter_owned().unwrap();
@@ -161,7 +165,7 @@ fn a_rollback_is_done_and_says_that_it_is_not_recorded_until_it_is() {
         drop(keeps_old);
         runtime.shutdown(LONG).unwrap();
         drop((module, runtime));
-        let again = Runtime::builder().state_dir(disk.state()).build().unwrap();
+        let again = disk.begin();
         assert!(answer(&again).contains(&current), "and a restart knows of it");
     });
 }
@@ -170,7 +174,7 @@ fn a_rollback_is_done_and_says_that_it_is_not_recorded_until_it_is() {
 fn a_rollback_that_could_not_be_recorded_is_done_once_for_its_key() {
     const TEST: &str = "full_disk::a_rollback_that_could_not_be_recorded_is_done_once_for_its_key";
     with_small_disk(TEST, |disk| {
-        let runtime = Runtime::builder().state_dir(disk.state()).build().unwrap();
+        let runtime = disk.begin();
         runtime.load(fixture("greeter", V1)).unwrap();
         let module = runtime.module("greeter").unwrap();
         // Neither leaves: that would make room on the disk.
@@ -203,7 +207,7 @@ fn a_rollback_that_could_not_be_recorded_is_done_once_for_its_key() {
 fn commands_that_change_what_a_restart_finds_are_refused() {
     const TEST: &str = "full_disk::commands_that_change_what_a_restart_finds_are_refused";
     with_small_disk(TEST, |disk| {
-        let runtime = Runtime::builder().state_dir(disk.state()).build().unwrap();
+        let runtime = disk.begin();
         runtime.load(fixture("greeter", V1)).unwrap();
         disk.leave(0);
         let mut is_sticky = false;
@@ -232,7 +236,7 @@ fn commands_that_change_what_a_restart_finds_are_refused() {
 fn a_trial_that_cannot_be_confirmed_at_its_end_is_when_there_is_room() {
     const TEST: &str = "full_disk::a_trial_that_cannot_be_confirmed_at_its_end_is_when_there_is_room";
     with_small_disk(TEST, |disk| {
-        let runtime = Runtime::builder().state_dir(disk.state()).build().unwrap();
+        let runtime = disk.begin();
         runtime.load(fixture("greeter", V1)).unwrap();
         let trial = Some(Trial { length: Duration::from_secs(3), at_end: TrialEnd::Confirm });
         let options = LoadOptions { trial, ..LoadOptions::default() };
@@ -245,7 +249,7 @@ fn a_trial_that_cannot_be_confirmed_at_its_end_is_when_there_is_room() {
         disk.clear();
         until("it is confirmed", || standing() == Standing::Confirmed);
         drop(runtime);
-        let again = Runtime::builder().state_dir(disk.state()).build().unwrap();
+        let again = disk.begin();
         assert!(answer(&again).contains(V2));
     });
 }
@@ -272,7 +276,7 @@ fn a_runtime_that_cannot_begin_says_so_and_begins_when_it_can() {
                 }
             }
             disk.clear();
-            let again = Runtime::builder().state_dir(disk.state()).build().unwrap();
+            let again = disk.begin();
             again.load(fixture("greeter", V1)).unwrap();
             assert!(answer(&again).contains(V1), "with {pages} pages free at first");
             assert_whole(&again);

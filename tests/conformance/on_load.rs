@@ -1,6 +1,6 @@
 //! First starts: who calls meanwhile, who calls whom, and what is left where one fails.
 
-use std::{fs, thread};
+use std::{fs, path::Path, thread};
 
 use segue::{Code, Event, LoadOptions, Phase, Source, Step};
 use segue_tests::{V1, V2, fixture, until};
@@ -133,13 +133,18 @@ fn k_on_load_between_its_end_and_the_publish() {
     }
 }
 
+/// Puts three modules into a modules directory that nobody watches yet.
+fn drop_in_three(modules: &Path) {
+    for module in ["hooks-a", "hooks-b", "hooks-c"] {
+        let name = fixture(module, V1).file_name().unwrap().to_owned();
+        fs::copy(fixture(module, V1), modules.join(name)).unwrap();
+    }
+}
+
 #[test]
 fn k_on_load_embedded() {
     let (modules, state) = (tempfile::tempdir().unwrap(), TempDir::new().unwrap());
-    for module in ["hooks-a", "hooks-b", "hooks-c"] {
-        let name = fixture(module, V1).file_name().unwrap().to_owned();
-        fs::copy(fixture(module, V1), modules.path().join(name)).unwrap();
-    }
+    drop_in_three(modules.path());
     script_in(state.path(), "hooks-b", V1, "fail at boot\n");
     let house = House::in_state(state, |builder| builder.modules_dir(modules.path()));
     // All have run before anybody is served. Where one fails, OTP does not boot; here it is told, and the others serve.
@@ -153,10 +158,7 @@ fn k_on_load_embedded() {
 fn k_on_load_embedded_in_any_order() {
     // At a start each is known to be coming before any has started: whom one calls in its start may come after it.
     let (modules, state) = (tempfile::tempdir().unwrap(), TempDir::new().unwrap());
-    for module in ["hooks-a", "hooks-b", "hooks-c"] {
-        let name = fixture(module, V1).file_name().unwrap().to_owned();
-        fs::copy(fixture(module, V1), modules.path().join(name)).unwrap();
-    }
+    drop_in_three(modules.path());
     fs::create_dir_all(state.path().join("hooks")).unwrap();
     script_in(state.path(), "hooks-a", V1, "call hooks-b /\n");
     script_in(state.path(), "hooks-b", V1, "call hooks-c /\n");
