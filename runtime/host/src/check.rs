@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use segue_loader::{Digest, Metadata};
+use segue_loader::{Digest, Imports, Metadata};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Took, intake::read};
+use crate::{Error, Finding, Took, findings, intake::read};
 
 /// What a file says of itself, and is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub struct FileReport {
     /// Marks in the file by which the dynamic linker would never unmap it, as `DF_1_NODELETE`. A load clears them in its
     /// private copy.
     pub cleared: Vec<String>,
+    /// What it links, imports and asks for that matters when it leaves, or that this system lacks.
+    pub findings: Vec<Finding>,
 }
 
 /// Reads a file as a load does, up to where something of it would be executed.
@@ -29,10 +31,13 @@ pub struct FileReport {
 /// Where a load would refuse it for what it is.
 pub fn check(path: &Path) -> Result<FileReport, Error> {
     let inspected = read(path, &mut Took::default())?;
+    let imports =
+        Imports::read(inspected.bytes()).map_err(|source| Error::Check { path: path.to_owned(), source })?;
     Ok(FileReport {
         metadata: inspected.metadata().clone(),
         digest: inspected.digest(),
         size_bytes: inspected.size_bytes(),
         cleared: inspected.cleared_marks().map(str::to_owned).collect(),
+        findings: findings::of(&imports, path),
     })
 }

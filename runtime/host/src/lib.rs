@@ -81,6 +81,7 @@ mod detach;
 mod error;
 mod event;
 mod events;
+mod findings;
 mod first;
 mod guest;
 mod handle;
@@ -99,6 +100,7 @@ mod options;
 mod passers;
 mod phase;
 mod pins;
+mod post_mortem;
 mod purge;
 mod resident;
 mod restore;
@@ -120,15 +122,19 @@ pub use check::{FileReport, check};
 pub use error::{Code, Error, ErrorObject, OldState, Step};
 pub use event::{Event, Record};
 pub use events::{Events, Next, Subscription};
+pub use findings::{Finding, FindingKind};
 pub use handle::{CallGuard, ModuleHandle, OwnedCallGuard};
 pub use interface::{InterfaceGuard, InterfaceHandle};
 pub use message::{Reply, Request};
 pub use options::{LoadOptions, ParsePolicyError, ParseTrialEndError, Policy, Source, Trial, TrialEnd};
 pub use phase::{Phase, Reached};
+pub use post_mortem::{Crash, crashes_in};
 pub use resident::{Calling, Errand, Resident};
 pub use runtime::Runtime;
 pub use segue_interface::{Bytes, CallError, CallFailure, Fault, List, Str, VersionId, data, interface};
-pub use segue_loader::{Argument, Digest, Interface, InterfaceMismatch, Metadata, Method, Type};
+pub use segue_loader::{
+    Argument, AttributedBy, Digest, Interface, InterfaceMismatch, Metadata, Method, Type, signal_name,
+};
 pub use snapshot::Snapshot;
 pub use status::{
     BlockedFile, CallerStatus, Confirmed, Deleted, Held, LoadOutcome, Loaded, ModuleStatus, Pin, PinKind,

@@ -23,7 +23,7 @@ fn handler(signal: i32) -> Option<usize> {
 }
 
 /// What a signal is called: `SIGUSR1`.
-pub(crate) fn name(signal: i32) -> String {
+pub fn name(signal: i32) -> String {
     const NAMES: [(i32, &str); 30] = [
         (libc::SIGHUP, "HUP"),
         (libc::SIGINT, "INT"),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use segue::{FileReport, Interface};
+use segue::{FileReport, Finding, Interface};
 
 use crate::{
     Context, Error, ExitCode,
@@ -14,6 +14,10 @@ use crate::{
 ///
 /// Says what the file says of itself, or why a runtime would refuse it. No runtime is asked, and nothing of the file is
 /// executed, not even a constructor.
+///
+/// Then it names what the file links and imports that matters when the module leaves memory, each with what it means and what to
+/// set: external libraries, a dynamic C++ runtime, functions for signals, timers and exit handlers, an executable stack; and the
+/// libraries, versions and symbols that this system lacks. `segue probe` shows what really stays.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Example:\n  segue check target/release/libgreeter.so")]
 pub struct Check {
@@ -53,7 +57,14 @@ fn render(report: &FileReport) -> String {
         ("cleared", cleared),
         ("sticky", if metadata.sticky { "yes" } else { "no" }.to_owned()),
     ];
-    lines.iter().map(|(name, value)| format!("{name:<10}  {value}\n")).collect()
+    let lines = lines.iter().map(|(name, value)| format!("{name:<10}  {value}\n"));
+    lines.chain(report.findings.iter().map(render_finding)).collect()
+}
+
+/// What it is and what it means, and below it what to set.
+fn render_finding(finding: &Finding) -> String {
+    let Finding { subject, meaning, advice, .. } = finding;
+    format!("note        {}: {}\n              {}\n", clean(subject), clean(meaning), clean(advice))
 }
 
 /// Its name and fingerprint, and a line a method.
@@ -67,7 +78,7 @@ fn render_interface(interface: &Interface) -> String {
 
 #[cfg(test)]
 mod tests {
-    use segue::{Argument, Digest, Metadata, Method, Type};
+    use segue::{Argument, Digest, FindingKind, Metadata, Method, Type};
 
     use super::*;
 
@@ -81,7 +92,13 @@ mod tests {
             state_schema: None,
             sticky: false,
         };
-        FileReport { metadata, digest: Digest::of(b""), size_bytes: 1_572_864, cleared: Vec::new() }
+        FileReport {
+            metadata,
+            digest: Digest::of(b""),
+            size_bytes: 1_572_864,
+            cleared: Vec::new(),
+            findings: Vec::new(),
+        }
     }
 
     #[test]
@@ -101,6 +118,15 @@ sticky      no
         assert_eq!(render(&report()), expected);
         let marked = FileReport { cleared: vec!["DF_1_NODELETE".to_owned()], ..report() };
         assert!(render(&marked).contains("cleared     DF_1_NODELETE (by a load"), "{}", render(&marked));
+        let finding = Finding {
+            kind: FindingKind::ExternalLibrary,
+            subject: "libssl.so.3".to_owned(),
+            meaning: "it may stay".to_owned(),
+            advice: "use rustls".to_owned(),
+        };
+        let found = FileReport { findings: vec![finding], ..report() };
+        let expected = "note        libssl.so.3: it may stay\n              use rustls\n";
+        assert!(render(&found).ends_with(expected), "{}", render(&found));
         let of = |name: &str| Type { name: name.to_owned(), ..Type::default() };
         let quantity = Argument { name: "quantity".to_owned(), of: of("u32") };
         let quote = Method { name: "quote".to_owned(), arguments: vec![quantity], answer: of("Cents") };
@@ -125,6 +151,7 @@ sticky      no
             "cleared",
             "compiler",
             "digest",
+            "findings",
             "interfaces",
             "name",
             "size_bytes",

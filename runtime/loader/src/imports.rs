@@ -1,0 +1,223 @@
+//! What a file asks of the dynamic linker, and which of it this system lacks. Everything is read; nothing is executed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use object::{
+    LittleEndian as LE,
+    elf::{self, FileHeader64},
+    read::elf::{Dyn, FileHeader, ProgramHeader, SectionTable, Sym, VersionTable},
+};
+
+use crate::{
+    CheckError,
+    elf::header,
+    libraries::{self, Library},
+};
+
+/// What a file asks of the dynamic linker.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Imports {
+    /// The libraries that it names (`DT_NEEDED`), in order.
+    pub libraries: Vec<String>,
+    /// Where the linker looks for them first (`DT_RUNPATH`, or else `DT_RPATH`), with `$ORIGIN` as it is in the file.
+    pub search: Vec<String>,
+    /// The symbols that it does not define. A symbol that the SDK hides is defined in the file, so it is not here.
+    pub symbols: Vec<ImportedSymbol>,
+    /// Whether it asks for an executable stack, or does not say that it needs none.
+    pub executable_stack: bool,
+}
+
+/// A symbol that a file does not define.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportedSymbol {
+    /// Its name.
+    pub name: String,
+    /// Its version, and the library that must have it; null if it has none.
+    pub version: Option<(String, String)>,
+    /// Whether the file works without it.
+    pub is_weak: bool,
+}
+
+/// Something that a file needs and this system lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// A library.
+    Library {
+        /// Its name.
+        name: String,
+    },
+    /// A version of a library's symbols.
+    Version {
+        /// The library, as the file names it.
+        library: String,
+        /// The version: `GLIBC_2.99`.
+        version: String,
+        /// The symbols that need it.
+        symbols: Vec<String>,
+    },
+    /// A symbol.
+    Symbol {
+        /// Its name.
+        name: String,
+    },
+}
+
+type Sections<'data> = SectionTable<'data, FileHeader64<LE>>;
+
+// === impl Imports ===
+
+impl Imports {
+    /// Reads them from the bytes of a 64-bit little-endian ELF file.
+    ///
+    /// # Errors
+    ///
+    /// If a table of the file is damaged.
+    pub fn read(bytes: &[u8]) -> Result<Self, CheckError> {
+        let damaged = |error: object::read::Error| CheckError::Damaged { what: error.to_string() };
+        let header = header(bytes)?;
+        let sections = header.sections(LE, bytes).map_err(damaged)?;
+        let mut imports = Imports::default();
+        imports.read_dynamic(bytes, &sections).map_err(damaged)?;
+        imports.read_symbols(bytes, &sections).map_err(damaged)?;
+        let segments = header.program_headers(LE, bytes).map_err(damaged)?;
+        let stack = segments.iter().find(|segment| segment.p_type(LE) == elf::PT_GNU_STACK);
+        // A file without this header gets an executable stack from glibc.
+        imports.executable_stack = stack.is_none_or(|stack| stack.p_flags(LE).contains(elf::PF_X));
+        Ok(imports)
+    }
+
+    /// What of it this system lacks. `file` is where the file is, for `$ORIGIN`. Libraries are found as the dynamic linker of a new
+    /// process finds them, and read.
+    pub fn missing(&self, file: &Path) -> Vec<Missing> {
+        let found = libraries::load(&self.libraries, &libraries::search_path(&self.search, file));
+        let mut missing: Vec<Missing> =
+            found.missing.iter().map(|name| Missing::Library { name: name.clone() }).collect();
+        let mut versions: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+        let mut symbols = BTreeSet::new();
+        for symbol in self.symbols.iter().filter(|symbol| !symbol.is_weak) {
+            let name = &symbol.name;
+            let is_in = |library: &Library, version| library.exports(name, version);
+            match &symbol.version {
+                Some((version, library)) => match found.libraries.get(library) {
+                    // The library itself is missing, which is told.
+                    None => {}
+                    Some(of) if !of.versions.is_empty() && !of.versions.contains(version) => {
+                        versions.entry((library, version)).or_default().push(name.clone());
+                    }
+                    Some(_) if found.libraries.values().any(|of| is_in(of, Some(version))) => {}
+                    Some(_) => drop(symbols.insert(name)),
+                },
+                // A library that is missing may have it.
+                None if !found.missing.is_empty() => {}
+                None if found.libraries.values().any(|of| is_in(of, None)) => {}
+                None => drop(symbols.insert(name)),
+            }
+        }
+        missing.extend(versions.into_iter().map(|((library, version), symbols)| Missing::Version {
+            library: library.to_owned(),
+            version: version.to_owned(),
+            symbols,
+        }));
+        missing.extend(symbols.into_iter().map(|name| Missing::Symbol { name: name.clone() }));
+        missing
+    }
+
+    fn read_dynamic(&mut self, bytes: &[u8], sections: &Sections<'_>) -> object::read::Result<()> {
+        let Some((entries, link)) = sections.dynamic(LE, bytes)? else { return Ok(()) };
+        let strings = sections.strings(LE, bytes, link)?;
+        let mut rpath = Vec::new();
+        for entry in entries {
+            let text = || entry.string(LE, strings).map(|text| String::from_utf8_lossy(text).into_owned());
+            let paths = |text: String| text.split(':').map(str::to_owned).collect();
+            match entry.d_tag(LE) {
+                elf::DT_NULL => break,
+                elf::DT_NEEDED => self.libraries.push(text()?),
+                elf::DT_RUNPATH => self.search = paths(text()?),
+                elf::DT_RPATH => rpath = paths(text()?),
+                _ => {}
+            }
+        }
+        if self.search.is_empty() {
+            self.search = rpath;
+        }
+        Ok(())
+    }
+
+    fn read_symbols(&mut self, bytes: &[u8], sections: &Sections<'_>) -> object::read::Result<()> {
+        let symbols = sections.symbols(LE, bytes, elf::SHT_DYNSYM)?;
+        let versions: Option<VersionTable<'_, FileHeader64<LE>>> = sections.versions(LE, bytes)?;
+        for (index, symbol) in symbols.enumerate() {
+            let name = symbols.symbol_name(LE, symbol)?;
+            if !symbol.is_undefined(LE) || name.is_empty() {
+                continue;
+            }
+            let version = match &versions {
+                Some(table) => table.version(table.version_index(LE, index).index())?,
+                None => None,
+            };
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            self.symbols.push(ImportedSymbol {
+                name: text(name),
+                version: version.and_then(|of| Some((text(of.name()), text(of.file()?)))),
+                is_weak: symbol.st_bind() == elf::STB_WEAK,
+            });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn this_test() -> Vec<u8> {
+        std::fs::read(std::env::current_exe().unwrap()).unwrap()
+    }
+
+    /// Replaces a string of the file by one of the same length.
+    fn patched(from: &str, to: &str) -> Imports {
+        assert_eq!(from.len(), to.len());
+        let mut bytes = this_test();
+        let (from, to) = (format!("\0{from}\0"), format!("\0{to}\0"));
+        // The first is in .dynstr, which is loaded and so lies before the tables for debuggers.
+        let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        Imports::read(&bytes).unwrap()
+    }
+
+    #[test]
+    fn what_runs_here_lacks_nothing() {
+        let file = std::env::current_exe().unwrap();
+        let imports = Imports::read(&this_test()).unwrap();
+        assert!(imports.libraries.iter().any(|library| library == "libc.so.6"), "{imports:?}");
+        let malloc = imports.symbols.iter().find(|symbol| symbol.name == "malloc").unwrap();
+        assert_eq!(malloc.version.as_ref().unwrap().1, "libc.so.6");
+        assert!(!imports.executable_stack);
+        assert_eq!(imports.missing(&file), []);
+    }
+
+    #[test]
+    fn what_this_system_lacks_is_named() {
+        let file = std::env::current_exe().unwrap();
+        let library = patched("libgcc_s.so.1", "libgcc_x.so.1");
+        let missing = library.missing(&file);
+        assert!(missing.contains(&Missing::Library { name: "libgcc_x.so.1".to_owned() }), "{missing:?}");
+        let version = patched("GLIBC_2.34", "GLIBC_9.99").missing(&file);
+        let is_it = |of: &Missing| matches!(of, Missing::Version { version, .. } if version == "GLIBC_9.99");
+        assert!(version.iter().any(is_it) && version.len() == 1, "{version:?}");
+        let symbol = patched("pthread_setname_np", "pthread_setname_xx").missing(&file);
+        assert_eq!(symbol, [Missing::Symbol { name: "pthread_setname_xx".to_owned() }]);
+    }
+
+    #[test]
+    fn a_stack_that_may_be_executed_is_seen() {
+        let mut bytes = this_test();
+        let start = header(&bytes).unwrap().e_phoff(LE) as usize;
+        let segments = bytes[start..].chunks(56).take(20);
+        let at = segments.enumerate().find(|(_, one)| one[..4] == elf::PT_GNU_STACK.0.to_le_bytes());
+        let flags = start + at.unwrap().0 * 56 + 4;
+        bytes[flags] |= 1;
+        assert!(Imports::read(&bytes).unwrap().executable_stack);
+    }
+}
