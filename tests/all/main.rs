@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test, and what it is made of, says what it means by failing")]
 
+mod check;
 mod cli;
 mod control;
 mod crash;
@@ -22,6 +23,7 @@ mod modules;
 mod new;
 mod panics;
 mod places;
+mod probe;
 mod purge;
 mod refusals;
 mod releases;

@@ -46,7 +46,7 @@ Exit codes:
   5  the deadline passed, and something still lingers
   6  the runtime cannot be reached
   7  not allowed
-  8  the demo, or a check, found what it must not
+  8  the demo, a check or a probe found what it must not
 
 To begin:
   segue demo                       watch a service being replaced under load
@@ -58,6 +58,7 @@ enum Command {
     Demo(commands::demo::Demo),
     New(commands::new::New),
     Check(commands::check::Check),
+    Probe(commands::probe::Probe),
     Serve(commands::serve::Serve),
     Load(commands::load::Load),
     Ls(commands::ls::Ls),
@@ -100,6 +101,7 @@ impl Cli {
                 Ok(ExitCode::Done)
             }
             Command::Check(check) => check.run(&context),
+            Command::Probe(probe) => probe.run(&context),
             Command::Serve(serve) => serve.run(&context),
             Command::Load(load) => context.wait(load.run(&context)),
             Command::Ls(ls) => context.wait(ls.run(&context)),

@@ -47,6 +47,12 @@ pub enum Error {
     /// The demo could not be carried out.
     #[error(transparent)]
     Demo(#[from] demo::Error),
+    /// The runtime in the process of a probe refused the file.
+    #[error("{}", object.message)]
+    Probed {
+        /// Its words.
+        object: Box<ErrorObject>,
+    },
     /// There is no such file.
     #[error("{}: there is no such file", path.display())]
     NoSuchFile {
@@ -106,6 +112,7 @@ impl Error {
             Error::Client(error) => error.object(),
             Error::Runtime(error) => ErrorObject::from(error),
             Error::Demo(error) => error.object(),
+            Error::Probed { object } => ErrorObject::clone(object),
             _ => ErrorObject {
                 code: self.code(),
                 step: None,
@@ -147,6 +154,7 @@ impl Error {
             Error::Server(segue_serve::Error::Drain { .. }) => Code::Deadline,
             Error::New(error) => error.code(),
             Error::Demo(error) => error.object().code,
+            Error::Probed { object } => object.code,
             Error::NoSuchFile { .. } => Code::NotFound,
             Error::File { .. } => Code::BadFile,
             Error::Bind(_)

@@ -22,7 +22,7 @@ pub enum ExitCode {
     Unreachable = 6,
     /// It is not allowed.
     Denied = 7,
-    /// The demo, or a check, found what it must not.
+    /// The demo, a check or a probe found what it must not.
     Found = 8,
 }
 

@@ -13,6 +13,7 @@ pub mod load;
 pub mod ls;
 pub mod new;
 pub mod pins;
+pub mod probe;
 pub mod purge;
 mod purged;
 pub mod rollback;
