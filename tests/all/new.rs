@@ -1,6 +1,6 @@
 //! What `segue new` writes builds, passes its own test, and can be dropped in as it is.
 
-use std::{env, process};
+use std::{env, fs, process};
 
 use segue_tests::{Service, http};
 use tempfile::TempDir;
@@ -22,17 +22,22 @@ fn a_new_module_builds_passes_its_test_and_serves() {
         .find(|path| path.join("CACHEDIR.TAG").is_file())
         .unwrap()
         .to_owned();
-    for task in [&["test"][..], &["build"]] {
+    let cargo = |task: &[&str], segue: &str| {
         let cargo = process::Command::new(env!("CARGO"))
             .args(task)
-            .arg("--release")
             .current_dir(&module)
             .env("CARGO_TARGET_DIR", target.join("segue-new"))
+            .env("SEGUE", segue)
             .env_remove("RUSTFLAGS")
             .output()
             .unwrap();
-        assert!(cargo.status.success(), "{task:?}: {}", String::from_utf8_lossy(&cargo.stderr));
-    }
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (cargo.status.success(), text(&cargo.stdout) + &text(&cargo.stderr))
+    };
+    let (passed, said) = cargo(&["test", "--release", "--", "--nocapture"], SEGUE);
+    assert!(passed && said.contains("it_leaves_memory ... ok"), "{said}");
+    assert!(said.contains("my-module 0.1.0: left memory each time, and nothing stayed"), "{said}");
+    assert!(cargo(&["build", "--release"], SEGUE).0);
     let file = target.join("segue-new/release/libmy_module.so");
     let service = Service::start(SEGUE, &[]);
     service.drop_in(&file, "libmy_module.so");
@@ -40,6 +45,16 @@ fn a_new_module_builds_passes_its_test_and_serves() {
     let answer = http::get(service.address, "/my-module/ada");
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.header("x-segue-module"), Some("my-module"));
+
+    // The control: a version that leaves a file open fails its test, which names the file; and so does a test without a command.
+    let source = module.join("src/lib.rs");
+    let clean = fs::read_to_string(&source).unwrap();
+    let leaves = "std::mem::forget(std::fs::File::open(\"/dev/null\")?);\n        let name = match";
+    fs::write(&source, clean.replacen("let name = match", leaves, 1)).unwrap();
+    let (passed, said) = cargo(&["test", "--release", "it_leaves_memory"], SEGUE);
+    assert!(!passed && said.contains("stays: descriptor:") && said.contains("/dev/null"), "{said}");
+    let (passed, said) = cargo(&["test", "--release", "it_leaves_memory"], "/nowhere/segue");
+    assert!(!passed && said.contains("/nowhere/segue cannot be started"), "{said}");
 }
 
 #[test]

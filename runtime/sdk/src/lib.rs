@@ -39,7 +39,7 @@
 //! * **typed interfaces**: methods that are called as fast as those of a trait object. They are defined in a crate that host
 //!   and modules share, and exported with `export_module!(Shop, interfaces = [Pricing])`; see `segue_interface`.
 //! * **sticky**: `export_module!(Greeter, sticky)` asks not to be replaced, nor deleted, until somebody says `segue unstick`.
-//! * [`testing`]: call the module in a unit test, without a runtime.
+//! * [`testing`]: call the module in a unit test, without a runtime; and [`testing::leaves!`] shows that its file leaves memory.
 //!
 //! # What the runtime does for you, and what it cannot
 //!
@@ -68,6 +68,7 @@ mod export;
 mod failure;
 mod host;
 mod interpose;
+mod leaves;
 mod link;
 mod log;
 mod mappings;
@@ -104,6 +105,7 @@ pub mod __private {
         allocator::ModuleAllocator,
         export::{Identity, header},
         interpose::{exit, key_create, key_delete, thread_atexit, thread_create},
+        leaves::leaves,
         mappings::{map, remap, unmap},
         metadata,
     };

@@ -21,9 +21,11 @@
 //! assert_eq!((answer.status, answer.text().as_str()), (201, "hello"));
 //! ```
 //!
-//! What a test cannot see here is what only a loaded file has: the layout check, the log, and the unloading. For those,
-//! `segue check` and `segue load` take the file that cargo built.
+//! What a test cannot see here is what only a loaded file has: the layout check, the log, and the unloading. [`leaves!`] builds the
+//! file, and has `segue probe` load it, call it, replace it and unload it.
 
+#[doc(inline)]
+pub use crate::__leaves as leaves;
 pub use crate::Answer;
 use crate::{Fault, Host, Module, Reply, Request, request};
 

@@ -112,6 +112,8 @@ impl Probe<'_> {
             self.told.refused = Some(ErrorObject::from(&error));
             return Ok(false);
         }
+        // A module that asks to stay is replaced all the same: only this process is concerned.
+        self.runtime.unstick(&self.module)?;
         let module = self.runtime.module(&self.module)?;
         for round in 1..=self.plan.rounds {
             self.step(&format!("round {round}: {}", self.plan.calling()))?;
