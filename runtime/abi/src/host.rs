@@ -191,6 +191,14 @@ pub struct HostVTable {
         failed: FailureSink,
     ),
     /// The module is about to end the process by `exit`, with this status.
-    #[sabi(last_prefix_field)]
     pub exiting: unsafe extern "C" fn(context: *const HostContext, status: c_int),
+    /// `sigaction`, with two `struct sigaction` of libc, of which either may be null. The previous action is never one of
+    /// another image: that image may leave memory first. Answers and sets `errno` as `sigaction` does.
+    #[sabi(last_prefix_field)]
+    pub signal_action: unsafe extern "C" fn(
+        context: *const HostContext,
+        signal: c_int,
+        action: *const c_void,
+        previous: *mut c_void,
+    ) -> c_int,
 }

@@ -25,6 +25,7 @@ use crate::{
     crash::{self, Entry},
     interface::Ending,
     link::{Link, Links, OpenLink, refuse, tell},
+    signals,
     threads::Threads,
 };
 
@@ -124,6 +125,7 @@ const VTABLE: HostVTableRef = {
         visit,
         failure,
         exiting,
+        signal_action,
     });
     HostVTableRef(TABLE.static_as_prefix())
 };
@@ -208,6 +210,16 @@ unsafe extern "C" fn spawn(
 unsafe extern "C" fn exiting(context: *const HostContext, status: c_int) {
     // SAFETY: our caller's promise.
     unsafe { serve(context, (), |context| crash::exiting(&context.entry, status)) }
+}
+
+unsafe extern "C" fn signal_action(
+    _context: *const HostContext,
+    signal: c_int,
+    action: *const c_void,
+    previous: *mut c_void,
+) -> c_int {
+    // SAFETY: our caller's promise: each is null or a `struct sigaction` of libc.
+    unsafe { signals::act(signal, action.cast(), previous.cast()) }
 }
 
 unsafe extern "C" fn is_cancelled(context: *const HostContext) -> bool {

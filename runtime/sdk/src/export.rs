@@ -118,9 +118,15 @@ macro_rules! __export_module {
         #[cfg(not(test))]
         $crate::__interpose! {
             "__cxa_thread_atexit_impl" => $crate::__private::thread_atexit,
+            "__cxa_thread_atexit" => $crate::__private::thread_atexit,
             "pthread_key_create" => $crate::__private::key_create,
             "pthread_key_delete" => $crate::__private::key_delete,
             "pthread_create" => $crate::__private::thread_create,
+            "thrd_create" => $crate::__private::c_thread_create,
+            "sigaction" => $crate::__private::signal_action,
+            "signal" => $crate::__private::signal,
+            "bsd_signal" => $crate::__private::signal,
+            "ssignal" => $crate::__private::signal,
             "exit" => $crate::__private::exit,
             "mmap" => $crate::__private::map,
             "mmap64" => $crate::__private::map,

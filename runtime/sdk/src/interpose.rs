@@ -78,7 +78,8 @@ const ROUNDS_MAX: usize = 4;
 
 // === What the hidden symbols lead to ===
 
-/// Stands in for `__cxa_thread_atexit_impl`.
+/// Stands in for `__cxa_thread_atexit_impl`, and for `__cxa_thread_atexit`, which C++ calls instead. The latter is in
+/// libstdc++, where it would lead past this image to libc.
 ///
 /// # Safety
 ///
@@ -285,7 +286,7 @@ unsafe fn libc_key_delete(key: pthread_key_t) -> c_int {
 }
 
 /// The address of libc's own function, past the hidden symbol of the same name, which the dynamic linker does not see.
-fn libc_function(name: &CStr) -> *mut c_void {
+pub(crate) fn libc_function(name: &CStr) -> *mut c_void {
     // SAFETY: a look-up by name, in the scope of the process, has no further conditions.
     let function = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
     if function.is_null() {

@@ -64,6 +64,7 @@
 
 mod allocator;
 mod answer;
+mod c_threads;
 mod export;
 mod failure;
 mod host;
@@ -78,6 +79,7 @@ mod module;
 mod panics;
 mod reply;
 mod request;
+mod signals;
 pub mod testing;
 
 pub use answer::Answer;
@@ -103,11 +105,13 @@ pub mod prelude {
 pub mod __private {
     pub use crate::{
         allocator::ModuleAllocator,
+        c_threads::c_thread_create,
         export::{Identity, header},
         interpose::{exit, key_create, key_delete, thread_atexit, thread_create},
         leaves::leaves,
         mappings::{map, remap, unmap},
         metadata,
+        signals::{signal, signal_action},
     };
     pub use core::arch::global_asm;
     pub use segue_abi::{ExportRef, abi_stable::library::LibHeader};

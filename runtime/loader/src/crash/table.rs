@@ -77,6 +77,11 @@ impl Table {
             && entry.whole().contains(&address)
     }
 
+    /// Whether this address is in an image. Not for signal handlers: it needs stack for an entry.
+    pub(crate) fn has(&self, address: usize) -> bool {
+        self.at(address as u64, &mut Entry([0; WORDS]))
+    }
+
     /// The image whose code this address is in; whether there is one.
     pub(super) fn at_text(&self, address: u64, entry: &mut Entry) -> bool {
         self.newest(|slot| slot.text().contains(&address), entry) && entry.text().contains(&address)

@@ -193,7 +193,7 @@ mod tests {
         let stays = stays.spawn(move || {
             // It has its name from now on.
             begun.send(()).unwrap();
-            drop(stopped.recv());
+            let _ = stopped.recv();
         });
         let stays = stays.unwrap();
         begins.recv().unwrap();
