@@ -9,6 +9,7 @@ mod control;
 mod crash;
 mod demo;
 mod drain;
+mod foreign;
 mod handed_over;
 mod hard_purge;
 mod holders;

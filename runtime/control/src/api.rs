@@ -148,6 +148,7 @@ pub(crate) mod tests {
             current: Some(current),
             old: Some(old),
             quarantined: Vec::new(),
+            releases_left: None,
             sticky: false,
             callers: vec![caller()],
         }
@@ -293,6 +294,7 @@ pub(crate) mod tests {
             },
             "quarantined": [],
             "sticky": false,
+            "releases_left": null,
             "callers": [{"module": null, "version": null, "interface": "Pricing"}]
         });
         assert_eq!(serde_json::to_value(module()).unwrap(), promised);

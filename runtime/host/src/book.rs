@@ -8,7 +8,7 @@ use std::{
 use segue_core::{Quarantine, Which};
 use segue_loader::{Metadata, Unmapped};
 
-use crate::{Pin, TrialEnd, version::About};
+use crate::{Pin, PinKind, TrialEnd, version::About};
 
 /// How long an old version that nobody is inside may keep the place of old, while its `Drop` or threads of its own run or
 /// something holds on to it. Then it is quarantined: a new version can come, and it is still taken out when it can be.
@@ -101,6 +101,16 @@ impl Book {
         self.quarantined.iter().find(|version| version.about.id.generation == generation)
     }
 
+    /// How many versions are in quarantine in which code runs for the host: calls, `on_load`, `Drop`.
+    pub(crate) fn busy_quarantined(&self) -> usize {
+        self.quarantined.iter().filter(|version| version.is_busy()).count()
+    }
+
+    /// The versions that stay in memory though nobody is inside, the last one last.
+    pub(crate) fn kept(&self) -> impl DoubleEndedIterator<Item = &Arc<About>> {
+        self.quarantined.iter().filter(|version| !version.is_busy()).map(|version| &version.about)
+    }
+
     /// Notes what keeps a version that is leaving, or is in quarantine.
     pub(crate) fn note_pins(&mut self, generation: u64, now: Vec<Pin>) {
         if let Some(old) = self.old.as_mut().filter(|old| old.about.id.generation == generation) {
@@ -149,5 +159,14 @@ impl Book {
         if let Some(trial) = &mut self.trial {
             trial.keeps = None;
         }
+    }
+}
+
+// === impl Quarantined ===
+
+impl Quarantined {
+    /// Whether code in it runs on a thread of the host, and so holds that thread too.
+    fn is_busy(&self) -> bool {
+        self.place.is_some() || self.pins.iter().any(|pin| pin.kind == PinKind::Handle)
     }
 }

@@ -51,12 +51,21 @@ impl Builder {
         self
     }
 
-    /// How many versions of one module may be in quarantine before a load of it is refused: from 1 to 6, and 4 where nothing is
-    /// said.
+    /// How many versions of one module may be in quarantine with calls inside before a load of it is refused: from 1 to 6;
+    /// 4 by default. Versions that stay though nobody is inside have a [limit of memory](Builder::kept_bytes_max) instead.
     #[must_use]
     pub fn quarantine_max(mut self, versions: usize) -> Self {
         // A cell has eight lanes: one for current, one for old or the next.
         self.limits.quarantine_max = versions.clamp(1, 6);
+        self
+    }
+
+    /// How much memory versions may take that stay though nobody is inside them, of all modules together, in bytes: a tenth of
+    /// the machine's (or of the control group's) by default. They link a library that may call them, or a thread of theirs does
+    /// not end. At the limit a load of a module that has such versions is refused.
+    #[must_use]
+    pub fn kept_bytes_max(mut self, bytes: u64) -> Self {
+        self.limits.kept_bytes_max = bytes;
         self
     }
 

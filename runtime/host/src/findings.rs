@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use segue_loader::{Imports, Missing};
+use segue_loader::{Imports, Missing, is_system_library};
 use serde::{Deserialize, Serialize};
 
 /// Something that a file shows.
@@ -48,17 +48,6 @@ pub enum FindingKind {
     MissingSymbol,
 }
 
-/// The libraries of the system that hold no callbacks of a module, without their version numbers.
-const SYSTEM: [&str; 8] = [
-    "libc.so",
-    "libm.so",
-    "libgcc_s.so",
-    "libpthread.so",
-    "libdl.so",
-    "librt.so",
-    "ld-linux-x86-64.so",
-    "ld-linux-aarch64.so",
-];
 const CPP_RUNTIMES: [&str; 3] = ["libstdc++.so", "libc++.so", "libc++abi.so"];
 const SIGNALS: [&str; 9] = [
     "sigaction",
@@ -107,21 +96,21 @@ fn is_one_of(library: &str, names: &[&str]) -> bool {
 }
 
 fn of_library(library: &str) -> Option<Finding> {
-    if is_one_of(library, &SYSTEM) {
+    if is_system_library(library) {
         return None;
     }
     let found = if is_one_of(library, &CPP_RUNTIMES) {
         finding(
             FindingKind::CppRuntime,
             library,
-            "its C++ runtime is a library outside the module, which starts threads and keeps destructors past the SDK",
+            "its C++ runtime is outside the module and may run its code: the version stays in memory when it leaves",
             "set `cpp_link_stdlib_static(true)` on `cc::Build` in build.rs",
         )
     } else {
         finding(
             FindingKind::ExternalLibrary,
             library,
-            "it may keep callbacks and threads of the module after the module has left",
+            "it may keep callbacks and threads of the module: the version stays in memory when it leaves",
             "use a Rust crate (rustls) or a bundled static build (the feature `vendored`, `bundled` or `static`)",
         )
     };
@@ -139,7 +128,7 @@ fn of_symbol(name: &str) -> Option<Finding> {
         "thrd_create" => finding(
             FindingKind::Thread,
             name,
-            "libc starts the thread itself, so the SDK may not see it",
+            "libc starts the thread itself, past the SDK, which defines this symbol in a module that it is linked into",
             "use `pthread_create`, or `std::thread` of Rust, and join the thread in the module's `Drop`",
         ),
         "timer_create" => finding(

@@ -49,6 +49,7 @@ pub(crate) fn is_of_the_file(error: &Error) -> bool {
         error,
         Error::ShuttingDown
             | Error::QuarantineFull { .. }
+            | Error::KeptFull { .. }
             | Error::Stage(_)
             | Error::Store { .. }
             | Error::Ledger { .. }

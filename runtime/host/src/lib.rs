@@ -89,6 +89,7 @@ mod history;
 mod intake;
 mod interface;
 mod journey;
+mod kept;
 mod ledger;
 mod link;
 mod load;

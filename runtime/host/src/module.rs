@@ -121,15 +121,18 @@ impl Module {
         book
     }
 
-    /// Puts a version in quarantine that cannot leave, old or never current; where it is there, notes what keeps it.
-    pub(crate) fn quarantine(&self, about: &Arc<About>, pins: Vec<Pin>) {
+    /// Puts a version in quarantine that cannot leave, old or never current; where it is there, notes what keeps it. Answers
+    /// whether it was not there.
+    pub(crate) fn quarantine(&self, about: &Arc<About>, pins: Vec<Pin>) -> bool {
         let mut book = self.book.lock();
         if book.quarantined(about.id.generation).is_some() {
-            return book.note_pins(about.id.generation, pins);
+            book.note_pins(about.id.generation, pins);
+            return false;
         }
         self.quarantine_in(&mut book, about, pins);
         drop(book);
         self.tell_change();
+        true
     }
 
     /// Puts the old version in quarantine, where it is this one. Callers may be inside; then it keeps its lane.
@@ -225,7 +228,7 @@ impl Module {
     }
 
     /// What is told of the module; none where no version of it was ever current.
-    pub(crate) fn status(&self, residents: &Residents) -> Option<ModuleStatus> {
+    pub(crate) fn status(&self, residents: &Residents, releases_left: Option<u64>) -> Option<ModuleStatus> {
         let book = self.book();
         if !book.is_known {
             return None;
@@ -276,6 +279,7 @@ impl Module {
             old,
             quarantined,
             sticky: book.is_sticky,
+            releases_left,
             callers: self.callers.status(),
         })
     }

@@ -191,6 +191,13 @@ fn obstacle_pin(obstacle: &Obstacle) -> Pin {
             ),
             waits_for: "nothing: it stays".to_owned(),
         },
+        Obstacle::Libraries(libraries) => Pin {
+            kind: PinKind::Library,
+            detail: format!("kept: links {}, which may still call it", libraries.join(", ")),
+            waits_for:
+                "nothing: it stays. Use rustls, a bundled or static build, or `cpp_link_stdlib_static`"
+                    .to_owned(),
+        },
         Obstacle::Signal { name, .. } => Pin {
             kind: PinKind::Signal,
             detail: format!("the handler of {name} is in it"),

@@ -84,8 +84,12 @@ impl Inner {
                 Err(kept) => kept,
             };
             // It does not keep the place of old: what keeps it may do so for ever.
-            module.quarantine(about, kept_pins(&kept));
-            if self.is_closing() && !has_thread(&kept) {
+            let is_new = module.quarantine(about, kept_pins(&kept));
+            if is_new {
+                self.warn_of_last(module);
+            }
+            // Dropped, it stays in memory, and nothing needs to look at it again.
+            if is_for_good(&kept) || self.is_closing() && !has_thread(&kept) {
                 return;
             }
             thread::sleep(LOOK_EVERY);
@@ -188,6 +192,12 @@ fn wait_for_threads(module: &Module, about: &About, mapped: &Mapped) {
 fn has_thread(kept: &Kept) -> bool {
     let is_thread = |obstacle: &Obstacle| matches!(obstacle, Obstacle::Thread(_) | Obstacle::NewThread);
     matches!(kept, Kept::Obstructed(_, obstacles) if obstacles.iter().any(is_thread))
+}
+
+/// Whether nothing can end what keeps it.
+fn is_for_good(kept: &Kept) -> bool {
+    let is_library = |obstacle: &Obstacle| matches!(obstacle, Obstacle::Libraries(_));
+    !has_thread(kept) && matches!(kept, Kept::Obstructed(_, obstacles) if obstacles.iter().any(is_library))
 }
 
 /// Notes what keeps a version that is leaving.

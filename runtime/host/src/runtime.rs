@@ -133,7 +133,9 @@ impl Runtime {
     /// What is loaded, by name.
     pub fn modules(&self) -> Vec<ModuleStatus> {
         let modules: Vec<Arc<Module>> = self.inner.modules.read().values().cloned().collect();
-        modules.iter().filter_map(|module| module.status(&self.inner.residents)).collect()
+        let status =
+            |module: &Arc<Module>| module.status(&self.inner.residents, self.inner.releases_left(module));
+        modules.iter().filter_map(status).collect()
     }
 
     /// What is loaded of one module.
@@ -143,7 +145,8 @@ impl Runtime {
     /// Where no version of it was ever loaded.
     pub fn status(&self, name: &str) -> Result<ModuleStatus, Error> {
         let module = self.inner.module(name)?;
-        module.status(&self.inner.residents).ok_or_else(|| no_such_module(name))
+        let releases_left = self.inner.releases_left(&module);
+        module.status(&self.inner.residents, releases_left).ok_or_else(|| no_such_module(name))
     }
 
     /// What happened.
@@ -160,6 +163,11 @@ impl Runtime {
     /// fewer than 64 are left.
     pub fn keys_in_use(&self) -> usize {
         segue_loader::keys_in_use()
+    }
+
+    /// The memory of versions that stay though nobody is inside them, in bytes: their images, and what they have allocated.
+    pub fn kept_bytes(&self) -> u64 {
+        self.inner.kept_bytes()
     }
 
     /// How many images of this runtime's modules are in memory, by the dynamic linker's own list.

@@ -18,6 +18,8 @@ pub struct ModuleStatus {
     pub quarantined: Vec<VersionStatus>,
     /// Whether the module refuses to be replaced.
     pub sticky: bool,
+    /// How many more versions that stay in memory, as the last one did, fit into the limit; null if none stays.
+    pub releases_left: Option<u64>,
     /// Who has a handle to it: other modules, and the program that embeds the runtime where the handle is typed.
     pub callers: Vec<CallerStatus>,
 }
@@ -131,6 +133,8 @@ pub enum PinKind {
     Signal,
     /// The module's own end, which goes on.
     Handle,
+    /// A library outside the module that may call it. The version stays in memory for ever.
+    Library,
     /// A mark in the file that forbids unloading, or the dynamic linker's own reasons.
     Flag,
 }

@@ -21,6 +21,8 @@ pub(crate) struct About {
     pub(crate) loaded_at: Timestamp,
     /// How much memory it has; known once it is mapped.
     pub(crate) usage: OnceLock<Arc<Usage>>,
+    /// How much address space its file takes; known once it is mapped.
+    pub(crate) image_bytes: OnceLock<u64>,
     /// Whether what runs in it is asked to come to its end. Nothing else is told by it: Relaxed is enough.
     pub(crate) is_cancelled: AtomicBool,
     /// Who asked for it to be purged, if anybody.
@@ -44,6 +46,7 @@ impl About {
             source,
             loaded_at: Timestamp::now(),
             usage: OnceLock::new(),
+            image_bytes: OnceLock::new(),
             is_cancelled: AtomicBool::new(false),
             purge_asked: Mutex::new(None),
             owned_guards: AtomicU64::new(0),
@@ -53,6 +56,11 @@ impl About {
     /// The bytes that it has allocated, where it was mapped.
     pub(crate) fn live_bytes(&self) -> Option<u64> {
         self.usage.get().map(|usage| usage.live_bytes())
+    }
+
+    /// The memory that it takes: its image and what it has allocated, in bytes.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.image_bytes.get().copied().unwrap_or(0) + self.live_bytes().unwrap_or(0)
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {

@@ -13,6 +13,7 @@ use crate::{
     CheckError, CrashReports, Digest, Metadata, StageError,
     elf::{self, Mark},
     heap::Heap,
+    imports::external_libraries,
 };
 
 /// The largest file that is taken, in bytes. It is read into memory whole.
@@ -34,6 +35,7 @@ pub struct Inspected {
     metadata: Metadata,
     heap_at: Option<usize>,
     marks: Vec<Mark>,
+    libraries: Vec<String>,
 }
 
 /// A candidate that has its private copy, ready to be mapped.
@@ -42,6 +44,8 @@ pub struct Staged {
     pub(crate) metadata: Metadata,
     pub(crate) digest: Digest,
     pub(crate) generation: u64,
+    /// The libraries that may keep code of the image.
+    pub(crate) libraries: Vec<String>,
     /// What the module allocates from; its address is in the private copy.
     pub(crate) heap: Heap,
     /// Whose file a report of a crash in it goes into; 0 for everybody's.
@@ -110,7 +114,8 @@ impl Candidate {
     pub fn inspect(self) -> Result<Inspected, CheckError> {
         let elf::Inspected { metadata, heap_at, marks } = elf::inspect(&self.bytes)?;
         let metadata = Metadata::parse(metadata)?;
-        Ok(Inspected { bytes: self.bytes, digest: self.digest, metadata, heap_at, marks })
+        let libraries = external_libraries(&self.bytes)?;
+        Ok(Inspected { bytes: self.bytes, digest: self.digest, metadata, heap_at, marks, libraries })
     }
 }
 
@@ -150,7 +155,7 @@ impl Inspected {
     ///
     /// Where it cannot be written; then nothing is left of it.
     pub fn stage(&self, directory: &Path, generation: u64) -> Result<Staged, StageError> {
-        let Inspected { bytes, digest, metadata, heap_at, marks } = self;
+        let Inspected { bytes, digest, metadata, heap_at, marks, libraries } = self;
         let heap = Heap::new().ok_or(StageError::NoHeap)?;
         let mut bytes = bytes.clone();
         marks.iter().for_each(|mark| mark.clear(&mut bytes));
@@ -176,7 +181,8 @@ impl Inspected {
             let _ = fs::remove_file(&path);
             return Err(failed(&path, source));
         }
-        Ok(Staged { path, metadata: metadata.clone(), digest: *digest, generation, heap, reported_to: 0 })
+        let (metadata, libraries, digest) = (metadata.clone(), libraries.clone(), *digest);
+        Ok(Staged { path, metadata, digest, generation, libraries, heap, reported_to: 0 })
     }
 }
 

@@ -63,6 +63,39 @@ pub enum Missing {
     },
 }
 
+/// The libraries that keep no code of a module, without their version numbers: of libc, of the dynamic linker and of Rust's
+/// unwinder. What a module registers with libc leads through the SDK.
+const SYSTEM: [&str; 10] = [
+    "libc.so",
+    "libm.so",
+    "libgcc_s.so",
+    "libpthread.so",
+    "libdl.so",
+    "librt.so",
+    "libutil.so",
+    "ld-linux-x86-64.so",
+    "ld-linux-aarch64.so",
+    "linux-vdso.so",
+];
+
+/// Whether a library keeps no code of a module: no callback, and no thread that runs in it. `libssl.so.3` may.
+pub fn is_system_library(name: &str) -> bool {
+    let name = name.rsplit('/').next().unwrap_or(name);
+    let is =
+        |one: &&str| name.strip_prefix(*one).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    SYSTEM.iter().any(is)
+}
+
+/// The libraries that a file names and that may keep code of it.
+pub(crate) fn external_libraries(bytes: &[u8]) -> Result<Vec<String>, CheckError> {
+    let damaged = |error: object::read::Error| CheckError::Damaged { what: error.to_string() };
+    let sections = header(bytes)?.sections(LE, bytes).map_err(damaged)?;
+    let mut imports = Imports::default();
+    imports.read_dynamic(bytes, &sections).map_err(damaged)?;
+    imports.libraries.retain(|library| !is_system_library(library));
+    Ok(imports.libraries)
+}
+
 type Sections<'data> = SectionTable<'data, FileHeader64<LE>>;
 
 // === impl Imports ===

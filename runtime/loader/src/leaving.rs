@@ -30,6 +30,8 @@ pub enum Obstacle {
     NewThread,
     /// Threads that the module's constructors started, before the runtime could know them. They are in the way for ever.
     UnknownThreads(u32),
+    /// Libraries outside the image that may call it: a callback, a thread. They are in the way for ever.
+    Libraries(Vec<String>),
     /// A signal whose handler is in the image.
     Signal {
         /// The signal's number.
@@ -78,6 +80,10 @@ impl Mapped {
         let unknown = self.audit().unknown_threads;
         if unknown > 0 {
             obstacles.push(Obstacle::UnknownThreads(unknown));
+        }
+        let libraries = &self.remains.staged.libraries;
+        if !libraries.is_empty() {
+            obstacles.push(Obstacle::Libraries(libraries.clone()));
         }
         let handled = signals::handled_in(&self.range);
         obstacles.extend(

@@ -62,10 +62,12 @@
 //! | what | how it is known, and ended |
 //! | --- | --- |
 //! | a call inside | the cell counts it; nobody is taken out before it is zero (`segue-core`) |
-//! | a thread that the module started | `pthread_create` of the module is the SDK's, by a hidden symbol, and leads to `threads.rs`: a trampoline in host text is at the bottom of its stack; unmapping waits |
-//! | destructors of thread-locals | `__cxa_thread_atexit_impl` is the SDK's too: a list in a thread-local of the image, run by `detach_thread` on its own thread |
+//! | a thread that the module started | `pthread_create` (and `thrd_create`) of the module is the SDK's, by a hidden symbol, and leads to `threads.rs`: a trampoline in host text is at the bottom of its stack; unmapping waits |
+//! | destructors of thread-locals | `__cxa_thread_atexit_impl`, and `__cxa_thread_atexit` of C++, are the SDK's too: a list in a thread-local of the image, run by `detach_thread` on its own thread |
 //! | pthread keys | `pthread_key_create` is the SDK's: libc gets no destructor, `detach_thread` runs it, `release` deletes the key. Near the limit of 1024 ([`keys_in_use`]) no file is mapped |
 //! | exit handlers | `release` has libc run those of this image, by its `__dso_handle`, and then detaches the thread once more |
+//! | callbacks in libraries outside | a file that names a library other than the system's own (`imports.rs`) is never unmapped: an [`Obstacle`] for good |
+//! | handlers of signals that other images chain to | `sigaction` and `signal` are the SDK's: a module learns the host's action, never another image's (`signals.rs`) |
 //! | signal handlers | the table of handlers, and those that the runtime's own has displaced, are compared with the image's addresses (`signals.rs`); one in there is an [`Obstacle`] |
 //! | panic payloads | dropped inside, by the SDK; the host gets text |
 //! | answers, errors, log records | copied into memory of the host, or written there at once (`segue-interface`) |
@@ -86,11 +88,18 @@
 //! So does what a static owns beside memory, since Rust drops no statics: the module's own value is the place for a file.
 //!
 //! **For C code in a module**, threads, keys, thread-locals, mappings, exit handlers and signal handlers are as above. Not known are
-//! pointers that it gave to libraries outside the module (callbacks), threads that it starts by a system call of its own, alternate
-//! signal stacks, keys and destructors that it registers past the SDK's symbols (by `dlsym`), and memory from `malloc`, which is not
+//! timers that start threads (`timer_create`), handlers for `quick_exit` and `on_exit`, threads that it starts by a system call of
+//! its own, libraries that it opens by `dlopen`, alternate signal stacks, keys and destructors that it registers past the SDK's symbols (by `dlsym`), and memory from `malloc`, which is not
 //! counted and stays. What it has mapped it must not leave for others: not for a library to unmap, nor as the stack of a thread that
 //! nobody joins. A destructor in its file (`.fini_array`, `__attribute__((destructor))`) runs inside `dlclose`, under the dynamic
 //! linker's lock: while it hangs, no other module can be mapped or unmapped. Exit handlers run before, without that lock.
+//!
+//! **For C++ in a module**, the same holds if its runtime is linked statically (`cpp_link_stdlib_static`): its `std::thread` then
+//! binds to the SDK's `pthread_create`.
+//!
+//! **For libraries outside a module** nothing is proven, so the module stays: a file that names one in `DT_NEEDED` is never unmapped,
+//! and its heap and its keys stay with it, since a callback may use them. Allowed are libc, libm, libgcc_s and their like
+//! ([`is_system_library`]).
 //!
 //! **Not guaranteed** is anything for a module that breaks Rust's rules, or that is built without the SDK's macro. An image whose
 //! constructors started threads stays for ever, and is told so: they ran before the runtime could know them.
@@ -128,7 +137,7 @@ pub use error::{CallFault, CheckError, MapError, StageError};
 pub use heap::Usage;
 pub use image::Image;
 pub use implementation::{Implementation, Reached};
-pub use imports::{ImportedSymbol, Imports, Missing};
+pub use imports::{ImportedSymbol, Imports, Missing, is_system_library};
 pub use interface::{Expected, InterfaceMismatch};
 pub use keys::keys_in_use;
 pub use leaving::{Kept, Obstacle, Retained, Unmapped};

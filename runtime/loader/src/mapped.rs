@@ -198,6 +198,11 @@ impl Mapped {
         self.remains.staged.heap.usage()
     }
 
+    /// How much address space its file takes, in bytes.
+    pub fn size_bytes(&self) -> u64 {
+        self.range.len() as u64
+    }
+
     /// Which load it is.
     pub fn generation(&self) -> u64 {
         self.remains.staged.generation

@@ -51,8 +51,10 @@
 //!   such things in the module's own value.
 //! * A thread that you start keeps this version in memory until it ends. Ask it to end, and join it, in `Drop`.
 //! * A call that loops or waits long should look at [`Request::is_cancelled`] now and then: a purge asks by it.
-//! * A signal handler keeps this version in memory until another takes its place; callbacks that you gave to C libraries outside
-//!   of the module are yours to take back in `Drop`.
+//! * A signal handler keeps this version in memory until another takes its place. The previous handler that you get is the
+//!   host's, never another version's.
+//! * A C library outside of the module (`libssl.so.3`) may hold your callbacks, so this version stays in memory for ever. Link it
+//!   statically, or use a Rust crate.
 //! * A module must be built with `panic = "unwind"`, the default; another setting does not compile.
 //!
 //! # How it works

@@ -62,9 +62,11 @@ fn render(modules: &[ModuleStatus], now: Timestamp) -> String {
     table.render()
 }
 
-/// The module's name, and whether it refuses to be replaced.
+/// The module's name, whether it refuses to be replaced, and how many releases are left if its versions stay.
 fn name(module: &ModuleStatus) -> String {
-    format!("{}{}", clean(&module.name), if module.sticky { " (sticky)" } else { "" })
+    let sticky = if module.sticky { " (sticky)" } else { "" };
+    let left = module.releases_left.map(|left| format!(" ({left} releases left)")).unwrap_or_default();
+    format!("{}{sticky}{left}", clean(&module.name))
 }
 
 /// The versions of a module, with the slot that each is in.

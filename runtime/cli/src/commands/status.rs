@@ -38,6 +38,9 @@ fn render(module: &ModuleStatus, now: Timestamp) -> String {
     for (slot, version) in versions(module) {
         text.push_str(&render_version(slot, version, now));
     }
+    if let Some(left) = module.releases_left {
+        text.push_str(&format!("  room for     {} that stay as the last one did\n", count(left, "version")));
+    }
     for caller in &module.callers {
         text.push_str(&format!("  called by    {}\n", render_caller(caller)));
     }
@@ -96,6 +99,7 @@ pub(crate) fn render_pin(pin: &Pin) -> String {
         PinKind::Thread => "thread",
         PinKind::Tls => "thread-local",
         PinKind::Handle => "handle",
+        PinKind::Library => "library",
         PinKind::Flag => "linker",
         _ => "other",
     };

@@ -20,6 +20,7 @@ pub(super) async fn metrics(extract::State(state): extract::State<State>) -> Res
 struct Gauges {
     images_mapped: usize,
     keys_in_use: usize,
+    kept_bytes: u64,
     blocked: usize,
     last_seq: u64,
 }
@@ -68,6 +69,7 @@ impl Gauges {
         Ok(Gauges {
             images_mapped: runtime.images_mapped(),
             keys_in_use: runtime.keys_in_use(),
+            kept_bytes: runtime.kept_bytes(),
             blocked: runtime.blocked()?.len(),
             last_seq: runtime.history(None, 1)?.last().map_or(0, |record| record.seq),
         })
@@ -82,6 +84,20 @@ fn render(modules: &[ModuleStatus], gauges: &Gauges) -> String {
             if let Some(value) = (metric.sample)(version) {
                 line(&mut text, format_args!("{}{{{labels}}} {value}", metric.name));
             }
+        }
+    }
+    header(
+        &mut text,
+        "segue_releases_left",
+        "gauge",
+        "Versions that stay in memory, as the last one did, for which there is room.",
+    );
+    for module in modules {
+        if let Some(left) = module.releases_left {
+            line(
+                &mut text,
+                format_args!("segue_releases_left{{module=\"{}\"}} {left}", escape(&module.name)),
+            );
         }
     }
     header(&mut text, "segue_version_info", "gauge", "Always 1; the labels say what the version is.");
@@ -102,6 +118,11 @@ fn render(modules: &[ModuleStatus], gauges: &Gauges) -> String {
         "segue_pthread_keys_in_use",
         "The pthread keys of the process that are taken, by whomever.",
         gauges.keys_in_use as u64,
+    );
+    gauge(
+        "segue_kept_bytes",
+        "Memory of versions that stay though nobody is inside them.",
+        gauges.kept_bytes,
     );
     let trials = modules.iter().filter_map(|module| module.current.as_ref());
     let trials = trials.filter(|current| current.status == Standing::Trial).count() as u64;
@@ -150,7 +171,7 @@ mod tests {
     #[test]
     fn the_text_is_what_prometheus_reads() {
         let modules = [crate::api::tests::module()];
-        let gauges = Gauges { images_mapped: 2, keys_in_use: 5, blocked: 1, last_seq: 42 };
+        let gauges = Gauges { images_mapped: 2, keys_in_use: 5, kept_bytes: 0, blocked: 1, last_seq: 42 };
         let expected = "\
 # HELP segue_calls_total Calls that the version got.
 # TYPE segue_calls_total counter
@@ -166,6 +187,8 @@ segue_oldest_call_seconds{module=\"greeter\",version=\"1.0.0\",generation=\"1\"}
 # HELP segue_live_bytes Memory that the version has allocated and not freed.
 # TYPE segue_live_bytes gauge
 segue_live_bytes{module=\"greeter\",version=\"1.1.0\",generation=\"2\"} 21504
+# HELP segue_releases_left Versions that stay in memory, as the last one did, for which there is room.
+# TYPE segue_releases_left gauge
 # HELP segue_version_info Always 1; the labels say what the version is.
 # TYPE segue_version_info gauge
 segue_version_info{module=\"greeter\",version=\"1.1.0\",generation=\"2\",slot=\"current\",digest=\"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"} 1
@@ -176,6 +199,9 @@ segue_images_mapped 2
 # HELP segue_pthread_keys_in_use The pthread keys of the process that are taken, by whomever.
 # TYPE segue_pthread_keys_in_use gauge
 segue_pthread_keys_in_use 5
+# HELP segue_kept_bytes Memory of versions that stay though nobody is inside them.
+# TYPE segue_kept_bytes gauge
+segue_kept_bytes 0
 # HELP segue_trials Modules whose current version is on trial.
 # TYPE segue_trials gauge
 segue_trials 0

@@ -118,6 +118,18 @@ pub enum Error {
         /// How many there may be.
         limit: usize,
     },
+    /// Too much memory is taken by versions that stay though nobody is inside them.
+    #[error(
+        "{module}: versions that cannot leave memory take {kept_bytes} bytes, and one more would exceed the {max_bytes} allowed"
+    )]
+    KeptFull {
+        /// The module.
+        module: String,
+        /// What such versions of all modules take.
+        kept_bytes: u64,
+        /// What they may take.
+        max_bytes: u64,
+    },
     /// The module's start did not come to its end. The version is in quarantine until it does.
     #[error("{module} {version}: on_load did not return in {} s", after.as_secs_f64())]
     OnLoadHangs {

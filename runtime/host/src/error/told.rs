@@ -32,7 +32,9 @@ impl Error {
             },
             Error::Interface { .. } => Code::InterfaceMismatch,
             Error::OnLoad { .. } => Code::OnLoadFailed,
-            Error::NotPurged { .. } | Error::QuarantineFull { .. } => Code::NotPurged,
+            Error::NotPurged { .. } | Error::QuarantineFull { .. } | Error::KeptFull { .. } => {
+                Code::NotPurged
+            }
             Error::NothingToRollBack { .. } => Code::NothingToRollBack,
             Error::Deadline { .. } | Error::OnLoadHangs { .. } => Code::Deadline,
             Error::Sticky { .. } => Code::Sticky,
@@ -63,6 +65,7 @@ impl Error {
             Error::Ledger { action: "writing", .. } => Some(Step::Record),
             Error::NotPurged { .. }
             | Error::QuarantineFull { .. }
+            | Error::KeptFull { .. }
             | Error::Superseded { .. }
             | Error::Deadline { module: Some(_), .. } => Some(Step::Publish),
             Error::NothingToRollBack { .. } => Some(Step::Rollback),
@@ -84,6 +87,7 @@ impl Error {
             | Error::Duplicate { module }
             | Error::NotPurged { module, .. }
             | Error::QuarantineFull { module, .. }
+            | Error::KeptFull { module, .. }
             | Error::NothingToRollBack { module }
             | Error::Superseded { module, .. } => Some(module),
             Error::Deadline { module, .. } => module.as_deref(),
@@ -161,6 +165,9 @@ impl Error {
             }
             Error::QuarantineFull { .. } => {
                 "`segue pins` shows who holds them; when they are let go they leave by themselves, or restart the runtime"
+            }
+            Error::KeptFull { .. } => {
+                "`segue pins` says what keeps each; raise `Builder::kept_bytes_max`, or restart the runtime"
             }
             Error::NothingToRollBack { .. } => {
                 "the ledger knows no earlier version of it that is not blocked (`segue history MODULE`); load a file"

@@ -135,10 +135,11 @@ impl Inner {
             }
         }
         // These may never leave, so nobody waits for them.
-        let (quarantined, limit) = (module.book().quarantined.len(), self.limits.quarantine_max);
+        let (quarantined, limit) = (module.book().busy_quarantined(), self.limits.quarantine_max);
         if quarantined >= limit {
             return Err(Error::QuarantineFull { module: module.name.to_string(), quarantined, limit });
         }
+        self.check_kept(module)?;
         Ok(())
     }
 }

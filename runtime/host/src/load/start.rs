@@ -88,6 +88,7 @@ impl Inner {
             .map_err(|failure| self.not_mapped(&module, &about, failure))?;
         // Set once, here.
         let _ = about.usage.set(mapped.usage().clone());
+        let _ = about.image_bytes.set(mapped.size_bytes());
         if let Err(mismatch) = module.callers.check(|expected| mapped.check_interface(expected)) {
             self.take_out(&module, &about, mapped);
             return Err(module.does_not_fit(&about.id.version, Some(Step::Map), mismatch));
@@ -209,7 +210,9 @@ impl Inner {
             Ok(mapped) => self.take_out(&module, &about, mapped),
             // The thread panicked, which was printed.
             Err(RecvTimeoutError::Disconnected) => {}
-            Err(RecvTimeoutError::Timeout) => module.quarantine(&about, vec![hanging_pin("its Drop")]),
+            Err(RecvTimeoutError::Timeout) => {
+                module.quarantine(&about, vec![hanging_pin("its Drop")]);
+            }
         }
     }
 

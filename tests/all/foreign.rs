@@ -1,0 +1,175 @@
+//! What C and C++ in a module do past Rust, and what libraries outside of it may do: nothing of it runs after the module left.
+
+use std::{fs, os::unix::process::ExitStatusExt, thread};
+
+use segue::{Code, ModuleHandle, Pin, PinKind, Request, Runtime};
+use segue_tests::{Bench, V1, V2, dies_in_child, fixture, in_child, until, within};
+use tempfile::TempDir;
+
+fn call(module: &ModuleHandle, query: &str) -> String {
+    let reply = module.call(&Request { query, ..Request::get("/") }).unwrap();
+    String::from_utf8(reply.body).unwrap()
+}
+
+fn version(round: usize) -> &'static str {
+    if round.is_multiple_of(2) { V1 } else { V2 }
+}
+
+#[test]
+fn a_handler_that_chains_calls_no_version_that_has_left() {
+    in_child("foreign::a_handler_that_chains_calls_no_version_that_has_left", || {
+        let bench = Bench::new();
+        bench.runtime.load(fixture("holder", version(0))).unwrap();
+        let module = bench.runtime.module("holder").unwrap();
+        call(&module, "do=chain");
+        for round in 1..=30 {
+            bench.runtime.load(fixture("holder", version(round))).unwrap();
+            // The new version takes the signal over, and old can leave.
+            call(&module, "do=chain");
+            assert_eq!(call(&module, "do=previous"), "0x0", "the host does nothing at it");
+            until("old has left memory", || bench.runtime.images_mapped() == 1);
+            call(&module, "do=raise");
+            assert_eq!(call(&module, "do=count"), "1");
+        }
+    });
+}
+
+#[test]
+fn a_handler_that_chains_gets_that_of_the_host() {
+    in_child("foreign::a_handler_that_chains_gets_that_of_the_host", || {
+        let bench = Bench::new();
+        bench.runtime.load(fixture("holder", V1)).unwrap();
+        let module = bench.runtime.module("holder").unwrap();
+        // The runtime itself handles this one, to report crashes.
+        call(&module, "do=chain&signal=trap");
+        let of_host = call(&module, "do=previous");
+        assert_ne!(of_host, "0x0");
+        for round in 1..=3 {
+            bench.runtime.load(fixture("holder", version(round))).unwrap();
+            call(&module, "do=chain&signal=trap");
+            assert_eq!(call(&module, "do=previous"), of_host, "version {round}");
+            until("old has left memory", || bench.runtime.images_mapped() == 1);
+        }
+    });
+}
+
+#[test]
+fn a_handler_that_was_chained_past_the_sdk_ends_the_process() {
+    let test = "foreign::a_handler_that_was_chained_past_the_sdk_ends_the_process";
+    let dead = dies_in_child(test, &[], |_| {
+        let bench = Bench::new();
+        bench.runtime.load(fixture("holder", V1)).unwrap();
+        let module = bench.runtime.module("holder").unwrap();
+        call(&module, "do=chain-past");
+        bench.runtime.load(fixture("holder", V2)).unwrap();
+        call(&module, "do=chain-past");
+        until("old has left memory", || bench.runtime.images_mapped() == 1);
+        call(&module, "do=raise");
+    });
+    assert_eq!(dead.status.signal(), Some(libc::SIGSEGV), "{}", dead.stderr);
+}
+
+#[test]
+fn threads_of_c11_are_named_and_waited_for() {
+    in_child("foreign::threads_of_c11_are_named_and_waited_for", || {
+        let bench = Bench::new();
+        bench.runtime.load(fixture("c-library", V1)).unwrap();
+        let module = bench.runtime.module("c-library").unwrap();
+        assert_eq!(call(&module, "join=42"), "-42", "its result has a sign");
+        for round in 1..=10 {
+            assert_eq!(call(&module, "detach=1"), "0");
+            bench.runtime.load(fixture("c-library", version(round))).unwrap();
+            let held = within("its thread is named", || {
+                let held = bench.runtime.pins("c-library").unwrap().held;
+                held.into_iter().find(|held| held.pins.iter().any(|pin| pin.kind == PinKind::Thread))
+            });
+            assert!(held.pins[0].detail.contains("started by c-library.g"), "{held:?}");
+            until("its thread has ended, and it is gone", || bench.runtime.images_mapped() == 1);
+        }
+    });
+}
+
+#[test]
+fn cpp_in_a_module_leaves_with_its_thread_locals_and_its_threads() {
+    in_child("foreign::cpp_in_a_module_leaves_with_its_thread_locals_and_its_threads", || {
+        let bench = Bench::new();
+        bench.runtime.load(fixture("cpp-inside", V1)).unwrap();
+        let module = bench.runtime.module("cpp-inside").unwrap();
+        let file = bench.state.path().join("notes");
+        for round in 1..=10 {
+            let (caller, query) = (module.clone(), format!("file={}", file.display()));
+            thread::spawn(move || assert_eq!(call(&caller, &query), "42")).join().unwrap();
+            // On the thread of the host, and on the one that the library began.
+            assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 2 * round);
+            call(&module, "detach=1");
+            bench.runtime.load(fixture("cpp-inside", version(round))).unwrap();
+            until("its thread has ended, and it is gone", || bench.runtime.images_mapped() == 1);
+        }
+    });
+}
+
+#[test]
+fn a_module_that_links_a_library_outside_stays_with_the_reason_and_more_than_four_can_follow() {
+    const ROUNDS: usize = 20;
+    in_child(
+        "foreign::a_module_that_links_a_library_outside_stays_with_the_reason_and_more_than_four_can_follow",
+        || {
+            let bench = Bench::new();
+            bench.runtime.load(fixture("cpp-outside", V1)).unwrap();
+            let module = bench.runtime.module("cpp-outside").unwrap();
+            assert_eq!(bench.runtime.status("cpp-outside").unwrap().releases_left, None);
+            for round in 1..=ROUNDS {
+                // Its thread runs in code of the old version for a while, and nobody knows of it.
+                call(&module, "detach=1");
+                bench.runtime.load(fixture("cpp-outside", version(round))).unwrap();
+                until("old is kept", || {
+                    let status = bench.runtime.status("cpp-outside").unwrap();
+                    status.old.is_none() && status.quarantined.len() == round
+                });
+            }
+            assert_eq!(bench.runtime.images_mapped(), ROUNDS + 1);
+            let status = bench.runtime.status("cpp-outside").unwrap();
+            assert!(status.releases_left.is_some_and(|left| left > 0), "{status:?}");
+            let pin = &status.quarantined[0].pins[0];
+            assert_eq!(pin.kind, PinKind::Library);
+            assert!(pin.detail.starts_with("kept: links libstdc++.so.6"), "{pin:?}");
+            assert!(bench.runtime.kept_bytes() > 0);
+        },
+    );
+}
+
+#[test]
+fn what_stays_has_a_limit_of_memory() {
+    let state = TempDir::new().unwrap();
+    let runtime = Runtime::builder().state_dir(state.path()).kept_bytes_max(1).build().unwrap();
+    let load = |version| runtime.load(fixture("cpp-outside", version));
+    load(V1).unwrap();
+    load(V2).unwrap();
+    until("the first is kept", || runtime.status("cpp-outside").unwrap().releases_left == Some(0));
+    let refused = load(V1).unwrap_err();
+    assert_eq!(refused.code(), Code::NotPurged);
+    assert!(refused.to_string().contains("one more would exceed the 1 allowed"), "{refused}");
+    // A module whose versions leave is not concerned.
+    runtime.load(fixture("holder", V1)).unwrap();
+    runtime.load(fixture("holder", V2)).unwrap();
+}
+
+#[test]
+fn idle_threads_do_not_stop_the_releases() {
+    let bench = Bench::new();
+    bench.runtime.load(fixture("holder", V1)).unwrap();
+    let module = bench.runtime.module("holder").unwrap();
+    for round in 1..=8 {
+        call(&module, "do=thread&ms=20000");
+        bench.runtime.load(fixture("holder", version(round))).unwrap();
+        bench.runtime.purge("holder", std::time::Duration::ZERO).unwrap();
+        until("nobody is inside any more, but its thread", || {
+            let kept = bench.runtime.status("holder").unwrap().quarantined;
+            let is_thread = |pins: &[Pin]| pins.first().is_some_and(|pin| pin.kind == PinKind::Thread);
+            kept.len() == round && kept.iter().all(|version| is_thread(&version.pins))
+        });
+    }
+    let status = bench.runtime.status("holder").unwrap();
+    assert_eq!(status.quarantined.len(), 8, "{status:?}");
+    assert!(status.releases_left.is_some());
+}
