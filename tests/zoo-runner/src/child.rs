@@ -26,7 +26,7 @@ const CALLERS: usize = 3;
 const SERVES: Duration = Duration::from_millis(30);
 
 /// The longest wait for a version to leave. What stays longer counts as staying.
-const LEAVES: Duration = Duration::from_secs(5);
+const LEAVES: Duration = Duration::from_secs(20);
 
 /// What the callers share. Relaxed everywhere: the end of the scope orders the counts before they are read.
 #[derive(Default)]

@@ -74,8 +74,13 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.end)?;
         if let Some(counts) = &self.counts {
-            write!(f, " calls={} wrong={} left={}/{}", counts.calls, counts.wrong, counts.left, counts.releases)?;
-            let notes = [("reason", &counts.reason), ("refused", &counts.refused), ("first", &counts.first_wrong)];
+            write!(
+                f,
+                " calls={} wrong={} left={}/{}",
+                counts.calls, counts.wrong, counts.left, counts.releases
+            )?;
+            let notes =
+                [("reason", &counts.reason), ("refused", &counts.refused), ("first", &counts.first_wrong)];
             for (name, note) in notes {
                 if let Some(note) = note {
                     write!(f, " {name}=[{note}]")?;

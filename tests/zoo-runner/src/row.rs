@@ -19,8 +19,10 @@ pub(crate) struct Row {
 /// The rows, in the order of their names.
 pub(crate) fn read(zoo: &Path) -> Result<Vec<Row>, Box<dyn Error>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output =
-        Command::new(cargo).args(["metadata", "--no-deps", "--format-version=1"]).current_dir(zoo).output()?;
+    let output = Command::new(cargo)
+        .args(["metadata", "--no-deps", "--format-version=1"])
+        .current_dir(zoo)
+        .output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into());
     }

@@ -17,7 +17,11 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { let mut m = ahash::AHashMap::new(); m.insert(1, 42); m[&1] == 42 };
+        let good: bool = {
+            let mut m = ahash::AHashMap::new();
+            m.insert(1, 42);
+            m[&1] == 42
+        };
         if !good {
             return Err(fault("wrong result"));
         }

@@ -17,7 +17,10 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { self.state.store(std::sync::Arc::new(42)); **self.state.load() == 42 };
+        let good: bool = {
+            self.state.store(std::sync::Arc::new(42));
+            **self.state.load() == 42
+        };
         if !good {
             return Err(fault("wrong result"));
         }

@@ -13,7 +13,11 @@ struct Row {
 
 impl Module for Row {
     fn on_load(_: &Host) -> Result<Self, Fault> {
-        Ok(Row { state: { let _ = ctrlc::set_handler(|| {}); } })
+        Ok(Row {
+            state: {
+                let _ = ctrlc::set_handler(|| {});
+            },
+        })
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {

@@ -13,11 +13,18 @@ struct Row {
 
 impl Module for Row {
     fn on_load(_: &Host) -> Result<Self, Fault> {
-        Ok(Row { state: { let _ = env_logger::Builder::new().filter_level(log::LevelFilter::Off).try_init(); } })
+        Ok(Row {
+            state: {
+                let _ = env_logger::Builder::new().filter_level(log::LevelFilter::Off).try_init();
+            },
+        })
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { log::error!(target: "quiet", "called"); true };
+        let good: bool = {
+            log::error!(target: "quiet", "called");
+            true
+        };
         if !good {
             return Err(fault("wrong result"));
         }

@@ -17,7 +17,15 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { let g = crossbeam_epoch::pin(); let a = crossbeam_epoch::Atomic::new(42); let p = a.load(std::sync::atomic::Ordering::Acquire, &g); let ok = !p.is_null(); drop(g); drop(unsafe { a.into_owned() }); ok };
+        let good: bool = {
+            let g = crossbeam_epoch::pin();
+            let a = crossbeam_epoch::Atomic::new(42);
+            let p = a.load(std::sync::atomic::Ordering::Acquire, &g);
+            let ok = !p.is_null();
+            drop(g);
+            drop(unsafe { a.into_owned() });
+            ok
+        };
         if !good {
             return Err(fault("wrong result"));
         }

@@ -17,7 +17,13 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { let (s, r) = flume::unbounded(); let t = std::thread::spawn(move || s.send(42)); let ok = r.recv().map_err(fault)? == 42; let _ = t.join(); ok };
+        let good: bool = {
+            let (s, r) = flume::unbounded();
+            let t = std::thread::spawn(move || s.send(42));
+            let ok = r.recv().map_err(fault)? == 42;
+            let _ = t.join();
+            ok
+        };
         if !good {
             return Err(fault("wrong result"));
         }

@@ -17,7 +17,12 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { handlebars::Handlebars::new().render_template("{{a}}", &serde_json::json!({"a": 42})).map_err(fault)? == "42" };
+        let good: bool = {
+            handlebars::Handlebars::new()
+                .render_template("{{a}}", &serde_json::json!({"a": 42}))
+                .map_err(fault)?
+                == "42"
+        };
         if !good {
             return Err(fault("wrong result"));
         }

@@ -17,7 +17,10 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { let v: serde_json::Value = serde_json::from_str(r#"{"a":[1,2]}"#).map_err(fault)?; v["a"][1] == 2 };
+        let good: bool = {
+            let v: serde_json::Value = serde_json::from_str(r#"{"a":[1,2]}"#).map_err(fault)?;
+            v["a"][1] == 2
+        };
         if !good {
             return Err(fault("wrong result"));
         }

@@ -17,7 +17,10 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { log::info!("called"); log::max_level() <= log::LevelFilter::Trace };
+        let good: bool = {
+            log::info!("called");
+            log::max_level() <= log::LevelFilter::Trace
+        };
         if !good {
             return Err(fault("wrong result"));
         }

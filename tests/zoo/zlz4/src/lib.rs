@@ -17,7 +17,10 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { lz4_flex::decompress_size_prepended(&lz4_flex::compress_prepend_size(b"hello")).map_err(fault)? == b"hello" };
+        let good: bool = {
+            lz4_flex::decompress_size_prepended(&lz4_flex::compress_prepend_size(b"hello")).map_err(fault)?
+                == b"hello"
+        };
         if !good {
             return Err(fault("wrong result"));
         }

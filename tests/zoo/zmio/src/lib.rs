@@ -17,7 +17,10 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { let mut p = mio::Poll::new().map_err(fault)?; p.poll(&mut mio::Events::with_capacity(4), Some(std::time::Duration::ZERO)).is_ok() };
+        let good: bool = {
+            let mut p = mio::Poll::new().map_err(fault)?;
+            p.poll(&mut mio::Events::with_capacity(4), Some(std::time::Duration::ZERO)).is_ok()
+        };
         if !good {
             return Err(fault("wrong result"));
         }

@@ -17,7 +17,11 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { let mut m = memmap2::MmapMut::map_anon(4096).map_err(fault)?; m[0] = 42; m[0] == 42 };
+        let good: bool = {
+            let mut m = memmap2::MmapMut::map_anon(4096).map_err(fault)?;
+            m[0] = 42;
+            m[0] == 42
+        };
         if !good {
             return Err(fault("wrong result"));
         }

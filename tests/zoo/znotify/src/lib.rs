@@ -13,7 +13,14 @@ struct Row {
 
 impl Module for Row {
     fn on_load(_: &Host) -> Result<Self, Fault> {
-        Ok(Row { state: { use notify::Watcher; let mut w = notify::recommended_watcher(|_| {}).map_err(fault)?; w.watch("/tmp".as_ref(), notify::RecursiveMode::NonRecursive).map_err(fault)?; w } })
+        Ok(Row {
+            state: {
+                use notify::Watcher;
+                let mut w = notify::recommended_watcher(|_| {}).map_err(fault)?;
+                w.watch("/tmp".as_ref(), notify::RecursiveMode::NonRecursive).map_err(fault)?;
+                w
+            },
+        })
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {

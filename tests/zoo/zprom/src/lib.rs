@@ -21,7 +21,10 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { C.inc(); C.get() > 0 };
+        let good: bool = {
+            C.inc();
+            C.get() > 0
+        };
         if !good {
             return Err(fault("wrong result"));
         }

@@ -17,7 +17,10 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { use rand::Rng; rand::rng().random_range(0..10) < 10 };
+        let good: bool = {
+            use rand::Rng;
+            rand::rng().random_range(0..10) < 10
+        };
         if !good {
             return Err(fault("wrong result"));
         }

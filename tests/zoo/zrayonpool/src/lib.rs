@@ -17,7 +17,10 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { use rayon::prelude::*; self.state.install(|| (1..=1000u64).into_par_iter().sum::<u64>()) == 500_500 };
+        let good: bool = {
+            use rayon::prelude::*;
+            self.state.install(|| (1..=1000u64).into_par_iter().sum::<u64>()) == 500_500
+        };
         if !good {
             return Err(fault("wrong result"));
         }

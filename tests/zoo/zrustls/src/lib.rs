@@ -17,7 +17,16 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { let c = rustls::ClientConfig::builder_with_provider(std::sync::Arc::new(rustls::crypto::ring::default_provider())).with_safe_default_protocol_versions().map_err(fault)?.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth(); c.enable_sni };
+        let good: bool = {
+            let c = rustls::ClientConfig::builder_with_provider(std::sync::Arc::new(
+                rustls::crypto::ring::default_provider(),
+            ))
+            .with_safe_default_protocol_versions()
+            .map_err(fault)?
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+            c.enable_sni
+        };
         if !good {
             return Err(fault("wrong result"));
         }

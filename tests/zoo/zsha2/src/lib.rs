@@ -17,7 +17,10 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { use sha2::Digest; sha2::Sha256::digest(b"x").len() == 32 };
+        let good: bool = {
+            use sha2::Digest;
+            sha2::Sha256::digest(b"x").len() == 32
+        };
         if !good {
             return Err(fault("wrong result"));
         }

@@ -13,11 +13,20 @@ struct Row {
 
 impl Module for Row {
     fn on_load(_: &Host) -> Result<Self, Fault> {
-        Ok(Row { state: { let flag = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false)); signal_hook::flag::register(signal_hook::consts::SIGUSR1, flag.clone()).map_err(fault)?; flag } })
+        Ok(Row {
+            state: {
+                let flag = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+                signal_hook::flag::register(signal_hook::consts::SIGUSR1, flag.clone()).map_err(fault)?;
+                flag
+            },
+        })
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { let _ = self.state.load(std::sync::atomic::Ordering::Relaxed); true };
+        let good: bool = {
+            let _ = self.state.load(std::sync::atomic::Ordering::Relaxed);
+            true
+        };
         if !good {
             return Err(fault("wrong result"));
         }

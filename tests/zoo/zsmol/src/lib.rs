@@ -17,7 +17,15 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { smol::block_on(async { smol::spawn(async { smol::Timer::after(std::time::Duration::from_millis(1)).await; 42 }).await }) == 42 };
+        let good: bool = {
+            smol::block_on(async {
+                smol::spawn(async {
+                    smol::Timer::after(std::time::Duration::from_millis(1)).await;
+                    42
+                })
+                .await
+            }) == 42
+        };
         if !good {
             return Err(fault("wrong result"));
         }

@@ -17,7 +17,8 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { socket2::Socket::pair(socket2::Domain::UNIX, socket2::Type::STREAM, None).is_ok() };
+        let good: bool =
+            { socket2::Socket::pair(socket2::Domain::UNIX, socket2::Type::STREAM, None).is_ok() };
         if !good {
             return Err(fault("wrong result"));
         }

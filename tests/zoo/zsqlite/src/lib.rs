@@ -17,7 +17,10 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { let c = rusqlite::Connection::open_in_memory().map_err(fault)?; c.query_row("select 40 + 2", [], |r| r.get::<_, i64>(0)).map_err(fault)? == 42 };
+        let good: bool = {
+            let c = rusqlite::Connection::open_in_memory().map_err(fault)?;
+            c.query_row("select 40 + 2", [], |r| r.get::<_, i64>(0)).map_err(fault)? == 42
+        };
         if !good {
             return Err(fault("wrong result"));
         }

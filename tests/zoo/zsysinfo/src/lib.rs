@@ -17,7 +17,11 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { let mut s = sysinfo::System::new(); s.refresh_memory(); s.total_memory() > 0 };
+        let good: bool = {
+            let mut s = sysinfo::System::new();
+            s.refresh_memory();
+            s.total_memory() > 0
+        };
         if !good {
             return Err(fault("wrong result"));
         }

@@ -17,7 +17,12 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { use std::io::Write; let mut f = tempfile::tempfile().map_err(fault)?; f.write_all(b"x").map_err(fault)?; true };
+        let good: bool = {
+            use std::io::Write;
+            let mut f = tempfile::tempfile().map_err(fault)?;
+            f.write_all(b"x").map_err(fault)?;
+            true
+        };
         if !good {
             return Err(fault("wrong result"));
         }

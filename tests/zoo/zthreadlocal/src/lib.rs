@@ -17,7 +17,11 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { let c = self.state.get_or(|| std::cell::Cell::new(0)); c.set(c.get() + 1); c.get() > 0 };
+        let good: bool = {
+            let c = self.state.get_or(|| std::cell::Cell::new(0));
+            c.set(c.get() + 1);
+            c.get() > 0
+        };
         if !good {
             return Err(fault("wrong result"));
         }

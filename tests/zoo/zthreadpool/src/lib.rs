@@ -17,7 +17,13 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { let (s, r) = std::sync::mpsc::channel(); self.state.lock().map_err(fault)?.execute(move || { let _ = s.send(42); }); r.recv().map_err(fault)? == 42 };
+        let good: bool = {
+            let (s, r) = std::sync::mpsc::channel();
+            self.state.lock().map_err(fault)?.execute(move || {
+                let _ = s.send(42);
+            });
+            r.recv().map_err(fault)? == 42
+        };
         if !good {
             return Err(fault("wrong result"));
         }

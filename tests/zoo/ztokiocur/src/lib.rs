@@ -17,7 +17,13 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { let rt = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(fault)?; rt.block_on(async { tokio::time::sleep(std::time::Duration::from_millis(1)).await; 42 }) == 42 };
+        let good: bool = {
+            let rt = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(fault)?;
+            rt.block_on(async {
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+                42
+            }) == 42
+        };
         if !good {
             return Err(fault("wrong result"));
         }

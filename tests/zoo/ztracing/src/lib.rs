@@ -17,7 +17,10 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { tracing::info!(answer = 42, "called"); true };
+        let good: bool = {
+            tracing::info!(answer = 42, "called");
+            true
+        };
         if !good {
             return Err(fault("wrong result"));
         }

@@ -17,7 +17,19 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { let (s, r) = crossbeam::channel::bounded(4); crossbeam::thread::scope(|t| { t.spawn(move |_| { for i in 0..10 { s.send(i).expect("open"); } }); r.iter().sum::<i32>() }).map_err(|_| fault("panic"))? == 45 };
+        let good: bool = {
+            let (s, r) = crossbeam::channel::bounded(4);
+            crossbeam::thread::scope(|t| {
+                t.spawn(move |_| {
+                    for i in 0..10 {
+                        s.send(i).expect("open");
+                    }
+                });
+                r.iter().sum::<i32>()
+            })
+            .map_err(|_| fault("panic"))?
+                == 45
+        };
         if !good {
             return Err(fault("wrong result"));
         }

@@ -17,7 +17,10 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let good: bool = { let b = zstd::encode_all(&b"hello"[..], 3).map_err(fault)?; zstd::decode_all(&b[..]).map_err(fault)? == b"hello" };
+        let good: bool = {
+            let b = zstd::encode_all(&b"hello"[..], 3).map_err(fault)?;
+            zstd::decode_all(&b[..]).map_err(fault)? == b"hello"
+        };
         if !good {
             return Err(fault("wrong result"));
         }
