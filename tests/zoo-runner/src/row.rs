@@ -1,0 +1,64 @@
+//! What each module says of itself in its `Cargo.toml`, and the table that an author reads.
+
+use std::{error::Error, fs, path::Path, process::Command};
+
+use serde_json::Value;
+
+/// One module of the zoo.
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) krate: String,
+    /// `works`, `setting` or `kept`.
+    pub(crate) expect: String,
+    /// What to set, or why it is kept.
+    pub(crate) note: String,
+    /// The signal that the module handles, as `kill` names it.
+    pub(crate) signal: Option<String>,
+}
+
+/// The rows, in the order of their names.
+pub(crate) fn read(zoo: &Path) -> Result<Vec<Row>, Box<dyn Error>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["metadata", "--no-deps", "--format-version=1"])
+        .current_dir(zoo)
+        .output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into());
+    }
+    let metadata: Value = serde_json::from_slice(&output.stdout)?;
+    let packages = metadata["packages"].as_array().ok_or("cargo metadata names no packages")?;
+    let mut rows = packages.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(rows)
+}
+
+fn row(package: &Value) -> Result<Row, Box<dyn Error>> {
+    let zoo = &package["metadata"]["zoo"];
+    let text = |key: &str| zoo[key].as_str().map(str::to_owned);
+    let name = package["name"].as_str().ok_or("a package without a name")?.to_owned();
+    let expect = text("expect").filter(|e| ["works", "setting", "kept"].contains(&e.as_str()));
+    let expect = expect.ok_or_else(|| format!("{name}: `expect` is none of works, setting, kept"))?;
+    let note = text("setting").or_else(|| text("why")).unwrap_or_default();
+    if expect != "works" && note.is_empty() {
+        return Err(format!("{name}: say the setting, or why it is kept").into());
+    }
+    let krate = text("crate").ok_or_else(|| format!("{name}: `crate` is missing"))?;
+    Ok(Row { name, krate, expect, note, signal: text("signal") })
+}
+
+/// Compares the table in the zoo's README with the rows.
+pub(crate) fn check_table(zoo: &Path, rows: &[Row]) -> Result<(), Box<dyn Error>> {
+    let readme = fs::read_to_string(zoo.join("README.md"))?;
+    let table: Vec<&str> = readme.lines().filter(|line| line.ends_with("` |")).collect();
+    for row in rows {
+        let line = format!("| {} | {} | {} | `{}` |", row.krate, row.expect, row.note, row.name);
+        if !table.contains(&line.as_str()) {
+            return Err(format!("tests/zoo/README.md lacks this line, put it in:\n{line}").into());
+        }
+    }
+    if table.len() != rows.len() {
+        return Err("tests/zoo/README.md has a row without a module: delete it".into());
+    }
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! A module around `ahash`.
+
+use segue_sdk::prelude::*;
+
+fn fault(error: impl std::fmt::Display) -> Fault {
+    Fault::new(error.to_string())
+}
+
+#[allow(dead_code)]
+struct Row {
+    state: (),
+}
+
+impl Module for Row {
+    fn on_load(_: &Host) -> Result<Self, Fault> {
+        Ok(Row { state: () })
+    }
+
+    fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+        let good: bool = {
+            let mut m = ahash::AHashMap::new();
+            m.insert(1, 42);
+            m[&1] == 42
+        };
+        if !good {
+            return Err(fault("wrong result"));
+        }
+        reply.text("ok zahash\n");
+        Ok(())
+    }
+}
+
+export_module!(Row);

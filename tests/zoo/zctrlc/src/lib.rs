@@ -1,0 +1,33 @@
+//! A module around `ctrlc`.
+
+use segue_sdk::prelude::*;
+
+fn fault(error: impl std::fmt::Display) -> Fault {
+    Fault::new(error.to_string())
+}
+
+#[allow(dead_code)]
+struct Row {
+    state: (),
+}
+
+impl Module for Row {
+    fn on_load(_: &Host) -> Result<Self, Fault> {
+        Ok(Row {
+            state: {
+                let _ = ctrlc::set_handler(|| {});
+            },
+        })
+    }
+
+    fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+        let good: bool = { true };
+        if !good {
+            return Err(fault("wrong result"));
+        }
+        reply.text("ok zctrlc\n");
+        Ok(())
+    }
+}
+
+export_module!(Row);

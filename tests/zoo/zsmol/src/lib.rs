@@ -1,0 +1,37 @@
+//! A module around `smol`.
+
+use segue_sdk::prelude::*;
+
+fn fault(error: impl std::fmt::Display) -> Fault {
+    Fault::new(error.to_string())
+}
+
+#[allow(dead_code)]
+struct Row {
+    state: (),
+}
+
+impl Module for Row {
+    fn on_load(_: &Host) -> Result<Self, Fault> {
+        Ok(Row { state: () })
+    }
+
+    fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+        let good: bool = {
+            smol::block_on(async {
+                smol::spawn(async {
+                    smol::Timer::after(std::time::Duration::from_millis(1)).await;
+                    42
+                })
+                .await
+            }) == 42
+        };
+        if !good {
+            return Err(fault("wrong result"));
+        }
+        reply.text("ok zsmol\n");
+        Ok(())
+    }
+}
+
+export_module!(Row);

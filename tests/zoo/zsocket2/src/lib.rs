@@ -1,0 +1,30 @@
+//! A module around `socket2`.
+
+use segue_sdk::prelude::*;
+
+fn fault(error: impl std::fmt::Display) -> Fault {
+    Fault::new(error.to_string())
+}
+
+#[allow(dead_code)]
+struct Row {
+    state: (),
+}
+
+impl Module for Row {
+    fn on_load(_: &Host) -> Result<Self, Fault> {
+        Ok(Row { state: () })
+    }
+
+    fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+        let good: bool =
+            { socket2::Socket::pair(socket2::Domain::UNIX, socket2::Type::STREAM, None).is_ok() };
+        if !good {
+            return Err(fault("wrong result"));
+        }
+        reply.text("ok zsocket2\n");
+        Ok(())
+    }
+}
+
+export_module!(Row);

@@ -1,0 +1,34 @@
+//! A module around `tempfile`.
+
+use segue_sdk::prelude::*;
+
+fn fault(error: impl std::fmt::Display) -> Fault {
+    Fault::new(error.to_string())
+}
+
+#[allow(dead_code)]
+struct Row {
+    state: (),
+}
+
+impl Module for Row {
+    fn on_load(_: &Host) -> Result<Self, Fault> {
+        Ok(Row { state: () })
+    }
+
+    fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+        let good: bool = {
+            use std::io::Write;
+            let mut f = tempfile::tempfile().map_err(fault)?;
+            f.write_all(b"x").map_err(fault)?;
+            true
+        };
+        if !good {
+            return Err(fault("wrong result"));
+        }
+        reply.text("ok ztempfile\n");
+        Ok(())
+    }
+}
+
+export_module!(Row);
