@@ -64,7 +64,10 @@ impl Report {
             ("works", false) => Err("STAYED"),
             (_, true) => Err("LEFT, BUT THE ROW SAYS THAT IT STAYS"),
             _ if counts.reason.is_none() => Err("STAYED WITHOUT A REASON"),
-            ("kept", _) if counts.refused.is_some() => Err("REFUSED"),
+            _ if counts.refused.is_some() => Err("REFUSED"),
+            ("kept", _) if !counts.reason.as_ref().is_some_and(|why| why.starts_with("kept: links")) => {
+                Err("STAYED FOR ANOTHER REASON")
+            }
             _ => Ok(()),
         }
     }
