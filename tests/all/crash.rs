@@ -296,22 +296,26 @@ fn a_crash_of_the_host_names_no_module() {
 
 /// The second version jumps to where the first one has been.
 #[test]
-fn a_module_that_was_purged_is_named_no_more() {
-    let dead = dies_in_child("crash::a_module_that_was_purged_is_named_no_more", &[], |directory| {
-        let (_reports, runtime) = serving(directory);
-        let module = runtime.module("crasher").unwrap();
-        let answer = module.call(&Request { query: "do=where", ..Request::get("/") }).unwrap();
-        let address = String::from_utf8(answer.body.to_vec()).unwrap();
-        fs::write(directory.join("address"), &address).unwrap();
-        runtime.load(fixture("crasher", V2)).unwrap();
-        until("old has left memory, and that is told", || runtime.status("crasher").unwrap().old.is_none());
-        assert_eq!(runtime.images_mapped(), 1);
-        call(&runtime, &format!("do=call-nothing&at={address}"));
-    });
+fn a_version_that_was_purged_is_named_as_what_was_there() {
+    let dead =
+        dies_in_child("crash::a_version_that_was_purged_is_named_as_what_was_there", &[], |directory| {
+            let (_reports, runtime) = serving(directory);
+            let module = runtime.module("crasher").unwrap();
+            let answer = module.call(&Request { query: "do=where", ..Request::get("/") }).unwrap();
+            let address = String::from_utf8(answer.body.to_vec()).unwrap();
+            fs::write(directory.join("address"), &address).unwrap();
+            runtime.load(fixture("crasher", V2)).unwrap();
+            until("old has left memory, and that is told", || {
+                runtime.status("crasher").unwrap().old.is_none()
+            });
+            assert_eq!(runtime.images_mapped(), 1);
+            call(&runtime, &format!("do=call-nothing&at={address}"));
+        });
     assert_eq!(dead.status.signal(), Some(SIGSEGV), "{}", dead.stderr);
     let report = only_report(&dead);
     assert_eq!(report.pc.to_string(), fs::read_to_string(dead.directory.path().join("address")).unwrap());
-    assert_eq!((report.version.as_deref(), report.attributed_by), (Some(V2), Some(AttributedBy::Stack)));
+    assert_names_the_module(&report, AttributedBy::Left, "write_at_null");
+    assert!(report.left_ms.is_some(), "{report:?}");
 }
 
 #[test]

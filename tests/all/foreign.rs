@@ -1,8 +1,8 @@
 //! What C and C++ in a module do past Rust, and what libraries outside of it may do: nothing of it runs after the module left.
 
-use std::{fs, os::unix::process::ExitStatusExt, thread};
+use std::{fs, os::unix::process::ExitStatusExt, path::Path, thread, time::Duration};
 
-use segue::{Code, ModuleHandle, Pin, PinKind, Request, Runtime};
+use segue::{Code, Event, ModuleHandle, Pin, PinKind, Request, Runtime};
 use segue_tests::{Bench, V1, V2, dies_in_child, fixture, in_child, until, within};
 use tempfile::TempDir;
 
@@ -67,6 +67,46 @@ fn a_handler_that_was_chained_past_the_sdk_ends_the_process() {
         call(&module, "do=raise");
     });
     assert_eq!(dead.status.signal(), Some(libc::SIGSEGV), "{}", dead.stderr);
+}
+
+#[test]
+fn a_call_of_code_that_left_is_blamed_on_the_version_that_left_and_blocks_nothing() {
+    let test = "foreign::a_call_of_code_that_left_is_blamed_on_the_version_that_left_and_blocks_nothing";
+    let start = |home: &Path| Runtime::builder().state_dir(home.join("state")).build().unwrap();
+    let dead = dies_in_child(test, &[], |home| {
+        let runtime = start(home);
+        runtime.load(fixture("holder", V1)).unwrap();
+        let module = runtime.module("holder").unwrap();
+        call(&module, "do=chain-past");
+        runtime.load(fixture("holder", V2)).unwrap();
+        // Its handler calls that of the first version, which leaves now.
+        call(&module, "do=chain-past");
+        until("old has left memory", || runtime.images_mapped() == 1);
+        // Later images do not come to lie where it was.
+        for round in 0..8 {
+            runtime.load(fixture("greeter", version(round))).unwrap();
+        }
+        thread::sleep(Duration::from_millis(20));
+        call(&module, "do=raise");
+    });
+    assert_eq!(dead.status.signal(), Some(libc::SIGSEGV), "{}", dead.stderr);
+    let runtime = start(dead.directory.path());
+    let history = runtime.history(None, 100).unwrap();
+    let crashes: Vec<_> = history
+        .iter()
+        .filter_map(|record| match &record.event {
+            Event::Crashed { module, version, place, left_ms, .. } => {
+                Some((module.clone()?, version.clone()?.version, place.clone()?, (*left_ms)?))
+            }
+            _ => None,
+        })
+        .collect();
+    let [(module, version, place, left_ms)] = &crashes[..] else { panic!("{history:?}") };
+    assert_eq!((&**module, &**version), ("holder", V1), "not the one that called it");
+    assert!(place.contains("on_chained_signal") && *left_ms >= 20, "{place} {left_ms}");
+    assert!(runtime.blocked().unwrap().is_empty());
+    let holder = runtime.module("holder").unwrap();
+    assert_eq!(holder.enter().unwrap().version().version, V2);
 }
 
 #[test]

@@ -36,6 +36,7 @@ impl Inner {
             digest: report.digest,
             place: self.place(report),
             age_ms: report.age_ms,
+            left_ms: report.left_ms,
         };
         let told = event.clone();
         let mut events = vec![(event, Vec::new())];
@@ -52,6 +53,10 @@ impl Inner {
     /// the version before it would do better. Unless it ends two processes one after the other at its start: no process would ever
     /// begin again.
     fn suspect(&self, report: &CrashReport) -> Result<Option<Block>, Error> {
+        // It had left: the version that is there now is not the one that failed.
+        if report.left_ms.is_some() {
+            return Ok(None);
+        }
         let (Some(module), Some(version), Some(digest)) = (&report.module, &report.version, report.digest)
         else {
             return Ok(None);

@@ -162,6 +162,10 @@ pub enum Event {
         place: Option<String>,
         /// How long the version had been in memory, in milliseconds.
         age_ms: Option<u64>,
+        /// How long before that the version had left memory, in milliseconds: something still called its code or used its
+        /// memory. Null if the version was in memory.
+        #[serde(default)]
+        left_ms: Option<u64>,
     },
     /// A file is not loaded any more, however it comes.
     Blocked {

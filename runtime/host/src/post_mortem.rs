@@ -21,6 +21,9 @@ pub struct Crash {
     pub version: Option<VersionId>,
     /// The function, or else the offset in the file.
     pub place: Option<String>,
+    /// How long before that the version had left memory, in milliseconds; null if it was in memory.
+    #[serde(default)]
+    pub left_ms: Option<u64>,
     /// How the runtime found the module.
     pub attributed_by: Option<AttributedBy>,
 }
@@ -43,6 +46,7 @@ pub fn crashes_in(state_dir: &Path, files: &[&Path]) -> io::Result<Vec<Crash>> {
             module: report.module,
             version: version.map(|(version, generation)| VersionId { version, generation }),
             place,
+            left_ms: report.left_ms,
             attributed_by: report.attributed_by,
         }
     });

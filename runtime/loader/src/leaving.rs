@@ -164,7 +164,9 @@ impl Retained {
         }
         // SAFETY: `self` is consumed, and has no destructor. The image is gone, so nobody has a pointer to any of it.
         let Remains { staged, context, row } = *unsafe { ManuallyDrop::take(&mut self.remains) };
-        drop(row);
+        if let Some(row) = row {
+            row.has_left();
+        }
         drop(context);
         let Staged { path, heap, .. } = staged;
         let leaked_bytes = heap.usage().live_bytes();

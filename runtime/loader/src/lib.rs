@@ -41,6 +41,11 @@
 //! that is in one decides, and the report says so ([`AttributedBy::Stack`]): most probably right, and no proof. A signal that
 //! another process sent is blamed on nobody.
 //!
+//! Code that had left may still be called: by a library that kept a callback, say. The places of the last 64 images that left
+//! stay reserved, so such a call faults and does not run a later image's code. All places that images had are kept for the life of
+//! the process, and the report names the one that was there and how long ago it left ([`AttributedBy::Left`],
+//! [`CrashReport::left_ms`]).
+//!
 //! A module that calls `exit` has ended the process as well: that symbol is the SDK's in a module, and the host writes the line
 //! before it does what was asked ([`AttributedBy::Exit`]). What goes wrong after that, while exit handlers run, is not told. A child
 //! that a module has forked may call it as it likes.
@@ -125,6 +130,7 @@ mod mapped;
 mod mappings;
 mod metadata;
 mod reply;
+mod reserve;
 mod room;
 mod signals;
 mod threads;

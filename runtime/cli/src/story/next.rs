@@ -19,6 +19,11 @@ pub(super) fn next(event: &Event) -> Option<String> {
         Event::Retained { .. } => Some(format!(
             "nothing, it leaves by itself when it is let go; `segue pins {module}` shows by whom"
         )),
+        Event::Crashed { left_ms: Some(_), .. } => Some(
+            "something kept a pointer into it: a callback in a C library, a handler, or a thread. `segue check FILE` and \
+             `segue probe FILE` name the suspects; nothing is blocked"
+                .to_owned(),
+        ),
         Event::Crashed { .. } => {
             Some("`segue blocked` shows whether its file is loaded again; find out why it fails".to_owned())
         }

@@ -147,9 +147,15 @@ fn purged(event: &Event) -> String {
 }
 
 fn crashed(event: &Event) -> String {
-    let Event::Crashed { signal, module, version, digest, age_ms, .. } = event else { return String::new() };
+    let Event::Crashed { signal, module, version, digest, age_ms, left_ms, .. } = event else {
+        return String::new();
+    };
     let mut text = format!("the process before this one was ended by {}", clean(signal));
-    let of = if signal.starts_with("exit(") { "called by" } else { "in the code of" };
+    let of = match left_ms {
+        Some(_) => "in what was",
+        None if signal.starts_with("exit(") => "called by",
+        None => "in the code of",
+    };
     match (module, version) {
         (Some(module), Some(version)) => {
             text.push_str(&format!(", {of} {} {}", clean(module), name(version)));
@@ -157,7 +163,10 @@ fn crashed(event: &Event) -> String {
         (Some(module), None) => text.push_str(&format!(", {of} {}", clean(module))),
         (None, _) => text.push_str(", in no module's code"),
     }
-    if let Some(age) = age_ms {
+    if let Some(left) = left_ms {
+        let left = span(Duration::from_millis(*left));
+        text.push_str(&format!(", unmapped {left} before: its code or its memory was used after it left"));
+    } else if let Some(age) = age_ms {
         text.push_str(&format!(", which had been in memory for {}", span(Duration::from_millis(*age))));
     }
     if let Some(digest) = digest {
@@ -245,6 +254,7 @@ mod tests {
             digest: Some(Digest::of(b"")),
             place: Some("greeter::parse+0x12".to_owned()),
             age_ms: Some(2500),
+            left_ms: None,
         };
         assert_eq!(why(&crashed), ["it happened in greeter::parse+0x12"]);
         assert_eq!(
@@ -259,10 +269,25 @@ mod tests {
             digest: None,
             place: None,
             age_ms: None,
+            left_ms: None,
         };
         assert_eq!(
             of(exited),
             "the process before this one was ended by exit(3), called by greeter 1.1.0+g2"
+        );
+        let left = Event::Crashed {
+            signal: "SIGSEGV".to_owned(),
+            module: Some("tokens".to_owned()),
+            version: Some(id("1.0.0", 1)),
+            digest: None,
+            place: None,
+            age_ms: Some(2500),
+            left_ms: Some(40),
+        };
+        assert_eq!(
+            of(left),
+            "the process before this one was ended by SIGSEGV, in what was tokens 1.0.0+g1, unmapped 40 ms before: its code \
+             or its memory was used after it left"
         );
         let pin =
             Pin { kind: PinKind::Thread, detail: "ticker".to_owned(), waits_for: "it to end".to_owned() };

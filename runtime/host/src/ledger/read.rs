@@ -138,6 +138,7 @@ impl Ledger {
                 "SELECT EXISTS (
                      SELECT 1 FROM events
                      WHERE module = ?1 AND record ->> 'event' = 'crashed' AND record ->> 'digest' = ?2
+                       AND record ->> 'left_ms' IS NULL
                        AND seq > coalesce((
                          SELECT max(seq) FROM events
                          WHERE module = ?1 AND record ->> 'event' IN ('loaded', 'rolled_back')

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::{Staged, linkmap::Place};
 
 /// How long an entry is, in words of 8 bytes.
-pub(super) const WORDS: usize = 39;
+pub(super) const WORDS: usize = 40;
 
 /// How much of a module's name is kept, in bytes: all of it, by what the metadata allows.
 const NAME_BYTES_MAX: usize = 64;
@@ -26,7 +26,8 @@ const LENGTHS: usize = 9;
 const OPENED_AT: usize = 10;
 const DIGEST: Range<usize> = 11..15;
 const NAME: Range<usize> = 15..23;
-const VERSION: Range<usize> = 23..WORDS;
+const VERSION: Range<usize> = 23..39;
+pub(super) const LEFT_AT: usize = 39;
 
 const _: () = assert!((NAME.end - NAME.start) * 8 == NAME_BYTES_MAX);
 const _: () = assert!((VERSION.end - VERSION.start) * 8 == VERSION_BYTES_MAX);
@@ -104,6 +105,12 @@ impl Entry {
         monotonic_ms().saturating_sub(self.0[OPENED_AT])
     }
 
+    /// How long ago the image left memory, in milliseconds; none while it is there.
+    pub(super) fn left_ms(&self) -> Option<u64> {
+        let left_at = self.0[LEFT_AT];
+        (left_at != 0).then(|| monotonic_ms().saturating_sub(left_at))
+    }
+
     pub(super) fn digest(&self) -> Packed<'_> {
         Packed { words: &self.0[DIGEST], len: 32 }
     }
@@ -118,7 +125,7 @@ impl Entry {
 }
 
 /// A time that is never set, in milliseconds. Safe in a signal handler.
-fn monotonic_ms() -> u64 {
+pub(super) fn monotonic_ms() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: it writes `now`.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };

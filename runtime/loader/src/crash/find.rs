@@ -2,7 +2,7 @@
 
 use libc::{c_void, iovec};
 
-use super::{AttributedBy, entry::Entry, table::Table, turn::Workspace};
+use super::{AttributedBy, departed::DEPARTED, entry::Entry, table::Table, turn::Workspace};
 
 /// How much of a stack is looked at, in bytes. What is further out than that has called too much to be blamed for it.
 const STACK_BYTES_MAX: u64 = 64 << 10;
@@ -24,9 +24,27 @@ pub(super) struct Found {
     pub(super) offset: Option<u64>,
 }
 
+/// Where a thread was when the signal came.
+#[derive(Clone, Copy)]
+pub(super) struct At {
+    /// The address of the instruction.
+    pub(super) pc: u64,
+    /// The stack's.
+    pub(super) sp: u64,
+    /// The address that the instruction was not to reach; none if it was not that.
+    pub(super) address: Option<u64>,
+}
+
 /// Finds the image whose code this thread is in, and leaves what is known of it in the workspace. Safe in a signal handler.
-pub(super) fn find(table: &Table, workspace: &mut Workspace, pc: u64, sp: u64, tid: i32) -> Option<Found> {
+pub(super) fn find(table: &Table, workspace: &mut Workspace, at: At, tid: i32) -> Option<Found> {
     let Workspace { entry, stack, .. } = workspace;
+    let At { pc, sp, address } = at;
+    // First: the image whose code follows a stale pointer is not the one that left it behind.
+    for gone in [Some(pc), address].into_iter().flatten() {
+        if !is_mapped(gone) && DEPARTED.at(gone, entry) {
+            return Some(Found { by: AttributedBy::Left, offset: Some(gone.wrapping_sub(entry.base())) });
+        }
+    }
     if table.at(pc, entry) {
         return Some(Found { by: AttributedBy::Address, offset: Some(pc.wrapping_sub(entry.base())) });
     }
@@ -61,6 +79,11 @@ fn innermost(table: &Table, words: &mut [u64], entry: &mut Entry, sp: u64) -> Op
         at += 8 * read as u64;
     }
     None
+}
+
+/// Whether this address can be read.
+fn is_mapped(address: u64) -> bool {
+    read_memory(address & !7, &mut [0]) == 1
 }
 
 /// Whether the instruction before this address is a call. The address of a function, of which many lie about, follows none.

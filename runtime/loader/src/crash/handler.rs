@@ -9,7 +9,7 @@ use libc::{c_int, c_void, siginfo_t, ucontext_t};
 use super::{
     SIGNALS, TABLE,
     exit::is_ending,
-    find::find,
+    find::{At, find},
     install::{action_displaced, current, displaced, is_ours},
     report::{End, Report},
     turn::{Turn, Workspace, in_turn, wait_for_others},
@@ -62,7 +62,7 @@ fn report(fault: &Fault, turn: &mut Turn) {
     let workspace = turn.workspace();
     // Where another process sent it, it is by chance what this thread was doing.
     let found = match fault.sent_by {
-        None => find(&TABLE, workspace, fault.pc, fault.sp, tid),
+        None => find(&TABLE, workspace, At { pc: fault.pc, sp: fault.sp, address: fault.address }, tid),
         Some(_) => None,
     };
     let Workspace { entry, line, .. } = workspace;

@@ -17,6 +17,7 @@
 //! are blocked there.
 
 mod alternate;
+mod departed;
 mod entry;
 mod exit;
 mod files;
@@ -26,6 +27,7 @@ mod install;
 mod line;
 mod report;
 mod reports;
+mod slot;
 mod symbol;
 mod table;
 mod turn;

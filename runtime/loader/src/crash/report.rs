@@ -63,6 +63,7 @@ impl Report<'_> {
         line.number("generation", self.entry.map(Entry::generation));
         line.digest("digest", self.entry.map(Entry::digest));
         line.number("age_ms", self.entry.map(Entry::age_ms));
+        line.number("left_ms", self.entry.and_then(Entry::left_ms));
         line.number("offset", self.offset);
         line.text("attributed_by", self.by.map(AttributedBy::name));
         line.number("pc", Some(self.pc));

@@ -29,6 +29,9 @@ pub struct CrashReport {
     pub digest: Option<Digest>,
     /// How long before that its file was opened, in milliseconds, whatever the system's clock was set to meanwhile.
     pub age_ms: Option<u64>,
+    /// How long before that the image had left memory, in milliseconds; none if it was in memory.
+    #[serde(default)]
+    pub left_ms: Option<u64>,
     /// Where in the file it was, as the file counts addresses: [`symbol`](CrashReport::symbol) names the function. None while
     /// the file was being opened, and for `exit`.
     pub offset: Option<u64>,
@@ -64,6 +67,9 @@ pub enum AttributedBy {
     Opening,
     /// It called `exit`.
     Exit,
+    /// It had left memory before, and something still called its code or used its memory: a callback that a library keeps, a
+    /// thread that the runtime does not see, a pointer that another module holds.
+    Left,
 }
 
 // === impl AttributedBy ===
@@ -76,6 +82,7 @@ impl AttributedBy {
             AttributedBy::Stack => "stack",
             AttributedBy::Opening => "opening",
             AttributedBy::Exit => "exit",
+            AttributedBy::Left => "left",
         }
     }
 }
@@ -167,7 +174,7 @@ mod tests {
     fn line(module: &str) -> String {
         let digest = Digest::of(module.as_bytes());
         format!(
-            r#"{{"signal":11,"signal_name":"SIGSEGV","module":"{module}","version":"1.0.0","generation":7,"digest":"{digest}","age_ms":1500,"offset":4660,"attributed_by":"stack","pc":139637976727552,"address":8,"sent_by":null,"at":1790000000,"pid":1,"tid":2}}"#
+            r#"{{"signal":11,"signal_name":"SIGSEGV","module":"{module}","version":"1.0.0","generation":7,"digest":"{digest}","age_ms":1500,"left_ms":null,"offset":4660,"attributed_by":"stack","pc":139637976727552,"address":8,"sent_by":null,"at":1790000000,"pid":1,"tid":2}}"#
         )
     }
 

@@ -2,19 +2,22 @@
 //!
 //! # Synchronization
 //!
-//! Writers take a lock. Readers, who may be in a signal handler of the very thread that writes, take none: each slot has a
-//! sequence number that is odd while its words are written, and who reads them looks at it before and after. A slot that is being
-//! written is passed over: it belongs to an image in which nothing runs yet, or any more.
+//! Writers take a lock. Readers, who may be in a signal handler of the very thread that writes, take none: they read
+//! each [slot](Slot) as it is.
 
 use std::{
     ops::Range,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering, fence},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use parking_lot::Mutex;
 
-use super::entry::{END, Entry, OPENED_BY, SERIAL, START, TEXT_END, TEXT_START, WORDS};
-use crate::linkmap::Place;
+use super::{
+    departed::DEPARTED,
+    entry::{Entry, OPENED_BY, SERIAL, WORDS},
+    slot::Slot,
+};
+use crate::{linkmap::Place, reserve::reserve};
 
 /// How many images the table has room for. Of one more, nothing is told when it crashes ([`Table::refused`]).
 const SLOTS: usize = 256;
@@ -29,13 +32,6 @@ pub(crate) struct Table {
     serial: Mutex<u64>,
     /// Only counted: Relaxed is enough.
     refused: AtomicU64,
-}
-
-struct Slot {
-    /// Odd while the words are written.
-    sequence: AtomicU32,
-    /// All zero where the slot is free.
-    words: [AtomicU64; WORDS],
 }
 
 /// An image's row, which is cleared when this is dropped: when the image has left memory, and not before.
@@ -73,8 +69,7 @@ impl Table {
     /// The image that this address is in; whether there is one.
     // They write to where they are told: whoever asks may have little stack.
     pub(super) fn at(&self, address: u64, entry: &mut Entry) -> bool {
-        self.newest(|slot| (slot.word(START)..slot.word(END)).contains(&address), entry)
-            && entry.whole().contains(&address)
+        self.newest(|slot| slot.whole().contains(&address), entry) && entry.whole().contains(&address)
     }
 
     /// Whether this address is in an image. Not for signal handlers: it needs stack for an entry.
@@ -121,53 +116,16 @@ impl Table {
     }
 }
 
-// === impl Slot ===
-
-impl Slot {
-    const fn new() -> Self {
-        Slot { sequence: AtomicU32::new(0), words: [const { AtomicU64::new(0) }; WORDS] }
-    }
-
-    /// One word, which need not go with the others: Relaxed. What is concluded from it is looked at again in what
-    /// [`read`](Slot::read) answers.
-    fn word(&self, at: usize) -> u64 {
-        self.words[at].load(Ordering::Relaxed)
-    }
-
-    fn text(&self) -> Range<u64> {
-        self.word(TEXT_START)..self.word(TEXT_END)
-    }
-
-    /// Only under the table's lock.
-    fn write(&self, entry: &Entry) {
-        let sequence = self.sequence.load(Ordering::Relaxed);
-        self.sequence.store(sequence.wrapping_add(1), Ordering::Relaxed);
-        // Release, with the Acquire fence in `read`: whoever has read a word from below sees the odd number after it.
-        fence(Ordering::Release);
-        for (word, value) in self.words.iter().zip(&entry.0) {
-            word.store(*value, Ordering::Relaxed);
-        }
-        // Release, with the first load in `read`: whoever sees the even number sees all words.
-        self.sequence.store(sequence.wrapping_add(2), Ordering::Release);
-    }
-
-    /// Reads the words; whether they go together.
-    fn read(&self, entry: &mut Entry) -> bool {
-        // Acquire, with the last store in `write`.
-        let before = self.sequence.load(Ordering::Acquire);
-        for (value, word) in entry.0.iter_mut().zip(&self.words) {
-            *value = word.load(Ordering::Relaxed);
-        }
-        // Acquire, with the Release fence in `write`.
-        fence(Ordering::Acquire);
-        let after = self.sequence.load(Ordering::Relaxed);
-        before == after && before.is_multiple_of(2)
-    }
-}
-
 // === impl Row ===
 
 impl Row {
+    /// The image has left memory: notes where it was, and keeps the place free for a while. Drop the row after this.
+    pub(crate) fn has_left(&self) {
+        DEPARTED.note(&self.entry);
+        let whole = self.entry.whole();
+        reserve(whole.start as usize..whole.end as usize);
+    }
+
     /// The image is in memory, here.
     pub(crate) fn place(&mut self, place: &Place) {
         self.entry.place(place);
@@ -179,7 +137,7 @@ impl Row {
 impl Drop for Row {
     fn drop(&mut self) {
         let _turn = self.table.serial.lock();
-        self.slot.write(&Entry([0; WORDS]));
+        self.slot.clear();
     }
 }
 

@@ -136,6 +136,7 @@ greeter 1.0.0: left memory each time, and nothing stayed
             module: Some("greeter".to_owned()),
             version: Some(VersionId { version: "1.0.0".to_owned(), generation: 2 }),
             place: Some("greeter::f+0x1".to_owned()),
+            left_ms: None,
             attributed_by: None,
         };
         let outcome = Outcome::Crashed("SIGSEGV".to_owned());
