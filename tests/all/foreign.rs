@@ -3,8 +3,10 @@
 use std::{fs, os::unix::process::ExitStatusExt, path::Path, thread, time::Duration};
 
 use segue::{Code, Event, ModuleHandle, Pin, PinKind, Request, Runtime};
-use segue_tests::{Bench, V1, V2, dies_in_child, fixture, in_child, until, within};
+use segue_tests::{Bench, Service, V1, V2, dies_in_child, fixture, http, in_child, until, within};
 use tempfile::TempDir;
+
+use crate::SEGUE;
 
 fn call(module: &ModuleHandle, query: &str) -> String {
     let reply = module.call(&Request { query, ..Request::get("/") }).unwrap();
@@ -24,7 +26,6 @@ fn a_handler_that_chains_calls_no_version_that_has_left() {
         call(&module, "do=chain");
         for round in 1..=30 {
             bench.runtime.load(fixture("holder", version(round))).unwrap();
-            // The new version takes the signal over, and old can leave.
             call(&module, "do=chain");
             assert_eq!(call(&module, "do=previous"), "0x0", "the host does nothing at it");
             until("old has left memory", || bench.runtime.images_mapped() == 1);
@@ -51,6 +52,38 @@ fn a_handler_that_chains_gets_that_of_the_host() {
             until("old has left memory", || bench.runtime.images_mapped() == 1);
         }
     });
+}
+
+#[test]
+fn a_handler_goes_with_its_version() {
+    in_child("foreign::a_handler_goes_with_its_version", || {
+        let bench = Bench::new();
+        bench.runtime.load(fixture("holder", V1)).unwrap();
+        call(&bench.runtime.module("holder").unwrap(), "do=chain");
+        assert!(caught(libc::SIGUSR2));
+        bench.runtime.load(fixture("holder", V2)).unwrap();
+        until("old has left memory", || bench.runtime.images_mapped() == 1);
+        assert!(!caught(libc::SIGUSR2), "the host has no handler");
+    });
+}
+
+/// Whether this process has a handler of a signal.
+fn caught(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let set = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    u64::from_str_radix(set.trim(), 16).unwrap() >> (signal - 1) & 1 == 1
+}
+
+#[test]
+fn a_module_that_handles_sigterm_does_not_keep_the_server_from_stopping() {
+    let service = Service::start(SEGUE, &[]);
+    service.drop_in(&fixture("holder", V1), "libholder.so");
+    service.wait_for_version("holder", V1);
+    // It hands it on, and then it ignores it.
+    for query in ["do=chain&signal=term", "do=ignore&signal=term"] {
+        assert_eq!(http::get(service.address, &format!("/holder/?{query}")).status, 200);
+    }
+    service.stop();
 }
 
 #[test]

@@ -28,10 +28,11 @@ fn last_purged(runtime: &Runtime) -> Option<(u64, u64)> {
 }
 
 #[test]
-fn a_signal_handler_is_named_and_lets_go_when_another_takes_its_place() {
-    in_child("holders::a_signal_handler_is_named_and_lets_go_when_another_takes_its_place", || {
+fn a_signal_handler_past_the_sdk_is_named_and_lets_go_when_another_takes_its_place() {
+    let test = "holders::a_signal_handler_past_the_sdk_is_named_and_lets_go_when_another_takes_its_place";
+    in_child(test, || {
         let (bench, module) = holder();
-        call(&module, "do=signal");
+        call(&module, "do=chain-past");
         bench.runtime.load(fixture("holder", V2)).unwrap();
         let held = within("the signal is told", || {
             let pins = bench.runtime.pins("holder").unwrap();
@@ -44,7 +45,7 @@ fn a_signal_handler_is_named_and_lets_go_when_another_takes_its_place() {
             bench.runtime.status("holder").unwrap().old.is_none(),
             "and it does not keep the place of old"
         );
-        call(&module, "do=signal");
+        call(&module, "do=chain-past");
         until("old has left memory", || bench.runtime.images_mapped() == 1);
         until("and is held by nobody", || bench.runtime.pins("holder").unwrap().held.is_empty());
     });

@@ -25,7 +25,7 @@ use crate::{
     crash::{self, Entry},
     interface::Ending,
     link::{Link, Links, OpenLink, refuse, tell},
-    signals,
+    signals::{self, ImageId},
     threads::Threads,
 };
 
@@ -100,6 +100,11 @@ fn keep_failure(failure: CallFault) {
 }
 
 impl Context {
+    /// Who the image is to those that keep its signal handlers.
+    pub(crate) fn image_id(self: &Arc<Self>) -> ImageId {
+        ImageId(Arc::as_ptr(self).addr())
+    }
+
     /// What is handed to the module. Valid while the `Arc` is kept.
     pub(crate) fn host_ref(self: &Arc<Self>, generation: u64) -> HostRef {
         HostRef { context: Arc::as_ptr(self).cast(), vtable: VTABLE, heap: heap(), generation }
@@ -213,13 +218,13 @@ unsafe extern "C" fn exiting(context: *const HostContext, status: c_int) {
 }
 
 unsafe extern "C" fn signal_action(
-    _context: *const HostContext,
+    context: *const HostContext,
     signal: c_int,
     action: *const c_void,
     previous: *mut c_void,
 ) -> c_int {
     // SAFETY: our caller's promise: each is null or a `struct sigaction` of libc.
-    unsafe { signals::act(signal, action.cast(), previous.cast()) }
+    unsafe { signals::act(ImageId(context.addr()), signal, action.cast(), previous.cast()) }
 }
 
 unsafe extern "C" fn is_cancelled(context: *const HostContext) -> bool {

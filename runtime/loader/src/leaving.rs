@@ -32,7 +32,7 @@ pub enum Obstacle {
     UnknownThreads(u32),
     /// Libraries outside the image that may call it: a callback, a thread. They are in the way for ever.
     Libraries(Vec<String>),
-    /// A signal whose handler is in the image.
+    /// A signal whose handler is in the image: a thread is in it, or it was installed past the SDK.
     Signal {
         /// The signal's number.
         number: i32,
@@ -85,9 +85,14 @@ impl Mapped {
         if !libraries.is_empty() {
             obstacles.push(Obstacle::Libraries(libraries.clone()));
         }
-        let handled = signals::handled_in(&self.range);
+        // Nothing of the module runs that would want them.
+        let running = signals::remove(self.image_id());
+        let past_the_sdk = signals::handled_in(&self.range);
         obstacles.extend(
-            handled.into_iter().map(|number| Obstacle::Signal { number, name: signals::name(number) }),
+            running
+                .into_iter()
+                .chain(past_the_sdk)
+                .map(|number| Obstacle::Signal { number, name: signals::name(number) }),
         );
         obstacles
     }

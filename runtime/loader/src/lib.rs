@@ -72,8 +72,8 @@
 //! | pthread keys | `pthread_key_create` is the SDK's: libc gets no destructor, `detach_thread` runs it, `release` deletes the key. Near the limit of 1024 ([`keys_in_use`]) no file is mapped |
 //! | exit handlers | `release` has libc run those of this image, by its `__dso_handle`, and then detaches the thread once more |
 //! | callbacks in libraries outside | a file that names a library other than the system's own (`imports.rs`) is never unmapped: an [`Obstacle`] for good |
-//! | handlers of signals that other images chain to | `sigaction` and `signal` are the SDK's: a module learns the host's action, never another image's (`signals.rs`) |
-//! | signal handlers | the table of handlers, and those that the runtime's own has displaced, are compared with the image's addresses (`signals.rs`); one in there is an [`Obstacle`] |
+//! | signal handlers | `sigaction`, `signal` and their relatives are the SDK's: the kernel gets one dispatcher for each signal, which calls the images' handlers and the host's (`signals/`). An image's handlers go before it is unmapped; a thread in one is an [`Obstacle`] |
+//! | signal handlers that were installed past the SDK | the kernel's table, and those that the runtime's own has displaced, are compared with the image's addresses; one in there is an [`Obstacle`] |
 //! | panic payloads | dropped inside, by the SDK; the host gets text |
 //! | answers, errors, log records | copied into memory of the host, or written there at once (`segue-interface`) |
 //! | layouts that `abi_stable` compares | each check has a memory of its own, and its report becomes text while the image is mapped |
@@ -110,6 +110,7 @@
 //! constructors started threads stays for ever, and is told so: they ran before the runtime could know them.
 
 mod candidate;
+mod chunks;
 mod context;
 mod crash;
 mod digest;

@@ -21,6 +21,7 @@ use crate::{
     leaving::{Remains, close},
     link::Links,
     linkmap,
+    signals::ImageId,
     threads::Threads,
 };
 
@@ -265,6 +266,10 @@ impl Mapped {
     pub fn audit(&self) -> Audit {
         // SAFETY: the image is mapped.
         unsafe { self.root.audit()() }
+    }
+
+    pub(crate) fn image_id(&self) -> ImageId {
+        self.context.image_id()
     }
 
     pub(crate) fn root(&self) -> ModuleRootRef {

@@ -124,6 +124,11 @@ macro_rules! __export_module {
             "pthread_create" => $crate::__private::thread_create,
             "thrd_create" => $crate::__private::c_thread_create,
             "sigaction" => $crate::__private::signal_action,
+            "__sigaction" => $crate::__private::signal_action,
+            "sysv_signal" => $crate::__private::signal_once,
+            "__sysv_signal" => $crate::__private::signal_once,
+            "sigset" => $crate::__private::signal_set,
+            "sigignore" => $crate::__private::signal_ignore,
             "signal" => $crate::__private::signal,
             "bsd_signal" => $crate::__private::signal,
             "ssignal" => $crate::__private::signal,
@@ -210,6 +215,7 @@ unsafe extern "C" fn interfaces<M: Identity>() -> RSlice<'static, ExportRef> {
 unsafe extern "C" fn attach(host: HostRef) {
     // SAFETY: that is what the host promises (segue_abi::ModuleRoot).
     unsafe { host::attach(host) };
+    crate::signals::install_pending();
     panics::install_hook();
     log::install();
 }

@@ -113,7 +113,7 @@ pub mod __private {
         leaves::leaves,
         mappings::{map, remap, unmap},
         metadata,
-        signals::{signal, signal_action},
+        signals::{signal, signal_action, signal_ignore, signal_once, signal_set},
     };
     pub use core::arch::global_asm;
     pub use segue_abi::{ExportRef, abi_stable::library::LibHeader};

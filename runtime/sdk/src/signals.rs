@@ -1,16 +1,23 @@
-//! Stands in for `sigaction` and `signal`, so that this image never learns the address of another image's handler.
+//! Stands in for `sigaction`, `signal` and their relatives: the host keeps the handlers of this image.
 //!
 //! Crates that chain handlers call the previous one from their own. That one may be code of an older version, which is gone
-//! by then. The host answers with its own action instead.
+//! by then. The host calls all handlers itself, and answers with its own action as the previous one.
 
 use std::{
     ffi::{c_int, c_void},
-    mem,
+    mem, ptr,
+    sync::{Mutex, PoisonError},
 };
 
 use libc::sighandler_t;
 
 use crate::host;
+
+/// `sigset` takes it for a handler: the signal is to be blocked. It answers with it if the signal was blocked.
+const SIG_HOLD: sighandler_t = 2;
+
+/// What constructors of this image asked for, before the host knew the image.
+static PENDING: Mutex<Vec<(c_int, libc::sigaction)>> = Mutex::new(Vec::new());
 
 /// Stands in for `sigaction`.
 ///
@@ -27,9 +34,8 @@ pub unsafe extern "C" fn signal_action(
         Some(host) => unsafe {
             host.vtable.signal_action()(host.context, signal, action.cast(), previous.cast::<c_void>())
         },
-        // A constructor of this image: the host does not know it yet, and asks the system when the image goes.
         // SAFETY: our caller's promise, handed on.
-        None => unsafe { system_action(signal, action, previous) },
+        None => unsafe { wait_for_host(signal, action, previous) },
     }
 }
 
@@ -39,18 +45,122 @@ pub unsafe extern "C" fn signal_action(
 ///
 /// As there.
 pub unsafe extern "C" fn signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
+    // SAFETY: our caller's promise, handed on.
+    unsafe { set(signal, handler, libc::SA_RESTART) }
+}
+
+/// Stands in for `sysv_signal`: the handler is called once, and the signal is not blocked meanwhile.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn signal_once(signal: c_int, handler: sighandler_t) -> sighandler_t {
+    // SAFETY: our caller's promise, handed on.
+    unsafe { set(signal, handler, libc::SA_RESETHAND | libc::SA_NODEFER) }
+}
+
+/// Stands in for `sigset`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn signal_set(signal: c_int, handler: sighandler_t) -> sighandler_t {
+    // SAFETY: all zero is the empty set, twice.
+    let (mut set_of_it, mut blocked): (libc::sigset_t, libc::sigset_t) =
+        unsafe { (mem::zeroed(), mem::zeroed()) };
+    // SAFETY: the set can be written.
+    if unsafe { libc::sigaddset(&mut set_of_it, signal) } != 0 {
+        return libc::SIG_ERR;
+    }
+    let is_hold = handler == SIG_HOLD;
+    let before = match is_hold {
+        // SAFETY: it only asks.
+        true => unsafe { ask(signal) },
+        // SAFETY: our caller's promise, handed on.
+        false => unsafe { set(signal, handler, 0) },
+    };
+    let how = if is_hold { libc::SIG_BLOCK } else { libc::SIG_UNBLOCK };
+    // SAFETY: both sets are initialized.
+    let error = unsafe { libc::pthread_sigmask(how, &set_of_it, &mut blocked) };
+    // SAFETY: as above.
+    match (before, error) {
+        (libc::SIG_ERR, _) => libc::SIG_ERR,
+        (_, 0) if unsafe { libc::sigismember(&blocked, signal) } == 1 => SIG_HOLD,
+        (before, _) => before,
+    }
+}
+
+/// Stands in for `sigignore`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn signal_ignore(signal: c_int) -> c_int {
+    // SAFETY: no code runs for a signal that is ignored.
+    match unsafe { set(signal, libc::SIG_IGN, 0) } {
+        libc::SIG_ERR => -1,
+        _ => 0,
+    }
+}
+
+/// Has the host know what constructors asked for.
+pub(crate) fn install_pending() {
+    let pending = mem::take(&mut *PENDING.lock().unwrap_or_else(PoisonError::into_inner));
+    for (signal, action) in pending {
+        // SAFETY: a constructor asked for it, with these promises. It was told the signal exists.
+        unsafe { signal_action(signal, &action, ptr::null_mut()) };
+    }
+}
+
+/// Sets a handler with these flags, and answers with the one before, or `SIG_ERR`.
+unsafe fn set(signal: c_int, handler: sighandler_t, flags: c_int) -> sighandler_t {
     // SAFETY: all fields of both may be zero.
     let (mut action, mut previous): (libc::sigaction, libc::sigaction) =
         unsafe { (mem::zeroed(), mem::zeroed()) };
     action.sa_sigaction = handler;
-    action.sa_flags = libc::SA_RESTART;
-    // SAFETY: the set can be written.
-    unsafe { libc::sigaddset(&mut action.sa_mask, signal) };
+    action.sa_flags = flags;
     // SAFETY: both can be read and written, and the handler is our caller's promise.
     match unsafe { signal_action(signal, &action, &mut previous) } {
         0 => previous.sa_sigaction,
         _ => libc::SIG_ERR,
     }
+}
+
+/// The handler now, or `SIG_ERR`.
+unsafe fn ask(signal: c_int) -> sighandler_t {
+    // SAFETY: all its fields may be zero.
+    let mut now: libc::sigaction = unsafe { mem::zeroed() };
+    // SAFETY: it only asks, and `now` can be written.
+    match unsafe { signal_action(signal, ptr::null(), &mut now) } {
+        0 => now.sa_sigaction,
+        _ => libc::SIG_ERR,
+    }
+}
+
+/// Keeps an action until the host knows the image. Until then the signal does what it did.
+unsafe fn wait_for_host(
+    signal: c_int,
+    action: *const libc::sigaction,
+    previous: *mut libc::sigaction,
+) -> c_int {
+    // SAFETY: all its fields may be zero.
+    let mut now: libc::sigaction = unsafe { mem::zeroed() };
+    // SAFETY: it only asks, and `now` can be written.
+    let error = unsafe { system_action(signal, ptr::null(), &mut now) };
+    if error != 0 {
+        return error;
+    }
+    let mut pending = PENDING.lock().unwrap_or_else(PoisonError::into_inner);
+    if !previous.is_null() {
+        let last = pending.iter().rev().find(|(pending, _)| *pending == signal);
+        // SAFETY: our caller's promise.
+        unsafe { previous.write(last.map_or(now, |(_, action)| *action)) };
+    }
+    if !action.is_null() {
+        // SAFETY: our caller's promise.
+        pending.push((signal, unsafe { *action }));
+    }
+    0
 }
 
 /// libc's own function, past the hidden symbol of the same name.
@@ -68,8 +178,6 @@ unsafe fn system_action(
 
 #[cfg(test)]
 mod tests {
-    use std::ptr;
-
     use super::*;
 
     extern "C" fn ignore(_: c_int) {}
@@ -82,6 +190,11 @@ mod tests {
             assert_eq!(signal(libc::SIGURG, handler), libc::SIG_DFL);
             assert_eq!(signal(libc::SIGURG, libc::SIG_DFL), handler);
             assert_eq!(signal(-1, libc::SIG_DFL), libc::SIG_ERR);
+            assert_eq!(signal_once(libc::SIGURG, handler), libc::SIG_DFL);
+            assert_eq!(signal_set(libc::SIGURG, SIG_HOLD), handler);
+            assert_eq!(signal_set(libc::SIGURG, libc::SIG_DFL), SIG_HOLD, "it was blocked");
+            assert_eq!(signal_ignore(libc::SIGURG), 0);
+            assert_eq!(signal(libc::SIGURG, libc::SIG_DFL), libc::SIG_IGN);
             let mut now = mem::zeroed::<libc::sigaction>();
             assert_eq!(signal_action(libc::SIGURG, ptr::null(), &mut now), 0);
             assert_eq!(now.sa_sigaction, libc::SIG_DFL);

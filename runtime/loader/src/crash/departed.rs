@@ -6,10 +6,7 @@
 //!
 //! # Synchronization
 //!
-//! As [`Table`](super::Table): writers take a lock, readers may be in a signal handler and take none. Slots are in chunks that
-//! are never freed, so a reader can follow the links at any time.
-
-use std::sync::OnceLock;
+//! As [`Table`](super::Table): writers take a lock, readers may be in a signal handler and take none.
 
 use parking_lot::Mutex;
 
@@ -17,31 +14,21 @@ use super::{
     entry::{Entry, LEFT_AT, monotonic_ms},
     slot::Slot,
 };
-
-/// How many slots are made at a time.
-const CHUNK_SLOTS: usize = 64;
+use crate::chunks::Chunks;
 
 /// What has left this process.
 pub(crate) static DEPARTED: Departed = Departed::new();
 
-/// A list of slots that grows.
+/// The places that images had.
 pub(crate) struct Departed {
-    first: Chunk,
+    slots: Chunks<Slot>,
     /// Held by the writer.
     writer: Mutex<()>,
 }
 
-struct Chunk {
-    slots: [Slot; CHUNK_SLOTS],
-    /// `OnceLock::get` is one load, which a signal handler may do. It sees the whole chunk: `OnceLock` sees to that.
-    next: OnceLock<Box<Chunk>>,
-}
-
-// === impl Departed ===
-
 impl Departed {
     const fn new() -> Self {
-        Departed { first: Chunk::new(), writer: Mutex::new(()) }
+        Departed { slots: Chunks::new(), writer: Mutex::new(()) }
     }
 
     /// Notes that this image has left.
@@ -53,48 +40,23 @@ impl Departed {
         let whole = entry.whole();
         let is_covered = |slot: &Slot| {
             let other = slot.whole();
-            slot.word(LEFT_AT) == 0 || (whole.start <= other.start && other.end <= whole.end)
+            slot.word(LEFT_AT) != 0 && whole.start <= other.start && other.end <= whole.end
         };
-        let mut is_noted = false;
-        let mut chunk = &self.first;
-        loop {
-            for slot in chunk.slots.iter().filter(|slot| is_covered(slot)) {
-                if !is_noted {
-                    slot.write(&entry);
-                    is_noted = true;
-                } else if slot.word(LEFT_AT) != 0 {
-                    slot.clear();
-                }
-            }
-            chunk = match chunk.next.get() {
-                Some(next) => next,
-                None if is_noted => return,
-                None => chunk.next.get_or_init(|| Box::new(Chunk::new())),
-            };
-        }
+        self.slots.iter().filter(|slot| is_covered(slot)).for_each(Slot::clear);
+        self.slots.vacant(|slot| slot.word(LEFT_AT) == 0).write(&entry);
     }
 
     /// The image that was at this address last; whether there was one. Safe in a signal handler.
     pub(super) fn at(&self, address: u64, entry: &mut Entry) -> bool {
         let mut newest = None;
         let mut last = 0;
-        let mut next = Some(&self.first);
-        while let Some(chunk) = next {
-            for slot in &chunk.slots {
-                let left_at = slot.word(LEFT_AT);
-                if left_at > last && slot.whole().contains(&address) {
-                    (newest, last) = (Some(slot), left_at);
-                }
+        for slot in self.slots.iter() {
+            let left_at = slot.word(LEFT_AT);
+            if left_at > last && slot.whole().contains(&address) {
+                (newest, last) = (Some(slot), left_at);
             }
-            next = chunk.next.get().map(|chunk| &**chunk);
         }
         newest.is_some_and(|slot| slot.read(entry)) && entry.whole().contains(&address)
-    }
-}
-
-impl Chunk {
-    const fn new() -> Self {
-        Chunk { slots: [const { Slot::new() }; CHUNK_SLOTS], next: OnceLock::new() }
     }
 }
 
@@ -118,10 +80,10 @@ mod tests {
     fn an_image_is_found_where_it_was_for_as_long_as_the_process_lives() {
         let departed = Departed::new();
         assert_eq!(base_at(&departed, 1000), None);
-        for number in 0..3 * CHUNK_SLOTS {
+        for number in 0..200 {
             departed.note(&entry(1000 * (number + 1), 1000 * (number + 1) + 100, number));
         }
-        for number in 0..3 * CHUNK_SLOTS as u64 {
+        for number in 0..200 {
             assert_eq!(base_at(&departed, 1000 * (number + 1) + 99), Some(number));
             assert_eq!(base_at(&departed, 1000 * (number + 1) + 100), None);
         }
@@ -130,10 +92,10 @@ mod tests {
     #[test]
     fn one_that_covers_others_takes_their_slots() {
         let departed = Departed::new();
-        for number in 0..4 * CHUNK_SLOTS {
+        for number in 0..200 {
             departed.note(&entry(1000, 1100, number));
         }
-        assert!(departed.first.next.get().is_none(), "one place needs one slot");
+        assert_eq!(departed.slots.iter().filter(|slot| slot.word(LEFT_AT) != 0).count(), 1);
         departed.note(&entry(2000, 2100, 7));
         departed.note(&entry(900, 2200, 8));
         assert_eq!([950, 1050, 2050].map(|at| base_at(&departed, at)), [Some(8); 3]);

@@ -42,6 +42,11 @@ pub(crate) use install::{displaced, is_installed};
 pub use reports::{AttributedBy, CrashReport, clear_reports, read_reports};
 pub(crate) use table::{Row, TABLE};
 
+/// Whether this signal means that code has gone wrong. Safe in a signal handler.
+pub(crate) fn is_fatal(signal: c_int) -> bool {
+    SIGNALS.iter().any(|(number, _)| *number == signal)
+}
+
 /// The signals that mean that code has gone wrong, and what they are called.
 const SIGNALS: [(c_int, &str); 7] = [
     (libc::SIGSEGV, "SIGSEGV"),

@@ -21,6 +21,12 @@ pub(super) struct Slot {
 
 // === impl Slot ===
 
+impl Default for Slot {
+    fn default() -> Self {
+        Slot::new()
+    }
+}
+
 impl Slot {
     pub(super) const fn new() -> Self {
         Slot { sequence: AtomicU32::new(0), words: [const { AtomicU64::new(0) }; WORDS] }

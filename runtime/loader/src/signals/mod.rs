@@ -1,0 +1,253 @@
+//! Signal handlers of modules: unmapping their code ends the process at the next such signal.
+//!
+//! Crates that chain handlers (signal-hook-registry, and so `tokio::signal` and ctrlc) save the previous handler and call it
+//! from their own. The previous handler may be code of an older version, which leaves memory while the newer one still calls
+//! it. So a module's `sigaction` leads here ([`act`]). The kernel gets one handler of the runtime's for each signal
+//! ([`dispatch`]), which calls the handlers of all images in memory and that of the host. A module never learns the address of
+//! another image's handler, and cannot take a signal away from the host. When an image goes, its handlers go ([`remove`]).
+
+mod dispatch;
+mod handlers;
+mod name;
+
+use std::{
+    mem,
+    ops::Range,
+    ptr,
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+};
+
+use libc::{SIG_DFL, SIG_IGN, c_int, sigaction};
+use parking_lot::Mutex;
+
+use crate::crash::{self, TABLE};
+use handlers::{Handlers, Slot};
+
+pub use name::name;
+
+/// One more than the highest signal of Linux.
+const SIGNALS_MAX: usize = 65;
+
+/// The handlers of the images, by signal.
+static HANDLERS: [Handlers; SIGNALS_MAX] = [const { Handlers::new() }; SIGNALS_MAX];
+
+/// What the host does at each signal. SeqCst, though nothing else is read with it: a signal is no place to count cycles.
+static HOST: [AtomicUsize; SIGNALS_MAX] = [const { AtomicUsize::new(SIG_DFL) }; SIGNALS_MAX];
+
+/// What only those know who change it.
+static ACTIONS: Mutex<Actions> = Mutex::new(Actions {
+    of_images: Vec::new(),
+    of_host: [None; SIGNALS_MAX],
+    ours: [None; SIGNALS_MAX],
+    serial: 0,
+    running: Vec::new(),
+});
+
+struct Actions {
+    of_images: Vec<OfImage>,
+    /// What the host did before a module handled the signal.
+    of_host: [Option<sigaction>; SIGNALS_MAX],
+    /// The handler that was given to the kernel here last.
+    ours: [Option<usize>; SIGNALS_MAX],
+    /// The last serial number.
+    serial: u64,
+    /// Handlers that were removed while a thread was in them.
+    running: Vec<(ImageId, c_int, &'static Slot)>,
+}
+
+/// What one image does at one signal.
+struct OfImage {
+    image: ImageId,
+    signal: c_int,
+    action: sigaction,
+    slot: &'static Slot,
+}
+
+/// An image, by the address of what the host keeps for it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ImageId(pub(crate) usize);
+
+/// Does what `sigaction` does, for code of an image. The previous action is the image's own, or else that of the host.
+///
+/// # Safety
+///
+/// As `sigaction`.
+pub(crate) unsafe fn act(
+    image: ImageId,
+    signal: c_int,
+    action: *const sigaction,
+    previous: *mut sigaction,
+) -> c_int {
+    let mut actions = ACTIONS.lock();
+    let mut now = nothing();
+    // SAFETY: it only asks, and `now` can be written. An error is the answer: of a signal that does not exist or is libc's own.
+    let error = unsafe { libc::sigaction(signal, ptr::null(), &mut now) };
+    let is_changed = !action.is_null();
+    if error != 0 || (is_changed && matches!(signal, libc::SIGKILL | libc::SIGSTOP)) {
+        // SAFETY: our caller's promise, handed on. It fails.
+        return unsafe { libc::sigaction(signal, action, previous) };
+    }
+    actions.note_host(signal, now);
+    let before = actions.seen_by(image, signal);
+    if is_changed {
+        // SAFETY: our caller's promise.
+        actions.set(image, signal, unsafe { *action });
+    }
+    if !previous.is_null() {
+        // SAFETY: our caller's promise.
+        unsafe { previous.write(before) };
+    }
+    0
+}
+
+/// Takes all handlers of an image away, and answers with the signals of those that a thread is in still.
+pub(crate) fn remove(image: ImageId) -> Vec<c_int> {
+    let mut actions = ACTIONS.lock();
+    let (gone, kept) = mem::take(&mut actions.of_images).into_iter().partition(|it| it.image == image);
+    actions.of_images = kept;
+    let gone: Vec<OfImage> = gone;
+    for OfImage { signal, slot, .. } in gone {
+        slot.remove();
+        actions.running.push((image, signal, slot));
+        actions.tell_kernel(signal);
+    }
+    actions.running.retain(|(_, _, slot)| slot.is_running());
+    actions.running.iter().filter(|(of, ..)| *of == image).map(|(_, signal, _)| *signal).collect()
+}
+
+/// The signals whose handlers, as the kernel knows them, lie in this range of addresses.
+pub(crate) fn handled_in(image: &Range<usize>) -> Vec<c_int> {
+    // One that was displaced by the runtime's own handler gets its signals from that.
+    let is_in = |signal: &c_int| {
+        [handler(*signal), crash::displaced(*signal)].into_iter().flatten().any(|at| image.contains(&at))
+    };
+    (1..=libc::SIGRTMAX()).filter(is_in).collect()
+}
+
+impl Actions {
+    /// The kernel's action is the host's, unless it was given to it here, or by an image that went past this.
+    fn note_host(&mut self, signal: c_int, now: sigaction) {
+        let at = signal as usize;
+        if self.ours[at] == Some(now.sa_sigaction) || TABLE.has(now.sa_sigaction) {
+            return;
+        }
+        self.ours[at] = None;
+        self.of_host[at] = Some(now);
+        HOST[at].store(now.sa_sigaction, SeqCst);
+    }
+
+    /// What an image is told that the action is.
+    fn seen_by(&self, image: ImageId, signal: c_int) -> sigaction {
+        if let Some(own) = self.of_images.iter().find(|it| it.image == image && it.signal == signal) {
+            return own.action;
+        }
+        let mut seen = self.of_host[signal as usize].unwrap_or_else(nothing);
+        let is_function = !matches!(seen.sa_sigaction, SIG_DFL | SIG_IGN);
+        if is_function || crash::is_fatal(signal) {
+            seen.sa_sigaction = dispatch::previous as *const () as usize;
+            seen.sa_flags |= libc::SA_SIGINFO;
+        }
+        seen
+    }
+
+    fn set(&mut self, image: ImageId, signal: c_int, action: sigaction) {
+        let at = self.of_images.iter().position(|it| it.image == image && it.signal == signal);
+        let is_once = action.sa_flags & libc::SA_RESETHAND != 0;
+        // The dispatcher calls functions only.
+        let function = if action.sa_sigaction == SIG_IGN { 0 } else { action.sa_sigaction };
+        let is_none = function == dispatch::previous as *const () as usize || action.sa_sigaction == SIG_DFL;
+        match at {
+            Some(at) if is_none => {
+                let OfImage { slot, .. } = self.of_images.remove(at);
+                slot.remove();
+                self.running.push((image, signal, slot));
+            }
+            Some(at) => {
+                let own = &mut self.of_images[at];
+                own.action = action;
+                own.slot.set(function, is_once);
+            }
+            None if is_none => return,
+            None => {
+                self.serial += 1;
+                let slot = HANDLERS[signal as usize].add(self.serial, function, is_once);
+                self.of_images.push(OfImage { image, signal, action, slot });
+            }
+        }
+        self.tell_kernel(signal);
+    }
+
+    /// Gives the kernel what the images and the host together want.
+    fn tell_kernel(&mut self, signal: c_int) {
+        let at = signal as usize;
+        let host = self.of_host[at].unwrap_or_else(nothing);
+        let mut functions = Vec::new();
+        let mut is_ignored = false;
+        for it in self.of_images.iter().filter(|it| it.signal == signal) {
+            match it.action.sa_sigaction {
+                SIG_IGN => is_ignored = true,
+                _ => functions.push(it.action),
+            }
+        }
+        let wanted = if !functions.is_empty() {
+            if !matches!(host.sa_sigaction, SIG_DFL | SIG_IGN) {
+                functions.push(host);
+            }
+            together(&functions)
+        } else if is_ignored && host.sa_sigaction == SIG_DFL {
+            sigaction { sa_sigaction: SIG_IGN, ..nothing() }
+        } else {
+            host
+        };
+        // Where the host, or a module past this, has taken the signal over since, it is not taken back for the host.
+        if wanted.sa_sigaction == host.sa_sigaction && handler(signal) != self.ours[at] {
+            return;
+        }
+        // SAFETY: the handler does only what may be done in a signal handler, or the action is one that was there.
+        let error = unsafe { libc::sigaction(signal, &wanted, ptr::null_mut()) };
+        debug_assert_eq!(error, 0, "the kernel has accepted the number before");
+        self.ours[at] = Some(wanted.sa_sigaction).filter(|handler| *handler != host.sa_sigaction);
+    }
+}
+
+/// The dispatcher's action, with what these want: all signals blocked that one wants blocked; a system call goes on, and a stopped
+/// child is not told, if all want that.
+fn together(actions: &[sigaction]) -> sigaction {
+    const IF_ALL: c_int = libc::SA_RESTART | libc::SA_NOCLDSTOP;
+    let mut whole = nothing();
+    whole.sa_sigaction = dispatch::dispatch as *const () as usize;
+    let all = actions.iter().fold(IF_ALL, |flags, action| flags & action.sa_flags);
+    let any = actions.iter().fold(0, |flags, action| flags | action.sa_flags) & libc::SA_NOCLDWAIT;
+    whole.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | all | any;
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: both sets are initialized.
+        unsafe {
+            if actions.iter().any(|action| libc::sigismember(&action.sa_mask, signal) == 1) {
+                libc::sigaddset(&mut whole.sa_mask, signal);
+            }
+        }
+    }
+    whole
+}
+
+/// What the host does at a signal that a module handles. Safe in a signal handler.
+fn host_handler(signal: c_int) -> usize {
+    usize::try_from(signal).ok().and_then(|at| HOST.get(at)).map_or(SIG_DFL, |host| host.load(SeqCst))
+}
+
+/// The default action.
+fn nothing() -> sigaction {
+    // SAFETY: all its fields may be zero.
+    unsafe { mem::zeroed() }
+}
+
+/// Where the handler of a signal is. None for those that libc keeps for itself.
+fn handler(signal: c_int) -> Option<usize> {
+    let mut action = nothing();
+    // SAFETY: it only asks, and `action` can be written.
+    let error = unsafe { libc::sigaction(signal, ptr::null(), &mut action) };
+    (error == 0).then_some(action.sa_sigaction)
+}
+
+#[cfg(test)]
+mod tests;

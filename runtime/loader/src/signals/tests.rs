@@ -1,0 +1,164 @@
+//! The dispatcher, with real signals that a thread sends itself. Each test has a signal of its own.
+
+use std::sync::Mutex as StdMutex;
+
+use libc::siginfo_t;
+
+use super::*;
+
+/// Who had a signal, in order.
+static CALLS: [StdMutex<Vec<&str>>; SIGNALS_MAX] = [const { StdMutex::new(Vec::new()) }; SIGNALS_MAX];
+
+/// What a module keeps to chain.
+static PREVIOUS: [AtomicUsize; SIGNALS_MAX] = [const { AtomicUsize::new(0) }; SIGNALS_MAX];
+
+extern "C" fn host(signal: c_int) {
+    CALLS[signal as usize].lock().unwrap().push("host");
+}
+
+extern "C" fn old(signal: c_int) {
+    CALLS[signal as usize].lock().unwrap().push("old");
+}
+
+extern "C" fn current(signal: c_int) {
+    CALLS[signal as usize].lock().unwrap().push("current");
+}
+
+/// Notes, and calls what was there before.
+extern "C" fn chains(signal: c_int, info: *mut siginfo_t, context: *mut libc::c_void) {
+    CALLS[signal as usize].lock().unwrap().push("chains");
+    let previous = PREVIOUS[signal as usize].load(SeqCst);
+    if previous > SIG_IGN {
+        // SAFETY: the tests store handlers only.
+        let previous: extern "C" fn(c_int, *mut siginfo_t, *mut libc::c_void) =
+            unsafe { mem::transmute(previous) };
+        previous(signal, info, context);
+    }
+}
+
+fn set(image: usize, signal: c_int, handler: usize) -> usize {
+    let mut action = nothing();
+    action.sa_sigaction = handler;
+    let mut before = nothing();
+    // SAFETY: the handlers take a lock that the thread that raises the signal does not hold.
+    assert_eq!(unsafe { act(ImageId(image), signal, &action, &mut before) }, 0);
+    before.sa_sigaction
+}
+
+/// Who has had it, of a signal that this thread sends itself.
+fn raise(signal: c_int) -> Vec<&'static str> {
+    // SAFETY: the signal is handled.
+    unsafe { libc::raise(signal) };
+    mem::take(&mut CALLS[signal as usize].lock().unwrap())
+}
+
+fn address(handler: extern "C" fn(c_int)) -> usize {
+    handler as usize
+}
+
+const CHAINS: extern "C" fn(c_int, *mut siginfo_t, *mut libc::c_void) = chains;
+
+#[test]
+fn every_image_and_the_host_have_a_signal_once_newest_first() {
+    let signal = libc::SIGRTMIN() + 1;
+    // SAFETY: as in `set`.
+    unsafe { libc::signal(signal, address(host)) };
+    let seen = set(1, signal, address(old));
+    assert_eq!(set(2, signal, CHAINS as usize), seen, "both are told of the host's");
+    PREVIOUS[signal as usize].store(seen, SeqCst);
+    assert_eq!(raise(signal), ["chains", "host", "old"]);
+    assert!(remove(ImageId(1)).is_empty());
+    assert_eq!(raise(signal), ["chains", "host"]);
+    assert!(remove(ImageId(2)).is_empty());
+    assert_eq!(handler(signal), Some(address(host)), "the host has it back");
+    assert_eq!(raise(signal), ["host"]);
+}
+
+#[test]
+fn a_module_can_put_back_what_was_there() {
+    let signal = libc::SIGRTMIN() + 2;
+    // SAFETY: as in `set`.
+    unsafe { libc::signal(signal, address(host)) };
+    let before = set(1, signal, address(old));
+    assert_eq!(set(1, signal, address(current)), address(old), "its own is its own");
+    assert_eq!(raise(signal), ["current", "host"]);
+    assert_eq!(set(1, signal, before), address(current));
+    assert_eq!(raise(signal), ["host"]);
+    assert_eq!(handler(signal), Some(address(host)));
+}
+
+#[test]
+fn a_module_cannot_take_a_signal_from_the_host() {
+    let signal = libc::SIGRTMIN() + 3;
+    // SAFETY: as in `set`.
+    unsafe { libc::signal(signal, address(host)) };
+    set(1, signal, SIG_IGN);
+    assert_eq!(raise(signal), ["host"]);
+    set(1, signal, SIG_DFL);
+    assert_eq!(raise(signal), ["host"]);
+    let default = libc::SIGRTMIN() + 4;
+    assert_eq!(set(1, default, SIG_IGN), SIG_DFL);
+    assert_eq!(handler(default), Some(SIG_IGN), "the host does nothing of its own");
+    remove(ImageId(1));
+    assert_eq!(handler(default), Some(SIG_DFL));
+}
+
+#[test]
+fn a_host_that_chains_to_the_dispatcher_is_called_once() {
+    let signal = libc::SIGRTMIN() + 5;
+    set(1, signal, address(old));
+    // SAFETY: as in `set`.
+    let before = unsafe { libc::signal(signal, CHAINS as usize) };
+    PREVIOUS[signal as usize].store(before, SeqCst);
+    assert_eq!(raise(signal), ["chains", "old"]);
+    // It comes to the top again.
+    set(2, signal, address(current));
+    assert_eq!(raise(signal), ["current", "old", "chains"]);
+    remove(ImageId(1));
+    remove(ImageId(2));
+}
+
+#[test]
+fn a_fault_goes_to_the_newest_and_on_from_there() {
+    let signal = libc::SIGTRAP;
+    // SAFETY: as in `set`.
+    unsafe { libc::signal(signal, address(host)) };
+    set(1, signal, address(old));
+    let seen = set(2, signal, address(current));
+    assert_eq!(raise(signal), ["current"], "it has mended it");
+    set(2, signal, CHAINS as usize);
+    PREVIOUS[signal as usize].store(seen, SeqCst);
+    assert_eq!(raise(signal), ["chains", "old"]);
+    remove(ImageId(1));
+    assert_eq!(raise(signal), ["chains", "host"]);
+    remove(ImageId(2));
+    assert_eq!(raise(signal), ["host"]);
+}
+
+#[test]
+fn a_handler_that_is_running_is_waited_for() {
+    static SIGNAL: AtomicUsize = AtomicUsize::new(0);
+    extern "C" fn removes_itself(signal: c_int) {
+        SIGNAL.store(remove(ImageId(1)).len(), SeqCst);
+        CALLS[signal as usize].lock().unwrap().push("removed");
+    }
+    let signal = libc::SIGRTMIN() + 6;
+    // SAFETY: as in `set`.
+    unsafe { libc::signal(signal, address(host)) };
+    set(1, signal, address(removes_itself));
+    assert_eq!(raise(signal), ["removed", "host"]);
+    assert_eq!(SIGNAL.load(SeqCst), 1, "a thread was in it");
+    assert!(remove(ImageId(1)).is_empty());
+}
+
+#[test]
+fn a_handler_is_found_where_it_is_and_nowhere_else() {
+    let at = address(old);
+    // SAFETY: the handler does nothing, so it may run at any time.
+    unsafe { libc::signal(libc::SIGURG, at) };
+    assert_eq!(handled_in(&(at..at + 1)), [libc::SIGURG]);
+    assert!(handled_in(&(at + 1..at + 2)).is_empty());
+    // SAFETY: as above.
+    unsafe { libc::signal(libc::SIGURG, libc::SIG_DFL) };
+    assert!(handled_in(&(at..at + 1)).is_empty());
+}
