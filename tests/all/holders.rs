@@ -1,6 +1,6 @@
 //! Everything beside calls that can keep an image in memory, or dangle when it goes: each leaves, or is named.
 
-use std::{fs, os::unix::process::ExitStatusExt, thread, time::Duration};
+use std::{fs, os::unix::process::ExitStatusExt, process::Command, thread, time::Duration};
 
 use crossbeam_channel::bounded;
 use segue::{Code, Event, ModuleHandle, PinKind, Request, Runtime, Standing, Step};
@@ -115,6 +115,63 @@ fn what_is_leaked_is_counted_while_it_lives_and_given_back_at_the_purge() {
     assert!(purged.purged && purged.unmapped);
     assert!(purged.leaked_bytes.is_some_and(|bytes| bytes >= 1_000_000), "{purged:?}");
     assert_eq!(last_purged(&bench.runtime).map(|(leaked, _)| leaked), purged.leaked_bytes);
+}
+
+#[test]
+fn descriptors_that_a_version_leaves_open_are_told_by_kind() {
+    in_child("holders::descriptors_that_a_version_leaves_open_are_told_by_kind", || {
+        let (bench, module) = holder();
+        let before = segue::descriptors_left_open();
+        let purge = |version| {
+            bench.runtime.load(fixture("holder", version)).unwrap();
+            until("old has left memory", || bench.runtime.images_mapped() == 1);
+            within("it is told", || {
+                bench.runtime.events().kept(0).into_iter().rev().find_map(|record| match record.event {
+                    Event::Purged { left_open, .. } => Some(left_open.to_string()),
+                    _ => None,
+                })
+            })
+        };
+        call(&module, "do=leave-open");
+        assert_eq!(purge(V2), "1 file, 2 sockets");
+        assert_eq!(segue::descriptors_left_open() - before, 3);
+        call(&module, "do=nothing");
+        until("the next one leaves nothing open", || purge(V1).is_empty());
+    });
+}
+
+#[test]
+fn a_load_is_refused_when_the_process_runs_out_of_descriptors() {
+    in_child("holders::a_load_is_refused_when_the_process_runs_out_of_descriptors", || {
+        let (bench, module) = holder();
+        let limit = "--nofile=256";
+        let done = Command::new("prlimit").args(["--pid", &std::process::id().to_string(), limit]).status();
+        assert!(done.unwrap().success());
+        let mut open = Vec::new();
+        while segue::descriptors_in_use().0 < 256 - 16 {
+            open.push(fs::File::open("/dev/null").unwrap());
+        }
+        let refused = bench.runtime.load(fixture("holder", V2)).unwrap_err();
+        assert_eq!(refused.code(), Code::Busy);
+        assert!(refused.to_string().contains("of this process's 256 file descriptors are open"), "{refused}");
+        assert_eq!(call(&module, "do=nothing"), V1, "current serves");
+        drop(open);
+        bench.runtime.load(fixture("holder", V2)).unwrap();
+    });
+}
+
+#[test]
+fn text_without_an_end_of_line_is_written_before_its_version_leaves() {
+    let test = "holders::text_without_an_end_of_line_is_written_before_its_version_leaves";
+    let dead = dies_in_child(test, &[], |_| {
+        let (bench, module) = holder();
+        call(&module, "do=print");
+        bench.runtime.load(fixture("holder", V2)).unwrap();
+        until("old has left memory", || bench.runtime.images_mapped() == 1);
+        // Nothing of this process writes what it keeps.
+        std::process::abort();
+    });
+    assert!(dead.stdout.contains("no end of line"), "{} {}", dead.stdout, dead.stderr);
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub struct Dead {
     pub status: ExitStatus,
     /// The directory that it had.
     pub directory: TempDir,
+    /// What it wrote to its standard output, with what the test program wrote.
+    pub stdout: String,
     /// What it wrote to its standard error.
     pub stderr: String,
 }
@@ -71,5 +73,6 @@ pub fn dies_in_child(test: &str, environment: &[(&str, &str)], body: impl FnOnce
         .expect("the test program can be started again");
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(stdout.contains("running 1 test"), "there is no test {test}, so nothing was run:\n{stdout}");
-    Dead { status: output.status, directory, stderr: String::from_utf8_lossy(&output.stderr).into_owned() }
+    let (stdout, stderr) = (stdout.into_owned(), String::from_utf8_lossy(&output.stderr).into_owned());
+    Dead { status: output.status, directory, stdout, stderr }
 }

@@ -1,8 +1,10 @@
-//! The heap of one image: what the module's global allocator takes its memory from, and where it tells what it maps beside.
+//! The heap of one image: what the module's global allocator takes its memory from, and where it tells what it maps and opens beside.
 //!
 //! It must be there before the first instruction of the module runs: constructors allocate, and the runtime is introduced
 //! only after them. So its address is written into the file's private copy before that is mapped: the file has a section
 //! named [`SECTION`], as large as a pointer and zero in the file as it was built.
+
+use std::ffi::c_int;
 
 /// The name of the ELF section that the address of the [`ImageHeap`] is written into.
 pub const SECTION: &str = ".segue_heap";
@@ -44,4 +46,8 @@ pub struct ImageHeap {
     pub mapped: unsafe extern "C" fn(context: *const HeapContext, start: usize, len: usize),
     /// What the module has mapped there, wholly or partly, is not its own any more: it is about to be unmapped.
     pub unmapped: unsafe extern "C" fn(context: *const HeapContext, start: usize, len: usize),
+    /// The module has opened this file descriptor. It waits for nothing, so a child after `fork` may call it.
+    pub opened: unsafe extern "C" fn(context: *const HeapContext, file: c_int),
+    /// The module is about to close this file descriptor. It waits for nothing, as above.
+    pub closed: unsafe extern "C" fn(context: *const HeapContext, file: c_int),
 }

@@ -209,6 +209,7 @@ pub(crate) mod tests {
             took_us: 5_000_000,
             lingering: 1,
             leaked_bytes: None,
+            left_open: segue::LeftOpen::default(),
             pins: module.old.clone().unwrap().pins,
         };
         let rolled_back = RolledBack {

@@ -1,7 +1,7 @@
 //! What can happen. This is the only place where events are named.
 
 use jiff::Timestamp;
-use segue_loader::Digest;
+use segue_loader::{Digest, LeftOpen};
 use serde::{Deserialize, Serialize};
 
 use crate::{By, ErrorObject, Pin, VersionId};
@@ -137,6 +137,9 @@ pub enum Event {
         leaked_bytes: u64,
         /// Destructors of thread-locals that did not run, since their threads were not at hand.
         destructors_dropped: u64,
+        /// The file descriptors that it had opened and not closed, by kind. They stay open.
+        #[serde(default)]
+        left_open: LeftOpen,
     },
     /// A version is not in use any more, or never was, and cannot be taken out of memory now. It is quarantined; where what
     /// keeps it goes, it still leaves, which is told as `purged`.

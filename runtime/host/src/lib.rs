@@ -134,7 +134,8 @@ pub use resident::{Calling, Errand, Resident};
 pub use runtime::Runtime;
 pub use segue_interface::{Bytes, CallError, CallFailure, Fault, List, Str, VersionId, data, interface};
 pub use segue_loader::{
-    Argument, AttributedBy, Digest, Interface, InterfaceMismatch, Metadata, Method, Type, signal_name,
+    Argument, AttributedBy, Digest, Interface, InterfaceMismatch, LeftOpen, Metadata, Method, Type,
+    descriptors_in_use, descriptors_left_open, signal_name,
 };
 pub use snapshot::Snapshot;
 pub use status::{

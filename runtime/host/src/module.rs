@@ -178,7 +178,6 @@ impl Module {
         let mut book = self.book.lock();
         book.old.take_if(|version| version.about.id.generation == old.generation);
         book.quarantined.retain(|version| version.about.id.generation != old.generation);
-        book.gone = Some(Gone { generation: old.generation, unmapped });
         let purged = Event::Purged {
             module: self.name.to_string(),
             old: old.clone(),
@@ -186,7 +185,9 @@ impl Module {
             purge_us: micros(purge),
             leaked_bytes: unmapped.leaked_bytes,
             destructors_dropped: unmapped.destructors_dropped,
+            left_open: unmapped.left_open.clone(),
         };
+        book.gone = Some(Gone { generation: old.generation, unmapped });
         self.events.push(&by, purged);
         drop(book);
         self.tell_change();

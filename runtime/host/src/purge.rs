@@ -7,6 +7,8 @@ use std::{
 
 use segue_core::Which;
 
+use segue_loader::LeftOpen;
+
 use crate::{
     By, Error, Purged, Runtime,
     book::{Book, Phase},
@@ -110,6 +112,7 @@ impl Inner {
             report.purged = true;
             report.unmapped = true;
             report.leaked_bytes = gone.map(|gone| gone.unmapped.leaked_bytes);
+            report.left_open = gone.map(|gone| gone.unmapped.left_open.clone()).unwrap_or_default();
         }
         report
     }
@@ -127,6 +130,7 @@ fn nothing_to_purge(module: &Module) -> Purged {
         took_us: 0,
         lingering: 0,
         leaked_bytes: None,
+        left_open: LeftOpen::default(),
         pins: Vec::new(),
     }
 }

@@ -73,13 +73,8 @@ impl Inner {
         loop {
             let kept = match left {
                 Ok(unmapped) => {
-                    return self.tell_gone(
-                        module,
-                        about,
-                        unmapped,
-                        drain,
-                        unmapped.at.saturating_duration_since(begun),
-                    );
+                    let purge = unmapped.at.saturating_duration_since(begun);
+                    return self.tell_gone(module, about, unmapped, drain, purge);
                 }
                 Err(kept) => kept,
             };
@@ -108,10 +103,11 @@ impl Inner {
         drain: Duration,
         purge: Duration,
     ) {
-        let Unmapped { destructors_dropped, leaked_bytes, .. } = unmapped;
+        let Unmapped { destructors_dropped, leaked_bytes, left_open, .. } = &unmapped;
         tracing::info!(
             module = %module.name, version = about.id.version, generation = about.id.generation,
-            purge_us = micros(purge), leaked_bytes, destructors_dropped, "purged"
+            purge_us = micros(purge), leaked_bytes, destructors_dropped,
+            left_open = %left_open, "purged"
         );
         self.observer.reached(&module.name, about.id.generation, Reached::Unmapped);
         module.forget(about, drain, purge, unmapped);

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use segue_interface::VersionId;
-use segue_loader::Digest;
+use segue_loader::{Digest, LeftOpen};
 use serde::{Deserialize, Serialize};
 
 /// One module: what is current, what is old.
@@ -292,6 +292,9 @@ pub struct Purged {
     pub lingering: u64,
     /// The memory that the version had not freed when it left, in bytes; it was freed then.
     pub leaked_bytes: Option<u64>,
+    /// The file descriptors that the version had opened and not closed, by kind. They stay open.
+    #[serde(default)]
+    pub left_open: LeftOpen,
     /// What keeps the old version in memory.
     pub pins: Vec<Pin>,
 }

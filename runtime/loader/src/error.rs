@@ -118,6 +118,14 @@ pub enum MapError {
         /// The keys that a process can have.
         limit: usize,
     },
+    /// Too few file descriptors are left: a module needs some, and so does the service.
+    #[error("{open} of this process's {limit} file descriptors are open, which leaves too few for a module")]
+    DescriptorsScarce {
+        /// The descriptors that are open.
+        open: u64,
+        /// The descriptors that a process can have open.
+        limit: u64,
+    },
     /// The dynamic linker refused it.
     #[error("the dynamic linker refused it: {source}")]
     Open {

@@ -18,7 +18,7 @@
 
 use std::{
     cell::Cell,
-    ffi::c_void,
+    ffi::{c_int, c_void},
     ptr::{self, NonNull},
     sync::{
         Arc,
@@ -30,7 +30,12 @@ use libmimalloc_sys as mimalloc;
 use parking_lot::Mutex;
 use segue_abi::allocator::{HeapContext, ImageHeap};
 
-use crate::{ends, mappings::Mappings, room::Room};
+use crate::{
+    descriptors::{self, LeftOpen},
+    ends,
+    mappings::Mappings,
+    room::Room,
+};
 
 /// The heap of one image.
 pub(crate) struct Heap {
@@ -107,13 +112,29 @@ impl Heap {
             room: Room::default(),
         })));
         let context = raw.as_ptr().cast();
-        let seen = Box::new(ImageHeap { context, alloc, alloc_zeroed, realloc, dealloc, mapped, unmapped });
+        let seen = Box::new(ImageHeap {
+            context,
+            alloc,
+            alloc_zeroed,
+            realloc,
+            dealloc,
+            mapped,
+            unmapped,
+            opened,
+            closed,
+        });
         Some(Heap { seen, raw })
     }
 
     /// What is written into the file.
     pub(crate) fn address(&self) -> usize {
         ptr::from_ref(&*self.seen).expose_provenance()
+    }
+
+    /// What the image has opened, and is open still. Asked once, when the image has left.
+    pub(crate) fn left_open(&self) -> LeftOpen {
+        // SAFETY: it is ours, and stays until `drop`.
+        descriptors::left_open(unsafe { self.raw.as_ref().number })
     }
 
     pub(crate) fn usage(&self) -> &Arc<Usage> {
@@ -327,6 +348,16 @@ unsafe fn mappings<'a>(context: *const HeapContext) -> &'a Mutex<Mappings> {
 unsafe extern "C" fn mapped(context: *const HeapContext, start: usize, len: usize) {
     // SAFETY: our caller's promise, handed on.
     unsafe { mappings(context) }.lock().add(start, len);
+}
+
+unsafe extern "C" fn opened(context: *const HeapContext, file: c_int) {
+    // SAFETY: as in `made`.
+    let raw: &Raw = unsafe { &*context.cast() };
+    descriptors::opened(raw.number, file);
+}
+
+unsafe extern "C" fn closed(_: *const HeapContext, file: c_int) {
+    descriptors::closed(file);
 }
 
 unsafe extern "C" fn unmapped(context: *const HeapContext, start: usize, len: usize) {

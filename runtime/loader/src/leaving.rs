@@ -5,10 +5,10 @@ use std::{fmt, fs, mem::ManuallyDrop, path::Path, sync::Arc, time::Instant};
 use libloading::os::unix::Library;
 use segue_abi::Audit;
 
-use crate::{Mapped, ModuleThread, Staged, context::Context, crash::Row, linkmap, signals};
+use crate::{LeftOpen, Mapped, ModuleThread, Staged, context::Context, crash::Row, linkmap, signals};
 
 /// The image has left memory: the dynamic linker's list says so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unmapped {
     /// Destructors of thread-locals that did not run, since their threads were never detached. What they would have
     /// freed beside memory (a file, a lock) is leaked.
@@ -17,6 +17,8 @@ pub struct Unmapped {
     pub keys_deleted: u32,
     /// The memory that the module had not freed, mostly that of its statics, in bytes. It was freed with the image.
     pub leaked_bytes: u64,
+    /// The file descriptors that it had opened, and that are open still.
+    pub left_open: LeftOpen,
     /// When the dynamic linker's list said so, and the memory had been freed. The private copy is removed after that.
     pub at: Instant,
 }
@@ -175,9 +177,11 @@ impl Retained {
         drop(context);
         let Staged { path, heap, .. } = staged;
         let leaked_bytes = heap.usage().live_bytes();
+        let left_open = heap.left_open();
         drop(heap);
         let Audit { destructors: destructors_dropped, keys: keys_deleted, .. } = self.left;
-        let unmapped = Unmapped { destructors_dropped, keys_deleted, leaked_bytes, at: Instant::now() };
+        let unmapped =
+            Unmapped { destructors_dropped, keys_deleted, leaked_bytes, left_open, at: Instant::now() };
         remove(&path);
         Ok(unmapped)
     }

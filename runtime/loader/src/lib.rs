@@ -83,6 +83,7 @@
 //! | libraries that hold it | after `dlclose` the linker's list is asked; a kept one is swept until it is gone |
 //! | the module's heap | one per image (`heap.rs`), whose address is in the private copy before the first constructor runs; large blocks that grow get room (`room.rs`) |
 //! | a thread that ends, and the heap of an image that goes | mimalloc would have one in the other's way; a lock keeps them apart (`ends.rs`) |
+//! | file descriptors | what opens and closes them is the SDK's; what is open when the image has left is told ([`Unmapped::left_open`]), and stays. Near the limit no file is mapped (`descriptors.rs`) |
 //! | what it maps beside | `mmap` and its like are the SDK's too, and tell the heap (`mappings.rs`): files that `std` reads names of functions from, say |
 //!
 //! # What is guaranteed, and what is not
@@ -113,6 +114,7 @@ mod candidate;
 mod chunks;
 mod context;
 mod crash;
+mod descriptors;
 mod digest;
 mod elf;
 mod ends;
@@ -139,6 +141,7 @@ mod threads;
 pub use candidate::{Candidate, FILE_BYTES_MAX, Inspected, Staged};
 pub use context::{Log, Services};
 pub use crash::{AttributedBy, CrashReport, CrashReports, clear_reports, read_reports};
+pub use descriptors::{LeftOpen, descriptors_in_use, descriptors_left_open};
 pub use digest::{Digest, ParseDigestError};
 pub use error::{CallFault, CheckError, MapError, StageError};
 pub use heap::Usage;

@@ -17,7 +17,7 @@ use crate::{
     Retained, Services, Staged, Usage,
     context::{Context, take_failure},
     crash::{Entry, TABLE},
-    keys,
+    descriptors, keys,
     leaving::{Remains, close},
     link::Links,
     linkmap,
@@ -79,6 +79,10 @@ impl Staged {
             staged.discard();
             let (taken, limit) = (keys::keys_in_use(), keys::limit());
             return Err(failed(MapError::KeysScarce { taken, limit }, None));
+        }
+        if let Some((open, limit)) = descriptors::are_scarce() {
+            staged.discard();
+            return Err(failed(MapError::DescriptorsScarce { open, limit }, None));
         }
         // Before its constructors run, so that a crash in one of them is told as its own.
         let entry = Entry::opening(&staged);

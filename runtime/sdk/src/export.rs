@@ -9,7 +9,7 @@ use segue_abi::{
     },
 };
 
-use crate::{Fault, Host, Module, Reply, Request, host, interpose, log, panics};
+use crate::{Fault, Host, Module, Reply, Request, host, interpose, log, output, panics, signals};
 
 /// Makes this crate a module, whose logic is the given type. Name and version are those of `Cargo.toml`.
 ///
@@ -132,6 +132,32 @@ macro_rules! __export_module {
             "signal" => $crate::__private::signal,
             "bsd_signal" => $crate::__private::signal,
             "ssignal" => $crate::__private::signal,
+            "open" => $crate::__private::descriptors::open,
+            "open64" => $crate::__private::descriptors::open,
+            "openat" => $crate::__private::descriptors::open_at,
+            "openat64" => $crate::__private::descriptors::open_at,
+            "creat" => $crate::__private::descriptors::create,
+            "creat64" => $crate::__private::descriptors::create,
+            "socket" => $crate::__private::descriptors::socket,
+            "socketpair" => $crate::__private::descriptors::socket_pair,
+            "accept" => $crate::__private::descriptors::accept,
+            "accept4" => $crate::__private::descriptors::accept_with,
+            "pipe" => $crate::__private::descriptors::pipe,
+            "pipe2" => $crate::__private::descriptors::pipe_with,
+            "dup" => $crate::__private::descriptors::duplicate,
+            "dup2" => $crate::__private::descriptors::duplicate_to,
+            "dup3" => $crate::__private::descriptors::duplicate_with,
+            "fcntl" => $crate::__private::descriptors::control,
+            "fcntl64" => $crate::__private::descriptors::control,
+            "eventfd" => $crate::__private::descriptors::event,
+            "epoll_create" => $crate::__private::descriptors::epoll_sized,
+            "epoll_create1" => $crate::__private::descriptors::epoll,
+            "timerfd_create" => $crate::__private::descriptors::timer,
+            "signalfd" => $crate::__private::descriptors::signals,
+            "inotify_init" => $crate::__private::descriptors::watch,
+            "inotify_init1" => $crate::__private::descriptors::watch_with,
+            "memfd_create" => $crate::__private::descriptors::memory,
+            "close" => $crate::__private::descriptors::close,
             "exit" => $crate::__private::exit,
             "mmap" => $crate::__private::map,
             "mmap64" => $crate::__private::map,
@@ -215,7 +241,7 @@ unsafe extern "C" fn interfaces<M: Identity>() -> RSlice<'static, ExportRef> {
 unsafe extern "C" fn attach(host: HostRef) {
     // SAFETY: that is what the host promises (segue_abi::ModuleRoot).
     unsafe { host::attach(host) };
-    crate::signals::install_pending();
+    signals::install_pending();
     panics::install_hook();
     log::install();
 }
@@ -261,6 +287,7 @@ pub(crate) unsafe extern "C" fn unload<M: Module>(state: *mut ModuleState) -> Ou
     panics::contain(|| {
         // SAFETY: the host hands back what `on_load` made, once, when no call can reach it any more.
         drop(unsafe { Box::from_raw(state.cast::<M>()) });
+        output::flush();
         Outcome::Done
     })
 }

@@ -32,7 +32,7 @@ use std::{
 use libc::{pthread_attr_t, pthread_key_t, pthread_t};
 use segue_abi::{Audit, ThreadStart};
 
-use crate::host;
+use crate::{host, output};
 
 /// A destructor, as libc and a pthread key take one.
 type Destructor = unsafe extern "C" fn(*mut c_void);
@@ -223,6 +223,8 @@ pub(crate) unsafe extern "C" fn release() -> Audit {
     // leave on this thread could not be destroyed any more. libc forgets those that it has run.
     // SAFETY: it is this image's own handle, and the handlers expect to run when the image is about to go.
     unsafe { __cxa_finalize((&raw const __dso_handle).cast_mut().cast()) };
+    // A thread or a destructor may have printed since the module's value went.
+    output::flush();
     detach_thread();
     let left = audit();
     let keys = mem::take(&mut *KEYS.lock().unwrap_or_else(PoisonError::into_inner));

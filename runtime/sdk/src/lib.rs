@@ -67,6 +67,7 @@
 mod allocator;
 mod answer;
 mod c_threads;
+mod descriptors;
 mod export;
 mod failure;
 mod host;
@@ -78,6 +79,7 @@ mod mappings;
 #[doc(hidden)]
 pub mod metadata;
 mod module;
+mod output;
 mod panics;
 mod reply;
 mod request;
@@ -105,6 +107,11 @@ pub mod prelude {
 /// What the macro's expansion names. No part of the SDK's interface.
 #[doc(hidden)]
 pub mod __private {
+    /// The functions of `descriptors.rs`.
+    pub mod descriptors {
+        pub use crate::descriptors::*;
+    }
+
     pub use crate::{
         allocator::ModuleAllocator,
         c_threads::c_thread_create,

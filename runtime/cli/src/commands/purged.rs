@@ -37,7 +37,11 @@ pub(super) fn render(purged: &Purged) -> String {
             let left = purged.leaked_bytes.filter(|bytes| *bytes > 0);
             let freed =
                 left.map_or(String::new(), |bytes| format!(", with {} that it had left", size(bytes)));
-            format!("{module}: old is gone from memory{freed}; took {took}\n")
+            let open = match purged.left_open.is_empty() {
+                true => String::new(),
+                false => format!("; left open: {}", purged.left_open),
+            };
+            format!("{module}: old is gone from memory{freed}; took {took}{open}\n")
         }
         (true, false) => format!("{module}: old is not used any more, and its image is kept; took {took}\n"),
     }
@@ -58,6 +62,7 @@ mod tests {
             took_us: 1500,
             lingering: 0,
             leaked_bytes: Some(0),
+            left_open: segue::LeftOpen::default(),
             pins: Vec::new(),
         };
         assert_eq!(render(&gone), "greeter: old is gone from memory; took 1.5 ms\n");

@@ -127,7 +127,8 @@ fn loaded(event: &Event, by: &By) -> String {
 }
 
 fn purged(event: &Event) -> String {
-    let Event::Purged { old, drain_us, purge_us, leaked_bytes, destructors_dropped, .. } = event else {
+    let Event::Purged { old, drain_us, purge_us, leaked_bytes, destructors_dropped, left_open, .. } = event
+    else {
         return String::new();
     };
     let left = match leaked_bytes {
@@ -138,8 +139,12 @@ fn purged(event: &Event) -> String {
         0 => String::new(),
         dropped => format!(", {} not run", count(*dropped, "thread-local destructor")),
     };
+    let open = match left_open.is_empty() {
+        true => String::new(),
+        false => format!("; left open: {left_open}"),
+    };
     format!(
-        "{} has left memory: drained in {}, gone {} later{left}{dropped}",
+        "{} has left memory: drained in {}, gone {} later{left}{dropped}{open}",
         name(old),
         micros(*drain_us),
         micros(*purge_us)
@@ -237,11 +242,12 @@ mod tests {
             purge_us: 900,
             leaked_bytes: 21_504,
             destructors_dropped: 1,
+            left_open: serde_json::from_str(r#"{"socket":2}"#).unwrap(),
         };
         assert_eq!(
             of(purged),
             "greeter: 1.0.0+g1 has left memory: drained in 3.0 s, gone 900 µs later, with 21.0 KiB that it had left, 1 \
-             thread-local destructor not run"
+             thread-local destructor not run; left open: 2 sockets"
         );
     }
 

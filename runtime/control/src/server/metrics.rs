@@ -20,6 +20,8 @@ pub(super) async fn metrics(extract::State(state): extract::State<State>) -> Res
 struct Gauges {
     images_mapped: usize,
     keys_in_use: usize,
+    descriptors: (u64, u64),
+    left_open: u64,
     kept_bytes: u64,
     blocked: usize,
     last_seq: u64,
@@ -69,6 +71,8 @@ impl Gauges {
         Ok(Gauges {
             images_mapped: runtime.images_mapped(),
             keys_in_use: runtime.keys_in_use(),
+            descriptors: segue::descriptors_in_use(),
+            left_open: segue::descriptors_left_open(),
             kept_bytes: runtime.kept_bytes(),
             blocked: runtime.blocked()?.len(),
             last_seq: runtime.history(None, 1)?.last().map_or(0, |record| record.seq),
@@ -105,6 +109,9 @@ fn render(modules: &[ModuleStatus], gauges: &Gauges) -> String {
         let digest = version.digest;
         line(&mut text, format_args!("segue_version_info{{{labels},slot=\"{slot}\",digest=\"{digest}\"}} 1"));
     }
+    let name = "segue_descriptors_left_open_total";
+    header(&mut text, name, "counter", "File descriptors that versions left open when they left memory.");
+    line(&mut text, format_args!("{name} {}", gauges.left_open));
     let mut gauge = |name: &str, help: &str, value: u64| {
         header(&mut text, name, "gauge", help);
         line(&mut text, format_args!("{name} {value}"));
@@ -119,6 +126,8 @@ fn render(modules: &[ModuleStatus], gauges: &Gauges) -> String {
         "The pthread keys of the process that are taken, by whomever.",
         gauges.keys_in_use as u64,
     );
+    gauge("process_open_fds", "File descriptors that the process has open.", gauges.descriptors.0);
+    gauge("process_max_fds", "File descriptors that the process can have open.", gauges.descriptors.1);
     gauge(
         "segue_kept_bytes",
         "Memory of versions that stay though nobody is inside them.",
@@ -171,7 +180,15 @@ mod tests {
     #[test]
     fn the_text_is_what_prometheus_reads() {
         let modules = [crate::api::tests::module()];
-        let gauges = Gauges { images_mapped: 2, keys_in_use: 5, kept_bytes: 0, blocked: 1, last_seq: 42 };
+        let gauges = Gauges {
+            images_mapped: 2,
+            keys_in_use: 5,
+            descriptors: (12, 1024),
+            left_open: 3,
+            kept_bytes: 0,
+            blocked: 1,
+            last_seq: 42,
+        };
         let expected = "\
 # HELP segue_calls_total Calls that the version got.
 # TYPE segue_calls_total counter
@@ -193,12 +210,21 @@ segue_live_bytes{module=\"greeter\",version=\"1.1.0\",generation=\"2\"} 21504
 # TYPE segue_version_info gauge
 segue_version_info{module=\"greeter\",version=\"1.1.0\",generation=\"2\",slot=\"current\",digest=\"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"} 1
 segue_version_info{module=\"greeter\",version=\"1.0.0\",generation=\"1\",slot=\"old\",digest=\"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"} 1
+# HELP segue_descriptors_left_open_total File descriptors that versions left open when they left memory.
+# TYPE segue_descriptors_left_open_total counter
+segue_descriptors_left_open_total 3
 # HELP segue_images_mapped Images of modules in memory, by the dynamic linker's own list.
 # TYPE segue_images_mapped gauge
 segue_images_mapped 2
 # HELP segue_pthread_keys_in_use The pthread keys of the process that are taken, by whomever.
 # TYPE segue_pthread_keys_in_use gauge
 segue_pthread_keys_in_use 5
+# HELP process_open_fds File descriptors that the process has open.
+# TYPE process_open_fds gauge
+process_open_fds 12
+# HELP process_max_fds File descriptors that the process can have open.
+# TYPE process_max_fds gauge
+process_max_fds 1024
 # HELP segue_kept_bytes Memory of versions that stay though nobody is inside them.
 # TYPE segue_kept_bytes gauge
 segue_kept_bytes 0

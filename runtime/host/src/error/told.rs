@@ -27,7 +27,7 @@ impl Error {
             Error::NameMismatch { .. } => Code::NameMismatch,
             Error::Map { source, .. } => match source {
                 MapError::Open { .. } => Code::BadElf,
-                MapError::KeysScarce { .. } => Code::Busy,
+                MapError::KeysScarce { .. } | MapError::DescriptorsScarce { .. } => Code::Busy,
                 _ => Code::AbiMismatch,
             },
             Error::Interface { .. } => Code::InterfaceMismatch,
@@ -137,6 +137,9 @@ impl Error {
             }
             Error::Map { source: MapError::KeysScarce { .. }, .. } => {
                 "something in this process makes keys and does not give them back; segue's modules do"
+            }
+            Error::Map { source: MapError::DescriptorsScarce { .. }, .. } => {
+                "raise the limit (`ulimit -n`, `LimitNOFILE=`); `segue history` names versions that left descriptors open"
             }
             Error::Map { .. } => "build it with the segue-sdk that belongs to this runtime",
             Error::Interface { .. } => {

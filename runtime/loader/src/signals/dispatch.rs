@@ -85,7 +85,8 @@ fn broadcast(handlers: &Handlers, signal: c_int, info: *mut siginfo_t, context: 
         is_handled |= found.run(|function| call(function, signal, info, context));
     }
     let is_default = matches!(host_handler(signal), SIG_DFL | SIG_IGN);
-    if !DELIVERY.get().is_with_host && !(is_handled && is_default) {
+    let is_done = DELIVERY.get().is_with_host || (is_handled && is_default);
+    if !is_done {
         call_host(signal, info, context);
     }
 }
