@@ -82,11 +82,12 @@ pub unsafe extern "C" fn signal_set(signal: c_int, handler: sighandler_t) -> sig
     let how = if is_hold { libc::SIG_BLOCK } else { libc::SIG_UNBLOCK };
     // SAFETY: both sets are initialized.
     let error = unsafe { libc::pthread_sigmask(how, &set_of_it, &mut blocked) };
-    // SAFETY: as above.
-    match (before, error) {
-        (libc::SIG_ERR, _) => libc::SIG_ERR,
-        (_, 0) if unsafe { libc::sigismember(&blocked, signal) } == 1 => SIG_HOLD,
-        (before, _) => before,
+    // SAFETY: the set is initialized.
+    let was_blocked = error == 0 && unsafe { libc::sigismember(&blocked, signal) } == 1;
+    match before {
+        libc::SIG_ERR => libc::SIG_ERR,
+        _ if was_blocked => SIG_HOLD,
+        before => before,
     }
 }
 
