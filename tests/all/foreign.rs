@@ -1,6 +1,6 @@
 //! What C and C++ in a module do past Rust, and what libraries outside of it may do: nothing of it runs after the module left.
 
-use std::{fs, os::unix::process::ExitStatusExt, path::Path, thread, time::Duration};
+use std::{fs, os::unix::process::ExitStatusExt, path::Path, process::Command, thread, time::Duration};
 
 use segue::{Code, Event, ModuleHandle, Pin, PinKind, Request, Runtime};
 use segue_tests::{Bench, Service, V1, V2, dies_in_child, fixture, http, in_child, until, within};
@@ -209,6 +209,31 @@ fn a_module_that_links_a_library_outside_stays_with_the_reason_and_more_than_fou
             assert!(bench.runtime.kept_bytes() > 0);
         },
     );
+}
+
+#[test]
+fn what_c_code_registers_for_later_does_not_run_after_its_version() {
+    let test = "foreign::what_c_code_registers_for_later_does_not_run_after_its_version";
+    let dead = dies_in_child(test, &[], |directory| {
+        let bench = Bench::new();
+        let file = directory.join("notes");
+        bench.runtime.load(fixture("c-library", version(0))).unwrap();
+        assert!(caught(libc::SIGUSR1), "a constructor installed it");
+        for round in 1..=20 {
+            let module = bench.runtime.module("c-library").unwrap();
+            assert_eq!(call(&module, &format!("leave=1&file={}", file.display())), "0");
+            bench.runtime.load(fixture("c-library", version(round))).unwrap();
+            until("old has left memory", || bench.runtime.images_mapped() == 1);
+            let lines = fs::read_to_string(&file).unwrap().lines().count();
+            assert_eq!(lines, round, "its exit handler has run");
+            // A fork calls what `pthread_atfork` has registered.
+            assert!(Command::new("true").status().unwrap().success());
+            assert!(caught(libc::SIGUSR1) && !caught(libc::SIGUSR2), "the next one's, and nobody's");
+        }
+        // And so does the end of the process, past the test program.
+        std::process::exit(7);
+    });
+    assert_eq!(dead.status.code(), Some(7), "{} {}", dead.stdout, dead.stderr);
 }
 
 #[test]

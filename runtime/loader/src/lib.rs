@@ -93,9 +93,9 @@
 //! ([`Unmapped::destructors_dropped`]): what such a destructor would have released beside memory (a file, a lock of the host) stays.
 //! So does what a static owns beside memory, since Rust drops no statics: the module's own value is the place for a file.
 //!
-//! **For C code in a module**, threads, keys, thread-locals, mappings, exit handlers and signal handlers are as above. Not known are
-//! timers that start threads (`timer_create`), handlers for `quick_exit` and `on_exit`, threads that it starts by a system call of
-//! its own, libraries that it opens by `dlopen`, alternate signal stacks, keys and destructors that it registers past the SDK's symbols (by `dlsym`), and memory from `malloc`, which is not
+//! **For C code in a module**, threads, keys, thread-locals, mappings, exit handlers and signal handlers are as above. So are timers that
+//! call a function on a thread (`timer_create`), `on_exit`, and `pthread_atfork`. A handler for `quick_exit` is not registered. Not known
+//! are notifications on a thread (`SIGEV_THREAD`) by other means than a timer, threads that it starts by a system call of its own, libraries that it opens by `dlopen`, alternate signal stacks, keys and destructors that it registers past the SDK's symbols (by `dlsym`), and memory from `malloc`, which is not
 //! counted and stays. What it has mapped it must not leave for others: not for a library to unmap, nor as the stack of a thread that
 //! nobody joins. A destructor in its file (`.fini_array`, `__attribute__((destructor))`) runs inside `dlclose`, under the dynamic
 //! linker's lock: while it hangs, no other module can be mapped or unmapped. Exit handlers run before, without that lock.

@@ -9,7 +9,7 @@ use segue_abi::{
     },
 };
 
-use crate::{Fault, Host, Module, Reply, Request, host, interpose, log, output, panics, signals};
+use crate::{Fault, Host, Module, Reply, Request, host, interpose, log, output, panics, signals, timers};
 
 /// Makes this crate a module, whose logic is the given type. Name and version are those of `Cargo.toml`.
 ///
@@ -158,6 +158,10 @@ macro_rules! __export_module {
             "inotify_init1" => $crate::__private::descriptors::watch_with,
             "memfd_create" => $crate::__private::descriptors::memory,
             "close" => $crate::__private::descriptors::close,
+            "timer_create" => $crate::__private::timer_create,
+            "timer_delete" => $crate::__private::timer_delete,
+            "on_exit" => $crate::__private::on_exit,
+            "__cxa_at_quick_exit" => $crate::__private::at_quick_exit,
             "exit" => $crate::__private::exit,
             "mmap" => $crate::__private::map,
             "mmap64" => $crate::__private::map,
@@ -287,6 +291,7 @@ pub(crate) unsafe extern "C" fn unload<M: Module>(state: *mut ModuleState) -> Ou
     panics::contain(|| {
         // SAFETY: the host hands back what `on_load` made, once, when no call can reach it any more.
         drop(unsafe { Box::from_raw(state.cast::<M>()) });
+        timers::end_all();
         output::flush();
         Outcome::Done
     })

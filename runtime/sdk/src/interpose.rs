@@ -32,7 +32,7 @@ use std::{
 use libc::{pthread_attr_t, pthread_key_t, pthread_t};
 use segue_abi::{Audit, ThreadStart};
 
-use crate::{host, output};
+use crate::{exit_handlers::STATUS, host, output};
 
 /// A destructor, as libc and a pthread key take one.
 type Destructor = unsafe extern "C" fn(*mut c_void);
@@ -171,6 +171,7 @@ pub unsafe extern "C" fn exit(status: c_int) -> ! {
         // SAFETY: the host is valid while code of this image runs.
         unsafe { host.vtable.exiting()(host.context, status) };
     }
+    STATUS.store(status, Ordering::Relaxed);
     type Exit = unsafe extern "C" fn(c_int) -> !;
     // SAFETY: that is the type of libc's function of this name.
     let exit: Exit = unsafe { mem::transmute(libc_function(c"exit")) };

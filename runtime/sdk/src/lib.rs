@@ -68,6 +68,7 @@ mod allocator;
 mod answer;
 mod c_threads;
 mod descriptors;
+mod exit_handlers;
 mod export;
 mod failure;
 mod host;
@@ -85,6 +86,7 @@ mod reply;
 mod request;
 mod signals;
 pub mod testing;
+mod timers;
 
 pub use answer::Answer;
 pub use host::Host;
@@ -115,12 +117,14 @@ pub mod __private {
     pub use crate::{
         allocator::ModuleAllocator,
         c_threads::c_thread_create,
+        exit_handlers::{at_quick_exit, on_exit},
         export::{Identity, header},
         interpose::{exit, key_create, key_delete, thread_atexit, thread_create},
         leaves::leaves,
         mappings::{map, remap, unmap},
         metadata,
         signals::{signal, signal_action, signal_ignore, signal_once, signal_set},
+        timers::{timer_create, timer_delete},
     };
     pub use core::arch::global_asm;
     pub use segue_abi::{ExportRef, abi_stable::library::LibHeader};
