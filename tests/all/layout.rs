@@ -30,7 +30,7 @@ fn the_refusal_names_what_differs() {
     match bench.runtime.load(fixture("other-prefix", V1)) {
         Err(error @ Error::Map { .. }) => {
             let text = error.to_string();
-            assert!(text.contains("different prefix Expected: 8 Found: 3"), "{text}");
+            assert!(text.contains("different prefix Expected: 10 Found: 3"), "{text}");
         }
         other => panic!("{other:?}"),
     }

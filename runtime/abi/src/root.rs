@@ -1,5 +1,7 @@
 //! What the host may ask of a module.
 
+use std::ffi::c_int;
+
 use abi_stable::{
     StableAbi, library::RootModule, package_version_strings, sabi_types::VersionStrings, std_types::RSlice,
 };
@@ -60,6 +62,14 @@ pub struct ModuleRoot {
     /// any thread, between `on_load` and `unload`.
     #[sabi(last_prefix_field)]
     pub interfaces: unsafe extern "C" fn() -> RSlice<'static, ExportRef>,
+    /// Writes the text that the module has printed and that its `std` keeps, since no line of it has ended. Called after `unload`.
+    pub flush_output: unsafe extern "C" fn(),
+    /// Ends the threads that the module started, if there are `expected` and every one waits: for a lock, in a sleep, for a
+    /// socket. What is on their stacks is not dropped. Answers how many are about to end; 0 if one runs, and then nothing has
+    /// changed. `signal` is one that a handler of the host does nothing at; it wakes a thread from a system call. Called after
+    /// `unload`, when nobody is inside, and again while threads are left.
+    #[sabi(last_prefix_field)]
+    pub end_idle_threads: unsafe extern "C" fn(expected: u32, signal: c_int) -> u32,
 }
 
 /// Lets `abi_stable` name the table. Its own way of loading is not used: it keeps one library for ever, and compares

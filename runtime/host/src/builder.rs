@@ -78,6 +78,15 @@ impl Builder {
         self
     }
 
+    /// How long the threads of a version may stay when the module's value has gone: 5 s by default. If all of them wait then (for a
+    /// lock, in a sleep, for a socket), the runtime ends them, so that the version can leave. What is on their stacks is not
+    /// dropped. `Duration::MAX` lets them stay, and the version with them.
+    #[must_use]
+    pub fn idle_patience(mut self, patience: Duration) -> Self {
+        self.limits.idle_patience = patience;
+        self
+    }
+
     /// How long callers of a module that has no current version, and whose first version is starting, wait for it: 5 s where nothing
     /// is said.
     #[must_use]

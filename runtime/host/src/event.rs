@@ -140,6 +140,9 @@ pub enum Event {
         /// The file descriptors that it had opened and not closed, by kind. They stay open.
         #[serde(default)]
         left_open: LeftOpen,
+        /// Threads that the module had left waiting and that the runtime ended.
+        #[serde(default)]
+        threads_ended: u32,
     },
     /// A version is not in use any more, or never was, and cannot be taken out of memory now. It is quarantined; where what
     /// keeps it goes, it still leaves, which is told as `purged`.

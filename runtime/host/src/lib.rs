@@ -86,6 +86,7 @@ mod first;
 mod guest;
 mod handle;
 mod history;
+mod idle;
 mod intake;
 mod interface;
 mod journey;

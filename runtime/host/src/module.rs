@@ -186,6 +186,7 @@ impl Module {
             leaked_bytes: unmapped.leaked_bytes,
             destructors_dropped: unmapped.destructors_dropped,
             left_open: unmapped.left_open.clone(),
+            threads_ended: about.threads_ended.load(std::sync::atomic::Ordering::Relaxed),
         };
         book.gone = Some(Gone { generation: old.generation, unmapped });
         self.events.push(&by, purged);

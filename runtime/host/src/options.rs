@@ -72,6 +72,8 @@ pub(crate) struct Limits {
     pub(crate) kept_bytes_max: u64,
     /// How long a purge waits for threads that cannot be asked.
     pub(crate) stranger_patience: Duration,
+    /// How long the threads of a version whose value has gone may wait before they are ended.
+    pub(crate) idle_patience: Duration,
     /// How long callers of a module whose first start goes on wait for it.
     pub(crate) first_patience: Duration,
     /// How long the start of a version may take that comes without a deadline of its own.
@@ -98,6 +100,7 @@ impl Default for Limits {
             quarantine_max: 4,
             kept_bytes_max: kept::default_bytes_max(),
             stranger_patience: Duration::from_millis(100),
+            idle_patience: Duration::from_secs(5),
             first_patience: Duration::from_secs(5),
             start_patience: Duration::from_secs(30),
             settle_time: Duration::from_secs(10),

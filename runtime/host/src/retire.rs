@@ -7,7 +7,7 @@ use std::{
 };
 
 use segue_core::Which;
-use segue_loader::{Kept, Mapped, Obstacle, Unmapped};
+use segue_loader::{Kept, Obstacle, Unmapped};
 
 use crate::{
     Error, Pin, PinKind,
@@ -21,8 +21,7 @@ use crate::{
     version::{About, Version},
 };
 
-/// How often is looked whether the threads of a version have ended, for the list of pins to be true; and whether the dynamic
-/// linker still keeps an image.
+/// How often is looked whether what keeps a version has gone.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 impl Inner {
@@ -55,7 +54,7 @@ impl Inner {
         }
         // What `Drop` and the module's start have left on this thread. Before the threads: a destructor may start one.
         mapped.detach_thread();
-        wait_for_threads(module, &about, &mapped);
+        self.wait_for_threads(module, &about, &mapped);
         reached(Reached::Ended);
         self.leave(module, &about, mapped.unmap(), drain, begun);
     }
@@ -89,7 +88,10 @@ impl Inner {
             }
             thread::sleep(LOOK_EVERY);
             left = match kept {
-                Kept::Obstructed(mapped, _) => mapped.unmap(),
+                Kept::Obstructed(mapped, _) => {
+                    self.end_idle_threads(about, &mapped, begun);
+                    mapped.unmap()
+                }
                 Kept::Retained(retained) => retained.sweep().map_err(Kept::Retained),
             };
         }
@@ -172,16 +174,6 @@ fn only_owner(module: &Module, about: &About, begun: Instant, mut version: Arc<V
             pin(module, about, vec![Pin { kind: PinKind::Tls, detail, waits_for }]);
         }
         thread::sleep(Duration::from_micros(200));
-    }
-}
-
-/// Waits until no thread that the module started is left.
-fn wait_for_threads(module: &Module, about: &About, mapped: &Mapped) {
-    loop {
-        pin(module, about, thread_pins(mapped));
-        if mapped.wait_for_threads(Instant::now() + LOOK_EVERY) {
-            return;
-        }
     }
 }
 

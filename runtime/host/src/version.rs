@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, OnceLock,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 
 use jiff::Timestamp;
@@ -29,6 +29,8 @@ pub(crate) struct About {
     pub(crate) purge_asked: Mutex<Option<By>>,
     /// Guards inside it that may be on any thread. Only counted: Relaxed is enough.
     pub(crate) owned_guards: AtomicU64,
+    /// Its idle threads that were ended. Only told: Relaxed is enough.
+    pub(crate) threads_ended: AtomicU32,
 }
 
 /// A version that can be entered.
@@ -50,6 +52,7 @@ impl About {
             is_cancelled: AtomicBool::new(false),
             purge_asked: Mutex::new(None),
             owned_guards: AtomicU64::new(0),
+            threads_ended: AtomicU32::new(0),
         }
     }
 

@@ -67,6 +67,8 @@ pub(crate) struct Remains {
     pub(crate) context: Option<Arc<Context>>,
     /// Its row in the table of images; none where that was full.
     pub(crate) row: Option<Row>,
+    /// The memory that the end of the image has itself taken from its heap, in bytes, once its output was written.
+    pub(crate) end_bytes: Option<u64>,
 }
 
 // === impl Mapped ===
@@ -99,6 +101,20 @@ impl Mapped {
         obstacles
     }
 
+    /// Has the module's text written, once, when no thread of it is left.
+    fn flush_output(&mut self) {
+        let Remains { staged, end_bytes, .. } = &mut **self.remains;
+        if end_bytes.is_some() || self.context.threads.count() > 0 {
+            return;
+        }
+        let usage = staged.heap.usage();
+        let before = usage.live_bytes();
+        // SAFETY: the image is mapped, and its value has gone: `unmap` is called after that.
+        unsafe { self.root.flush_output()() };
+        // `std` makes a buffer for text, if the module has printed nothing.
+        *end_bytes = Some(usage.live_bytes().saturating_sub(before));
+    }
+
     /// Takes the image out of memory, and proves it.
     ///
     /// No call can be inside: calls borrow the [`Image`](crate::Image), which was consumed for this value. Destructors that
@@ -108,6 +124,7 @@ impl Mapped {
     ///
     /// Where something is in the way, and where the dynamic linker still has it.
     pub fn unmap(mut self) -> Result<Unmapped, Kept> {
+        self.flush_output();
         let obstacles = self.obstacles();
         if !obstacles.is_empty() {
             return Err(Kept::Obstructed(Box::new(self), obstacles));
@@ -170,13 +187,13 @@ impl Retained {
             return Err(self);
         }
         // SAFETY: `self` is consumed, and has no destructor. The image is gone, so nobody has a pointer to any of it.
-        let Remains { staged, context, row } = *unsafe { ManuallyDrop::take(&mut self.remains) };
+        let Remains { staged, context, row, end_bytes } = *unsafe { ManuallyDrop::take(&mut self.remains) };
         if let Some(row) = row {
             row.has_left();
         }
         drop(context);
         let Staged { path, heap, .. } = staged;
-        let leaked_bytes = heap.usage().live_bytes();
+        let leaked_bytes = heap.usage().live_bytes().saturating_sub(end_bytes.unwrap_or(0));
         let left_open = heap.left_open();
         drop(heap);
         let Audit { destructors: destructors_dropped, keys: keys_deleted, .. } = self.left;

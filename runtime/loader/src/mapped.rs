@@ -21,7 +21,7 @@ use crate::{
     leaving::{Remains, close},
     link::Links,
     linkmap,
-    signals::ImageId,
+    signals::{self, ImageId},
     threads::Threads,
 };
 
@@ -36,8 +36,8 @@ pub struct Mapped {
     pub(crate) remains: ManuallyDrop<Box<Remains>>,
     /// Where in memory it is.
     pub(crate) range: Range<usize>,
-    context: Arc<Context>,
-    root: ModuleRootRef,
+    pub(crate) context: Arc<Context>,
+    pub(crate) root: ModuleRootRef,
 }
 
 /// A module that refused to start, with its image, which is to be taken down like any other.
@@ -104,7 +104,7 @@ impl Staged {
         let root = match unsafe { checked_root(&library) } {
             Ok(root) => root,
             Err(error) => {
-                let remains = Box::new(Remains { staged, context: None, row });
+                let remains = Box::new(Remains { staged, context: None, row, end_bytes: None });
                 let retained = close(library, remains, Audit::default()).err();
                 return Err(failed(error, retained));
             }
@@ -114,7 +114,7 @@ impl Staged {
         context.threads.set_detach(root.detach_thread());
         // SAFETY: it is called once, first, and the context is kept until the image has left memory.
         unsafe { root.attach()(context.host_ref(staged.generation)) };
-        let remains = Box::new(Remains { staged, context: Some(context.clone()), row });
+        let remains = Box::new(Remains { staged, context: Some(context.clone()), row, end_bytes: None });
         Ok(Mapped {
             library: ManuallyDrop::new(library),
             remains: ManuallyDrop::new(remains),
@@ -247,6 +247,21 @@ impl Mapped {
     /// no thread can begin in the image.
     pub fn wait_for_threads(&self, deadline: Instant) -> bool {
         self.context.threads.close(deadline)
+    }
+
+    /// Ends the threads that the module started, if all of them do nothing but wait; how many are about to end. To be called again
+    /// while it is not 0: a thread may have been about to wait. The module's state must have been dropped.
+    ///
+    /// What is on the threads' stacks is not dropped, and their thread-locals are not destroyed. Where a library outside the
+    /// image may use what is on a stack, no thread is ended.
+    pub fn end_idle_threads(&self) -> u32 {
+        let expected = self.context.threads.count();
+        if expected == 0 || !self.remains.staged.libraries.is_empty() || self.audit().unknown_threads > 0 {
+            return 0;
+        }
+        let Some(signal) = signals::wake_signal() else { return 0 };
+        // SAFETY: nobody is inside, and the state was dropped: our caller's promise. The signal's handler is the host's.
+        unsafe { self.root.end_idle_threads()(expected, signal) }
     }
 
     /// Whether no thread can have anything left to destroy in the image: no destructor of a thread-local is registered, and

@@ -128,6 +128,11 @@ impl Threads {
         begun.into_iter().map(told).collect()
     }
 
+    /// How many there are, with those that have not begun.
+    pub(crate) fn count(&self) -> u32 {
+        u32::try_from(self.live.lock().threads.len()).unwrap_or(u32::MAX)
+    }
+
     /// Waits until no thread is left, and then lets none begin; false where that is not so in time.
     pub(crate) fn close(&self, deadline: Instant) -> bool {
         let mut live = self.live.lock();

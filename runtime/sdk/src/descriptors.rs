@@ -10,15 +10,11 @@ use std::{
     ptr,
 };
 
-use crate::allocator::heap;
-
-/// A system call. Answers with its result, or -1, and sets `errno`.
-macro_rules! ask {
-    ($number:ident $(, $argument:expr)* $(,)?) => {
-        // SAFETY: those are the arguments of this call of the kernel; the rest is our caller's promise, handed on.
-        unsafe { libc::syscall(libc::$number $(, $argument)*) as c_int }
-    };
-}
+use crate::{
+    allocator::heap,
+    idle::wait,
+    kernel::{ask, set_errno},
+};
 
 /// Defines functions that open one descriptor.
 macro_rules! opens {
@@ -30,7 +26,7 @@ macro_rules! opens {
             ///
             /// As there.
             pub unsafe extern "C" fn $name($($argument: $type),*) -> c_int {
-                opened(ask!($number, $($value),*))
+                opened(ask!($number, $($value),*) as c_int)
             }
         )*
     };
@@ -47,11 +43,6 @@ opens! {
         SYS_openat(libc::AT_FDCWD, path, libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC, mode);
     /// Stands in for `socket`.
     socket(domain: c_int, kind: c_int, protocol: c_int) => SYS_socket(domain, kind, protocol);
-    /// Stands in for `accept`.
-    accept(socket: c_int, address: *mut c_void, len: *mut c_void) => SYS_accept4(socket, address, len, 0);
-    /// Stands in for `accept4`.
-    accept_with(socket: c_int, address: *mut c_void, len: *mut c_void, flags: c_int) =>
-        SYS_accept4(socket, address, len, flags);
     /// Stands in for `dup`.
     duplicate(file: c_int) => SYS_dup(file);
     /// Stands in for `dup3`.
@@ -82,11 +73,34 @@ const SIGNAL_SET_BYTES: usize = 8;
 /// As there.
 pub unsafe extern "C" fn epoll_sized(size: c_int) -> c_int {
     if size <= 0 {
-        // SAFETY: it is the calling thread's.
-        unsafe { *libc::__errno_location() = libc::EINVAL };
+        set_errno(libc::EINVAL);
         return -1;
     }
-    opened(ask!(SYS_epoll_create1, 0))
+    opened(ask!(SYS_epoll_create1, 0) as c_int)
+}
+
+/// Stands in for `accept`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn accept(socket: c_int, address: *mut c_void, len: *mut c_void) -> c_int {
+    // SAFETY: our caller's promise, handed on.
+    unsafe { accept_with(socket, address, len, 0) }
+}
+
+/// Stands in for `accept4`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn accept_with(
+    socket: c_int,
+    address: *mut c_void,
+    len: *mut c_void,
+    flags: c_int,
+) -> c_int {
+    opened(wait(|| ask!(SYS_accept4, socket, address, len, flags)) as c_int)
 }
 
 /// Stands in for `dup2`.
@@ -99,7 +113,7 @@ pub unsafe extern "C" fn duplicate_to(file: c_int, to: c_int) -> c_int {
         // Nothing is done, if the descriptor is open.
         return if ask!(SYS_fcntl, file, libc::F_GETFD) < 0 { -1 } else { to };
     }
-    opened(ask!(SYS_dup3, file, to, 0))
+    opened(ask!(SYS_dup3, file, to, 0) as c_int)
 }
 
 /// Stands in for `pipe`.
@@ -108,7 +122,7 @@ pub unsafe extern "C" fn duplicate_to(file: c_int, to: c_int) -> c_int {
 ///
 /// As there.
 pub unsafe extern "C" fn pipe(both: *mut [c_int; 2]) -> c_int {
-    let error = ask!(SYS_pipe2, both, 0);
+    let error = ask!(SYS_pipe2, both, 0) as c_int;
     // SAFETY: our caller's promise: two numbers can be written, and without an error the kernel has written them.
     unsafe { opened_both(error, both) }
 }
@@ -119,7 +133,7 @@ pub unsafe extern "C" fn pipe(both: *mut [c_int; 2]) -> c_int {
 ///
 /// As there.
 pub unsafe extern "C" fn pipe_with(both: *mut [c_int; 2], flags: c_int) -> c_int {
-    let error = ask!(SYS_pipe2, both, flags);
+    let error = ask!(SYS_pipe2, both, flags) as c_int;
     // SAFETY: our caller's promise: two numbers can be written, and without an error the kernel has written them.
     unsafe { opened_both(error, both) }
 }
@@ -135,7 +149,7 @@ pub unsafe extern "C" fn socket_pair(
     protocol: c_int,
     both: *mut [c_int; 2],
 ) -> c_int {
-    let error = ask!(SYS_socketpair, domain, kind, protocol, both);
+    let error = ask!(SYS_socketpair, domain, kind, protocol, both) as c_int;
     // SAFETY: our caller's promise: two numbers can be written, and without an error the kernel has written them.
     unsafe { opened_both(error, both) }
 }
@@ -147,9 +161,9 @@ pub unsafe extern "C" fn socket_pair(
 /// As there.
 pub unsafe extern "C" fn control(file: c_int, command: c_int, argument: c_long) -> c_int {
     match command {
-        libc::F_DUPFD | libc::F_DUPFD_CLOEXEC => opened(ask!(SYS_fcntl, file, command, argument)),
+        libc::F_DUPFD | libc::F_DUPFD_CLOEXEC => opened(ask!(SYS_fcntl, file, command, argument) as c_int),
         libc::F_GETOWN => owner(file),
-        _ => ask!(SYS_fcntl, file, command, argument),
+        _ => ask!(SYS_fcntl, file, command, argument) as c_int,
     }
 }
 
@@ -164,7 +178,7 @@ pub unsafe extern "C" fn close(file: c_int) -> c_int {
         // SAFETY: it is this image's, and stands beside that context.
         unsafe { (heap.closed)(heap.context, file) };
     }
-    ask!(SYS_close, file)
+    ask!(SYS_close, file) as c_int
 }
 
 /// `F_GETOWN`, as libc asks for it: the kernel's own answer cannot tell a group of processes from an error.
@@ -174,7 +188,7 @@ fn owner(file: c_int) -> c_int {
     /// `F_OWNER_PGRP`.
     const GROUP: c_int = 2;
     let mut owner: [c_int; 2] = [0; 2];
-    match ask!(SYS_fcntl, file, GET_OWNER, ptr::from_mut(&mut owner)) {
+    match ask!(SYS_fcntl, file, GET_OWNER, ptr::from_mut(&mut owner)) as c_int {
         0 if owner[0] == GROUP => -owner[1],
         0 => owner[1],
         error => error,

@@ -9,7 +9,9 @@ use segue_abi::{
     },
 };
 
-use crate::{Fault, Host, Module, Reply, Request, host, interpose, log, output, panics, signals, timers};
+use crate::{
+    Fault, Host, Module, Reply, Request, host, idle, interpose, log, output, panics, signals, timers,
+};
 
 /// Makes this crate a module, whose logic is the given type. Name and version are those of `Cargo.toml`.
 ///
@@ -158,6 +160,33 @@ macro_rules! __export_module {
             "inotify_init1" => $crate::__private::descriptors::watch_with,
             "memfd_create" => $crate::__private::descriptors::memory,
             "close" => $crate::__private::descriptors::close,
+            "syscall" => $crate::__private::waits::system_call,
+            "nanosleep" => $crate::__private::waits::nanosleep,
+            "clock_nanosleep" => $crate::__private::waits::clock_nanosleep,
+            "sleep" => $crate::__private::waits::sleep,
+            "usleep" => $crate::__private::waits::usleep,
+            "poll" => $crate::__private::waits::poll,
+            "ppoll" => $crate::__private::waits::poll_masked,
+            "epoll_wait" => $crate::__private::waits::epoll_wait,
+            "epoll_pwait" => $crate::__private::waits::epoll_wait_masked,
+            "read" => $crate::__private::waits::read,
+            "recv" => $crate::__private::waits::receive,
+            "recvfrom" => $crate::__private::waits::receive_from,
+            "recvmsg" => $crate::__private::waits::receive_message,
+            "pause" => $crate::__private::waits::pause,
+            "sigwait" => $crate::__private::waits::signal_wait,
+            "sigwaitinfo" => $crate::__private::waits::signal_wait_info,
+            "sigtimedwait" => $crate::__private::waits::signal_wait_time,
+            "pthread_cond_wait" => $crate::__private::waits::condition_wait,
+            "pthread_cond_timedwait" => $crate::__private::waits::condition_wait_time,
+            "pthread_cond_clockwait" => $crate::__private::waits::condition_wait_clock,
+            "cnd_wait" => $crate::__private::waits::c_condition_wait,
+            "sem_wait" => $crate::__private::waits::semaphore_wait,
+            "sem_timedwait" => $crate::__private::waits::semaphore_wait_time,
+            "pthread_join" => $crate::__private::waits::thread_join,
+            "thrd_join" => $crate::__private::waits::c_thread_join,
+            "pthread_detach" => $crate::__private::waits::thread_detach,
+            "thrd_detach" => $crate::__private::waits::thread_detach,
             "timer_create" => $crate::__private::timer_create,
             "timer_delete" => $crate::__private::timer_delete,
             "on_exit" => $crate::__private::on_exit,
@@ -234,6 +263,8 @@ fn root<M: Module + Identity>() -> ModuleRootRef {
         audit: interpose::audit,
         release: interpose::release,
         interfaces: interfaces::<M>,
+        flush_output: output::flush,
+        end_idle_threads: idle::end_idle_threads,
     }
     .leak_into_prefix()
 }
@@ -292,7 +323,6 @@ pub(crate) unsafe extern "C" fn unload<M: Module>(state: *mut ModuleState) -> Ou
         // SAFETY: the host hands back what `on_load` made, once, when no call can reach it any more.
         drop(unsafe { Box::from_raw(state.cast::<M>()) });
         timers::end_all();
-        output::flush();
         Outcome::Done
     })
 }

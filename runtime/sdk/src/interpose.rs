@@ -32,7 +32,7 @@ use std::{
 use libc::{pthread_attr_t, pthread_key_t, pthread_t};
 use segue_abi::{Audit, ThreadStart};
 
-use crate::{exit_handlers::STATUS, host, output};
+use crate::{exit_handlers::STATUS, host, idle};
 
 /// A destructor, as libc and a pthread key take one.
 type Destructor = unsafe extern "C" fn(*mut c_void);
@@ -139,11 +139,18 @@ pub unsafe extern "C" fn thread_create(
     argument: *mut c_void,
 ) -> c_int {
     if let Some(host) = host::attached() {
-        // SAFETY: the host is valid while code of this image runs; the rest is our caller's promise, handed on. On Linux a
-        // pthread_t is an integer of the size of usize.
-        return unsafe {
-            host.vtable.spawn()(host.context, thread.cast(), attributes.cast(), ThreadStart(start), argument)
+        let routine = Box::into_raw(Box::new((start, argument)));
+        // SAFETY: the host is valid while code of this image runs; the rest is our caller's promise, handed on; `run_known`
+        // takes the box. On Linux a pthread_t is an integer of the size of usize.
+        let error = unsafe {
+            let start = ThreadStart(run_known);
+            host.vtable.spawn()(host.context, thread.cast(), attributes.cast(), start, routine.cast())
         };
+        if error != 0 {
+            // SAFETY: no thread was made that could take the box.
+            drop(unsafe { Box::from_raw(routine) });
+        }
+        return error;
     }
     UNKNOWN_THREADS.fetch_add(1, Ordering::Relaxed);
     type ThreadCreate =
@@ -179,6 +186,14 @@ pub unsafe extern "C" fn exit(status: c_int) -> ! {
     unsafe { exit(status) }
 }
 
+/// The bottom, in this image, of a thread that the host knows.
+unsafe extern "C" fn run_known(routine: *mut c_void) -> *mut c_void {
+    // SAFETY: `thread_create` made the box for this one thread.
+    let (start, argument) = *unsafe { Box::from_raw(routine.cast::<(Start, *mut c_void)>()) };
+    // SAFETY: that is what the caller of pthread_create asked for.
+    unsafe { idle::run(start, argument) }
+}
+
 /// The bottom of a thread that no host knows. The image can never be unmapped after one has run, since it ends in here.
 unsafe extern "C" fn run_unknown(routine: *mut c_void) -> *mut c_void {
     // SAFETY: `thread_create` made the box for this one thread.
@@ -193,6 +208,9 @@ unsafe extern "C" fn run_unknown(routine: *mut c_void) -> *mut c_void {
 
 /// Runs what the calling thread has left to destroy in this image, and says how many destructors ran.
 pub(crate) extern "C" fn detach_thread() -> u64 {
+    if !idle::may_destroy() {
+        return 0;
+    }
     let mut ran = 0;
     for _ in 0..ROUNDS_MAX {
         let before = ran;
@@ -224,9 +242,8 @@ pub(crate) unsafe extern "C" fn release() -> Audit {
     // leave on this thread could not be destroyed any more. libc forgets those that it has run.
     // SAFETY: it is this image's own handle, and the handlers expect to run when the image is about to go.
     unsafe { __cxa_finalize((&raw const __dso_handle).cast_mut().cast()) };
-    // A thread or a destructor may have printed since the module's value went.
-    output::flush();
     detach_thread();
+    idle::forget_unjoined();
     let left = audit();
     let keys = mem::take(&mut *KEYS.lock().unwrap_or_else(PoisonError::into_inner));
     for ours in &keys {

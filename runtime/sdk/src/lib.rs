@@ -72,7 +72,9 @@ mod exit_handlers;
 mod export;
 mod failure;
 mod host;
+mod idle;
 mod interpose;
+mod kernel;
 mod leaves;
 mod link;
 mod log;
@@ -109,6 +111,8 @@ pub mod prelude {
 /// What the macro's expansion names. No part of the SDK's interface.
 #[doc(hidden)]
 pub mod __private {
+    /// The functions of `idle/waits.rs`.
+    pub use crate::idle::stand_ins as waits;
     /// The functions of `descriptors.rs`.
     pub mod descriptors {
         pub use crate::descriptors::*;

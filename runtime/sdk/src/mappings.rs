@@ -15,7 +15,7 @@ use std::{
 
 use segue_abi::allocator::{HeapContext, ImageHeap};
 
-use crate::allocator::heap;
+use crate::{allocator::heap, kernel::ask};
 
 /// Stands in for `mmap`, and for `mmap64`, which is the same on machines of 64 bits.
 ///
@@ -30,8 +30,7 @@ pub unsafe extern "C" fn map(
     file: c_int,
     offset: i64,
 ) -> *mut c_void {
-    // SAFETY: those are the arguments of this call of the kernel; the rest is our caller's promise, handed on.
-    let start = unsafe { libc::syscall(libc::SYS_mmap, address, len, protection, flags, file, offset) };
+    let start = ask!(SYS_mmap, address, len, protection, flags, file, offset);
     tell(start, len, |heap| heap.mapped);
     ptr::with_exposed_provenance_mut(start as usize)
 }
@@ -44,8 +43,7 @@ pub unsafe extern "C" fn map(
 pub unsafe extern "C" fn unmap(address: *mut c_void, len: usize) -> c_int {
     // Before: afterwards it may be somebody else's already.
     tell(address.expose_provenance() as c_long, len, |heap| heap.unmapped);
-    // SAFETY: as in `map`.
-    unsafe { libc::syscall(libc::SYS_munmap, address, len) as c_int }
+    ask!(SYS_munmap, address, len) as c_int
 }
 
 /// Stands in for `mremap`, whose last argument is there only where the flags say so. It comes as it would come to a function that
@@ -61,8 +59,7 @@ pub unsafe extern "C" fn remap(
     flags: c_int,
     to: *mut c_void,
 ) -> *mut c_void {
-    // SAFETY: as in `map`.
-    let start = unsafe { libc::syscall(libc::SYS_mremap, old, old_len, len, flags, to) };
+    let start = ask!(SYS_mremap, old, old_len, len, flags, to);
     if start != FAILED {
         tell(old.expose_provenance() as c_long, old_len, |heap| heap.unmapped);
         tell(start, len, |heap| heap.mapped);

@@ -2,8 +2,13 @@
 
 use std::io::{self, Write};
 
-/// Writes the text without an end of line that `std` of this image keeps. It would go with the image.
-pub(crate) fn flush() {
-    // Nobody is left who could be told of an error.
-    let _ = io::stdout().flush();
+use crate::idle;
+
+/// Writes the text without an end of line that `std` of this image keeps. It would go with the image. Not if a thread has ended
+/// early: it may have the lock.
+pub(crate) unsafe extern "C" fn flush() {
+    if !idle::has_ended_any() {
+        // Nobody is left who could be told of an error.
+        let _ = io::stdout().flush();
+    }
 }

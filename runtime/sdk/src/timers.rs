@@ -16,6 +16,8 @@ use std::{
 
 use libc::clockid_t;
 
+use crate::kernel::{ask, errno, set_errno};
+
 /// What `timer_create` takes, of which libc's own type names other parts.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -78,8 +80,7 @@ pub unsafe extern "C" fn timer_create(
             0
         }
         Err(error) => {
-            // SAFETY: it is the calling thread's.
-            unsafe { *libc::__errno_location() = error };
+            set_errno(error);
             -1
         }
     }
@@ -98,8 +99,7 @@ pub unsafe extern "C" fn timer_delete(timer: *mut c_void) -> c_int {
         return 0;
     }
     drop(timers);
-    // SAFETY: our caller's promise, handed on.
-    unsafe { libc::syscall(libc::SYS_timer_delete, id) as c_int }
+    ask!(SYS_timer_delete, id) as c_int
 }
 
 /// Deletes the timers that are left. Their threads end by themselves.
@@ -111,11 +111,9 @@ pub(crate) fn end_all() {
 fn end(Timer { id, thread, is_over }: Timer) {
     // Before the signal: if one of the timer's is pending, this one adds nothing, and the thread looks for that one's sake.
     is_over.store(true, Ordering::Release);
-    // SAFETY: they take numbers. The thread is of this process and ends only after this signal.
-    unsafe {
-        libc::syscall(libc::SYS_timer_delete, id);
-        libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, SIGNAL);
-    }
+    ask!(SYS_timer_delete, id);
+    // The thread ends only after this signal.
+    ask!(SYS_tgkill, std::process::id(), thread, SIGNAL);
 }
 
 /// A timer whose signal goes to a new thread, which calls the function.
@@ -183,10 +181,10 @@ fn blocked() -> libc::sigset_t {
 /// The kernel's own. Answers with its number, or `errno`.
 unsafe fn create(clock: clockid_t, event: *const Event) -> Result<c_int, c_int> {
     let mut id: c_int = 0;
-    // SAFETY: `id` can be written, and the event is null or can be read: our caller's promise.
-    let error = unsafe { libc::syscall(libc::SYS_timer_create, clock, event, &raw mut id) };
-    // SAFETY: it is the calling thread's.
-    if error == 0 { Ok(id) } else { Err(unsafe { *libc::__errno_location() }) }
+    match ask!(SYS_timer_create, clock, event, &raw mut id) {
+        0 => Ok(id),
+        _ => Err(errno()),
+    }
 }
 
 #[cfg(test)]

@@ -127,7 +127,16 @@ fn loaded(event: &Event, by: &By) -> String {
 }
 
 fn purged(event: &Event) -> String {
-    let Event::Purged { old, drain_us, purge_us, leaked_bytes, destructors_dropped, left_open, .. } = event
+    let Event::Purged {
+        old,
+        drain_us,
+        purge_us,
+        leaked_bytes,
+        destructors_dropped,
+        left_open,
+        threads_ended,
+        ..
+    } = event
     else {
         return String::new();
     };
@@ -139,12 +148,16 @@ fn purged(event: &Event) -> String {
         0 => String::new(),
         dropped => format!(", {} not run", count(*dropped, "thread-local destructor")),
     };
+    let threads = match threads_ended {
+        0 => String::new(),
+        ended => format!(", {} ended that waited", count(u64::from(*ended), "thread")),
+    };
     let open = match left_open.is_empty() {
         true => String::new(),
         false => format!("; left open: {left_open}"),
     };
     format!(
-        "{} has left memory: drained in {}, gone {} later{left}{dropped}{open}",
+        "{} has left memory: drained in {}, gone {} later{left}{dropped}{threads}{open}",
         name(old),
         micros(*drain_us),
         micros(*purge_us)
@@ -242,6 +255,7 @@ mod tests {
             purge_us: 900,
             leaked_bytes: 21_504,
             destructors_dropped: 1,
+            threads_ended: 0,
             left_open: serde_json::from_str(r#"{"socket":2}"#).unwrap(),
         };
         assert_eq!(

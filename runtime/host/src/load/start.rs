@@ -220,9 +220,7 @@ impl Inner {
     fn take_out_late(&self, module: &Arc<Module>, about: &Arc<About>, mapped: Mapped) {
         let begun = Instant::now();
         mapped.detach_thread();
-        while !mapped.wait_for_threads(Instant::now() + VETO_PATIENCE) {
-            module.book().note_pins(about.id.generation, crate::pins::thread_pins(&mapped));
-        }
+        self.wait_for_threads(module, about, &mapped);
         self.leave(module, about, mapped.unmap(), Duration::ZERO, begun);
     }
 

@@ -1,0 +1,321 @@
+//! Ends the threads of this image that wait for ever: those of a global pool, say, which nobody can ask to end.
+//!
+//! When the module's value has gone and a while has passed, threads may be left that wait for work that will never come. While
+//! they wait, their code must stay. So what waits in this image (a lock, a condition, a sleep, a socket) goes through [`wait`],
+//! which notes it. The host asks [`end_idle_threads`]; if **every** thread of the image waits, each leaves its functions at
+//! once ([`escape`]) and ends. Their variables are not dropped.
+//!
+//! All must wait at the same time, because a thread that runs may use variables of one that waits (`std::thread::scope`). So the
+//! threads are held first, one after the other: one that stops waiting meanwhile stays where it is. If one is found that
+//! runs, all are let go and have noticed nothing.
+
+mod escape;
+mod waits;
+
+use std::{
+    cell::Cell,
+    ffi::{c_int, c_void},
+    mem, ptr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst},
+    },
+};
+
+use libc::pthread_t;
+
+use crate::kernel::{ask, errno, set_errno};
+
+pub(crate) use waits::forget_unjoined;
+
+/// What hidden symbols lead to.
+pub mod stand_ins {
+    pub use super::waits::*;
+}
+
+/// The start routine of a thread.
+pub(crate) type Start = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
+
+/// It runs code of this image, or something that is not known to wait. Written by the thread.
+const RUNS: u32 = 0;
+/// It waits, and its next step in this image is [`Thread::go_on`]. Written by the thread.
+const WAITS: u32 = 1;
+/// It waits, and may not go on. Written by who asks, in place of WAITS.
+const HELD: u32 = 2;
+/// It waits, and ends instead of going on. Written by who asks, in place of HELD.
+const ENDS: u32 = 3;
+
+/// A thread that this image has started.
+struct Thread {
+    /// Both sides change it by compare-and-swap, so each sees what the other has written.
+    state: AtomicU32,
+    tid: libc::pid_t,
+    /// What [`escape::escape`] needs. Only the thread itself reads it.
+    place: AtomicUsize,
+}
+
+unsafe extern "C" {
+    /// Of libc.
+    fn pthread_attr_getdetachstate(attributes: *const libc::pthread_attr_t, state: *mut c_int) -> c_int;
+}
+
+thread_local! {
+    /// The calling thread, if this image started it. Without a destructor, so it can be used at any time.
+    static CURRENT: Cell<*const Thread> = const { Cell::new(ptr::null()) };
+    /// Whether the calling thread ended early: then nothing of it may be destroyed.
+    static ESCAPED: Cell<bool> = const { Cell::new(false) };
+}
+
+static THREADS: Mutex<Vec<Arc<Thread>>> = Mutex::new(Vec::new());
+
+/// Threads that have ended early and that nobody has joined: libc keeps their stacks until somebody does.
+static UNJOINED: Mutex<Vec<pthread_t>> = Mutex::new(Vec::new());
+
+/// How many threads have ended early.
+static ENDED: AtomicU32 = AtomicU32::new(0);
+
+/// Runs a thread of this image: `start`, until that returns or the thread is ended.
+///
+/// # Safety
+///
+/// `start` can be called with `argument`, once.
+pub(crate) unsafe fn run(start: Start, argument: *mut c_void) -> *mut c_void {
+    let thread = Arc::new(Thread {
+        state: AtomicU32::new(RUNS),
+        // SAFETY: it only asks for a number.
+        tid: unsafe { libc::gettid() },
+        place: AtomicUsize::new(0),
+    });
+    threads().push(thread.clone());
+    CURRENT.set(Arc::as_ptr(&thread));
+    // SAFETY: our caller's promise, and the place can be written.
+    let result = unsafe { escape::call(start, argument, thread.place.as_ptr()) };
+    CURRENT.set(ptr::null());
+    if thread.state.load(SeqCst) == ENDS {
+        ESCAPED.set(true);
+        ENDED.fetch_add(1, SeqCst);
+        note_unjoined();
+    }
+    threads().retain(|other| !Arc::ptr_eq(other, &thread));
+    result
+}
+
+/// Whether what the calling thread has registered may be destroyed. Not if it ended early: a lock that it held is held still.
+pub(crate) fn may_destroy() -> bool {
+    !ESCAPED.get()
+}
+
+/// Whether a thread of this image has ended early.
+pub(crate) fn has_ended_any() -> bool {
+    ENDED.load(SeqCst) > 0
+}
+
+/// Ends all threads of this image, if there are `expected` and all of them wait; how many are about to end, or 0. `signal` wakes
+/// a thread from a system call, and does nothing else. To be called again while threads are left: one may have been just
+/// about to wait.
+pub(crate) unsafe extern "C" fn end_idle_threads(expected: u32, signal: c_int) -> u32 {
+    let threads = threads();
+    let is_begun = threads.iter().any(|thread| thread.state.load(SeqCst) == ENDS);
+    if !is_begun {
+        if threads.len() != expected as usize {
+            return 0;
+        }
+        let held = threads.iter().take_while(|thread| thread.change(WAITS, HELD)).count();
+        let next = if held == threads.len() { ENDS } else { WAITS };
+        for thread in &threads[..held] {
+            thread.change(HELD, next);
+            thread.wake();
+        }
+        if next != ENDS {
+            return 0;
+        }
+    }
+    for thread in threads.iter() {
+        // It is there: a thread takes itself off the list, under this lock, before it ends.
+        ask!(SYS_tgkill, std::process::id(), thread.tid, signal);
+    }
+    threads.len() as u32
+}
+
+/// Waits: `call` may take long, and touches nothing of this image that another thread relies on.
+pub(crate) fn wait<R>(call: impl FnOnce() -> R) -> R {
+    // SAFETY: it is null, or the calling thread's, which keeps it until `run` has set it to null.
+    let Some(thread) = (unsafe { CURRENT.get().as_ref() }) else { return call() };
+    if !thread.change(RUNS, WAITS) {
+        // A signal handler that waits, while the thread waits.
+        return call();
+    }
+    let result = call();
+    let error = errno();
+    thread.go_on();
+    set_errno(error);
+    result
+}
+
+/// The calling thread has ended early. If somebody could join it, libc keeps it until then.
+fn note_unjoined() {
+    let mut state = libc::PTHREAD_CREATE_DETACHED;
+    // SAFETY: all zero is a place for attributes, which are written for the calling thread, read, and given back.
+    unsafe {
+        let mut attributes: libc::pthread_attr_t = mem::zeroed();
+        if libc::pthread_getattr_np(libc::pthread_self(), &mut attributes) == 0 {
+            pthread_attr_getdetachstate(&attributes, &mut state);
+            libc::pthread_attr_destroy(&mut attributes);
+        }
+    }
+    if state == libc::PTHREAD_CREATE_JOINABLE {
+        // SAFETY: it only asks.
+        let this = unsafe { libc::pthread_self() };
+        UNJOINED.lock().unwrap_or_else(PoisonError::into_inner).push(this);
+    }
+}
+
+/// Somebody has joined it, or nobody will.
+fn joined(thread: pthread_t) {
+    UNJOINED.lock().unwrap_or_else(PoisonError::into_inner).retain(|unjoined| *unjoined != thread);
+}
+
+fn threads() -> MutexGuard<'static, Vec<Arc<Thread>>> {
+    THREADS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+// === impl Thread ===
+
+impl Thread {
+    /// Whether the state was `from`, and is `to` now.
+    fn change(&self, from: u32, to: u32) -> bool {
+        self.state.compare_exchange(from, to, SeqCst, SeqCst).is_ok()
+    }
+
+    /// Has it look at its state, if it is held.
+    fn wake(&self) {
+        ask!(SYS_futex, self.state.as_ptr(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, i32::MAX);
+    }
+
+    /// The calling thread waits no more. Does not return if it is to end.
+    fn go_on(&self) {
+        while !self.change(WAITS, RUNS) {
+            if self.state.load(SeqCst) == ENDS {
+                // SAFETY: `run` has the call under way. All other threads of this image end as well, so nothing looks at the
+                // variables of the functions that are left.
+                unsafe { escape::escape(self.place.load(SeqCst)) };
+            }
+            let how = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+            ask!(SYS_futex, self.state.as_ptr(), how, HELD, ptr::null::<libc::timespec>());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{LazyLock, atomic::AtomicBool},
+        thread,
+        time::Duration,
+    };
+
+    use super::*;
+
+    /// The tests share the list of threads.
+    static TURN: Mutex<()> = Mutex::new(());
+
+    /// What one thread of a test does.
+    #[derive(Default)]
+    struct Work {
+        spins: AtomicBool,
+        is_dropped: AtomicBool,
+        has_gone_on: AtomicBool,
+    }
+
+    /// Notes that it was dropped.
+    struct Noted<'a>(&'a AtomicBool);
+
+    impl Drop for Noted<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, SeqCst);
+        }
+    }
+
+    unsafe extern "C" fn work(work: *mut c_void) -> *mut c_void {
+        // SAFETY: the tests hand over such a pointer, which lives as long as the thread.
+        let work = unsafe { &*work.cast::<Work>() };
+        let _noted = Noted(&work.is_dropped);
+        while work.spins.load(SeqCst) {
+            std::hint::spin_loop();
+        }
+        stand_ins::sleep(60);
+        work.has_gone_on.store(true, SeqCst);
+        ptr::null_mut()
+    }
+
+    extern "C" fn nothing(_: c_int) {}
+
+    /// A signal that does nothing.
+    static SIGNAL: LazyLock<c_int> = LazyLock::new(|| {
+        let signal = libc::SIGRTMIN() + 3;
+        // SAFETY: the handler does nothing. Without SA_RESTART, a system call ends.
+        unsafe {
+            let mut action: libc::sigaction = mem::zeroed();
+            action.sa_sigaction = nothing as extern "C" fn(c_int) as usize;
+            libc::sigaction(signal, &action, ptr::null_mut());
+        }
+        signal
+    });
+
+    fn end(expected: u32) -> u32 {
+        // SAFETY: the signal does nothing.
+        unsafe { end_idle_threads(expected, *SIGNAL) }
+    }
+
+    fn with_threads(works: &[Work], body: impl FnOnce()) {
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        thread::scope(|scope| {
+            for it in works {
+                // SAFETY: it outlives the thread.
+                scope.spawn(|| unsafe {
+                    run(work, ptr::from_ref(it).cast_mut().cast());
+                });
+            }
+            while threads().len() < works.len() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            body();
+        });
+    }
+
+    #[test]
+    fn threads_that_all_wait_end_without_going_on() {
+        let works: [Work; 3] = Default::default();
+        with_threads(&works, || {
+            assert_eq!(end(4), 0, "one is not known yet");
+            while end(3) == 0 {
+                thread::sleep(Duration::from_millis(1));
+            }
+            while !threads().is_empty() {
+                end(3);
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        for it in &works {
+            assert!(!it.has_gone_on.load(SeqCst) && !it.is_dropped.load(SeqCst));
+        }
+    }
+
+    #[test]
+    fn while_one_runs_the_others_stay() {
+        let works: [Work; 3] = Default::default();
+        works[1].spins.store(true, SeqCst);
+        with_threads(&works, || {
+            for _ in 0..50 {
+                assert_eq!(end(3), 0);
+                thread::sleep(Duration::from_millis(1));
+            }
+            assert_eq!(threads().len(), 3);
+            works[1].spins.store(false, SeqCst);
+            while !threads().is_empty() {
+                end(3);
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+    }
+}

@@ -1,0 +1,385 @@
+//! Stands in for the functions of libc that wait, so that a thread that waits in this image is known to.
+//!
+//! What the kernel does alone is asked of the kernel. The others are libc's own functions, called while the thread is noted.
+
+use std::{
+    ffi::{c_int, c_long, c_uint, c_void},
+    mem, ptr,
+    sync::atomic::{AtomicPtr, Ordering::Relaxed},
+};
+
+use libc::{pthread_cond_t, pthread_mutex_t, pthread_t, siginfo_t, sigset_t, timespec};
+
+use super::{UNJOINED, wait};
+use crate::{
+    interpose::libc_function,
+    kernel::{self, ask, errno, set_errno},
+};
+
+/// The kernel's set of signals, in bytes.
+const SIGNAL_SET_BYTES: usize = 8;
+
+/// A function of libc, looked up once.
+macro_rules! libc_call {
+    ($name:literal as fn($($type:ty),*) -> $result:ty, $($argument:expr),*) => {{
+        static FOUND: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+        // Relaxed: it is always the same, and nothing is read through it.
+        let mut found = FOUND.load(Relaxed);
+        if found.is_null() {
+            found = libc_function($name);
+            FOUND.store(found, Relaxed);
+        }
+        // SAFETY: that is the type of libc's function of this name.
+        let function: unsafe extern "C" fn($($type),*) -> $result = unsafe { mem::transmute(found) };
+        // SAFETY: our caller's promise, handed on.
+        wait(|| unsafe { function($($argument),*) })
+    }};
+}
+
+/// Stands in for `syscall`. A caller that passes fewer arguments leaves others undefined, which the kernel does not look at.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn system_call(
+    number: c_long,
+    a: usize,
+    b: usize,
+    c: usize,
+    d: usize,
+    e: usize,
+    f: usize,
+) -> c_long {
+    let call = || kernel::call(number, &[a, b, c, d, e, f]);
+    let is_wait = match number {
+        libc::SYS_futex => {
+            let command = b as c_int & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME);
+            matches!(command, libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET)
+        }
+        libc::SYS_clock_nanosleep | libc::SYS_nanosleep | libc::SYS_ppoll => true,
+        libc::SYS_epoll_pwait | libc::SYS_epoll_pwait2 | libc::SYS_rt_sigtimedwait => true,
+        _ => false,
+    };
+    if is_wait { wait(call) } else { call() }
+}
+
+/// Stands in for `nanosleep`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn nanosleep(time: *const timespec, left: *mut timespec) -> c_int {
+    wait(|| ask!(SYS_nanosleep, time, left)) as c_int
+}
+
+/// Stands in for `clock_nanosleep`, which answers with the error.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn clock_nanosleep(
+    clock: c_int,
+    flags: c_int,
+    time: *const timespec,
+    left: *mut timespec,
+) -> c_int {
+    let before = errno();
+    let result = wait(|| ask!(SYS_clock_nanosleep, clock, flags, time, left));
+    let error = if result == 0 { 0 } else { errno() };
+    set_errno(before);
+    error
+}
+
+/// Stands in for `sleep`.
+pub extern "C" fn sleep(seconds: c_uint) -> c_uint {
+    let mut time = timespec { tv_sec: seconds.into(), tv_nsec: 0 };
+    let at = &raw mut time;
+    match wait(|| ask!(SYS_nanosleep, at, at)) {
+        0 => 0,
+        _ => time.tv_sec as c_uint,
+    }
+}
+
+/// Stands in for `usleep`.
+pub extern "C" fn usleep(micros: c_uint) -> c_int {
+    let time =
+        timespec { tv_sec: (micros / 1_000_000).into(), tv_nsec: c_long::from(micros % 1_000_000) * 1000 };
+    let at = &raw const time;
+    wait(|| ask!(SYS_nanosleep, at, ptr::null::<timespec>())) as c_int
+}
+
+/// Stands in for `poll`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn poll(files: *mut libc::pollfd, count: libc::nfds_t, timeout_ms: c_int) -> c_int {
+    let ms = c_long::from(timeout_ms);
+    let mut time = timespec { tv_sec: ms / 1000, tv_nsec: ms % 1000 * 1_000_000 };
+    let at = if timeout_ms < 0 { ptr::null_mut() } else { &raw mut time };
+    wait(|| ask!(SYS_ppoll, files, count, at, ptr::null::<sigset_t>(), SIGNAL_SET_BYTES)) as c_int
+}
+
+/// Stands in for `ppoll`. The kernel changes the time, which libc does not.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn poll_masked(
+    files: *mut libc::pollfd,
+    count: libc::nfds_t,
+    time: *const timespec,
+    mask: *const sigset_t,
+) -> c_int {
+    // SAFETY: our caller's promise: it is null or can be read.
+    let mut time = unsafe { time.as_ref() }.copied();
+    let at = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
+    wait(|| ask!(SYS_ppoll, files, count, at, mask, SIGNAL_SET_BYTES)) as c_int
+}
+
+/// Stands in for `epoll_wait`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn epoll_wait(
+    file: c_int,
+    events: *mut libc::epoll_event,
+    count: c_int,
+    timeout_ms: c_int,
+) -> c_int {
+    // SAFETY: our caller's promise, handed on.
+    unsafe { epoll_wait_masked(file, events, count, timeout_ms, ptr::null()) }
+}
+
+/// Stands in for `epoll_pwait`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn epoll_wait_masked(
+    file: c_int,
+    events: *mut libc::epoll_event,
+    count: c_int,
+    timeout_ms: c_int,
+    mask: *const sigset_t,
+) -> c_int {
+    wait(|| ask!(SYS_epoll_pwait, file, events, count, timeout_ms, mask, SIGNAL_SET_BYTES)) as c_int
+}
+
+/// Stands in for `read`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn read(file: c_int, bytes: *mut c_void, len: usize) -> isize {
+    wait(|| ask!(SYS_read, file, bytes, len)) as isize
+}
+
+/// Stands in for `recv`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn receive(socket: c_int, bytes: *mut c_void, len: usize, flags: c_int) -> isize {
+    // SAFETY: our caller's promise, handed on.
+    unsafe { receive_from(socket, bytes, len, flags, ptr::null_mut(), ptr::null_mut()) }
+}
+
+/// Stands in for `recvfrom`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn receive_from(
+    socket: c_int,
+    bytes: *mut c_void,
+    len: usize,
+    flags: c_int,
+    from: *mut c_void,
+    from_len: *mut c_void,
+) -> isize {
+    wait(|| ask!(SYS_recvfrom, socket, bytes, len, flags, from, from_len)) as isize
+}
+
+/// Stands in for `recvmsg`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn receive_message(socket: c_int, message: *mut c_void, flags: c_int) -> isize {
+    wait(|| ask!(SYS_recvmsg, socket, message, flags)) as isize
+}
+
+/// Stands in for `pause`.
+pub extern "C" fn pause() -> c_int {
+    let none = ptr::null::<c_void>();
+    wait(|| ask!(SYS_ppoll, none, 0, none, none, 0)) as c_int
+}
+
+/// Stands in for `sigwaitinfo`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn signal_wait_info(set: *const sigset_t, info: *mut siginfo_t) -> c_int {
+    // SAFETY: our caller's promise, handed on.
+    unsafe { signal_wait_time(set, info, ptr::null()) }
+}
+
+/// Stands in for `sigtimedwait`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn signal_wait_time(
+    set: *const sigset_t,
+    info: *mut siginfo_t,
+    time: *const timespec,
+) -> c_int {
+    wait(|| ask!(SYS_rt_sigtimedwait, set, info, time, SIGNAL_SET_BYTES)) as c_int
+}
+
+/// Stands in for `sigwait`, which answers with the error, and does not end for a signal that it does not wait for.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn signal_wait(set: *const sigset_t, signal: *mut c_int) -> c_int {
+    let none = ptr::null::<c_void>();
+    loop {
+        match wait(|| ask!(SYS_rt_sigtimedwait, set, none, none, SIGNAL_SET_BYTES)) {
+            -1 if errno() == libc::EINTR => {}
+            -1 => return errno(),
+            number => {
+                // SAFETY: our caller's promise.
+                unsafe { signal.write(number as c_int) };
+                return 0;
+            }
+        }
+    }
+}
+
+/// Stands in for `pthread_cond_wait`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn condition_wait(condition: *mut pthread_cond_t, lock: *mut pthread_mutex_t) -> c_int {
+    libc_call!(
+        c"pthread_cond_wait" as fn(*mut pthread_cond_t, *mut pthread_mutex_t) -> c_int,
+        condition,
+        lock
+    )
+}
+
+/// Stands in for `pthread_cond_timedwait`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn condition_wait_time(
+    condition: *mut pthread_cond_t,
+    lock: *mut pthread_mutex_t,
+    time: *const timespec,
+) -> c_int {
+    libc_call!(
+        c"pthread_cond_timedwait" as fn(*mut pthread_cond_t, *mut pthread_mutex_t, *const timespec) -> c_int,
+        condition,
+        lock,
+        time
+    )
+}
+
+/// Stands in for `pthread_cond_clockwait`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn condition_wait_clock(
+    condition: *mut pthread_cond_t,
+    lock: *mut pthread_mutex_t,
+    clock: c_int,
+    time: *const timespec,
+) -> c_int {
+    libc_call!(
+        c"pthread_cond_clockwait"
+            as fn(*mut pthread_cond_t, *mut pthread_mutex_t, c_int, *const timespec) -> c_int,
+        condition,
+        lock,
+        clock,
+        time
+    )
+}
+
+/// Stands in for `cnd_wait` of C11.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn c_condition_wait(condition: *mut c_void, lock: *mut c_void) -> c_int {
+    libc_call!(c"cnd_wait" as fn(*mut c_void, *mut c_void) -> c_int, condition, lock)
+}
+
+/// Stands in for `sem_wait`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn semaphore_wait(semaphore: *mut c_void) -> c_int {
+    libc_call!(c"sem_wait" as fn(*mut c_void) -> c_int, semaphore)
+}
+
+/// Stands in for `sem_timedwait`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn semaphore_wait_time(semaphore: *mut c_void, time: *const timespec) -> c_int {
+    libc_call!(c"sem_timedwait" as fn(*mut c_void, *const timespec) -> c_int, semaphore, time)
+}
+
+/// Stands in for `pthread_join`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn thread_join(thread: pthread_t, result: *mut *mut c_void) -> c_int {
+    let error = libc_call!(c"pthread_join" as fn(pthread_t, *mut *mut c_void) -> c_int, thread, result);
+    if error == 0 {
+        super::joined(thread);
+    }
+    error
+}
+
+/// Stands in for `thrd_join` of C11.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn c_thread_join(thread: pthread_t, result: *mut c_int) -> c_int {
+    let error = libc_call!(c"thrd_join" as fn(pthread_t, *mut c_int) -> c_int, thread, result);
+    if error == 0 {
+        super::joined(thread);
+    }
+    error
+}
+
+/// Stands in for `pthread_detach`, and for `thrd_detach` of C11, whose only result that is no error is the same.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn thread_detach(thread: pthread_t) -> c_int {
+    super::joined(thread);
+    libc_call!(c"pthread_detach" as fn(pthread_t) -> c_int, thread)
+}
+
+/// Gives libc back what it keeps of threads that ended early and that nobody has joined. Nobody can join them any more.
+pub(crate) fn forget_unjoined() {
+    let unjoined = mem::take(&mut *UNJOINED.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    for thread in unjoined {
+        // SAFETY: it can be joined, and was not: `joined` takes it off the list.
+        unsafe { thread_detach(thread) };
+    }
+}
