@@ -18,6 +18,7 @@ mod http2;
 mod kill;
 mod layout;
 mod lifecycle;
+mod loggers;
 mod logging;
 mod marks;
 mod modules;

@@ -1,5 +1,7 @@
 //! The macro that makes a crate a module, and the functions that the host then calls.
 
+use std::{any::type_name, hint::black_box};
+
 use segue_abi::{
     ExportRef, HostRef, ModuleRoot, ModuleRootRef, ModuleState, Outcome, ReplyRef, RequestRef,
     abi_stable::{
@@ -9,7 +11,7 @@ use segue_abi::{
     },
 };
 
-use crate::{Fault, Host, Module, Reply, Request, host, interpose, log, panics};
+use crate::{Fault, Host, Module, Reply, Request, hook, host, interpose, own_logger, panics};
 
 /// Makes this crate a module, whose logic is the given type. Name and version are those of `Cargo.toml`.
 ///
@@ -191,7 +193,7 @@ extern "C" fn construct<M: Module + Identity>() -> RootModuleResult {
 
 fn root<M: Module + Identity>() -> ModuleRootRef {
     ModuleRoot {
-        attach,
+        attach: attach::<M>,
         on_load: on_load::<M>,
         handle: handle::<M>,
         unload: unload::<M>,
@@ -207,11 +209,12 @@ unsafe extern "C" fn interfaces<M: Identity>() -> RSlice<'static, ExportRef> {
     M::INTERFACES.into()
 }
 
-unsafe extern "C" fn attach(host: HostRef) {
+unsafe extern "C" fn attach<M>(host: HostRef) {
     // SAFETY: that is what the host promises (segue_abi::ModuleRoot).
     unsafe { host::attach(host) };
-    panics::install_hook();
-    log::install();
+    own_logger::author(type_name::<M>());
+    hook::restore();
+    own_logger::install();
 }
 
 pub(crate) unsafe extern "C" fn on_load<M: Module + Identity>(
@@ -220,7 +223,9 @@ pub(crate) unsafe extern "C" fn on_load<M: Module + Identity>(
 ) -> Outcome {
     panics::contain(|| {
         let generation = host::attached().map_or(0, |host| host.generation);
-        match M::on_load(&Host::new(M::NAME, M::VERSION, generation)) {
+        // Not inlined in here: a backtrace of a release build then names it as the author's function.
+        let on_load: fn(&Host) -> Result<M, Fault> = black_box(M::on_load);
+        match on_load(&Host::new(M::NAME, M::VERSION, generation)) {
             Ok(module) => {
                 *state = Box::into_raw(Box::new(module)).cast();
                 Outcome::Done
@@ -228,7 +233,7 @@ pub(crate) unsafe extern "C" fn on_load<M: Module + Identity>(
             Err(fault) => {
                 // SAFETY: the call for which `reply` was made is this one.
                 let mut reply = unsafe { Reply::new(reply) };
-                tell(&mut reply, &fault)
+                tell(&mut reply, &own_logger::explain_fault(fault))
             }
         }
     })

@@ -5,8 +5,11 @@
 //! names, texts and numbers, and keeps copies.
 
 use std::{
+    borrow::Cow,
+    cell::Cell,
     collections::HashMap,
     fmt::{self, Write},
+    ptr,
     sync::{Mutex, PoisonError},
 };
 
@@ -23,10 +26,26 @@ use tracing::{
 
 use crate::host;
 
-/// Makes the host the subscriber of this image.
-pub(crate) fn install() {
-    // Fails only where the module was quicker, with a subscriber of its own: then that is what its author wants.
-    let _ = subscriber::set_global_default(Forward::default());
+/// Makes the host the subscriber of this image. False if a constructor of the module has set another one before.
+pub(crate) fn install() -> bool {
+    subscriber::set_global_default(Forward::default()).is_ok()
+}
+
+thread_local! {
+    /// The file and the line of this thread's last event or new span. Without a destructor: using it registers nothing.
+    static LATEST: Cell<(*const u8, u32)> = const { Cell::new((ptr::null(), 0)) };
+}
+
+/// Whether this thread's last event or new span came from this line. Answers once for each.
+pub(crate) fn was_latest(file: &str, line: u32) -> bool {
+    LATEST.get() == (file.as_ptr(), line) && {
+        LATEST.set((ptr::null(), 0));
+        true
+    }
+}
+
+fn set_latest(metadata: &Metadata<'_>) {
+    LATEST.set((metadata.file().map_or(ptr::null(), str::as_ptr), metadata.line().unwrap_or(0)));
 }
 
 /// Hands everything on.
@@ -36,14 +55,15 @@ struct Forward {
     handles: Mutex<HashMap<u64, usize>>,
 }
 
-/// The fields of one record, with text where `tracing` has only `Debug`.
+/// The fields of one record, with text where only `Debug` is known.
 #[derive(Default)]
-struct Fields {
+pub(crate) struct Fields {
     message: String,
-    others: Vec<(&'static str, Value)>,
+    pub(crate) others: Vec<(Cow<'static, str>, Value)>,
 }
 
-enum Value {
+/// The value of a field.
+pub(crate) enum Value {
     Bool(bool),
     I64(i64),
     U64(u64),
@@ -69,6 +89,7 @@ impl Subscriber for Forward {
     fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
         let mut fields = Fields::default();
         attributes.record(&mut fields);
+        set_latest(attributes.metadata());
         let id = host::attached().map_or(1, |host| {
             let metadata = attributes.metadata();
             fields.lend(|_, fields| {
@@ -105,6 +126,7 @@ impl Subscriber for Forward {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let metadata = event.metadata();
+        set_latest(metadata);
         with_host(|host| {
             fields.lend(|message, fields| {
                 let record = RecordRef {
@@ -153,7 +175,7 @@ impl Subscriber for Forward {
     }
 }
 
-fn with_host(tell: impl FnOnce(&HostRef)) {
+pub(crate) fn with_host(tell: impl FnOnce(&HostRef)) {
     if let Some(host) = host::attached() {
         tell(host);
     }
@@ -181,12 +203,12 @@ fn parent(explicit: Option<&span::Id>, is_root: bool) -> ROption<u64> {
 
 impl Fields {
     /// Lends message and fields in the form that crosses the boundary.
-    fn lend<R>(&self, take: impl FnOnce(&str, &[FieldRef<'_>]) -> R) -> R {
+    pub(crate) fn lend<R>(&self, take: impl FnOnce(&str, &[FieldRef<'_>]) -> R) -> R {
         let fields: Vec<FieldRef<'_>> = self
             .others
             .iter()
             .map(|(name, value)| FieldRef {
-                name: (*name).into(),
+                name: (**name).into(),
                 value: match value {
                     Value::Bool(value) => ValueRef::Bool(*value),
                     Value::I64(value) => ValueRef::I64(*value),
@@ -202,7 +224,7 @@ impl Fields {
     fn push(&mut self, field: &Field, value: Value) {
         match (field.name(), value) {
             ("message", Value::Text(text)) => self.message = text,
-            (name, value) => self.others.push((name, value)),
+            (name, value) => self.others.push((name.into(), value)),
         }
     }
 }
