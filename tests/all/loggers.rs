@@ -9,8 +9,8 @@ use tracing_subscriber::{Registry, layer::SubscriberExt};
 
 use crate::logging::Keep;
 
-/// Runs the body in a process of its own, with a subscriber that keeps what modules log.
-fn alone(test: &str, environment: &[(&str, &str)], body: impl FnOnce(&Bench, &Keep)) {
+/// Runs the body in a process of its own, with a subscriber that keeps what modules log. Answers with its stderr.
+fn alone(test: &str, environment: &[(&str, &str)], body: impl FnOnce(&Bench, &Keep)) -> String {
     let test = format!("loggers::{test}");
     // Whoever runs the tests may have asked for backtraces.
     let environment = [&[("RUST_BACKTRACE", "0")], environment].concat();
@@ -20,6 +20,7 @@ fn alone(test: &str, environment: &[(&str, &str)], body: impl FnOnce(&Bench, &Ke
         body(&Bench::new(), &keep);
     });
     assert!(ended.status.success(), "{}", ended.stderr);
+    ended.stderr
 }
 
 fn loaded(bench: &Bench) -> ModuleHandle {
@@ -152,7 +153,7 @@ fn what_a_constructor_has_set_is_accepted_and_reported_once() {
 #[test]
 fn a_panic_hook_of_its_own_runs_and_costs_the_host_nothing() {
     let test = "a_panic_hook_of_its_own_runs_and_costs_the_host_nothing";
-    alone(test, &[("LOGGERS", "hook")], |bench, keep| {
+    let stderr = alone(test, &[("LOGGERS", "hook")], |bench, keep| {
         let module = loaded(bench);
         let line = line_of("it panics on purpose");
         // Set in `on_load`, and then by each of these calls. A chain runs the hook before it, too; a drop leaves none.
@@ -171,6 +172,7 @@ fn a_panic_hook_of_its_own_runs_and_costs_the_host_nothing() {
         }
         leaves(bench);
     });
+    assert!(!stderr.contains("on purpose"), "the standard hook has printed, too: {stderr}");
 }
 
 #[test]
