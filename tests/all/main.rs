@@ -23,6 +23,7 @@ mod logging;
 mod marks;
 mod modules;
 mod new;
+mod panic_hooks;
 mod panics;
 mod places;
 mod probe;

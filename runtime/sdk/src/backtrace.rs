@@ -1,7 +1,8 @@
 //! Backtraces: whether one is asked for, and which of its frames are the author's.
 //!
-//! `std` hands out a backtrace only as text, so it is read here. To name functions, `std` keeps the parsed debug info of the
-//! file in the memory of this image (36 MB for one version, measured). So one is captured only when it is needed.
+//! `std` hands out a backtrace only as text, so it is read here. To name functions, `std` keeps the parsed
+//! debug info of the file in the memory of this image (36 MB for one version, measured). So one is captured
+//! only when it is needed.
 
 use std::{backtrace::Backtrace, env};
 

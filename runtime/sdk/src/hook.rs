@@ -1,8 +1,9 @@
 //! The panic hook of this image: the SDK's own, around the module's, if it has one.
 //!
-//! `std` does not say when a hook is replaced. But it drops the one that was there, and it has given back its lock by then.
-//! So the SDK's hook has a destructor, which puts it around the new one. A module that takes it (`take_hook`) and keeps it
-//! without calling it escapes this. Then a call that panics shows it: its payload arrives, and the hook has told nothing.
+//! `std` does not say when a hook is replaced. But it drops the one that was there, and it has given back its
+//! lock by then. So the SDK's hook has a destructor, which puts it around the new one. A module that takes it
+//! (`take_hook`) and keeps it without calling it escapes this. Then a call that panics shows it: its payload
+//! arrives, and the hook has told nothing.
 
 use std::{
     cell::Cell,
@@ -21,7 +22,7 @@ struct Ours {
     inner: Option<Hook>,
 }
 
-/// Where the SDK's hooks are that exist. More than one if the module keeps an earlier one, or its hook calls one.
+/// Where the SDK's hooks are. More than one if the module keeps an earlier one, or its hook calls one.
 static ADDRESSES: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
 thread_local! {
@@ -29,7 +30,7 @@ thread_local! {
     static RUNS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Sees to it that panics of this image come to the SDK first, and then to the module's own hook, if it has one.
+/// Puts the SDK's hook around what is there, if it is the module's own.
 pub(crate) fn restore() {
     if thread::panicking() {
         // `std` lets nobody touch the hook now.
@@ -48,8 +49,8 @@ fn is_ours(hook: &Hook) -> bool {
     ADDRESSES.lock().unwrap_or_else(PoisonError::into_inner).contains(&address(&**hook))
 }
 
-/// Whether it is the standard hook, which would print without module and version. It is what `std` answers with now, since
-/// the caller has taken what was there.
+/// Whether it is the standard hook, which would print without module and version. It is what `std` answers
+/// with now, since the caller has taken what was there.
 fn is_standard(hook: &Hook) -> bool {
     let standard = panic::take_hook();
     // A wrong answer would only let the standard hook print, too.

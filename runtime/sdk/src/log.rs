@@ -5,34 +5,30 @@
 //! names, texts and numbers, and keeps copies.
 
 use std::{
-    borrow::Cow,
     cell::Cell,
     collections::HashMap,
-    fmt::{self, Write},
     ptr,
     sync::{Mutex, PoisonError},
 };
 
 use segue_abi::{
-    FieldRef, HostRef, Level, RecordRef, SpanRef, ValueRef,
+    HostRef, Level, RecordRef, SpanRef,
     abi_stable::std_types::{RNone, ROption, RSome},
 };
 use tracing::{
-    Event, Metadata, Subscriber,
-    field::{Field, Visit},
-    span,
+    Event, Metadata, Subscriber, span,
     subscriber::{self, Interest},
 };
 
-use crate::host;
+use crate::{fields::Fields, host};
 
-/// Makes the host the subscriber of this image. False if a constructor of the module has set another one before.
+/// Makes the host the subscriber of this image. False if a constructor of the module has set its own.
 pub(crate) fn install() -> bool {
     subscriber::set_global_default(Forward::default()).is_ok()
 }
 
 thread_local! {
-    /// The file and the line of this thread's last event or new span. Without a destructor: using it registers nothing.
+    /// File and line of this thread's last event or new span. It has no destructor: using it registers nothing.
     static LATEST: Cell<(*const u8, u32)> = const { Cell::new((ptr::null(), 0)) };
 }
 
@@ -53,22 +49,6 @@ fn set_latest(metadata: &Metadata<'_>) {
 struct Forward {
     /// How many handles each open span has: the host is told when the last one goes.
     handles: Mutex<HashMap<u64, usize>>,
-}
-
-/// The fields of one record, with text where only `Debug` is known.
-#[derive(Default)]
-pub(crate) struct Fields {
-    message: String,
-    pub(crate) others: Vec<(Cow<'static, str>, Value)>,
-}
-
-/// The value of a field.
-pub(crate) enum Value {
-    Bool(bool),
-    I64(i64),
-    U64(u64),
-    F64(f64),
-    Text(String),
 }
 
 // === impl Forward ===
@@ -196,64 +176,5 @@ fn parent(explicit: Option<&span::Id>, is_root: bool) -> ROption<u64> {
         (Some(id), _) => RSome(id.into_u64()),
         (None, true) => RSome(0),
         (None, false) => RNone,
-    }
-}
-
-// === impl Fields ===
-
-impl Fields {
-    /// Lends message and fields in the form that crosses the boundary.
-    pub(crate) fn lend<R>(&self, take: impl FnOnce(&str, &[FieldRef<'_>]) -> R) -> R {
-        let fields: Vec<FieldRef<'_>> = self
-            .others
-            .iter()
-            .map(|(name, value)| FieldRef {
-                name: (**name).into(),
-                value: match value {
-                    Value::Bool(value) => ValueRef::Bool(*value),
-                    Value::I64(value) => ValueRef::I64(*value),
-                    Value::U64(value) => ValueRef::U64(*value),
-                    Value::F64(value) => ValueRef::F64(*value),
-                    Value::Text(text) => ValueRef::Str(text.as_str().into()),
-                },
-            })
-            .collect();
-        take(&self.message, &fields)
-    }
-
-    fn push(&mut self, field: &Field, value: Value) {
-        match (field.name(), value) {
-            ("message", Value::Text(text)) => self.message = text,
-            (name, value) => self.others.push((name.into(), value)),
-        }
-    }
-}
-
-impl Visit for Fields {
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.push(field, Value::Bool(value));
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.push(field, Value::I64(value));
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.push(field, Value::U64(value));
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.push(field, Value::F64(value));
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.push(field, Value::Text(value.to_owned()));
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let mut text = String::new();
-        // A `Debug` that fails has written what it could.
-        let _ = write!(text, "{value:?}");
-        self.push(field, Value::Text(text));
     }
 }

@@ -4,18 +4,16 @@
 
 use std::borrow::Cow;
 
-use log::{
-    LevelFilter, Log, Metadata, Record,
-    kv::{self, VisitSource, VisitValue},
-};
+use log::{LevelFilter, Log, Metadata, Record};
 use segue_abi::{Level, RecordRef, abi_stable::std_types::RNone};
 
 use crate::{
+    fields::Fields,
     host,
-    log::{Fields, Value, was_latest, with_host},
+    log::{was_latest, with_host},
 };
 
-/// Makes the host the logger of this image. False if a constructor of the module has set another one before.
+/// Makes the host the logger of this image. False if a constructor of the module has set its own.
 pub(crate) fn install() -> bool {
     let installed = log::set_logger(&Forward).is_ok();
     if installed {
@@ -27,9 +25,6 @@ pub(crate) fn install() -> bool {
 
 /// Hands everything on that the host wants.
 struct Forward;
-
-/// Takes the value of one field.
-struct Taken(Option<Value>);
 
 // === impl Forward ===
 
@@ -70,9 +65,9 @@ impl Log for Forward {
 
 /// Whether the host has this record already, as an event or a span.
 ///
-/// The feature `log` of `tracing` writes to `log` only while no subscriber is set, and the host is one. `log-always` writes
-/// each event and each span a second time, with the same `file`, which it does not declare as static, as the macros of `log`
-/// do.
+/// The feature `log` of `tracing` writes to `log` only while no subscriber is set, and the host is one.
+/// `log-always` writes each event and each span a second time, with the same `file`, which it does not
+/// declare as static, as the macros of `log` do.
 fn is_of_tracing(record: &Record<'_>) -> bool {
     record.file_static().is_none()
         && (record.target().starts_with("tracing::span")
@@ -86,75 +81,5 @@ fn level(level: log::Level) -> Level {
         log::Level::Info => Level::Info,
         log::Level::Debug => Level::Debug,
         log::Level::Trace => Level::Trace,
-    }
-}
-
-// === Fields ===
-
-impl<'kvs> VisitSource<'kvs> for Fields {
-    fn visit_pair(&mut self, key: kv::Key<'kvs>, value: kv::Value<'kvs>) -> Result<(), kv::Error> {
-        let mut taken = Taken(None);
-        value.visit(&mut taken)?;
-        self.others.extend(taken.0.map(|value| (key.as_str().to_owned().into(), value)));
-        Ok(())
-    }
-}
-
-impl<'v> VisitValue<'v> for Taken {
-    fn visit_any(&mut self, value: kv::Value<'_>) -> Result<(), kv::Error> {
-        self.0 = Some(Value::Text(value.to_string()));
-        Ok(())
-    }
-
-    fn visit_bool(&mut self, value: bool) -> Result<(), kv::Error> {
-        self.0 = Some(Value::Bool(value));
-        Ok(())
-    }
-
-    fn visit_i64(&mut self, value: i64) -> Result<(), kv::Error> {
-        self.0 = Some(Value::I64(value));
-        Ok(())
-    }
-
-    fn visit_u64(&mut self, value: u64) -> Result<(), kv::Error> {
-        self.0 = Some(Value::U64(value));
-        Ok(())
-    }
-
-    fn visit_f64(&mut self, value: f64) -> Result<(), kv::Error> {
-        self.0 = Some(Value::F64(value));
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use log::kv::ToValue;
-
-    use super::*;
-
-    #[test]
-    fn key_values_keep_their_kinds() {
-        let pairs: [(&str, kv::Value<'_>); 4] = [
-            ("user", 7.to_value()),
-            ("ratio", 0.5.to_value()),
-            ("found", true.to_value()),
-            ("name", "ada".to_value()),
-        ];
-        let mut fields = Fields::default();
-        kv::Source::visit(&pairs, &mut fields).unwrap();
-        let kinds: Vec<&str> = fields
-            .others
-            .iter()
-            .map(|(_, value)| match value {
-                Value::Bool(_) => "bool",
-                Value::I64(7) => "i64",
-                Value::U64(_) => "u64",
-                Value::F64(_) => "f64",
-                Value::Text(text) if text == "ada" => "text",
-                _ => "other",
-            })
-            .collect();
-        assert_eq!(kinds, ["i64", "f64", "bool", "text"]);
     }
 }

@@ -1,7 +1,8 @@
 //! A module that sets a subscriber or a logger of its own, the `init()` of every tutorial.
 //!
-//! The SDK sets both first. So the module's attempt fails, and the load with it; here its error gets the words that help: the
-//! line to delete, and why. A module that comes first, by a constructor of its file, keeps its own, and the host reports that.
+//! The SDK sets both first. So the module's attempt fails, and the load with it; here its error gets the
+//! words that help: the line to delete, and why. A module that comes first, by a constructor of its file,
+//! keeps its own, and the host reports that.
 
 use std::{panic::Location, sync::OnceLock};
 
@@ -16,7 +17,7 @@ use crate::{
     log, logger,
 };
 
-/// What `tracing` and `log` say when there is one already: as `Debug`, which `expect` and `unwrap` print, and as text.
+/// What `tracing` and `log` say when there is one already: as `Debug`, which `expect` prints, and as text.
 const REFUSALS: [&str; 4] = [
     "SetGlobalDefaultError",
     "a global default trace dispatcher has already been set",
@@ -66,8 +67,8 @@ pub(crate) fn is_refusal(message: &str) -> bool {
     REFUSALS.iter().any(|refusal| message.contains(refusal))
 }
 
-/// A refusal that became a panic: its message with what to do, and the author's line, if the module has debug info. Otherwise
-/// the place of the panic, which is in the library whose function the author called.
+/// A refusal that became a panic: its message with what to do, and the author's line, if the module has debug
+/// info. Otherwise the place of the panic, which is in the library whose function the author called.
 pub(crate) fn explain_panic(
     message: &str,
     panicked_at: Option<&Location<'_>>,

@@ -15,15 +15,15 @@ use crate::{backtrace, hook, host, own_logger};
 const NO_MESSAGE: &str = "(a panic without a message)";
 
 thread_local! {
-    /// Hashes of the messages that the hook told last on this thread, 0 if none: a panic may come while another one unwinds.
-    /// Without a destructor: using it registers nothing.
+    /// Hashes of the messages that the hook told last on this thread, 0 if none: a panic may come while
+    /// another one unwinds. Without a destructor: using it registers nothing.
     static TOLD: Cell<[u64; 4]> = const { Cell::new([0; 4]) };
 }
 
 /// Tells the host of a panic, from within the hook.
 ///
-/// The standard hook would print to stderr, without module and version. The host gets the backtrace that `RUST_BACKTRACE` asks
-/// for as a record of its own, after that of the panic.
+/// The standard hook would print to stderr, without module and version. The host gets the backtrace that
+/// `RUST_BACKTRACE` asks for as a record of its own, after that of the panic.
 pub(crate) fn tell(info: &PanicHookInfo<'_>) {
     if host::attached().is_none() {
         return;
@@ -49,8 +49,8 @@ pub(crate) fn tell(info: &PanicHookInfo<'_>) {
     }
 }
 
-/// Tells the host of a panic that has ended a call, if the hook has not: the module has replaced it, or `resume_unwind` was
-/// called, which runs no hook.
+/// Tells the host of a panic that has ended a call, if the hook has not: the module has replaced it, or
+/// `resume_unwind` was called, which runs no hook.
 pub(crate) fn tell_untold(payload: &(dyn Any + Send)) {
     let text =
         payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
