@@ -51,6 +51,10 @@ fn run(workspace: &Path, out_dir: &Path) -> Result<(), String> {
         let batch = modules::Batch { packages: &["hooks"], version: Some(version), features: &[] };
         builder.build(&batch, &out_dir.join(version)).map_err(|error| error.to_string())?;
     }
+    // `tracing` built so is not for the others.
+    let twice =
+        modules::Batch { packages: &["loggers"], version: Some("2.0.0"), features: &["loggers/twice"] };
+    builder.build(&twice, &out_dir.join("twice")).map_err(|error| error.to_string())?;
     for form in FORMS {
         let feature = format!("till/{form}");
         let batch = modules::Batch { packages: &["till"], version: Some("2.0.0"), features: &[&feature] };

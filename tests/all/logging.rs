@@ -16,7 +16,7 @@ use tracing_subscriber::{
 
 /// Keeps each event as a line: level, the spans around it, its fields.
 #[derive(Clone, Default)]
-struct Keep(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Keep(pub(crate) Arc<Mutex<Vec<String>>>);
 
 struct Text(String);
 

@@ -139,7 +139,8 @@ pub struct HostVTable {
     pub span_exit: unsafe extern "C" fn(context: *const HostContext, span: u64),
     /// A span ends; its id is not used again.
     pub span_close: unsafe extern "C" fn(context: *const HostContext, span: u64),
-    /// Takes the message and the place of a panic, on the thread that panics, before it unwinds.
+    /// Takes the message and the place of a panic, on the thread that panics: before it unwinds, or, if a
+    /// hook of the module kept it away, when it has ended a call. Then the line is 0.
     pub panicked:
         unsafe extern "C" fn(context: *const HostContext, message: RStr<'_>, file: RStr<'_>, line: u32),
     /// `pthread_create`, for a thread that runs code of the module. The host's own trampoline is at the bottom of the

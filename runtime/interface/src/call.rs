@@ -1,6 +1,7 @@
 //! What happens at a method: on the side of the module, and on that of the caller. For the code that the attribute makes.
 
 use std::{
+    any::Any,
     mem::{self, MaybeUninit},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::OnceLock,
@@ -63,10 +64,17 @@ pub struct Answered<W> {
 /// Takes the text of a fault to the host.
 static TELL_FAULT: OnceLock<fn(&str)> = OnceLock::new();
 
-/// From now on faults are told to the host.
-pub fn attach(tell_fault: fn(&str)) {
+/// Takes a panic to the host that its hook has not told.
+static TELL_PANIC: OnceLock<TellPanic> = OnceLock::new();
+
+/// Takes the payload of a panic.
+type TellPanic = fn(&(dyn Any + Send));
+
+/// From now on faults are told to the host, and the panics that ended a call.
+pub fn attach(tell_fault: fn(&str), tell_panic: TellPanic) {
     // A second host is not possible: a module is attached once.
     let _ = TELL_FAULT.set(tell_fault);
+    let _ = TELL_PANIC.set(tell_panic);
 }
 
 /// Runs a method, and keeps a panic in it inside this image.
@@ -88,9 +96,12 @@ fn faulted(fault: &Fault) -> Outcome {
     Outcome::Fault
 }
 
-/// Drops the payload of a panic where it was made. The panic hook has told the host of it.
+/// Drops the payload of a panic where it was made, after the host was told of it.
 #[cold]
-pub fn panicked(payload: Box<dyn std::any::Any + Send>) -> Outcome {
+pub fn panicked(payload: Box<dyn Any + Send>) -> Outcome {
+    if let Some(tell) = TELL_PANIC.get() {
+        tell(&*payload);
+    }
     // A payload may panic when it is dropped, and that panic has a payload. One that does so again is leaked.
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         mem::forget(again);

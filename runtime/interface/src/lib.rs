@@ -94,7 +94,7 @@ pub mod __private {
     pub use crate::__argument_by_value as argument_by_value;
     pub use crate::__join as join;
     pub use crate::call::{
-        Answered, Interface, Origin, ProvidedBy, Raw, answer, attach as attach_faults, export, panicked,
+        Answered, Interface, Origin, ProvidedBy, Raw, answer, attach as attach_failures, export, panicked,
     };
     pub use crate::cross::{Answer, Argument, Returns};
     pub use crate::data::{Data, crosses};

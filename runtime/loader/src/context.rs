@@ -85,7 +85,7 @@ pub(crate) fn take_failure(outcome: Outcome) -> CallFault {
     let nothing = || "(the module did not say)".to_owned();
     match (outcome, last) {
         (Outcome::Panicked, Some(panic @ CallFault::Panicked { .. })) => panic,
-        // A module that replaced the panic hook tells nothing.
+        // Its SDK tells each panic that ends a call.
         (Outcome::Panicked, _) => {
             CallFault::Panicked { message: nothing(), file: "unknown".to_owned(), line: 0 }
         }

@@ -1,5 +1,7 @@
 //! The macro that makes a crate a module, and the functions that the host then calls.
 
+use std::{any::type_name, hint::black_box};
+
 use segue_abi::{
     ExportRef, HostRef, ModuleRoot, ModuleRootRef, ModuleState, Outcome, ReplyRef, RequestRef,
     abi_stable::{
@@ -10,7 +12,8 @@ use segue_abi::{
 };
 
 use crate::{
-    Fault, Host, Module, Reply, Request, host, idle, interpose, log, output, panics, signals, timers,
+    Fault, Host, Module, Reply, Request, hook, host, idle, interpose, output, own_logger, panics, signals,
+    timers,
 };
 
 /// Makes this crate a module, whose logic is the given type. Name and version are those of `Cargo.toml`.
@@ -255,7 +258,7 @@ extern "C" fn construct<M: Module + Identity>() -> RootModuleResult {
 
 fn root<M: Module + Identity>() -> ModuleRootRef {
     ModuleRoot {
-        attach,
+        attach: attach::<M>,
         on_load: on_load::<M>,
         handle: handle::<M>,
         unload: unload::<M>,
@@ -273,12 +276,13 @@ unsafe extern "C" fn interfaces<M: Identity>() -> RSlice<'static, ExportRef> {
     M::INTERFACES.into()
 }
 
-unsafe extern "C" fn attach(host: HostRef) {
+unsafe extern "C" fn attach<M>(host: HostRef) {
     // SAFETY: that is what the host promises (segue_abi::ModuleRoot).
     unsafe { host::attach(host) };
     signals::install_pending();
-    panics::install_hook();
-    log::install();
+    own_logger::author(type_name::<M>());
+    hook::restore();
+    own_logger::install();
 }
 
 pub(crate) unsafe extern "C" fn on_load<M: Module + Identity>(
@@ -287,7 +291,9 @@ pub(crate) unsafe extern "C" fn on_load<M: Module + Identity>(
 ) -> Outcome {
     panics::contain(|| {
         let generation = host::attached().map_or(0, |host| host.generation);
-        match M::on_load(&Host::new(M::NAME, M::VERSION, generation)) {
+        // Not inlined in here: a backtrace of a release build then names it as the author's function.
+        let on_load: fn(&Host) -> Result<M, Fault> = black_box(M::on_load);
+        match on_load(&Host::new(M::NAME, M::VERSION, generation)) {
             Ok(module) => {
                 *state = Box::into_raw(Box::new(module)).cast();
                 Outcome::Done
@@ -295,7 +301,7 @@ pub(crate) unsafe extern "C" fn on_load<M: Module + Identity>(
             Err(fault) => {
                 // SAFETY: the call for which `reply` was made is this one.
                 let mut reply = unsafe { Reply::new(reply) };
-                tell(&mut reply, &fault)
+                tell(&mut reply, &own_logger::explain_fault(fault))
             }
         }
     })

@@ -45,7 +45,11 @@
 //!
 //! * `println!`, `std::thread`, thread-locals with `Drop`, and the crates that use them work as ever, and do not keep the
 //!   version from being unloaded: [`export_module!`] ties them to the image.
-//! * Log with [`tracing`]: events and spans reach the host's subscriber, with the module's name, version and generation.
+//! * Log with [`tracing`] or `log`: records and spans reach the host's subscriber, with the module's name,
+//!   version and generation. Set no subscriber and no logger: the host is both, so `init()` panics, and the
+//!   error names the line to delete. `try_init()` fails and changes nothing.
+//! * A panic reaches the host's log with its message and place, and with its backtrace if `RUST_BACKTRACE` asks
+//!   for one. A panic hook that you set is called after that.
 //! * Your memory comes from a heap of this version ([`export_module!`] sets the global allocator): what you leave is told and freed
 //!   at the purge; so is what you have mapped. But Rust drops no statics: a file or a socket that one of them owns stays open. Keep
 //!   such things in the module's own value.
@@ -66,11 +70,14 @@
 
 mod allocator;
 mod answer;
+mod backtrace;
 mod c_threads;
 mod descriptors;
 mod exit_handlers;
 mod export;
 mod failure;
+mod fields;
+mod hook;
 mod host;
 mod idle;
 mod interpose;
@@ -78,11 +85,13 @@ mod kernel;
 mod leaves;
 mod link;
 mod log;
+mod logger;
 mod mappings;
 #[doc(hidden)]
 pub mod metadata;
 mod module;
 mod output;
+mod own_logger;
 mod panics;
 mod reply;
 mod request;

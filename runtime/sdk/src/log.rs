@@ -5,28 +5,43 @@
 //! names, texts and numbers, and keeps copies.
 
 use std::{
+    cell::Cell,
     collections::HashMap,
-    fmt::{self, Write},
+    ptr,
     sync::{Mutex, PoisonError},
 };
 
 use segue_abi::{
-    FieldRef, HostRef, Level, RecordRef, SpanRef, ValueRef,
+    HostRef, Level, RecordRef, SpanRef,
     abi_stable::std_types::{RNone, ROption, RSome},
 };
 use tracing::{
-    Event, Metadata, Subscriber,
-    field::{Field, Visit},
-    span,
+    Event, Metadata, Subscriber, span,
     subscriber::{self, Interest},
 };
 
-use crate::host;
+use crate::{fields::Fields, host};
 
-/// Makes the host the subscriber of this image.
-pub(crate) fn install() {
-    // Fails only where the module was quicker, with a subscriber of its own: then that is what its author wants.
-    let _ = subscriber::set_global_default(Forward::default());
+/// Makes the host the subscriber of this image. False if a constructor of the module has set its own.
+pub(crate) fn install() -> bool {
+    subscriber::set_global_default(Forward::default()).is_ok()
+}
+
+thread_local! {
+    /// File and line of this thread's last event or new span. It has no destructor: using it registers nothing.
+    static LATEST: Cell<(*const u8, u32)> = const { Cell::new((ptr::null(), 0)) };
+}
+
+/// Whether this thread's last event or new span came from this line. Answers once for each.
+pub(crate) fn was_latest(file: &str, line: u32) -> bool {
+    LATEST.get() == (file.as_ptr(), line) && {
+        LATEST.set((ptr::null(), 0));
+        true
+    }
+}
+
+fn set_latest(metadata: &Metadata<'_>) {
+    LATEST.set((metadata.file().map_or(ptr::null(), str::as_ptr), metadata.line().unwrap_or(0)));
 }
 
 /// Hands everything on.
@@ -34,21 +49,6 @@ pub(crate) fn install() {
 struct Forward {
     /// How many handles each open span has: the host is told when the last one goes.
     handles: Mutex<HashMap<u64, usize>>,
-}
-
-/// The fields of one record, with text where `tracing` has only `Debug`.
-#[derive(Default)]
-struct Fields {
-    message: String,
-    others: Vec<(&'static str, Value)>,
-}
-
-enum Value {
-    Bool(bool),
-    I64(i64),
-    U64(u64),
-    F64(f64),
-    Text(String),
 }
 
 // === impl Forward ===
@@ -69,6 +69,7 @@ impl Subscriber for Forward {
     fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
         let mut fields = Fields::default();
         attributes.record(&mut fields);
+        set_latest(attributes.metadata());
         let id = host::attached().map_or(1, |host| {
             let metadata = attributes.metadata();
             fields.lend(|_, fields| {
@@ -105,6 +106,7 @@ impl Subscriber for Forward {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let metadata = event.metadata();
+        set_latest(metadata);
         with_host(|host| {
             fields.lend(|message, fields| {
                 let record = RecordRef {
@@ -153,7 +155,7 @@ impl Subscriber for Forward {
     }
 }
 
-fn with_host(tell: impl FnOnce(&HostRef)) {
+pub(crate) fn with_host(tell: impl FnOnce(&HostRef)) {
     if let Some(host) = host::attached() {
         tell(host);
     }
@@ -174,64 +176,5 @@ fn parent(explicit: Option<&span::Id>, is_root: bool) -> ROption<u64> {
         (Some(id), _) => RSome(id.into_u64()),
         (None, true) => RSome(0),
         (None, false) => RNone,
-    }
-}
-
-// === impl Fields ===
-
-impl Fields {
-    /// Lends message and fields in the form that crosses the boundary.
-    fn lend<R>(&self, take: impl FnOnce(&str, &[FieldRef<'_>]) -> R) -> R {
-        let fields: Vec<FieldRef<'_>> = self
-            .others
-            .iter()
-            .map(|(name, value)| FieldRef {
-                name: (*name).into(),
-                value: match value {
-                    Value::Bool(value) => ValueRef::Bool(*value),
-                    Value::I64(value) => ValueRef::I64(*value),
-                    Value::U64(value) => ValueRef::U64(*value),
-                    Value::F64(value) => ValueRef::F64(*value),
-                    Value::Text(text) => ValueRef::Str(text.as_str().into()),
-                },
-            })
-            .collect();
-        take(&self.message, &fields)
-    }
-
-    fn push(&mut self, field: &Field, value: Value) {
-        match (field.name(), value) {
-            ("message", Value::Text(text)) => self.message = text,
-            (name, value) => self.others.push((name, value)),
-        }
-    }
-}
-
-impl Visit for Fields {
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.push(field, Value::Bool(value));
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.push(field, Value::I64(value));
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.push(field, Value::U64(value));
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.push(field, Value::F64(value));
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.push(field, Value::Text(value.to_owned()));
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let mut text = String::new();
-        // A `Debug` that fails has written what it could.
-        let _ = write!(text, "{value:?}");
-        self.push(field, Value::Text(text));
     }
 }

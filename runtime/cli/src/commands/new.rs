@@ -155,6 +155,7 @@ const TAKEN: &[&str] = &[
     "segue_abi",
     "abi_stable",
     "tracing",
+    "log",
     "libc",
 ];
 
