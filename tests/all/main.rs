@@ -15,6 +15,7 @@ mod hard_purge;
 mod holders;
 mod http;
 mod http2;
+mod idle;
 mod kill;
 mod layout;
 mod lifecycle;

@@ -67,6 +67,9 @@ fn each_kind_of_thing_that_stays_is_named() {
         let stay = stays.iter().find(is_it).unwrap_or_else(|| panic!("{leave}: {report}"));
         assert!(!stay["advice"].as_str().unwrap().is_empty(), "{leave}: {report}");
     }
+    let (code, report) = probe("leaver", &["--request", "GET /?leave=idle-thread"]);
+    assert_eq!((code, &report["outcome"]), (Some(0), &"left".into()), "{report}");
+    assert!(report["versions"][0]["threads_ended"].as_u64().unwrap() > 0, "{report}");
     // The control: without a request that leaves something, the same module leaves nothing.
     let (code, report) = probe("leaver", &[]);
     assert_eq!((code, kinds(&report)), (Some(0), vec![]), "{report}");

@@ -140,6 +140,8 @@ impl Builder {
     /// Where the state directory cannot be made or is used by another runtime, where its ledger cannot be read or written, and where
     /// a thread cannot be started.
     pub fn build(self) -> Result<Runtime, Error> {
+        // Now, so that what the process does at a signal does not change at a purge.
+        segue_loader::wake_signal();
         let state = StateDir::open(self.state_dir.as_deref())?;
         let ledger = match self.state_dir {
             Some(_) => Ledger::open(&state.ledger())?,

@@ -68,6 +68,7 @@
 //! | --- | --- |
 //! | a call inside | the cell counts it; nobody is taken out before it is zero (`segue-core`) |
 //! | a thread that the module started | `pthread_create` (and `thrd_create`) of the module is the SDK's, by a hidden symbol, and leads to `threads.rs`: a trampoline in host text is at the bottom of its stack; unmapping waits |
+//! | a thread that waits for ever | what waits in a module is the SDK's too, and notes it; if every thread of the image waits, [`Mapped::end_idle_threads`] has each leave its functions and end (SDK, `idle/`) |
 //! | destructors of thread-locals | `__cxa_thread_atexit_impl`, and `__cxa_thread_atexit` of C++, are the SDK's too: a list in a thread-local of the image, run by `detach_thread` on its own thread |
 //! | pthread keys | `pthread_key_create` is the SDK's: libc gets no destructor, `detach_thread` runs it, `release` deletes the key. Near the limit of 1024 ([`keys_in_use`]) no file is mapped |
 //! | exit handlers | `release` has libc run those of this image, by its `__dso_handle`, and then detaches the thread once more |
@@ -161,5 +162,5 @@ pub use mapped::{MapFailure, Mapped, Vetoed};
 pub use metadata::{Argument, Interface, Metadata, Method, Type};
 pub use reply::ReplyBuffer;
 pub use segue_abi as abi;
-pub use signals::name as signal_name;
+pub use signals::{name as signal_name, wake_signal};
 pub use threads::{ModuleThread, name_of as thread_name};

@@ -184,6 +184,7 @@ macro_rules! __export_module {
             "pthread_cond_timedwait" => $crate::__private::waits::condition_wait_time,
             "pthread_cond_clockwait" => $crate::__private::waits::condition_wait_clock,
             "cnd_wait" => $crate::__private::waits::c_condition_wait,
+            "cnd_timedwait" => $crate::__private::waits::c_condition_wait_time,
             "sem_wait" => $crate::__private::waits::semaphore_wait,
             "sem_timedwait" => $crate::__private::waits::semaphore_wait_time,
             "pthread_join" => $crate::__private::waits::thread_join,

@@ -25,7 +25,7 @@ use crate::crash::{self, TABLE};
 use handlers::{Handlers, Slot};
 
 pub use name::name;
-pub(crate) use wake::wake_signal;
+pub use wake::wake_signal;
 
 /// One more than the highest signal of Linux.
 const SIGNALS_MAX: usize = 65;

@@ -9,8 +9,9 @@ use super::{handler, nothing};
 /// Does nothing. It is code of the host, so it may run at any time.
 extern "C" fn wake(_: c_int) {}
 
-/// The highest real-time signal that nobody handled when this was first asked; none if there is none.
-pub(crate) fn wake_signal() -> Option<c_int> {
+/// The signal by which this process wakes threads that are to end, installed the first time: the highest real-time signal that
+/// nobody handled then. None if there is none. Its handler does nothing.
+pub fn wake_signal() -> Option<c_int> {
     static SIGNAL: OnceLock<Option<c_int>> = OnceLock::new();
     *SIGNAL.get_or_init(|| {
         let is_free = |signal: &c_int| handler(*signal) == Some(SIG_DFL);

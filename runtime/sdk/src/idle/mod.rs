@@ -9,6 +9,7 @@
 //! threads are held first, one after the other: one that stops waiting meanwhile stays where it is. If one is found that
 //! runs, all are let go and have noticed nothing.
 
+mod conditions;
 mod escape;
 mod waits;
 
@@ -30,8 +31,27 @@ pub(crate) use waits::forget_unjoined;
 
 /// What hidden symbols lead to.
 pub mod stand_ins {
-    pub use super::waits::*;
+    pub use super::{conditions::*, waits::*};
 }
+
+/// A function of libc, by its name and its type, looked up once.
+macro_rules! found {
+    ($name:literal as fn($($type:ty),*) -> $result:ty) => {{
+        use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+        static FOUND: AtomicPtr<std::ffi::c_void> = AtomicPtr::new(std::ptr::null_mut());
+        // Relaxed: it is always the same, and nothing is read through it.
+        let mut found = FOUND.load(Relaxed);
+        if found.is_null() {
+            found = $crate::interpose::libc_function($name);
+            FOUND.store(found, Relaxed);
+        }
+        // SAFETY: that is the type of libc's function of this name.
+        let function: unsafe extern "C" fn($($type),*) -> $result = unsafe { std::mem::transmute(found) };
+        function
+    }};
+}
+
+pub(crate) use found;
 
 /// The start routine of a thread.
 pub(crate) type Start = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
@@ -52,6 +72,8 @@ struct Thread {
     tid: libc::pid_t,
     /// What [`escape::escape`] needs. Only the thread itself reads it.
     place: AtomicUsize,
+    /// The condition of libc that it waits for; 0 if it waits for none. Written by the thread before it waits.
+    condition: AtomicUsize,
 }
 
 unsafe extern "C" {
@@ -85,6 +107,7 @@ pub(crate) unsafe fn run(start: Start, argument: *mut c_void) -> *mut c_void {
         // SAFETY: it only asks for a number.
         tid: unsafe { libc::gettid() },
         place: AtomicUsize::new(0),
+        condition: AtomicUsize::new(0),
     });
     threads().push(thread.clone());
     CURRENT.set(Arc::as_ptr(&thread));
@@ -133,14 +156,14 @@ pub(crate) unsafe extern "C" fn end_idle_threads(expected: u32, signal: c_int) -
     for thread in threads.iter() {
         // It is there: a thread takes itself off the list, under this lock, before it ends.
         ask!(SYS_tgkill, std::process::id(), thread.tid, signal);
+        thread.wake_from_condition();
     }
     threads.len() as u32
 }
 
 /// Waits: `call` may take long, and touches nothing of this image that another thread relies on.
 pub(crate) fn wait<R>(call: impl FnOnce() -> R) -> R {
-    // SAFETY: it is null, or the calling thread's, which keeps it until `run` has set it to null.
-    let Some(thread) = (unsafe { CURRENT.get().as_ref() }) else { return call() };
+    let Some(thread) = current() else { return call() };
     if !thread.change(RUNS, WAITS) {
         // A signal handler that waits, while the thread waits.
         return call();
@@ -175,6 +198,17 @@ fn joined(thread: pthread_t) {
     UNJOINED.lock().unwrap_or_else(PoisonError::into_inner).retain(|unjoined| *unjoined != thread);
 }
 
+/// The calling thread, if this image started it.
+fn current() -> Option<&'static Thread> {
+    // SAFETY: it is null, or the calling thread's, which keeps it until `run` has set it to null; nobody uses it longer.
+    unsafe { CURRENT.get().as_ref() }
+}
+
+/// Whether the calling thread, which waits, is to end.
+fn is_ending() -> bool {
+    current().is_some_and(|thread| thread.state.load(SeqCst) == ENDS)
+}
+
 fn threads() -> MutexGuard<'static, Vec<Arc<Thread>>> {
     THREADS.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -192,10 +226,26 @@ impl Thread {
         ask!(SYS_futex, self.state.as_ptr(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, i32::MAX);
     }
 
+    fn note_condition(&self, condition: *mut libc::pthread_cond_t) {
+        self.condition.store(condition.expose_provenance(), SeqCst);
+    }
+
+    /// Wakes it, and all others, from what it waits for. Only if it is to end: then the condition stays until it has.
+    fn wake_from_condition(&self) {
+        let condition = self.condition.load(SeqCst);
+        if condition != 0 {
+            // SAFETY: the thread waits for it, so it is there.
+            unsafe { libc::pthread_cond_broadcast(ptr::with_exposed_provenance_mut(condition)) };
+        }
+    }
+
     /// The calling thread waits no more. Does not return if it is to end.
     fn go_on(&self) {
         while !self.change(WAITS, RUNS) {
             if self.state.load(SeqCst) == ENDS {
+                // It may be on the stack that is left. Whoever uses it has the lock.
+                self.condition.store(0, SeqCst);
+                drop(threads());
                 // SAFETY: `run` has the call under way. All other threads of this image end as well, so nothing looks at the
                 // variables of the functions that are left.
                 unsafe { escape::escape(self.place.load(SeqCst)) };

@@ -5,32 +5,20 @@
 use std::{
     ffi::{c_int, c_long, c_uint, c_void},
     mem, ptr,
-    sync::atomic::{AtomicPtr, Ordering::Relaxed},
 };
 
-use libc::{pthread_cond_t, pthread_mutex_t, pthread_t, siginfo_t, sigset_t, timespec};
+use libc::{pthread_t, siginfo_t, sigset_t, timespec};
 
 use super::{UNJOINED, wait};
-use crate::{
-    interpose::libc_function,
-    kernel::{self, ask, errno, set_errno},
-};
+use crate::kernel::{self, ask, errno, set_errno};
 
 /// The kernel's set of signals, in bytes.
 const SIGNAL_SET_BYTES: usize = 8;
 
-/// A function of libc, looked up once.
+/// Calls a function of libc, looked up once, and notes that the thread waits.
 macro_rules! libc_call {
     ($name:literal as fn($($type:ty),*) -> $result:ty, $($argument:expr),*) => {{
-        static FOUND: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
-        // Relaxed: it is always the same, and nothing is read through it.
-        let mut found = FOUND.load(Relaxed);
-        if found.is_null() {
-            found = libc_function($name);
-            FOUND.store(found, Relaxed);
-        }
-        // SAFETY: that is the type of libc's function of this name.
-        let function: unsafe extern "C" fn($($type),*) -> $result = unsafe { mem::transmute(found) };
+        let function = $crate::idle::found!($name as fn($($type),*) -> $result);
         // SAFETY: our caller's promise, handed on.
         wait(|| unsafe { function($($argument),*) })
     }};
@@ -258,67 +246,6 @@ pub unsafe extern "C" fn signal_wait(set: *const sigset_t, signal: *mut c_int) -
             }
         }
     }
-}
-
-/// Stands in for `pthread_cond_wait`.
-///
-/// # Safety
-///
-/// As there.
-pub unsafe extern "C" fn condition_wait(condition: *mut pthread_cond_t, lock: *mut pthread_mutex_t) -> c_int {
-    libc_call!(
-        c"pthread_cond_wait" as fn(*mut pthread_cond_t, *mut pthread_mutex_t) -> c_int,
-        condition,
-        lock
-    )
-}
-
-/// Stands in for `pthread_cond_timedwait`.
-///
-/// # Safety
-///
-/// As there.
-pub unsafe extern "C" fn condition_wait_time(
-    condition: *mut pthread_cond_t,
-    lock: *mut pthread_mutex_t,
-    time: *const timespec,
-) -> c_int {
-    libc_call!(
-        c"pthread_cond_timedwait" as fn(*mut pthread_cond_t, *mut pthread_mutex_t, *const timespec) -> c_int,
-        condition,
-        lock,
-        time
-    )
-}
-
-/// Stands in for `pthread_cond_clockwait`.
-///
-/// # Safety
-///
-/// As there.
-pub unsafe extern "C" fn condition_wait_clock(
-    condition: *mut pthread_cond_t,
-    lock: *mut pthread_mutex_t,
-    clock: c_int,
-    time: *const timespec,
-) -> c_int {
-    libc_call!(
-        c"pthread_cond_clockwait"
-            as fn(*mut pthread_cond_t, *mut pthread_mutex_t, c_int, *const timespec) -> c_int,
-        condition,
-        lock,
-        clock,
-        time
-    )
-}
-
-/// Stands in for `cnd_wait` of C11.
-///
-/// # Safety
-///
-/// As there.
-pub unsafe extern "C" fn c_condition_wait(condition: *mut c_void, lock: *mut c_void) -> c_int {
-    libc_call!(c"cnd_wait" as fn(*mut c_void, *mut c_void) -> c_int, condition, lock)
 }
 
 /// Stands in for `sem_wait`.

@@ -21,6 +21,9 @@ use crate::Error;
 
 /// How long a version may take to leave before the probe says that it stays.
 const PATIENCE_MAX: Duration = Duration::from_secs(5);
+
+/// How long threads may wait after their version before the runtime ends them. Less than for a server: nobody is served here.
+const IDLE_PATIENCE: Duration = Duration::from_millis(300);
 /// How long the system may take to forget a thread that has ended.
 const SETTLE: Duration = Duration::from_millis(500);
 /// How often is looked whether it has.
@@ -59,7 +62,7 @@ pub(super) fn run(plan: &Plan, report: &FileReport, home: &Path) -> Result<(), E
         home,
         module: report.metadata.name.clone(),
         files: [plan.file.clone(), second_file(&plan.file, home).map_err(failed(home))?],
-        runtime: Runtime::builder().state_dir(&state).build()?,
+        runtime: Runtime::builder().state_dir(&state).idle_patience(IDLE_PATIENCE).build()?,
         told: Told::default(),
         seen: 0,
         mappings: Vec::new(),
@@ -157,7 +160,7 @@ impl Probe<'_> {
         for record in self.runtime.events().kept(self.seen + 1) {
             self.seen = record.seq;
             match record.event {
-                Event::Purged { old, purge_us, leaked_bytes, destructors_dropped, .. } => {
+                Event::Purged { old, purge_us, leaked_bytes, destructors_dropped, threads_ended, .. } => {
                     let purge_us = Some(purge_us);
                     leaving = Some(Leaving {
                         id: old,
@@ -165,6 +168,7 @@ impl Probe<'_> {
                         purge_us,
                         leaked_bytes,
                         destructors_dropped,
+                        threads_ended,
                         resident_bytes: now.resident_bytes,
                     });
                 }
@@ -259,6 +263,7 @@ fn stayed(id: VersionId, now: &Process) -> Leaving {
         purge_us: None,
         leaked_bytes: 0,
         destructors_dropped: 0,
+        threads_ended: 0,
         resident_bytes: now.resident_bytes,
     }
 }

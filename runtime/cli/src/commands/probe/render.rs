@@ -36,6 +36,16 @@ pub(super) fn render(report: &Report) -> String {
     {
         line("heap", format!("at most {} not freed by a version; the runtime freed it", size(most)));
     }
+    let ended = measured.versions.iter().map(|version| version.threads_ended).max().unwrap_or(0);
+    if ended > 0 {
+        let threads = count(ended.into(), "idle thread");
+        line(
+            "threads",
+            format!(
+                "{threads} left by a version, and ended by the runtime; end them in `Drop` for a prompt release"
+            ),
+        );
+    }
     let dropped: u64 = measured.versions.iter().map(|version| version.destructors_dropped).sum();
     if dropped > 0 {
         line("dropped", format!("{} of thread-locals did not run", count(dropped, "destructor")));
@@ -81,6 +91,7 @@ mod tests {
             purge_us: Some(1500),
             leaked_bytes: 2048,
             destructors_dropped: 0,
+            threads_ended: 0,
             resident_bytes: 1 << 20,
         };
         let measured = Measured {

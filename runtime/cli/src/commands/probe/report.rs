@@ -72,6 +72,8 @@ pub struct Leaving {
     pub leaked_bytes: u64,
     /// Destructors of thread-locals that did not run.
     pub destructors_dropped: u64,
+    /// Threads that it had left waiting. The runtime ended them.
+    pub threads_ended: u32,
     /// The resident memory of the process after it left, in bytes.
     pub resident_bytes: u64,
 }

@@ -1,0 +1,118 @@
+//! Stands in for the functions of libc that wait for a condition.
+//!
+//! A signal does not wake such a thread: libc goes on to wait. So the condition is noted with the thread, and
+//! [`end_idle_threads`](super::end_idle_threads) has libc wake all who wait for it. Each then has the lock, which the next one
+//! waits for, so a thread that is to end gives it back first.
+
+use std::ffi::c_int;
+
+use libc::{pthread_cond_t, pthread_mutex_t, timespec};
+
+use super::{current, found, is_ending, wait};
+
+/// What functions of C11 answer with, as glibc numbers it.
+const C_ERROR: c_int = 2;
+/// As above.
+const C_TIMED_OUT: c_int = 4;
+
+/// Waits by this call, for this condition.
+fn wait_for(
+    condition: *mut pthread_cond_t,
+    lock: *mut pthread_mutex_t,
+    call: impl FnOnce() -> c_int,
+) -> c_int {
+    let Some(thread) = current() else { return call() };
+    thread.note_condition(condition);
+    let error = wait(|| {
+        let error = call();
+        if is_ending() {
+            // SAFETY: libc has given it to this thread again.
+            unsafe { libc::pthread_mutex_unlock(lock) };
+        }
+        error
+    });
+    thread.note_condition(std::ptr::null_mut());
+    error
+}
+
+/// Stands in for `pthread_cond_wait`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn condition_wait(condition: *mut pthread_cond_t, lock: *mut pthread_mutex_t) -> c_int {
+    let wait = found!(c"pthread_cond_wait" as fn(*mut pthread_cond_t, *mut pthread_mutex_t) -> c_int);
+    // SAFETY: our caller's promise, handed on.
+    wait_for(condition, lock, || unsafe { wait(condition, lock) })
+}
+
+/// Stands in for `pthread_cond_timedwait`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn condition_wait_time(
+    condition: *mut pthread_cond_t,
+    lock: *mut pthread_mutex_t,
+    time: *const timespec,
+) -> c_int {
+    let wait = found!(
+        c"pthread_cond_timedwait" as fn(*mut pthread_cond_t, *mut pthread_mutex_t, *const timespec) -> c_int
+    );
+    // SAFETY: our caller's promise, handed on.
+    wait_for(condition, lock, || unsafe { wait(condition, lock, time) })
+}
+
+/// Stands in for `pthread_cond_clockwait`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn condition_wait_clock(
+    condition: *mut pthread_cond_t,
+    lock: *mut pthread_mutex_t,
+    clock: c_int,
+    time: *const timespec,
+) -> c_int {
+    let wait = found!(
+        c"pthread_cond_clockwait"
+            as fn(*mut pthread_cond_t, *mut pthread_mutex_t, c_int, *const timespec) -> c_int
+    );
+    // SAFETY: our caller's promise, handed on.
+    wait_for(condition, lock, || unsafe { wait(condition, lock, clock, time) })
+}
+
+/// Stands in for `cnd_wait` of C11, whose types are those of POSIX in glibc.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn c_condition_wait(
+    condition: *mut pthread_cond_t,
+    lock: *mut pthread_mutex_t,
+) -> c_int {
+    // SAFETY: our caller's promise, handed on.
+    c_result(unsafe { condition_wait(condition, lock) })
+}
+
+/// Stands in for `cnd_timedwait` of C11.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn c_condition_wait_time(
+    condition: *mut pthread_cond_t,
+    lock: *mut pthread_mutex_t,
+    time: *const timespec,
+) -> c_int {
+    // SAFETY: our caller's promise, handed on.
+    c_result(unsafe { condition_wait_time(condition, lock, time) })
+}
+
+fn c_result(error: c_int) -> c_int {
+    match error {
+        0 => 0,
+        libc::ETIMEDOUT => C_TIMED_OUT,
+        _ => C_ERROR,
+    }
+}
