@@ -253,6 +253,26 @@ fn what_stays_has_a_limit_of_memory() {
 }
 
 #[test]
+fn a_module_whose_author_promises_it_leaves_and_its_library_stays() {
+    in_child("foreign::a_module_whose_author_promises_it_leaves_and_its_library_stays", || {
+        let library = || fs::read_to_string("/proc/self/maps").unwrap().matches("libstdc++.so").count();
+        let bench = Bench::new();
+        assert_eq!(library(), 0, "the test itself has no C++");
+        bench.runtime.load(fixture("cpp-promised", V1)).unwrap();
+        let module = bench.runtime.module("cpp-promised").unwrap();
+        for round in 1..=10 {
+            assert_eq!(call(&module, ""), "f(int)");
+            bench.runtime.load(fixture("cpp-promised", version(round))).unwrap();
+            until("old has left memory", || bench.runtime.images_mapped() == 1);
+        }
+        let once = library();
+        bench.runtime.delete("cpp-promised").unwrap();
+        until("the last one has left memory", || bench.runtime.images_mapped() == 0);
+        assert_eq!(library(), once, "it is mapped once, and stays");
+    });
+}
+
+#[test]
 fn idle_threads_do_not_stop_the_releases() {
     let bench = Bench::new();
     bench.runtime.load(fixture("holder", V1)).unwrap();

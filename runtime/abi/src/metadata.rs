@@ -12,6 +12,7 @@
 //! | `interfaces` | the typed interfaces it exports, with their layout fingerprints |
 //! | `state_schema` | the schema of the state it hands over, or null |
 //! | `sticky` | whether it asks not to be replaced |
+//! | `unload` | `promised`, if its author promises that the libraries it links keep nothing of it; or null |
 //!
 //! The section is part of the file's loaded contents, so `strip` leaves it in place.
 

@@ -38,6 +38,6 @@ pub fn check(path: &Path) -> Result<FileReport, Error> {
         digest: inspected.digest(),
         size_bytes: inspected.size_bytes(),
         cleared: inspected.cleared_marks().map(str::to_owned).collect(),
-        findings: findings::of(&imports, path),
+        findings: findings::of(&imports, path, inspected.metadata().unload),
     })
 }

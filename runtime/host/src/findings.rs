@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use segue_loader::{Imports, Missing, is_system_library};
+use segue_loader::{Imports, Missing, Unload, is_system_library};
 use serde::{Deserialize, Serialize};
 
 /// Something that a file shows.
@@ -67,8 +67,8 @@ const EXIT_HANDLERS: [&str; 6] =
 const NAMED_MAX: usize = 3;
 
 /// What the file shows. `path` is where it is.
-pub(crate) fn of(imports: &Imports, path: &Path) -> Vec<Finding> {
-    let libraries = imports.libraries.iter().filter_map(|library| of_library(library));
+pub(crate) fn of(imports: &Imports, path: &Path, unload: Option<Unload>) -> Vec<Finding> {
+    let libraries = imports.libraries.iter().filter_map(|library| of_library(library, unload));
     let symbols = imports.symbols.iter().filter_map(|symbol| of_symbol(&symbol.name));
     let mut findings: Vec<Finding> = libraries.chain(symbols).collect();
     if imports.executable_stack {
@@ -95,9 +95,17 @@ fn is_one_of(library: &str, names: &[&str]) -> bool {
         .any(|one| name.strip_prefix(one).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
 }
 
-fn of_library(library: &str) -> Option<Finding> {
+fn of_library(library: &str, unload: Option<Unload>) -> Option<Finding> {
     if is_system_library(library) {
         return None;
+    }
+    if unload.is_some() {
+        return Some(finding(
+            FindingKind::ExternalLibrary,
+            library,
+            "the author promises that it keeps nothing of the module: the version is unmapped, the library stays for all versions",
+            "nothing, if the promise is true; otherwise remove `unload` from `[package.metadata.segue]` in Cargo.toml",
+        ));
     }
     let found = if is_one_of(library, &CPP_RUNTIMES) {
         finding(
@@ -196,12 +204,12 @@ mod tests {
             symbols: symbols.map(symbol).into(),
             ..Imports::default()
         };
-        assert_eq!(of(&imports, Path::new("/x.so")), []);
+        assert_eq!(of(&imports, Path::new("/x.so"), None), []);
     }
 
     #[test]
     fn a_library_is_known_by_its_name_and_not_by_what_it_begins_with() {
-        let kind = |library: &str| of_library(library).map(|found| found.kind);
+        let kind = |library: &str| of_library(library, None).map(|found| found.kind);
         assert_eq!(kind("libssl.so.3"), Some(FindingKind::ExternalLibrary));
         assert_eq!(kind("libcurl.so.4"), Some(FindingKind::ExternalLibrary));
         assert_eq!(kind("libstdc++.so.6"), Some(FindingKind::CppRuntime));

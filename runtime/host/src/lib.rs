@@ -135,7 +135,7 @@ pub use resident::{Calling, Errand, Resident};
 pub use runtime::Runtime;
 pub use segue_interface::{Bytes, CallError, CallFailure, Fault, List, Str, VersionId, data, interface};
 pub use segue_loader::{
-    Argument, AttributedBy, Digest, Interface, InterfaceMismatch, LeftOpen, Metadata, Method, Type,
+    Argument, AttributedBy, Digest, Interface, InterfaceMismatch, LeftOpen, Metadata, Method, Type, Unload,
     descriptors_in_use, descriptors_left_open, signal_name,
 };
 pub use snapshot::Snapshot;

@@ -195,7 +195,8 @@ fn obstacle_pin(obstacle: &Obstacle) -> Pin {
             kind: PinKind::Library,
             detail: format!("kept: links {}, which may still call it", libraries.join(", ")),
             waits_for:
-                "nothing: it stays. Use rustls, a bundled or static build, or `cpp_link_stdlib_static`"
+                "nothing: it stays. Use rustls, a bundled or static build, or `cpp_link_stdlib_static`; or promise that the \
+                 library keeps nothing of the module: `unload = \"promised\"` in `[package.metadata.segue]`"
                     .to_owned(),
         },
         Obstacle::Signal { name, .. } => Pin {

@@ -86,7 +86,7 @@ impl Mapped {
             obstacles.push(Obstacle::UnknownThreads(unknown));
         }
         let libraries = &self.remains.staged.libraries;
-        if !libraries.is_empty() {
+        if !libraries.is_empty() && self.metadata().unload.is_none() {
             obstacles.push(Obstacle::Libraries(libraries.clone()));
         }
         // Nothing of the module runs that would want them.

@@ -105,6 +105,7 @@
 //! binds to the SDK's `pthread_create`.
 //!
 //! **For libraries outside a module** nothing is proven, so the module stays: a file that names one in `DT_NEEDED` is never unmapped,
+//! unless its author promises that the library keeps nothing of it ([`Unload::Promised`]): then the library alone stays,
 //! and its heap and its keys stay with it, since a callback may use them. Allowed are libc, libm, libgcc_s and their like
 //! ([`is_system_library`]).
 //!
@@ -159,7 +160,7 @@ pub use link::Link;
 pub use linkmap::bare_cycle;
 pub use linkmap::mapped_below;
 pub use mapped::{MapFailure, Mapped, Vetoed};
-pub use metadata::{Argument, Interface, Metadata, Method, Type};
+pub use metadata::{Argument, Interface, Metadata, Method, Type, Unload};
 pub use reply::ReplyBuffer;
 pub use segue_abi as abi;
 pub use signals::{name as signal_name, wake_signal};

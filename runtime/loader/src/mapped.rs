@@ -96,6 +96,10 @@ impl Staged {
                 return Err(failed(MapError::Open { source }, None));
             }
         };
+        // The image may go; a library that it has brought in may have threads and callbacks of its own, and stays for all versions.
+        if staged.metadata.unload.is_some() {
+            staged.libraries.iter().for_each(|library| linkmap::keep(library));
+        }
         let place = linkmap::place_of(&staged.path);
         if let Some(row) = &mut row {
             row.place(&place);

@@ -25,6 +25,18 @@ pub struct Metadata {
     pub state_schema: Option<String>,
     /// Whether it asks not to be replaced.
     pub sticky: bool,
+    /// What its author says of unmapping it.
+    #[serde(default)]
+    pub unload: Option<Unload>,
+}
+
+/// What the author of a module says of unmapping it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Unload {
+    /// The libraries that it links keep nothing of it when its value has gone: no callback, no thread, no pointer.
+    Promised,
 }
 
 /// A typed interface that a module exports.

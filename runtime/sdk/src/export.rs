@@ -92,6 +92,11 @@ macro_rules! __export_module {
                 )?
                 "],\"state_schema\":null,\"sticky\":",
                 $sticky,
+                ",\"unload\":",
+                $crate::__private::manifest::unload(include_str!(concat!(
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/Cargo.toml"
+                ))),
                 "}",
             ];
 

@@ -86,6 +86,8 @@ mod leaves;
 mod link;
 mod log;
 mod logger;
+#[doc(hidden)]
+pub mod manifest;
 mod mappings;
 #[doc(hidden)]
 pub mod metadata;
@@ -134,6 +136,7 @@ pub mod __private {
         export::{Identity, header},
         interpose::{exit, key_create, key_delete, thread_atexit, thread_create},
         leaves::leaves,
+        manifest,
         mappings::{map, remap, unmap},
         metadata,
         signals::{signal, signal_action, signal_ignore, signal_once, signal_set},

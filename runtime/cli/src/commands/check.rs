@@ -55,6 +55,7 @@ fn render(report: &FileReport) -> String {
         ("interfaces", interfaces),
         ("state", metadata.state_schema.as_deref().map_or("none".into(), clean).into_owned()),
         ("cleared", cleared),
+        ("unload", if metadata.unload.is_some() { "promised" } else { "-" }.to_owned()),
         ("sticky", if metadata.sticky { "yes" } else { "no" }.to_owned()),
     ];
     let lines = lines.iter().map(|(name, value)| format!("{name:<10}  {value}\n"));
@@ -91,6 +92,7 @@ mod tests {
             interfaces: Vec::new(),
             state_schema: None,
             sticky: false,
+            unload: None,
         };
         FileReport {
             metadata,
@@ -113,6 +115,7 @@ compiler    rustc 1.95.0\\u{1b}[31m
 interfaces  none
 state       none
 cleared     nothing
+unload      -
 sticky      no
 ";
         assert_eq!(render(&report()), expected);
@@ -157,6 +160,7 @@ sticky      no
             "size_bytes",
             "state_schema",
             "sticky",
+            "unload",
             "version",
         ];
         expected.sort_unstable();
