@@ -18,6 +18,7 @@ mod http2;
 mod kill;
 mod layout;
 mod lifecycle;
+mod linker;
 mod logging;
 mod marks;
 mod modules;

@@ -115,6 +115,7 @@ mod status;
 mod stick;
 mod trial;
 mod version;
+mod warning;
 mod watch;
 
 pub use asked::{Asked, By};
@@ -141,6 +142,8 @@ pub use status::{
     BlockedFile, CallerStatus, Confirmed, Deleted, Held, LoadOutcome, Loaded, ModuleStatus, Pin, PinKind,
     Pins, Purged, RolledBack, Standing, Stickiness, Took, Unblocked, VersionStatus, WentBack,
 };
+
+pub use warning::Warning;
 
 /// What the expansion of [`macro@interface`] and [`macro@data`] names. No part of the library's interface.
 #[doc(hidden)]

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, HashSet, VecDeque},
     env, fs,
     path::{Path, PathBuf},
+    rc::Rc,
 };
 
 use object::{
@@ -12,7 +13,7 @@ use object::{
     read::elf::{FileHeader, Sym, VersionTable},
 };
 
-use crate::{elf::header, imports::Imports};
+use crate::{elf::header, imports::Imports, origin::expand};
 
 /// Where the linker looks last.
 const DEFAULTS: [&str; 8] = [
@@ -49,8 +50,25 @@ pub(crate) struct Library {
 pub(crate) struct Found {
     /// By the name that the file, or one of them, uses.
     pub(crate) libraries: BTreeMap<String, Library>,
-    /// Those that the file names and the linker would not find.
+    /// Those that the linker would not find.
     pub(crate) missing: Vec<String>,
+    /// Those that ask for an executable stack.
+    pub(crate) executable_stack: Vec<String>,
+}
+
+/// Where the linker looks for the libraries that a file needs.
+#[derive(Clone)]
+struct Paths {
+    all: Rc<[PathBuf]>,
+    /// What is for the libraries that it needs as well.
+    inherited: Rc<[PathBuf]>,
+}
+
+/// A library that was found, or was not.
+struct Needed<'a> {
+    name: &'a str,
+    bytes: Option<&'a [u8]>,
+    imports: &'a Imports,
 }
 
 // === impl Library ===
@@ -100,15 +118,30 @@ impl Library {
 
 // === Finding ===
 
-/// The directories in which the linker looks for the libraries of this file, in order.
-pub(crate) fn search_path(of_file: &[String], file: &Path) -> Vec<PathBuf> {
-    let origin = file.canonicalize().ok().and_then(|file| file.parent().map(Path::to_owned));
-    let origin = origin.unwrap_or_default().to_string_lossy().into_owned();
-    let expand = |path: &String| path.replace("${ORIGIN}", &origin).replace("$ORIGIN", &origin);
-    let mut path: Vec<PathBuf> = of_file.iter().map(|entry| PathBuf::from(expand(entry))).collect();
-    if let Some(variable) = env::var_os("LD_LIBRARY_PATH") {
-        path.extend(env::split_paths(&variable).filter(|entry| !entry.as_os_str().is_empty()));
+// === impl Paths ===
+
+impl Paths {
+    /// Of a file in the directory `origin`, which `loader` needs. `system` is where the linker looks last.
+    fn new(imports: &Imports, origin: &str, loader: Option<&Paths>, system: &[PathBuf]) -> Self {
+        let own = imports.search.iter().map(|entry| PathBuf::from(expand(entry, origin)));
+        let variable = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+        let variable: Vec<PathBuf> =
+            env::split_paths(&variable).filter(|entry| !entry.as_os_str().is_empty()).collect();
+        let has_runpath = !imports.search.is_empty() && !imports.search_is_inherited;
+        if has_runpath {
+            let all = variable.into_iter().chain(own).chain(system.iter().cloned()).collect();
+            return Paths { all, inherited: Rc::new([]) };
+        }
+        let of_loader = loader.iter().flat_map(|loader| loader.inherited.iter().cloned());
+        let inherited: Rc<[PathBuf]> = own.chain(of_loader).collect();
+        let all = inherited.iter().cloned().chain(variable).chain(system.iter().cloned()).collect();
+        Paths { all, inherited }
     }
+}
+
+/// The directories in which the linker looks for every file's libraries, in order.
+fn of_the_system() -> Vec<PathBuf> {
+    let mut path = Vec::new();
     configured(Path::new(CONFIGURATION), INCLUDES_MAX, &mut path);
     path.extend(DEFAULTS.iter().map(PathBuf::from));
     path
@@ -146,40 +179,77 @@ fn matching(pattern: &str, relative_to: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Reads these libraries, those that they need, and those of every program.
-pub(crate) fn load(names: &[String], path: &[PathBuf]) -> Found {
+/// Reads the libraries of a file in the directory `origin`, those that they need, and those of every program.
+pub(crate) fn load(imports: &Imports, origin: &str) -> Found {
     let mut found = Found::default();
-    let mut next: VecDeque<String> = names.iter().cloned().collect();
-    next.extend(OF_THE_PROGRAM.map(str::to_owned));
-    while let Some(name) = next.pop_front() {
-        if found.libraries.contains_key(&name) || found.libraries.len() >= LIBRARIES_MAX {
-            continue;
-        }
-        match find(&name, path) {
-            Some(bytes) => {
-                if let Ok(imports) = Imports::read(&bytes) {
-                    next.extend(imports.libraries);
-                }
-                found.libraries.insert(name, Library::read(&bytes).unwrap_or_default());
+    walk(imports, origin, &mut |Needed { name, bytes, imports }| match bytes {
+        Some(bytes) => {
+            if imports.executable_stack {
+                found.executable_stack.push(name.to_owned());
             }
-            None if names.contains(&name) && !found.missing.contains(&name) => found.missing.push(name),
-            None => {}
+            found.libraries.insert(name.to_owned(), Library::read(bytes).unwrap_or_default());
         }
-    }
+        None => found.missing.push(name.to_owned()),
+    });
     found
 }
 
-/// The bytes of the first library of this name that is for this machine.
-fn find(name: &str, path: &[PathBuf]) -> Option<Vec<u8>> {
+/// The first library of a file in the directory `origin` that asks for an executable stack. It may be one that a library needs.
+pub(crate) fn with_executable_stack(imports: &Imports, origin: &str) -> Option<String> {
+    let mut found = None;
+    walk(imports, origin, &mut |Needed { name, imports, .. }| {
+        if imports.executable_stack {
+            found.get_or_insert_with(|| name.to_owned());
+        }
+    });
+    found
+}
+
+/// Visits each library once, in the order in which the linker maps them.
+fn walk(imports: &Imports, origin: &str, visit: &mut dyn FnMut(Needed<'_>)) {
+    let system = of_the_system();
+    let paths = Paths::new(imports, origin, None, &system);
+    let own = imports.libraries.iter().map(|name| (expand(name, origin), paths.clone()));
+    let mut next: VecDeque<(String, Paths)> = own.collect();
+    // A program may do without those that nobody names.
+    let mut named: HashSet<String> = next.iter().map(|(name, _)| name.clone()).collect();
+    next.extend(OF_THE_PROGRAM.map(|name| (name.to_owned(), paths.clone())));
+    let mut seen = HashSet::new();
+    while let Some((name, paths)) = next.pop_front() {
+        if seen.len() >= LIBRARIES_MAX || !seen.insert(name.clone()) {
+            continue;
+        }
+        let Some((place, bytes)) = find(&name, &paths.all) else {
+            if named.contains(&name) {
+                visit(Needed { name: &name, bytes: None, imports: &Imports::default() });
+            }
+            continue;
+        };
+        // A damaged one is for the linker to refuse. It is not known to ask for anything.
+        let imports = Imports::without_symbols(&bytes).unwrap_or_default();
+        let origin = place.parent().unwrap_or(Path::new("/")).to_string_lossy().into_owned();
+        let paths = Paths::new(&imports, &origin, Some(&paths), &system);
+        for name in &imports.libraries {
+            let name = expand(name, &origin);
+            named.insert(name.clone());
+            next.push_back((name, paths.clone()));
+        }
+        visit(Needed { name: &name, bytes: Some(&bytes), imports: &imports });
+    }
+}
+
+/// The first library of this name that is for this machine, with its bytes.
+fn find(name: &str, path: &[PathBuf]) -> Option<(PathBuf, Vec<u8>)> {
     // A name with a slash is a path.
     let candidates: Vec<PathBuf> = match name.contains('/') {
         true => vec![PathBuf::from(name)],
         false => path.iter().map(|directory| directory.join(name)).collect(),
     };
     let this_machine = if cfg!(target_arch = "aarch64") { elf::EM_AARCH64 } else { elf::EM_X86_64 };
-    candidates.iter().find_map(|candidate| {
-        let bytes = fs::read(candidate).ok()?;
-        header(&bytes).is_ok_and(|header| header.e_machine.get(LE) == this_machine).then_some(bytes)
+    candidates.into_iter().find_map(|candidate| {
+        let bytes = fs::read(&candidate).ok()?;
+        let is_for_this = header(&bytes).is_ok_and(|header| header.e_machine.get(LE) == this_machine);
+        is_for_this.then_some((candidate, bytes))
     })
 }
 
@@ -193,7 +263,8 @@ mod tests {
 
     #[test]
     fn libc_is_found_with_its_versions() {
-        let found = load(&["libc.so.6".to_owned()], &search_path(&[], Path::new("/nowhere/x.so")));
+        let imports = Imports { libraries: vec!["libc.so.6".to_owned()], ..Imports::default() };
+        let found = load(&imports, "/nowhere");
         let libc = &found.libraries["libc.so.6"];
         let version = "GLIBC_2.34".to_owned();
         assert!(libc.exports("pthread_create", None) && libc.versions.contains(&version));
@@ -213,8 +284,23 @@ mod tests {
         let mut path = Vec::new();
         configured(&directory.join("conf"), INCLUDES_MAX, &mut path);
         assert_eq!(path, [PathBuf::from("/one"), PathBuf::from("/last")]);
-        let own = search_path(&["$ORIGIN/../x".to_owned()], &directory.join("conf"));
-        assert_eq!(own[0], directory.canonicalize().unwrap().join("../x"));
         fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn what_libraries_inherit_is_searched_first_and_what_is_ones_own_after_the_variable() {
+        let imports = |search: &[&str], search_is_inherited| Imports {
+            search: search.iter().map(|entry| (*entry).to_owned()).collect(),
+            search_is_inherited,
+            ..Imports::default()
+        };
+        let system = [PathBuf::from("/usr/lib")];
+        let rpath = Paths::new(&imports(&["$ORIGIN/../lib"], true), "/opt/app", None, &system);
+        assert_eq!(rpath.all[0], Path::new("/opt/app/../lib"));
+        let of_library = Paths::new(&imports(&[], false), "/x", Some(&rpath), &system);
+        assert_eq!(of_library.all[0], Path::new("/opt/app/../lib"));
+        let runpath = Paths::new(&imports(&["$ORIGIN/lib"], false), "/x", Some(&rpath), &system);
+        assert!(!runpath.all.contains(&PathBuf::from("/opt/app/../lib")), "it has its own");
+        assert_eq!(runpath.all[runpath.all.len() - 2..], [Path::new("/x/lib"), Path::new("/usr/lib")]);
     }
 }

@@ -21,6 +21,7 @@ use crate::{
     leaving::{Remains, close},
     link::Links,
     linkmap,
+    stale::{self, StaleLibrary},
     threads::Threads,
 };
 
@@ -35,6 +36,7 @@ pub struct Mapped {
     pub(crate) remains: ManuallyDrop<Box<Remains>>,
     /// Where in memory it is.
     pub(crate) range: Range<usize>,
+    stale_libraries: Vec<StaleLibrary>,
     context: Arc<Context>,
     root: ModuleRootRef,
 }
@@ -79,6 +81,11 @@ impl Staged {
             let (taken, limit) = (keys::keys_in_use(), keys::limit());
             return Err(failed(MapError::KeysScarce { taken, limit }, None));
         }
+        if let Some(file) = staged.executable_stack.clone() {
+            staged.discard();
+            let words = "all stacks of the process would become executable".to_owned();
+            return Err(failed(MapError::ExecutableStack { file: Some(file), words }, None));
+        }
         // Before its constructors run, so that a crash in one of them is told as its own.
         let entry = Entry::opening(&staged);
         let mut row = TABLE.enter(entry);
@@ -87,8 +94,9 @@ impl Staged {
         let library = match unsafe { Library::open(Some(&staged.path), RTLD_NOW | RTLD_LOCAL) } {
             Ok(library) => library,
             Err(source) => {
+                let error = MapError::refused(&source, &staged);
                 staged.discard();
-                return Err(failed(MapError::Open { source }, None));
+                return Err(failed(error, None));
             }
         };
         let place = linkmap::place_of(&staged.path);
@@ -104,6 +112,7 @@ impl Staged {
                 return Err(failed(error, retained));
             }
         };
+        let stale_libraries = stale::look(&staged.libraries);
         let threads = Threads::new(&staged.metadata.name, staged.generation);
         let context = Arc::new(Context { services, threads, links: Links::default(), entry });
         context.threads.set_detach(root.detach_thread());
@@ -114,6 +123,7 @@ impl Staged {
             library: ManuallyDrop::new(library),
             remains: ManuallyDrop::new(remains),
             range: place.whole,
+            stale_libraries,
             context,
             root,
         })
@@ -211,6 +221,11 @@ impl Mapped {
     /// The private copy that is mapped.
     pub fn path(&self) -> &Path {
         &self.remains.staged.path
+    }
+
+    /// The libraries that it names, that were in memory before, and whose files have changed since.
+    pub fn stale_libraries(&self) -> &[StaleLibrary] {
+        &self.stale_libraries
     }
 
     /// Whether a report of a crash in it would name it. Not where too many images are mapped.

@@ -8,6 +8,7 @@ use crate::text::clean;
 pub(super) fn next(event: &Event) -> Option<String> {
     let module = event.module().map(|module| clean(module).into_owned()).unwrap_or_default();
     match event {
+        Event::Loaded { warnings, .. } if !warnings.is_empty() => Some(clean(&warnings[0].hint).into_owned()),
         Event::Loaded { trial_ms: Some(_), .. } => Some(format!(
             "`segue confirm {module}` has a restart return to it; `segue rollback {module}` goes back at once"
         )),

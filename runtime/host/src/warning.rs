@@ -1,0 +1,25 @@
+//! What is noticed at a load and is no reason to refuse it.
+
+use segue_loader::StaleLibrary;
+use serde::{Deserialize, Serialize};
+
+/// Something that was noticed at a load.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// What it is.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+impl From<&StaleLibrary> for Warning {
+    fn from(library: &StaleLibrary) -> Self {
+        let hint = match library.is_gone {
+            false => {
+                "give the new library another soname and link the module to that, or restart the runtime"
+            }
+            true => "put the library back: a restart needs it",
+        };
+        Warning { message: library.to_string(), hint: format!("{hint}; it is {}", library.path.display()) }
+    }
+}
