@@ -4,10 +4,11 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process,
+    time::UNIX_EPOCH,
 };
 
 use segue::{Code, Error, ErrorObject, Event, FindingKind, Loaded, Request, Runtime, Source, Step};
-use segue_tests::{Bench, Command, V1, V2, fixture, in_child};
+use segue_tests::{Bench, Command, V1, V2, dies_in_child, fixture, in_child};
 use tempfile::TempDir;
 
 use crate::SEGUE;
@@ -224,6 +225,30 @@ fn a_library_that_is_older_in_memory_than_its_file_is_reported() {
         });
         assert_eq!(told.as_deref(), Some(&*loaded.warnings));
     });
+}
+
+#[test]
+fn a_library_that_was_written_over_in_memory_is_refused_and_one_that_was_touched_is_not() {
+    let test = "linker::a_library_that_was_written_over_in_memory_is_refused_and_one_that_was_touched_is_not";
+    let dead = dies_in_child(test, &[], |directory| {
+        let (helped, other, bench) = (Helped::new(V1, 1), Helped::new(V2, 22), serving());
+        bench.runtime.load(helped.module()).unwrap();
+        fs::File::options().append(true).open(helped.library()).unwrap().set_modified(UNIX_EPOCH).unwrap();
+        fs::copy(fixture("helped", V2), helped.module()).unwrap();
+        assert_eq!(bench.runtime.load(helped.module()).unwrap().warnings, []);
+        // `fs::copy` cuts the file off and writes it again, as `cp` does.
+        fs::copy(other.library(), helped.library()).unwrap();
+        fs::copy(fixture("helped", V1), helped.module()).unwrap();
+        let error = bench.runtime.load(helped.module()).unwrap_err();
+        assert_eq!((error.code(), error.step()), (Code::LibraryOverwritten, Some(Step::Map)), "{error}");
+        assert!(error.to_string().contains("lib/libhelper.so: the library is in memory"), "{error}");
+        assert!(error.hint().unwrap().contains("renaming"));
+        let answer = bench.runtime.module("greeter").unwrap().call(&Request::get("/ada")).unwrap();
+        assert_eq!(answer.body, b"Hello, ada! This is greeter 1.0.0.\n", "what served goes on serving");
+        fs::write(directory.join("refused"), "").unwrap();
+    });
+    // The child's end runs the library's, which is broken.
+    assert!(dead.directory.path().join("refused").exists(), "{}", dead.stderr);
 }
 
 #[test]

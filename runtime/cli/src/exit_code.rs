@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn each_code_has_its_exit_code() {
-        let refused = "bad_file bad_elf executable_stack missing_symbol missing_version missing_library link_failed \
+        let refused = "bad_file bad_elf executable_stack missing_symbol missing_version missing_library library_overwritten link_failed \
             wrong_machine no_metadata name_mismatch abi_mismatch interface_mismatch unsigned \
             bad_signature blocked probe_failed on_load_failed code_change_failed not_purged nothing_to_roll_back sticky \
             busy too_large";

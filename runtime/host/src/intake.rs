@@ -59,6 +59,7 @@ pub(crate) fn is_of_the_file(error: &Error) -> bool {
             | Error::Map {
                 source: MapError::MissingLibrary { .. }
                     | MapError::MissingVersion { .. }
+                    | MapError::LibraryOverwritten { .. }
                     | MapError::Noexec { .. },
                 ..
             }

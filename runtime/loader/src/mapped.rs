@@ -86,6 +86,10 @@ impl Staged {
             let words = "all stacks of the process would become executable".to_owned();
             return Err(failed(MapError::ExecutableStack { file: Some(file), words }, None));
         }
+        if let Some(path) = stale::overwritten(&staged.libraries) {
+            staged.discard();
+            return Err(failed(MapError::LibraryOverwritten { path }, None));
+        }
         // Before its constructors run, so that a crash in one of them is told as its own.
         let entry = Entry::opening(&staged);
         let mut row = TABLE.enter(entry);

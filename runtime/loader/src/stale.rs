@@ -1,19 +1,23 @@
 //! Libraries that are in memory already, and whose file has changed since: the dynamic linker maps no file twice that has the
 //! same name, so a module gets the version that came first.
 //!
-//! A file that was replaced is known by the kernel's list of mappings; one that was written over, by its size and time when a
-//! module needed it first.
+//! A file that was replaced is known by the kernel's list of mappings: what is in memory still works. One that was written over is
+//! known by its contents when a module needed it first. It is broken in memory, since the kernel takes even private pages away
+//! when a file is cut off; and the dynamic linker reads it when it maps a module that needs it. So that module is refused before.
 
 use std::{
     collections::HashMap,
     ffi::{CStr, OsStr, c_char, c_void},
     fmt, fs, io,
+    ops::Range,
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
 };
 
 use libloading::os::unix::{Library, RTLD_LAZY};
 use parking_lot::Mutex;
+
+use crate::Digest;
 
 /// A library in memory whose file is another one now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +47,17 @@ struct Mapping {
     is_deleted: bool,
 }
 
-/// The files of the libraries that modules have needed, by where they are mapped from, with what is mapped there.
-static SEEN: Mutex<Option<HashMap<PathBuf, (Mapping, Stamp)>>> = Mutex::new(None);
+/// A library that a module has needed, when it was seen first.
+struct Seen {
+    name: String,
+    mapping: Mapping,
+    stamp: Stamp,
+    /// Of the file; none if it could not be read.
+    digest: Option<Digest>,
+}
+
+/// Those libraries, by where they are mapped from.
+static SEEN: Mutex<Option<HashMap<PathBuf, Seen>>> = Mutex::new(None);
 
 /// The beginning of the dynamic linker's entry of a library.
 #[repr(C)]
@@ -81,17 +94,36 @@ fn of(name: &str) -> Option<StaleLibrary> {
     };
     let mut seen = SEEN.lock();
     let seen = seen.get_or_insert_default();
-    let is_changed = match seen.get(&path) {
-        Some((of, first)) if *of == mapping => *first != now,
-        _ => mapping.is_not(&now),
-    };
-    if is_changed {
+    let first = seen.get(&path).filter(|first| first.mapping == mapping);
+    if mapping.is_not(&now) || first.is_some_and(|first| !first.stamp.is_same_file(&now)) {
         return stale(false);
     }
-    if seen.get(&path).is_none_or(|(of, _)| *of != mapping) {
-        seen.insert(path, (mapping, now));
+    if first.is_none() {
+        let digest = fs::read(&path).ok().map(|bytes| Digest::of(&bytes));
+        seen.insert(path, Seen { name: name.to_owned(), mapping, stamp: now, digest });
     }
     None
+}
+
+/// The first of the libraries that is in memory and whose file was written over since. The dynamic linker is not asked, since it
+/// would read what is broken.
+pub(crate) fn overwritten(names: &[String]) -> Option<PathBuf> {
+    let mut seen = SEEN.lock();
+    let needed = seen.iter_mut().flatten().filter(|(_, first)| names.contains(&first.name));
+    let mut needed = needed.peekable();
+    needed.peek()?;
+    let list = fs::read_to_string("/proc/self/maps").ok()?;
+    needed.find_map(|(path, first)| {
+        let now = Stamp::of(path).ok().filter(|now| first.stamp.is_same_file(now) && first.stamp != *now)?;
+        let is_mapped = mappings(&list).any(|(_, mapping)| mapping == first.mapping);
+        let digest = fs::read(path).ok().map(|bytes| Digest::of(&bytes));
+        if is_mapped && digest != first.digest {
+            return Some(path.clone());
+        }
+        // Only its time is another.
+        first.stamp = now;
+        None
+    })
 }
 
 /// Where a library that is in memory was mapped from, and an address in it.
@@ -116,17 +148,20 @@ fn place_of(name: &str) -> Option<(PathBuf, usize)> {
 
 /// What the kernel's list of mappings says of an address.
 fn mapping_at(list: &str, address: usize) -> Option<Mapping> {
-    list.lines().find_map(|line| {
+    mappings(list).find(|(range, _)| range.contains(&(address as u64))).map(|(_, mapping)| mapping)
+}
+
+/// The mapped files, with where they are.
+fn mappings(list: &str) -> impl Iterator<Item = (Range<u64>, Mapping)> {
+    list.lines().filter_map(|line| {
         let mut fields = line.split_ascii_whitespace();
         let (start, end) = fields.next()?.split_once('-')?;
         let number = |text: &str| u64::from_str_radix(text, 16).ok();
-        if !(number(start)?..number(end)?).contains(&(address as u64)) {
-            return None;
-        }
+        let range = number(start)?..number(end)?;
         let (major, minor) = fields.nth(2)?.split_once(':')?;
         let device = libc::makedev(number(major)?.try_into().ok()?, number(minor)?.try_into().ok()?);
         let inode = fields.next()?.parse().ok().filter(|inode| *inode != 0)?;
-        Some(Mapping { device, inode, is_deleted: line.ends_with(" (deleted)") })
+        Some((range, Mapping { device, inode, is_deleted: line.ends_with(" (deleted)") }))
     })
 }
 
@@ -137,6 +172,11 @@ impl Stamp {
         let of = fs::metadata(path)?;
         let modified = (of.mtime(), of.mtime_nsec());
         Ok(Stamp { device: of.dev(), inode: of.ino(), size: of.size(), modified })
+    }
+
+    /// Whether it is the same file, with whatever contents.
+    fn is_same_file(&self, other: &Stamp) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
     }
 }
 

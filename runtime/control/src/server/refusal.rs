@@ -122,6 +122,7 @@ mod tests {
             ("missing_version", 422),
             ("missing_library", 422),
             ("executable_stack", 422),
+            ("library_overwritten", 422),
             ("link_failed", 422),
             ("noexec", 500),
             ("wrong_machine", 422),

@@ -27,6 +27,8 @@ pub enum Code {
     MissingLibrary,
     /// The file system of the state directory, or of a library, is mounted `noexec`.
     Noexec,
+    /// A library that the file needs was written over while it was in memory.
+    LibraryOverwritten,
     /// The dynamic linker refused the file for another reason.
     LinkFailed,
     /// The file is for another machine.

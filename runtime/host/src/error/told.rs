@@ -32,6 +32,7 @@ impl Error {
                 MapError::MissingLibrary { .. } => Code::MissingLibrary,
                 MapError::Noexec { .. } => Code::Noexec,
                 MapError::ExecutableStack { .. } => Code::ExecutableStack,
+                MapError::LibraryOverwritten { .. } => Code::LibraryOverwritten,
                 MapError::Open { .. } => Code::LinkFailed,
                 MapError::KeysScarce { .. } => Code::Busy,
                 _ => Code::AbiMismatch,
@@ -152,6 +153,9 @@ impl Error {
                 "mount it with exec, or give the runtime another --state; nothing has changed"
             }
             Error::Map { source: MapError::ExecutableStack { .. }, .. } => NO_EXECUTABLE_STACK,
+            Error::Map { source: MapError::LibraryOverwritten { .. }, .. } => {
+                "restart the runtime before its code is called; replace a library by renaming a new file to its name"
+            }
             Error::Map { source: MapError::Open { .. }, .. } => {
                 "`segue check FILE` and `ldd FILE` show what it is linked to"
             }
