@@ -1,4 +1,5 @@
-//! What the dynamic linker refuses is told in its own words, each kind as its own error; and it finds what lies beside a file.
+//! What the dynamic linker refuses is told in its own words, each kind as its own error; and it finds what
+//! lies beside a file.
 
 use std::{
     env, fs,
@@ -13,7 +14,8 @@ use tempfile::TempDir;
 
 use crate::SEGUE;
 
-/// Writes a copy of a fixture in which one of the dynamic linker's strings is replaced by one of the same length.
+/// Writes a copy of a fixture in which one of the dynamic linker's strings is replaced by one of the same
+/// length.
 fn patched(directory: &TempDir, package: &str, from: &str, to: &str) -> PathBuf {
     let mut bytes = fs::read(fixture(package, V2)).unwrap();
     assert_eq!(from.len(), to.len());

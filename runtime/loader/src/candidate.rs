@@ -171,13 +171,14 @@ impl Inspected {
         self.file.as_deref()
     }
 
-    /// The same, of bytes that were at another place at first: `$ORIGIN` is the directory of that. Without one, it means nothing.
+    /// The same, of bytes that were at another place at first: `$ORIGIN` is the directory of that. Without
+    /// one, it means nothing.
     pub fn came_from(self, file: Option<PathBuf>) -> Self {
         Inspected { file, ..self }
     }
 
-    /// The first library that the dynamic linker would map with it, and that asks for an executable stack. Only those outside the
-    /// system are looked at, and what they need.
+    /// The first library that the dynamic linker would map with it, and that asks for an executable stack.
+    /// Only those outside the system are looked at, and what they need.
     fn executable_stack_of_library(&self) -> Option<String> {
         let libraries = self.imports.external_libraries();
         let origin = self.file.as_deref().map(origin::of).unwrap_or_default();
@@ -185,9 +186,10 @@ impl Inspected {
         (!imports.libraries.is_empty()).then(|| libraries::with_executable_stack(&imports, &origin)).flatten()
     }
 
-    /// Writes the private copy that will be mapped, into a directory that only this runtime uses, at a path that this
-    /// process never used before. It is the file without its [marks](Inspected::cleared_marks), with the address of a new heap for
-    /// this image, and with the directory of the [file](Inspected::file) in the place of `$ORIGIN`.
+    /// Writes the private copy that will be mapped, into a directory that only this runtime uses, at a path
+    /// that this process never used before. It is the file without its [marks](Inspected::cleared_marks),
+    /// with the address of a new heap for this image, and with the directory of the [file](Inspected::file)
+    /// in the place of `$ORIGIN`.
     ///
     /// # Errors
     ///

@@ -165,7 +165,8 @@ pub enum MapError {
         /// The dynamic linker's own words, or what it would do.
         words: String,
     },
-    /// A library that it needs was written over while it was in memory. The dynamic linker would read what is broken.
+    /// A library that it needs was written over while it was in memory. The dynamic linker would read what is
+    /// broken.
     #[error("{}: the library is in memory, and its file was written over", path.display())]
     LibraryOverwritten {
         /// The library.

@@ -8,9 +8,9 @@
 //!    [`Metadata`] that the module's author put there. Nothing of the file is executed.
 //! 3. [`Inspected::stage`] writes the bytes to a path that was never used before. The dynamic linker takes a file for
 //!    one that it already has when path or inode are the same; and a file that is mapped must not change.
-//! 4. [`Staged::map`] maps it, checks the layout of what it exports, and introduces the host. When the dynamic linker refuses it,
-//!    each kind of refusal is its own [`MapError`], with the linker's words; [`Mapped::stale_libraries`] are those that were in memory
-//!    and have another file now.
+//! 4. [`Staged::map`] maps it, checks the layout of what it exports, and introduces the host. When the
+//!    dynamic linker refuses it, each kind of refusal is its own [`MapError`], with the linker's words;
+//!    [`Mapped::stale_libraries`] are those that were in memory and have another file now.
 //! 5. [`Mapped::on_load`] lets the module start. It is now an [`Image`], and can be called.
 //!
 //! An interface of it is called through an [`Implementation`], after it was checked against what its caller was compiled with
@@ -132,6 +132,7 @@ mod origin;
 mod refused;
 mod reply;
 mod room;
+mod search;
 mod signals;
 mod stale;
 mod threads;

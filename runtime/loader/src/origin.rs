@@ -1,8 +1,9 @@
 //! `$ORIGIN`, by which a file names its own directory, written out in the private copy.
 //!
-//! The dynamic linker takes `$ORIGIN` for the directory of the file that it maps, and that is the private copy. The file means the
-//! directory where it was put. So the private copy gets the strings with that directory, behind its last byte, in a segment of
-//! their own; the table of segments moves there too, since it has no room for one more. `patchelf` does the same.
+//! The dynamic linker takes `$ORIGIN` for the directory of the file that it maps, and that is the private
+//! copy. The file means the directory where it was put. So the private copy gets the strings with that
+//! directory, behind its last byte, in a segment of their own; the table of segments moves there too, since
+//! it has no room for one more. `patchelf` does the same.
 //!
 //! Libraries are mapped where they are: what they call `$ORIGIN` is right.
 
@@ -94,8 +95,8 @@ impl Origins {
         self.strings.is_empty()
     }
 
-    /// Writes them out in the bytes of the file. A file in which that cannot be done, or without a directory, stays as it is: the
-    /// linker says then what it does not find.
+    /// Writes them out in the bytes of the file. A file in which that cannot be done, or without a directory,
+    /// stays as it is: the linker says then what it does not find.
     pub(crate) fn write_out(&self, bytes: &mut Vec<u8>, directory: &str) {
         if !self.is_empty()
             && !directory.is_empty()

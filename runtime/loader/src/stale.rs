@@ -1,9 +1,10 @@
-//! Libraries that are in memory already, and whose file has changed since: the dynamic linker maps no file twice that has the
-//! same name, so a module gets the version that came first.
+//! Libraries that are in memory already, and whose file has changed since: the dynamic linker maps no file
+//! twice that has the same name, so a module gets the version that came first.
 //!
-//! A file that was replaced is known by the kernel's list of mappings: what is in memory still works. One that was written over is
-//! known by its contents when a module needed it first. It is broken in memory, since the kernel takes even private pages away
-//! when a file is cut off; and the dynamic linker reads it when it maps a module that needs it. So that module is refused before.
+//! A file that was replaced is known by the kernel's list of mappings: what is in memory still works. One
+//! that was written over is known by its contents when a module needed it first. It is broken in memory,
+//! since the kernel takes even private pages away when a file is cut off; and the dynamic linker reads it
+//! when it maps a module that needs it. So that module is refused before.
 
 use std::{
     collections::HashMap,
@@ -78,7 +79,8 @@ impl fmt::Display for StaleLibrary {
     }
 }
 
-/// Those of the libraries whose file has changed. All of them are in memory now. What is not known is not told.
+/// Those of the libraries whose file has changed. All of them are in memory now. What is not known is not
+/// told.
 pub(crate) fn look(names: &[String]) -> Vec<StaleLibrary> {
     names.iter().filter_map(|name| of(name)).collect()
 }
@@ -105,8 +107,8 @@ fn of(name: &str) -> Option<StaleLibrary> {
     None
 }
 
-/// The first of the libraries that is in memory and whose file was written over since. The dynamic linker is not asked, since it
-/// would read what is broken.
+/// The first of the libraries that is in memory and whose file was written over since. The dynamic linker is
+/// not asked, since it would read what is broken.
 pub(crate) fn overwritten(names: &[String]) -> Option<PathBuf> {
     let mut seen = SEEN.lock();
     let needed = seen.iter_mut().flatten().filter(|(_, first)| names.contains(&first.name));
@@ -181,8 +183,8 @@ impl Stamp {
 }
 
 impl Mapping {
-    /// Whether it is certain that another file is mapped. Some file systems in layers have other devices in the kernel's list, and
-    /// then their inodes say nothing.
+    /// Whether it is certain that another file is mapped. Some file systems in layers have other devices in
+    /// the kernel's list, and then their inodes say nothing.
     fn is_not(&self, file: &Stamp) -> bool {
         self.is_deleted || (self.device == file.device && self.inode != file.inode)
     }
