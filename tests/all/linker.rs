@@ -213,6 +213,16 @@ fn a_library_that_is_older_in_memory_than_its_file_is_reported() {
         assert_eq!(bench.runtime.load(helped.module()).unwrap().warnings, []);
         fs::copy(fixture("helped", V2), helped.module()).unwrap();
         assert_eq!(bench.runtime.load(helped.module()).unwrap().warnings, [], "it is the same library");
+        let same = Helped::new(V1, 1);
+        assert_eq!(
+            bench.runtime.load(same.module()).unwrap().warnings,
+            [],
+            "it lies elsewhere, and is the same"
+        );
+        let other = Helped::new(V2, 3);
+        let elsewhere = bench.runtime.load(other.module()).unwrap().warnings.pop().unwrap().message;
+        assert!(elsewhere.contains("libhelper.so: the version in memory is from"), "{elsewhere}");
+        assert!(elsewhere.ends_with(other.library().to_str().unwrap()), "{elsewhere}");
         helped.put_library(2, &[]);
         fs::copy(fixture("helped", V1), helped.module()).unwrap();
         let loaded = bench.runtime.load(helped.module()).unwrap();

@@ -1,6 +1,6 @@
 //! What is noticed at a load and is no reason to refuse it.
 
-use segue_loader::StaleLibrary;
+use segue_loader::{Stale, StaleLibrary};
 use serde::{Deserialize, Serialize};
 
 /// Something that was noticed at a load.
@@ -14,12 +14,13 @@ pub struct Warning {
 
 impl From<&StaleLibrary> for Warning {
     fn from(library: &StaleLibrary) -> Self {
-        let hint = match library.is_gone {
-            false => {
-                "give the new library another soname and link the module to that, or restart the runtime"
-            }
-            true => "put the library back: a restart needs it",
+        let hint = match library.why {
+            Stale::Gone => "put the library back: a restart needs it",
+            _ => "give the new library another soname and link the module to that, or restart the runtime",
         };
-        Warning { message: library.to_string(), hint: format!("{hint}; it is {}", library.path.display()) }
+        Warning {
+            message: library.to_string(),
+            hint: format!("{hint}; in memory is {}", library.path.display()),
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     elf::{self, Mark},
     heap::Heap,
     imports::Imports,
-    libraries,
+    libraries::{self, Survey},
     origin::{self, Origins},
 };
 
@@ -56,8 +56,8 @@ pub struct Staged {
     pub(crate) heap: Heap,
     /// The file that the user knows.
     pub(crate) file: Option<PathBuf>,
-    /// A library that it would bring, and that asks for an executable stack.
-    pub(crate) executable_stack: Option<String>,
+    /// What the linker would map with it.
+    pub(crate) survey: Survey,
     /// Whose file a report of a crash in it goes into; 0 for everybody's.
     pub(crate) reported_to: u64,
 }
@@ -177,13 +177,14 @@ impl Inspected {
         Inspected { file, ..self }
     }
 
-    /// The first library that the dynamic linker would map with it, and that asks for an executable stack.
-    /// Only those outside the system are looked at, and what they need.
-    fn executable_stack_of_library(&self) -> Option<String> {
+    /// What the dynamic linker would map with it from outside the system.
+    fn survey(&self) -> Survey {
         let libraries = self.imports.external_libraries();
+        if libraries.is_empty() {
+            return Survey::default();
+        }
         let origin = self.file.as_deref().map(origin::of).unwrap_or_default();
-        let imports = Imports { libraries, ..self.imports.clone() };
-        (!imports.libraries.is_empty()).then(|| libraries::with_executable_stack(&imports, &origin)).flatten()
+        libraries::survey(&Imports { libraries, ..self.imports.clone() }, &origin)
     }
 
     /// Writes the private copy that will be mapped, into a directory that only this runtime uses, at a path
@@ -225,18 +226,8 @@ impl Inspected {
             return Err(failed(&path, source));
         }
         let (metadata, libraries, digest) = (metadata.clone(), imports.external_libraries(), *digest);
-        let (file, executable_stack) = (file.clone(), self.executable_stack_of_library());
-        Ok(Staged {
-            path,
-            metadata,
-            digest,
-            generation,
-            libraries,
-            heap,
-            file,
-            executable_stack,
-            reported_to: 0,
-        })
+        let (file, survey) = (file.clone(), self.survey());
+        Ok(Staged { path, metadata, digest, generation, libraries, heap, file, survey, reported_to: 0 })
     }
 }
 

@@ -160,5 +160,5 @@ pub use metadata::{Argument, Interface, Metadata, Method, Type};
 pub use reply::ReplyBuffer;
 pub use segue_abi as abi;
 pub use signals::name as signal_name;
-pub use stale::StaleLibrary;
+pub use stale::{Stale, StaleLibrary};
 pub use threads::{ModuleThread, name_of as thread_name};

@@ -1,7 +1,7 @@
 //! The libraries that the dynamic linker would find, read as files. Nothing is mapped or executed.
 
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     fs,
     path::{Path, PathBuf},
 };
@@ -45,9 +45,19 @@ pub(crate) struct Found {
     pub(crate) executable_stack: Vec<String>,
 }
 
+/// What the linker would map with a file.
+#[derive(Debug, Default)]
+pub(crate) struct Survey {
+    /// Where each library is, by its name.
+    pub(crate) places: HashMap<String, PathBuf>,
+    /// The first library that asks for an executable stack. It may be one that a library needs.
+    pub(crate) executable_stack: Option<String>,
+}
+
 /// A library that was found, or was not.
 struct Needed<'a> {
     name: &'a str,
+    place: Option<&'a Path>,
     bytes: Option<&'a [u8]>,
     imports: &'a Imports,
 }
@@ -102,7 +112,7 @@ impl Library {
 /// Reads the libraries of a file in the directory `origin`, those that they need, and those of every program.
 pub(crate) fn load(imports: &Imports, origin: &str) -> Found {
     let mut found = Found::default();
-    walk(imports, origin, &mut |Needed { name, bytes, imports }| match bytes {
+    walk(imports, origin, &mut |Needed { name, bytes, imports, .. }| match bytes {
         Some(bytes) => {
             if imports.executable_stack {
                 found.executable_stack.push(name.to_owned());
@@ -114,16 +124,16 @@ pub(crate) fn load(imports: &Imports, origin: &str) -> Found {
     found
 }
 
-/// The first library of a file in the directory `origin` that asks for an executable stack. It may be one
-/// that a library needs.
-pub(crate) fn with_executable_stack(imports: &Imports, origin: &str) -> Option<String> {
-    let mut found = None;
-    walk(imports, origin, &mut |Needed { name, imports, .. }| {
+/// What the linker would map with a file in the directory `origin`.
+pub(crate) fn survey(imports: &Imports, origin: &str) -> Survey {
+    let mut survey = Survey::default();
+    walk(imports, origin, &mut |Needed { name, place, imports, .. }| {
+        survey.places.extend(place.map(|place| (name.to_owned(), place.to_owned())));
         if imports.executable_stack {
-            found.get_or_insert_with(|| name.to_owned());
+            survey.executable_stack.get_or_insert_with(|| name.to_owned());
         }
     });
-    found
+    survey
 }
 
 /// Visits each library once, in the order in which the linker maps them.
@@ -142,7 +152,7 @@ fn walk(imports: &Imports, origin: &str, visit: &mut dyn FnMut(Needed<'_>)) {
         }
         let Some((place, bytes)) = find(&name, &paths.all) else {
             if named.contains(&name) {
-                visit(Needed { name: &name, bytes: None, imports: &Imports::default() });
+                visit(Needed { name: &name, place: None, bytes: None, imports: &Imports::default() });
             }
             continue;
         };
@@ -155,7 +165,7 @@ fn walk(imports: &Imports, origin: &str, visit: &mut dyn FnMut(Needed<'_>)) {
             named.insert(name.clone());
             next.push_back((name, paths.clone()));
         }
-        visit(Needed { name: &name, bytes: Some(&bytes), imports: &imports });
+        visit(Needed { name: &name, place: Some(&place), bytes: Some(&bytes), imports: &imports });
     }
 }
 

@@ -81,7 +81,7 @@ impl Staged {
             let (taken, limit) = (keys::keys_in_use(), keys::limit());
             return Err(failed(MapError::KeysScarce { taken, limit }, None));
         }
-        if let Some(file) = staged.executable_stack.clone() {
+        if let Some(file) = staged.survey.executable_stack.clone() {
             staged.discard();
             let words = "all stacks of the process would become executable".to_owned();
             return Err(failed(MapError::ExecutableStack { file: Some(file), words }, None));
@@ -116,7 +116,7 @@ impl Staged {
                 return Err(failed(error, retained));
             }
         };
-        let stale_libraries = stale::look(&staged.libraries);
+        let stale_libraries = stale::look(&staged.libraries, &staged.survey.places);
         let threads = Threads::new(&staged.metadata.name, staged.generation);
         let context = Arc::new(Context { services, threads, links: Links::default(), entry });
         context.threads.set_detach(root.detach_thread());

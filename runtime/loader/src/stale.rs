@@ -20,15 +20,26 @@ use parking_lot::Mutex;
 
 use crate::Digest;
 
-/// A library in memory whose file is another one now.
+/// A library in memory that is not what its file is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StaleLibrary {
     /// Its name, as the module has it.
     pub name: String,
     /// Where it was mapped from.
     pub path: PathBuf,
-    /// Whether there is no file any more.
-    pub is_gone: bool,
+    /// What is the matter with its file.
+    pub why: Stale,
+}
+
+/// Why a library in memory is not the one that a module means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stale {
+    /// The file is another one now.
+    Replaced,
+    /// There is no file any more.
+    Gone,
+    /// The module means the file at another place, which has other contents.
+    Elsewhere(PathBuf),
 }
 
 /// What a file was when it was seen first: a new one differs in one of these.
@@ -72,39 +83,54 @@ struct LinkMap {
 
 impl fmt::Display for StaleLibrary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.is_gone {
-            false => write!(f, "{}: the version in memory is older than the file", self.name),
-            true => write!(f, "{}: the version in memory is of a file that is gone", self.name),
+        let Self { name, path, why } = self;
+        match why {
+            Stale::Replaced => write!(f, "{name}: the version in memory is older than the file"),
+            Stale::Gone => write!(f, "{name}: the version in memory is of a file that is gone"),
+            Stale::Elsewhere(place) => {
+                let (path, place) = (path.display(), place.display());
+                write!(f, "{name}: the version in memory is from {path}, and the module means {place}")
+            }
         }
     }
 }
 
-/// Those of the libraries whose file has changed. All of them are in memory now. What is not known is not
-/// told.
-pub(crate) fn look(names: &[String]) -> Vec<StaleLibrary> {
-    names.iter().filter_map(|name| of(name)).collect()
+/// Those of the libraries whose file is not what is in memory. All of them are in memory now; `places` is where
+/// the linker would have found them otherwise. What is not known is not told.
+pub(crate) fn look(names: &[String], places: &HashMap<String, PathBuf>) -> Vec<StaleLibrary> {
+    names.iter().filter_map(|name| of(name, places.get(name).map(PathBuf::as_path))).collect()
 }
 
-fn of(name: &str) -> Option<StaleLibrary> {
+fn of(name: &str, place: Option<&Path>) -> Option<StaleLibrary> {
     let (path, address) = place_of(name)?;
     let mapping = mapping_at(&fs::read_to_string("/proc/self/maps").ok()?, address)?;
-    let stale = |is_gone| Some(StaleLibrary { name: name.to_owned(), path: path.clone(), is_gone });
+    let stale = |why| Some(StaleLibrary { name: name.to_owned(), path: path.clone(), why });
     let now = match Stamp::of(&path) {
         Ok(now) => now,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return stale(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return stale(Stale::Gone),
         Err(_) => return None,
     };
     let mut seen = SEEN.lock();
     let seen = seen.get_or_insert_default();
     let first = seen.get(&path).filter(|first| first.mapping == mapping);
     if mapping.is_not(&now) || first.is_some_and(|first| !first.stamp.is_same_file(&now)) {
-        return stale(false);
+        return stale(Stale::Replaced);
     }
-    if first.is_none() {
-        let digest = fs::read(&path).ok().map(|bytes| Digest::of(&bytes));
-        seen.insert(path, Seen { name: name.to_owned(), mapping, stamp: now, digest });
-    }
-    None
+    let digest = match first {
+        Some(first) => first.digest,
+        None => {
+            let digest = digest_of(&path);
+            seen.insert(path.clone(), Seen { name: name.to_owned(), mapping, stamp: now, digest });
+            digest
+        }
+    };
+    let meant = place.filter(|place| Stamp::of(place).is_ok_and(|meant| !meant.is_same_file(&now)))?;
+    let is_other = digest_of(meant).zip(digest).is_some_and(|(meant, mapped)| meant != mapped);
+    is_other.then(|| stale(Stale::Elsewhere(meant.to_owned()))).flatten()
+}
+
+fn digest_of(path: &Path) -> Option<Digest> {
+    fs::read(path).ok().map(|bytes| Digest::of(&bytes))
 }
 
 /// The first of the libraries that is in memory and whose file was written over since. The dynamic linker is
@@ -118,8 +144,7 @@ pub(crate) fn overwritten(names: &[String]) -> Option<PathBuf> {
     needed.find_map(|(path, first)| {
         let now = Stamp::of(path).ok().filter(|now| first.stamp.is_same_file(now) && first.stamp != *now)?;
         let is_mapped = mappings(&list).any(|(_, mapping)| mapping == first.mapping);
-        let digest = fs::read(path).ok().map(|bytes| Digest::of(&bytes));
-        if is_mapped && digest != first.digest {
+        if is_mapped && digest_of(path) != first.digest {
             return Some(path.clone());
         }
         // Only its time is another.
@@ -217,6 +242,7 @@ mod tests {
         assert!(path.ends_with("libc.so.6"), "{path:?}");
         assert!(mapping_at(&fs::read_to_string("/proc/self/maps").unwrap(), address).is_some());
         let libraries = ["libc.so.6".to_owned(), "libnowhere.so".to_owned()];
-        assert_eq!([look(&libraries), look(&libraries)], [[], []]);
+        let places = HashMap::from([("libc.so.6".to_owned(), path)]);
+        assert_eq!([look(&libraries, &places), look(&libraries, &places)], [[], []]);
     }
 }
