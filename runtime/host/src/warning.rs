@@ -18,9 +18,11 @@ impl From<&StaleLibrary> for Warning {
             Stale::Gone => "put the library back: a restart needs it",
             _ => "give the new library another soname and link the module to that, or restart the runtime",
         };
-        Warning {
-            message: library.to_string(),
-            hint: format!("{hint}; in memory is {}", library.path.display()),
-        }
+        let hint = match library.why {
+            // The message names the file.
+            Stale::Elsewhere(_) => hint.to_owned(),
+            _ => format!("{hint}; it is {}", library.path.display()),
+        };
+        Warning { message: library.to_string(), hint }
     }
 }

@@ -182,10 +182,10 @@ pub enum MapError {
     #[error("the dynamic linker answered with an image that it had before")]
     NotNew,
     /// It exports no root module.
-    #[error("it exports no root module: {source}")]
+    #[error("it exports no root module; the dynamic linker says: {words}")]
     NoRoot {
-        /// The linker's reason.
-        source: libloading::Error,
+        /// The dynamic linker's own words.
+        words: String,
     },
     /// Its root module was built with another `abi_stable`, or has another layout.
     #[error("what it exports has another layout than this runtime expects: {reason}")]

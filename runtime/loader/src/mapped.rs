@@ -21,6 +21,7 @@ use crate::{
     leaving::{Remains, close},
     link::Links,
     linkmap,
+    refused::words_of,
     stale::{self, StaleLibrary},
     threads::Threads,
 };
@@ -111,6 +112,10 @@ impl Staged {
         let root = match unsafe { checked_root(&library) } {
             Ok(root) => root,
             Err(error) => {
+                let error = match error {
+                    MapError::NoRoot { words } => MapError::NoRoot { words: staged.in_users_words(&words) },
+                    error => error,
+                };
                 let remains = Box::new(Remains { staged, context: None, row });
                 let retained = close(library, remains, Audit::default()).err();
                 return Err(failed(error, retained));
@@ -144,7 +149,7 @@ unsafe fn checked_root(library: &Library) -> Result<ModuleRootRef, MapError> {
         |reason: String| MapError::Layout { reason: reason.chars().take(REPORT_CHARS_MAX).collect() };
     // SAFETY: a symbol of this name is such a reference: abi_stable checks its magic bytes next.
     let header = unsafe { library.get::<AbiHeaderRef>(ROOT_MODULE_LOADER_NAME_WITH_NUL.as_bytes()) }
-        .map_err(|source| MapError::NoRoot { source })?;
+        .map_err(|source| MapError::NoRoot { words: words_of(&source) })?;
     let header = header.upgrade().map_err(|error| layout(error.to_string()))?;
     let found = header.layout().ok_or_else(|| layout("the file does not describe its layout".to_owned()))?;
     // Each check gets a memory of its own. The one that abi_stable shares keeps references into the images it has seen,

@@ -22,7 +22,7 @@ const STACK: &str = "cannot enable executable stack";
 impl MapError {
     /// Why the dynamic linker did not map the private copy.
     pub(crate) fn refused(source: &libloading::Error, staged: &Staged) -> Self {
-        let words = source.source().map_or_else(|| source.to_string(), |words| words.to_string());
+        let words = words_of(source);
         let private = staged.path.display().to_string();
         match known(&words, &private) {
             Some(known) => known.with_words(staged.in_users_words(&words)),
@@ -60,6 +60,11 @@ impl Staged {
         let file = self.file.as_ref().map_or("the module".to_owned(), |file| file.display().to_string());
         words.replace(&private, &file)
     }
+}
+
+/// The dynamic linker's own words.
+pub(crate) fn words_of(source: &libloading::Error) -> String {
+    source.source().map_or_else(|| source.to_string(), |words| words.to_string())
 }
 
 /// What the words say, without them; none where they are not known. `private` is the private copy.

@@ -95,8 +95,8 @@ impl fmt::Display for StaleLibrary {
     }
 }
 
-/// Those of the libraries whose file is not what is in memory. All of them are in memory now; `places` is where
-/// the linker would have found them otherwise. What is not known is not told.
+/// Those of the libraries whose file is not what is in memory. All of them are in memory now; `places` is
+/// where the linker would have found them otherwise. What is not known is not told.
 pub(crate) fn look(names: &[String], places: &HashMap<String, PathBuf>) -> Vec<StaleLibrary> {
     names.iter().filter_map(|name| of(name, places.get(name).map(PathBuf::as_path))).collect()
 }
