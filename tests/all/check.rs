@@ -75,21 +75,6 @@ fn what_this_system_lacks_is_reported() {
 }
 
 #[test]
-fn an_executable_stack_is_reported() {
-    let mut bytes = fs::read(fixture("greeter", V1)).unwrap();
-    // PT_GNU_STACK is a program header: type, and then flags.
-    let at = (64..64 + 20 * 56).step_by(56).find(|at| bytes[*at..at + 4] == 0x6474_e551u32.to_le_bytes());
-    bytes[at.unwrap() + 4] |= 1;
-    // A load may refuse it, and then a check does too.
-    let directory = TempDir::new().unwrap();
-    let path = directory.path().join("module.so");
-    fs::write(&path, &bytes).unwrap();
-    if let Ok(report) = segue::check(&path) {
-        assert_eq!(kinds(&report.findings), [(FindingKind::ExecutableStack, "PT_GNU_STACK")]);
-    }
-}
-
-#[test]
 fn the_command_prints_them_for_a_person_and_for_a_script() {
     let path = |package| fixture(package, V1).to_str().unwrap().to_owned();
     let (code, report) = Command::new(SEGUE).json(&["check", &path("everything")]);

@@ -19,6 +19,7 @@ mod idle;
 mod kill;
 mod layout;
 mod lifecycle;
+mod linker;
 mod loggers;
 mod logging;
 mod marks;

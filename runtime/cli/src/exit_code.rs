@@ -36,7 +36,7 @@ impl From<Code> for ExitCode {
             Code::Denied => ExitCode::Denied,
             Code::Unreachable => ExitCode::Unreachable,
             Code::BadRequest => ExitCode::Usage,
-            Code::Internal => ExitCode::Internal,
+            Code::Internal | Code::Noexec => ExitCode::Internal,
             // Whatever else a runtime says, it says that it did not do it.
             _ => ExitCode::Refused,
         }
@@ -55,7 +55,8 @@ mod tests {
 
     #[test]
     fn each_code_has_its_exit_code() {
-        let refused = "bad_file bad_elf wrong_machine no_metadata name_mismatch abi_mismatch interface_mismatch unsigned \
+        let refused = "bad_file bad_elf executable_stack missing_symbol missing_version missing_library library_overwritten link_failed \
+            wrong_machine no_metadata name_mismatch abi_mismatch interface_mismatch unsigned \
             bad_signature blocked probe_failed on_load_failed code_change_failed not_purged nothing_to_roll_back sticky \
             busy too_large";
         let others = [
@@ -65,6 +66,7 @@ mod tests {
             ("unreachable", ExitCode::Unreachable),
             ("bad_request", ExitCode::Usage),
             ("internal", ExitCode::Internal),
+            ("noexec", ExitCode::Internal),
         ];
         let refused = refused.split_whitespace().map(|name| (name, ExitCode::Refused));
         for (name, exit_code) in refused.chain(others) {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[doc(no_inline)]
 pub use segue::{
     BlockedFile, Confirmed, Deleted, Loaded, ModuleStatus, Pins, Purged, Record, RolledBack, Stickiness,
-    Unblocked,
+    Unblocked, Warning,
 };
 
 /// The body of `POST /v1/load`.
@@ -167,6 +167,7 @@ pub(crate) mod tests {
             digest: Digest::of(b""),
             replaced: Some(VersionId { version: "1.0.0".to_owned(), generation: 1 }),
             outcome: LoadOutcome::Loaded,
+            warnings: vec![Warning { message: "…".to_owned(), hint: "…".to_owned() }],
             took_us,
         }
     }
@@ -250,6 +251,7 @@ pub(crate) mod tests {
             sample("ImageRef", ImageRef::Path("/x".into())),
             sample("LoadAnswer", LoadAnswer { loaded: vec![loaded()] }),
             sample("Loaded", loaded()),
+            sample("Warning", Warning { message: "…".to_owned(), hint: "…".to_owned() }),
             sample("Took", Took::default()),
             sample("RolledBack", rolled_back),
             sample("PurgeRequest", PurgeRequest { deadline_ms: Some(1) }),
@@ -310,7 +312,8 @@ pub(crate) mod tests {
             "took_us": {"stage": null, "read": null, "verify": null, "probe": null, "map": null, "on_load": null,
                         "code_change": null, "publish": 3, "total": 2100}
         }]});
-        assert_eq!(serde_json::to_value(LoadAnswer { loaded: vec![loaded()] }).unwrap(), promised);
+        let loaded = Loaded { warnings: Vec::new(), ..loaded() };
+        assert_eq!(serde_json::to_value(LoadAnswer { loaded: vec![loaded] }).unwrap(), promised);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use segue_loader::{Digest, LeftOpen};
 use serde::{Deserialize, Serialize};
 
-use crate::{By, ErrorObject, Pin, VersionId};
+use crate::{By, ErrorObject, Pin, VersionId, Warning};
 
 /// One event with its number, its time, and who asked for it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,6 +55,9 @@ pub enum Event {
         with: Vec<String>,
         /// How long the load took up to the store that made it current, in microseconds.
         took_us: u64,
+        /// What was noticed at the load. Left out in JSON where there is nothing.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        warnings: Vec<Warning>,
     },
     /// A file was offered that is current already.
     Unchanged {

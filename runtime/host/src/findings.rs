@@ -6,6 +6,8 @@ use std::path::Path;
 use segue_loader::{Imports, Missing, Unload, is_system_library};
 use serde::{Deserialize, Serialize};
 
+use crate::error::NO_EXECUTABLE_STACK;
+
 /// Something that a file shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
@@ -38,7 +40,7 @@ pub enum FindingKind {
     ExitHandler,
     /// It imports `dlopen`.
     Dlopen,
-    /// It asks for an executable stack.
+    /// A library that it links asks for an executable stack. A file that asks for one itself is refused.
     ExecutableStack,
     /// It links a library that this system lacks.
     MissingLibrary,
@@ -70,17 +72,7 @@ const NAMED_MAX: usize = 3;
 pub(crate) fn of(imports: &Imports, path: &Path, unload: Option<Unload>) -> Vec<Finding> {
     let libraries = imports.libraries.iter().filter_map(|library| of_library(library, unload));
     let symbols = imports.symbols.iter().filter_map(|symbol| of_symbol(&symbol.name));
-    let mut findings: Vec<Finding> = libraries.chain(symbols).collect();
-    if imports.executable_stack {
-        findings.push(finding(
-            FindingKind::ExecutableStack,
-            "PT_GNU_STACK",
-            "it asks for an executable stack, which makes the stacks of all threads of the process executable",
-            "add `.section .note.GNU-stack,\"\",@progbits` to its assembly files, or link with `-z noexecstack`",
-        ));
-    }
-    findings.extend(imports.missing(path).into_iter().map(of_missing));
-    findings
+    libraries.chain(symbols).chain(imports.missing(path).into_iter().map(of_missing)).collect()
 }
 
 fn finding(kind: FindingKind, subject: &str, meaning: &str, advice: &str) -> Finding {
@@ -183,6 +175,12 @@ fn of_missing(missing: Missing) -> Finding {
             &name,
             "no library that the file names has it, so a load is refused",
             "link the library that defines it: `cargo::rustc-link-lib` in build.rs",
+        ),
+        Missing::ExecutableStack { library } => finding(
+            FindingKind::ExecutableStack,
+            &library,
+            "it asks for an executable stack, which would make all stacks of the process executable, so a load is refused",
+            NO_EXECUTABLE_STACK,
         ),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Instant};
 
-use segue_loader::{Candidate, Inspected, StageError};
+use segue_loader::{Candidate, Inspected, MapError, StageError};
 
 use crate::{Error, Took, journey::lap};
 
@@ -43,7 +43,7 @@ pub(crate) fn is_being_written(error: &Error) -> bool {
 }
 
 /// Whether it was for the file that it was refused, which a restart changes nothing about; and not since the runtime could not do its
-/// part, or was ending.
+/// part, was ending, or is on a system that lacks something.
 pub(crate) fn is_of_the_file(error: &Error) -> bool {
     !matches!(
         error,
@@ -56,5 +56,12 @@ pub(crate) fn is_of_the_file(error: &Error) -> bool {
             | Error::Io { .. }
             | Error::Thread { .. }
             | Error::Internal { .. }
+            | Error::Map {
+                source: MapError::MissingLibrary { .. }
+                    | MapError::MissingVersion { .. }
+                    | MapError::LibraryOverwritten { .. }
+                    | MapError::Noexec { .. },
+                ..
+            }
     )
 }

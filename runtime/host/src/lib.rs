@@ -116,6 +116,7 @@ mod status;
 mod stick;
 mod trial;
 mod version;
+mod warning;
 mod watch;
 
 pub use asked::{Asked, By};
@@ -143,6 +144,8 @@ pub use status::{
     BlockedFile, CallerStatus, Confirmed, Deleted, Held, LoadOutcome, Loaded, ModuleStatus, Pin, PinKind,
     Pins, Purged, RolledBack, Standing, Stickiness, Took, Unblocked, VersionStatus, WentBack,
 };
+
+pub use warning::Warning;
 
 /// What the expansion of [`macro@interface`] and [`macro@data`] names. No part of the library's interface.
 #[doc(hidden)]

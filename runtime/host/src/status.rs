@@ -5,6 +5,8 @@ use segue_interface::VersionId;
 use segue_loader::{Digest, LeftOpen};
 use serde::{Deserialize, Serialize};
 
+use crate::Warning;
+
 /// One module: what is current, what is old.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModuleStatus {
@@ -154,6 +156,9 @@ pub struct Loaded {
     pub replaced: Option<VersionId>,
     /// Whether anything changed.
     pub outcome: LoadOutcome,
+    /// What was noticed and is no reason to refuse it. Left out in JSON where there is nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     /// How long the steps took.
     pub took_us: Took,
 }

@@ -13,7 +13,9 @@ use crate::{
     CheckError, CrashReports, Digest, Metadata, StageError,
     elf::{self, Mark},
     heap::Heap,
-    imports::external_libraries,
+    imports::Imports,
+    libraries::{self, Survey},
+    origin::{self, Origins},
 };
 
 /// The largest file that is taken, in bytes. It is read into memory whole.
@@ -26,6 +28,8 @@ static COPIES: AtomicU64 = AtomicU64::new(0);
 pub struct Candidate {
     bytes: Vec<u8>,
     digest: Digest,
+    /// Where they were read; none where somebody sent them.
+    file: Option<PathBuf>,
 }
 
 /// A candidate that is a whole module for this machine.
@@ -35,7 +39,9 @@ pub struct Inspected {
     metadata: Metadata,
     heap_at: Option<usize>,
     marks: Vec<Mark>,
-    libraries: Vec<String>,
+    imports: Imports,
+    origins: Origins,
+    file: Option<PathBuf>,
 }
 
 /// A candidate that has its private copy, ready to be mapped.
@@ -48,6 +54,10 @@ pub struct Staged {
     pub(crate) libraries: Vec<String>,
     /// What the module allocates from; its address is in the private copy.
     pub(crate) heap: Heap,
+    /// The file that the user knows.
+    pub(crate) file: Option<PathBuf>,
+    /// What the linker would map with it.
+    pub(crate) survey: Survey,
     /// Whose file a report of a crash in it goes into; 0 for everybody's.
     pub(crate) reported_to: u64,
 }
@@ -92,13 +102,15 @@ impl Candidate {
         if stamp(&before) != stamp(&after) || read != after.len() {
             return Err(StageError::Changed { path: path.to_owned() });
         }
-        Ok(Candidate::from_bytes(bytes))
+        // Without links: `$ORIGIN` is where the file lies. It was there a moment ago.
+        let file = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        Ok(Candidate { file: Some(file), ..Candidate::from_bytes(bytes) })
     }
 
     /// A candidate that somebody sent.
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
         let digest = Digest::of(&bytes);
-        Candidate { bytes, digest }
+        Candidate { bytes, digest, file: None }
     }
 
     /// The digest of the bytes.
@@ -114,8 +126,10 @@ impl Candidate {
     pub fn inspect(self) -> Result<Inspected, CheckError> {
         let elf::Inspected { metadata, heap_at, marks } = elf::inspect(&self.bytes)?;
         let metadata = Metadata::parse(metadata)?;
-        let libraries = external_libraries(&self.bytes)?;
-        Ok(Inspected { bytes: self.bytes, digest: self.digest, metadata, heap_at, marks, libraries })
+        let imports = Imports::without_symbols(&self.bytes)?;
+        let origins = Origins::read(&self.bytes)?;
+        let Candidate { bytes, digest, file } = self;
+        Ok(Inspected { bytes, digest, metadata, heap_at, marks, imports, origins, file })
     }
 }
 
@@ -147,21 +161,51 @@ impl Inspected {
         self.marks.iter().map(|mark| mark.name.as_str())
     }
 
-    /// Writes the private copy that will be mapped, into a directory that only this runtime uses, at a path that this
-    /// process never used before. It is the file without its [marks](Inspected::cleared_marks), and with the address of a new
-    /// heap for this image.
+    /// Whether the file uses `$ORIGIN`, its own directory, to find libraries.
+    pub fn uses_origin(&self) -> bool {
+        !self.origins.is_empty()
+    }
+
+    /// Where the file was read, without links; none for bytes that somebody sent.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// The same, of bytes that were at another place at first: `$ORIGIN` is the directory of that. Without
+    /// one, it means nothing.
+    pub fn came_from(self, file: Option<PathBuf>) -> Self {
+        Inspected { file, ..self }
+    }
+
+    /// What the dynamic linker would map with it from outside the system.
+    fn survey(&self) -> Survey {
+        let libraries = self.imports.external_libraries();
+        if libraries.is_empty() {
+            return Survey::default();
+        }
+        let origin = self.file.as_deref().map(origin::of).unwrap_or_default();
+        libraries::survey(&Imports { libraries, ..self.imports.clone() }, &origin)
+    }
+
+    /// Writes the private copy that will be mapped, into a directory that only this runtime uses, at a path
+    /// that this process never used before. It is the file without its [marks](Inspected::cleared_marks),
+    /// with the address of a new heap for this image, and with the directory of the [file](Inspected::file)
+    /// in the place of `$ORIGIN`.
     ///
     /// # Errors
     ///
     /// Where it cannot be written; then nothing is left of it.
     pub fn stage(&self, directory: &Path, generation: u64) -> Result<Staged, StageError> {
-        let Inspected { bytes, digest, metadata, heap_at, marks, libraries } = self;
+        let Inspected { bytes, digest, metadata, heap_at, marks, imports, origins, file } = self;
         let heap = Heap::new().ok_or(StageError::NoHeap)?;
         let mut bytes = bytes.clone();
         marks.iter().for_each(|mark| mark.clear(&mut bytes));
         if let Some(at) = *heap_at {
             let address = heap.address().to_ne_bytes();
             bytes[at..at + address.len()].copy_from_slice(&address);
+        }
+        if let Some(file) = file {
+            origins.write_out(&mut bytes, &origin::of(file));
         }
         let copy = COPIES.fetch_add(1, Ordering::Relaxed);
         let file_name =
@@ -181,8 +225,9 @@ impl Inspected {
             let _ = fs::remove_file(&path);
             return Err(failed(&path, source));
         }
-        let (metadata, libraries, digest) = (metadata.clone(), libraries.clone(), *digest);
-        Ok(Staged { path, metadata, digest, generation, libraries, heap, reported_to: 0 })
+        let (metadata, libraries, digest) = (metadata.clone(), imports.external_libraries(), *digest);
+        let (file, survey) = (file.clone(), self.survey());
+        Ok(Staged { path, metadata, digest, generation, libraries, heap, file, survey, reported_to: 0 })
     }
 }
 

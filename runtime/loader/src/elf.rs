@@ -63,6 +63,8 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<Inspected<'_>, CheckError> {
     let segments = header.program_headers(LE, bytes).map_err(damaged)?;
     let mut marks = Vec::new();
     let mut loads = 0usize;
+    // Without the header glibc makes the stacks executable.
+    let mut has_executable_stack = true;
     for segment in segments {
         let (offset, len) = (segment.p_offset.get(LE), segment.p_filesz.get(LE));
         let end = offset.checked_add(len).filter(|end| *end <= bytes.len() as u64);
@@ -73,6 +75,9 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<Inspected<'_>, CheckError> {
         }
         if segment.p_type(LE) == elf::PT_LOAD {
             loads += 1;
+        }
+        if segment.p_type(LE) == elf::PT_GNU_STACK {
+            has_executable_stack = segment.p_flags(LE).contains(elf::PF_X);
         }
         for entry in segment.dynamic(LE, bytes).map_err(damaged)?.unwrap_or_default() {
             let (tag, value) = (entry.d_tag.get(LE), entry.d_val.get(LE));
@@ -97,6 +102,9 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<Inspected<'_>, CheckError> {
     let sections = header.sections(LE, bytes).map_err(damaged)?;
     let (_, section) = sections.section_by_name(LE, SECTION.as_bytes()).ok_or(CheckError::NoMetadata)?;
     let metadata = section.data(LE, bytes).map_err(damaged)?;
+    if has_executable_stack {
+        return Err(CheckError::ExecutableStack);
+    }
     let heap_at = heap_at(bytes, &sections)?;
     marks.extend(unique_symbols(bytes, &sections)?);
     Ok(Inspected { metadata, heap_at, marks })

@@ -89,6 +89,11 @@ pub enum CheckError {
         "the file has static thread-local storage (DF_STATIC_TLS), of which a process has little, and gets none back"
     )]
     StaticTls,
+    /// It asks for an executable stack, or does not say that it needs none.
+    #[error(
+        "the file asks for an executable stack (PT_GNU_STACK), which would make all stacks of the process executable"
+    )]
+    ExecutableStack,
     /// It does not say that it is a module.
     #[error("no segue metadata: the file has no section {:?}", segue_abi::metadata::SECTION)]
     NoMetadata,
@@ -126,20 +131,69 @@ pub enum MapError {
         /// The descriptors that a process can have open.
         limit: u64,
     },
-    /// The dynamic linker refused it.
-    #[error("the dynamic linker refused it: {source}")]
+    /// It, or a library that it needs, uses a symbol that nothing defines.
+    #[error("the symbol {symbol} is defined nowhere; the dynamic linker says: {words}")]
+    MissingSymbol {
+        /// The symbol.
+        symbol: String,
+        /// The dynamic linker's own words.
+        words: String,
+    },
+    /// It, or a library that it needs, was linked to a newer version of a library.
+    #[error("{library} of this system lacks version {version}; the dynamic linker says: {words}")]
+    MissingVersion {
+        /// The version: `GLIBC_2.99`.
+        version: String,
+        /// The library that should have it.
+        library: String,
+        /// The dynamic linker's own words.
+        words: String,
+    },
+    /// It, or a library that it needs, needs a library that is not where the dynamic linker looks.
+    #[error("the library {name} is not found; the dynamic linker says: {words}")]
+    MissingLibrary {
+        /// The library, as it is named in the file.
+        name: String,
+        /// The dynamic linker's own words.
+        words: String,
+    },
+    /// The file system of the private copy, or of a library, is mounted `noexec`.
+    #[error("{} is on a file system mounted noexec; the dynamic linker says: {words}", directory.display())]
+    Noexec {
+        /// The directory of the file that could not be mapped.
+        directory: PathBuf,
+        /// The dynamic linker's own words.
+        words: String,
+    },
+    /// A library that it needs asks for an executable stack.
+    #[error("{} asks for an executable stack; {words}", file.as_deref().unwrap_or("the file"))]
+    ExecutableStack {
+        /// The library.
+        file: Option<String>,
+        /// The dynamic linker's own words, or what it would do.
+        words: String,
+    },
+    /// A library that it needs was written over while it was in memory. The dynamic linker would read what is
+    /// broken.
+    #[error("{}: the library is in memory, and its file was written over", path.display())]
+    LibraryOverwritten {
+        /// The library.
+        path: PathBuf,
+    },
+    /// The dynamic linker refused it for another reason.
+    #[error("the dynamic linker refused it: {words}")]
     Open {
-        /// The linker's reason.
-        source: libloading::Error,
+        /// The dynamic linker's own words.
+        words: String,
     },
     /// The dynamic linker answered with an image that it had before.
     #[error("the dynamic linker answered with an image that it had before")]
     NotNew,
     /// It exports no root module.
-    #[error("it exports no root module: {source}")]
+    #[error("it exports no root module; the dynamic linker says: {words}")]
     NoRoot {
-        /// The linker's reason.
-        source: libloading::Error,
+        /// The dynamic linker's own words.
+        words: String,
     },
     /// Its root module was built with another `abi_stable`, or has another layout.
     #[error("what it exports has another layout than this runtime expects: {reason}")]

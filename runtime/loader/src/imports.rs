@@ -13,6 +13,7 @@ use crate::{
     CheckError,
     elf::header,
     libraries::{self, Library},
+    origin,
 };
 
 /// What a file asks of the dynamic linker.
@@ -22,6 +23,8 @@ pub struct Imports {
     pub libraries: Vec<String>,
     /// Where the linker looks for them first (`DT_RUNPATH`, or else `DT_RPATH`), with `$ORIGIN` as it is in the file.
     pub search: Vec<String>,
+    /// Whether the libraries that it needs look there too (`DT_RPATH`).
+    pub search_is_inherited: bool,
     /// The symbols that it does not define. A symbol that the SDK hides is defined in the file, so it is not here.
     pub symbols: Vec<ImportedSymbol>,
     /// Whether it asks for an executable stack, or does not say that it needs none.
@@ -61,6 +64,11 @@ pub enum Missing {
         /// Its name.
         name: String,
     },
+    /// No executable stack: a library asks for one, which is refused.
+    ExecutableStack {
+        /// The library, as it is named.
+        library: String,
+    },
 }
 
 /// The libraries that keep no code of a module, without their version numbers: of libc, of the dynamic linker and of Rust's
@@ -86,16 +94,6 @@ pub fn is_system_library(name: &str) -> bool {
     SYSTEM.iter().any(is)
 }
 
-/// The libraries that a file names and that may keep code of it.
-pub(crate) fn external_libraries(bytes: &[u8]) -> Result<Vec<String>, CheckError> {
-    let damaged = |error: object::read::Error| CheckError::Damaged { what: error.to_string() };
-    let sections = header(bytes)?.sections(LE, bytes).map_err(damaged)?;
-    let mut imports = Imports::default();
-    imports.read_dynamic(bytes, &sections).map_err(damaged)?;
-    imports.libraries.retain(|library| !is_system_library(library));
-    Ok(imports.libraries)
-}
-
 type Sections<'data> = SectionTable<'data, FileHeader64<LE>>;
 
 // === impl Imports ===
@@ -108,11 +106,19 @@ impl Imports {
     /// If a table of the file is damaged.
     pub fn read(bytes: &[u8]) -> Result<Self, CheckError> {
         let damaged = |error: object::read::Error| CheckError::Damaged { what: error.to_string() };
+        let mut imports = Imports::without_symbols(bytes)?;
+        let sections = header(bytes)?.sections(LE, bytes).map_err(damaged)?;
+        imports.read_symbols(bytes, &sections).map_err(damaged)?;
+        Ok(imports)
+    }
+
+    /// Reads all but the symbols.
+    pub(crate) fn without_symbols(bytes: &[u8]) -> Result<Self, CheckError> {
+        let damaged = |error: object::read::Error| CheckError::Damaged { what: error.to_string() };
         let header = header(bytes)?;
         let sections = header.sections(LE, bytes).map_err(damaged)?;
         let mut imports = Imports::default();
         imports.read_dynamic(bytes, &sections).map_err(damaged)?;
-        imports.read_symbols(bytes, &sections).map_err(damaged)?;
         let segments = header.program_headers(LE, bytes).map_err(damaged)?;
         let stack = segments.iter().find(|segment| segment.p_type(LE) == elf::PT_GNU_STACK);
         // A file without this header gets an executable stack from glibc.
@@ -120,12 +126,19 @@ impl Imports {
         Ok(imports)
     }
 
+    /// The libraries that it names and that may keep code of it.
+    pub(crate) fn external_libraries(&self) -> Vec<String> {
+        self.libraries.iter().filter(|library| !is_system_library(library)).cloned().collect()
+    }
+
     /// What of it this system lacks. `file` is where the file is, for `$ORIGIN`. Libraries are found as the dynamic linker of a new
     /// process finds them, and read.
     pub fn missing(&self, file: &Path) -> Vec<Missing> {
-        let found = libraries::load(&self.libraries, &libraries::search_path(&self.search, file));
+        let found = libraries::load(self, &origin::of(file));
         let mut missing: Vec<Missing> =
             found.missing.iter().map(|name| Missing::Library { name: name.clone() }).collect();
+        let stacks = found.executable_stack.iter().cloned();
+        missing.extend(stacks.map(|library| Missing::ExecutableStack { library }));
         let mut versions: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
         let mut symbols = BTreeSet::new();
         for symbol in self.symbols.iter().filter(|symbol| !symbol.is_weak) {
@@ -172,7 +185,7 @@ impl Imports {
             }
         }
         if self.search.is_empty() {
-            self.search = rpath;
+            (self.search, self.search_is_inherited) = (rpath, true);
         }
         Ok(())
     }

@@ -8,7 +8,9 @@
 //!    [`Metadata`] that the module's author put there. Nothing of the file is executed.
 //! 3. [`Inspected::stage`] writes the bytes to a path that was never used before. The dynamic linker takes a file for
 //!    one that it already has when path or inode are the same; and a file that is mapped must not change.
-//! 4. [`Staged::map`] maps it, checks the layout of what it exports, and introduces the host.
+//! 4. [`Staged::map`] maps it, checks the layout of what it exports, and introduces the host. When the
+//!    dynamic linker refuses it, each kind of refusal is its own [`MapError`], with the linker's words;
+//!    [`Mapped::stale_libraries`] are those that were in memory and have another file now.
 //! 5. [`Mapped::on_load`] lets the module start. It is now an [`Image`], and can be called.
 //!
 //! An interface of it is called through an [`Implementation`], after it was checked against what its caller was compiled with
@@ -81,6 +83,8 @@
 //! | links to other modules | closed with the image ([`Link`]) |
 //! | `DF_1_NODELETE`, `STB_GNU_UNIQUE` | found in the file, and cleared in the private copy ([`Inspected::cleared_marks`]) |
 //! | static thread-local storage | refused: libc does not give it back |
+//! | `$ORIGIN` | written out in the private copy as the directory of the file that was given ([`Inspected::file`]) |
+//! | an executable stack | refused: in the file ([`CheckError::ExecutableStack`]), and in a library of it ([`MapError::ExecutableStack`]) |
 //! | libraries that hold it | after `dlclose` the linker's list is asked; a kept one is swept until it is gone |
 //! | the module's heap | one per image (`heap.rs`), whose address is in the private copy before the first constructor runs; large blocks that grow get room (`room.rs`) |
 //! | a thread that ends, and the heap of an image that goes | mimalloc would have one in the other's way; a lock keeps them apart (`ends.rs`) |
@@ -134,10 +138,14 @@ mod linkmap;
 mod mapped;
 mod mappings;
 mod metadata;
+mod origin;
+mod refused;
 mod reply;
 mod reserve;
 mod room;
+mod search;
 mod signals;
+mod stale;
 mod threads;
 
 pub use candidate::{Candidate, FILE_BYTES_MAX, Inspected, Staged};
@@ -164,4 +172,5 @@ pub use metadata::{Argument, Interface, Metadata, Method, Type, Unload};
 pub use reply::ReplyBuffer;
 pub use segue_abi as abi;
 pub use signals::{name as signal_name, wake_signal};
+pub use stale::{Stale, StaleLibrary};
 pub use threads::{ModuleThread, name_of as thread_name};

@@ -1,8 +1,8 @@
 //! The libraries that the dynamic linker would find, read as files. Nothing is mapped or executed.
 
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
-    env, fs,
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -12,23 +12,13 @@ use object::{
     read::elf::{FileHeader, Sym, VersionTable},
 };
 
-use crate::{elf::header, imports::Imports};
+use crate::{
+    elf::header,
+    imports::Imports,
+    origin::expand,
+    search::{Paths, of_the_system},
+};
 
-/// Where the linker looks last.
-const DEFAULTS: [&str; 8] = [
-    "/lib/x86_64-linux-gnu",
-    "/usr/lib/x86_64-linux-gnu",
-    "/lib/aarch64-linux-gnu",
-    "/usr/lib/aarch64-linux-gnu",
-    "/lib64",
-    "/usr/lib64",
-    "/lib",
-    "/usr/lib",
-];
-/// The linker's configuration.
-const CONFIGURATION: &str = "/etc/ld.so.conf";
-/// How deep its files may include each other.
-const INCLUDES_MAX: usize = 8;
 /// Libraries that every program with a runtime has, so a file may use them without naming them.
 const OF_THE_PROGRAM: [&str; 3] = ["libc.so.6", "libm.so.6", "libgcc_s.so.1"];
 /// How many libraries are read for one file.
@@ -49,8 +39,27 @@ pub(crate) struct Library {
 pub(crate) struct Found {
     /// By the name that the file, or one of them, uses.
     pub(crate) libraries: BTreeMap<String, Library>,
-    /// Those that the file names and the linker would not find.
+    /// Those that the linker would not find.
     pub(crate) missing: Vec<String>,
+    /// Those that ask for an executable stack.
+    pub(crate) executable_stack: Vec<String>,
+}
+
+/// What the linker would map with a file.
+#[derive(Debug, Default)]
+pub(crate) struct Survey {
+    /// Where each library is, by its name.
+    pub(crate) places: HashMap<String, PathBuf>,
+    /// The first library that asks for an executable stack. It may be one that a library needs.
+    pub(crate) executable_stack: Option<String>,
+}
+
+/// A library that was found, or was not.
+struct Needed<'a> {
+    name: &'a str,
+    place: Option<&'a Path>,
+    bytes: Option<&'a [u8]>,
+    imports: &'a Imports,
 }
 
 // === impl Library ===
@@ -100,86 +109,78 @@ impl Library {
 
 // === Finding ===
 
-/// The directories in which the linker looks for the libraries of this file, in order.
-pub(crate) fn search_path(of_file: &[String], file: &Path) -> Vec<PathBuf> {
-    let origin = file.canonicalize().ok().and_then(|file| file.parent().map(Path::to_owned));
-    let origin = origin.unwrap_or_default().to_string_lossy().into_owned();
-    let expand = |path: &String| path.replace("${ORIGIN}", &origin).replace("$ORIGIN", &origin);
-    let mut path: Vec<PathBuf> = of_file.iter().map(|entry| PathBuf::from(expand(entry))).collect();
-    if let Some(variable) = env::var_os("LD_LIBRARY_PATH") {
-        path.extend(env::split_paths(&variable).filter(|entry| !entry.as_os_str().is_empty()));
-    }
-    configured(Path::new(CONFIGURATION), INCLUDES_MAX, &mut path);
-    path.extend(DEFAULTS.iter().map(PathBuf::from));
-    path
-}
-
-/// The directories that a file of the linker's configuration names, with those of the files that it includes.
-fn configured(file: &Path, includes_left: usize, path: &mut Vec<PathBuf>) {
-    let Ok(text) = fs::read_to_string(file) else { return };
-    for line in text.lines().map(|line| line.split('#').next().unwrap_or_default().trim()) {
-        match line.strip_prefix("include ") {
-            None if line.starts_with('/') => path.push(PathBuf::from(line)),
-            Some(pattern) if includes_left > 0 => {
-                for included in matching(pattern.trim(), file) {
-                    configured(&included, includes_left - 1, path);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-/// The files that a pattern with at most one `*`, in its last part, stands for.
-fn matching(pattern: &str, relative_to: &Path) -> Vec<PathBuf> {
-    let pattern = relative_to.parent().unwrap_or(Path::new("/")).join(pattern);
-    let name = pattern.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let Some((start, end)) = name.split_once('*') else { return vec![pattern] };
-    let entries = pattern.parent().and_then(|directory| fs::read_dir(directory).ok()).into_iter().flatten();
-    let fits = |path: &PathBuf| {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        name.starts_with(start) && name.ends_with(end)
-    };
-    let mut files: Vec<PathBuf> =
-        entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).filter(fits).collect();
-    files.sort();
-    files
-}
-
-/// Reads these libraries, those that they need, and those of every program.
-pub(crate) fn load(names: &[String], path: &[PathBuf]) -> Found {
+/// Reads the libraries of a file in the directory `origin`, those that they need, and those of every program.
+pub(crate) fn load(imports: &Imports, origin: &str) -> Found {
     let mut found = Found::default();
-    let mut next: VecDeque<String> = names.iter().cloned().collect();
-    next.extend(OF_THE_PROGRAM.map(str::to_owned));
-    while let Some(name) = next.pop_front() {
-        if found.libraries.contains_key(&name) || found.libraries.len() >= LIBRARIES_MAX {
-            continue;
-        }
-        match find(&name, path) {
-            Some(bytes) => {
-                if let Ok(imports) = Imports::read(&bytes) {
-                    next.extend(imports.libraries);
-                }
-                found.libraries.insert(name, Library::read(&bytes).unwrap_or_default());
+    walk(imports, origin, &mut |Needed { name, bytes, imports, .. }| match bytes {
+        Some(bytes) => {
+            if imports.executable_stack {
+                found.executable_stack.push(name.to_owned());
             }
-            None if names.contains(&name) && !found.missing.contains(&name) => found.missing.push(name),
-            None => {}
+            found.libraries.insert(name.to_owned(), Library::read(bytes).unwrap_or_default());
         }
-    }
+        None => found.missing.push(name.to_owned()),
+    });
     found
 }
 
-/// The bytes of the first library of this name that is for this machine.
-fn find(name: &str, path: &[PathBuf]) -> Option<Vec<u8>> {
+/// What the linker would map with a file in the directory `origin`.
+pub(crate) fn survey(imports: &Imports, origin: &str) -> Survey {
+    let mut survey = Survey::default();
+    walk(imports, origin, &mut |Needed { name, place, imports, .. }| {
+        survey.places.extend(place.map(|place| (name.to_owned(), place.to_owned())));
+        if imports.executable_stack {
+            survey.executable_stack.get_or_insert_with(|| name.to_owned());
+        }
+    });
+    survey
+}
+
+/// Visits each library once, in the order in which the linker maps them.
+fn walk(imports: &Imports, origin: &str, visit: &mut dyn FnMut(Needed<'_>)) {
+    let system = of_the_system();
+    let paths = Paths::new(imports, origin, None, &system);
+    let own = imports.libraries.iter().map(|name| (expand(name, origin), paths.clone()));
+    let mut next: VecDeque<(String, Paths)> = own.collect();
+    // A program may do without those that nobody names.
+    let mut named: HashSet<String> = next.iter().map(|(name, _)| name.clone()).collect();
+    next.extend(OF_THE_PROGRAM.map(|name| (name.to_owned(), paths.clone())));
+    let mut seen = HashSet::new();
+    while let Some((name, paths)) = next.pop_front() {
+        if seen.len() >= LIBRARIES_MAX || !seen.insert(name.clone()) {
+            continue;
+        }
+        let Some((place, bytes)) = find(&name, &paths.all) else {
+            if named.contains(&name) {
+                visit(Needed { name: &name, place: None, bytes: None, imports: &Imports::default() });
+            }
+            continue;
+        };
+        // A damaged one is for the linker to refuse. It is not known to ask for anything.
+        let imports = Imports::without_symbols(&bytes).unwrap_or_default();
+        let origin = place.parent().unwrap_or(Path::new("/")).to_string_lossy().into_owned();
+        let paths = Paths::new(&imports, &origin, Some(&paths), &system);
+        for name in &imports.libraries {
+            let name = expand(name, &origin);
+            named.insert(name.clone());
+            next.push_back((name, paths.clone()));
+        }
+        visit(Needed { name: &name, place: Some(&place), bytes: Some(&bytes), imports: &imports });
+    }
+}
+
+/// The first library of this name that is for this machine, with its bytes.
+fn find(name: &str, path: &[PathBuf]) -> Option<(PathBuf, Vec<u8>)> {
     // A name with a slash is a path.
     let candidates: Vec<PathBuf> = match name.contains('/') {
         true => vec![PathBuf::from(name)],
         false => path.iter().map(|directory| directory.join(name)).collect(),
     };
     let this_machine = if cfg!(target_arch = "aarch64") { elf::EM_AARCH64 } else { elf::EM_X86_64 };
-    candidates.iter().find_map(|candidate| {
-        let bytes = fs::read(candidate).ok()?;
-        header(&bytes).is_ok_and(|header| header.e_machine.get(LE) == this_machine).then_some(bytes)
+    candidates.into_iter().find_map(|candidate| {
+        let bytes = fs::read(&candidate).ok()?;
+        let is_for_this = header(&bytes).is_ok_and(|header| header.e_machine.get(LE) == this_machine);
+        is_for_this.then_some((candidate, bytes))
     })
 }
 
@@ -193,7 +194,8 @@ mod tests {
 
     #[test]
     fn libc_is_found_with_its_versions() {
-        let found = load(&["libc.so.6".to_owned()], &search_path(&[], Path::new("/nowhere/x.so")));
+        let imports = Imports { libraries: vec!["libc.so.6".to_owned()], ..Imports::default() };
+        let found = load(&imports, "/nowhere");
         let libc = &found.libraries["libc.so.6"];
         let version = "GLIBC_2.34".to_owned();
         assert!(libc.exports("pthread_create", None) && libc.versions.contains(&version));
@@ -201,20 +203,5 @@ mod tests {
         assert!(!libc.exports("dlopen", Some(&"GLIBC_9.99".to_owned())));
         assert!(!libc.exports("no_such_function", None));
         assert!(found.missing.is_empty());
-    }
-
-    #[test]
-    fn the_configuration_includes_files_by_pattern() {
-        let directory = env::temp_dir().join(format!("segue-libraries-{}", std::process::id()));
-        fs::create_dir_all(directory.join("more.d")).unwrap();
-        fs::write(directory.join("conf"), "# first\ninclude more.d/*.conf\n/last\n").unwrap();
-        fs::write(directory.join("more.d/a.conf"), "/one # here\n").unwrap();
-        fs::write(directory.join("more.d/b.other"), "/two\n").unwrap();
-        let mut path = Vec::new();
-        configured(&directory.join("conf"), INCLUDES_MAX, &mut path);
-        assert_eq!(path, [PathBuf::from("/one"), PathBuf::from("/last")]);
-        let own = search_path(&["$ORIGIN/../x".to_owned()], &directory.join("conf"));
-        assert_eq!(own[0], directory.canonicalize().unwrap().join("../x"));
-        fs::remove_dir_all(directory).unwrap();
     }
 }

@@ -21,7 +21,9 @@ use crate::{
     leaving::{Remains, close},
     link::Links,
     linkmap,
+    refused::words_of,
     signals::{self, ImageId},
+    stale::{self, StaleLibrary},
     threads::Threads,
 };
 
@@ -36,6 +38,7 @@ pub struct Mapped {
     pub(crate) remains: ManuallyDrop<Box<Remains>>,
     /// Where in memory it is.
     pub(crate) range: Range<usize>,
+    stale_libraries: Vec<StaleLibrary>,
     pub(crate) context: Arc<Context>,
     pub(crate) root: ModuleRootRef,
 }
@@ -84,6 +87,15 @@ impl Staged {
             staged.discard();
             return Err(failed(MapError::DescriptorsScarce { open, limit }, None));
         }
+        if let Some(file) = staged.survey.executable_stack.clone() {
+            staged.discard();
+            let words = "all stacks of the process would become executable".to_owned();
+            return Err(failed(MapError::ExecutableStack { file: Some(file), words }, None));
+        }
+        if let Some(path) = stale::overwritten(&staged.libraries) {
+            staged.discard();
+            return Err(failed(MapError::LibraryOverwritten { path }, None));
+        }
         // Before its constructors run, so that a crash in one of them is told as its own.
         let entry = Entry::opening(&staged);
         let mut row = TABLE.enter(entry);
@@ -92,8 +104,9 @@ impl Staged {
         let library = match unsafe { Library::open(Some(&staged.path), RTLD_NOW | RTLD_LOCAL) } {
             Ok(library) => library,
             Err(source) => {
+                let error = MapError::refused(&source, &staged);
                 staged.discard();
-                return Err(failed(MapError::Open { source }, None));
+                return Err(failed(error, None));
             }
         };
         // The image may go; a library that it has brought in may have threads and callbacks of its own, and stays for all versions.
@@ -108,11 +121,16 @@ impl Staged {
         let root = match unsafe { checked_root(&library) } {
             Ok(root) => root,
             Err(error) => {
+                let error = match error {
+                    MapError::NoRoot { words } => MapError::NoRoot { words: staged.in_users_words(&words) },
+                    error => error,
+                };
                 let remains = Box::new(Remains { staged, context: None, row, end_bytes: None });
                 let retained = close(library, remains, Audit::default()).err();
                 return Err(failed(error, retained));
             }
         };
+        let stale_libraries = stale::look(&staged.libraries, &staged.survey.places);
         let threads = Threads::new(&staged.metadata.name, staged.generation);
         let context = Arc::new(Context { services, threads, links: Links::default(), entry });
         context.threads.set_detach(root.detach_thread());
@@ -123,6 +141,7 @@ impl Staged {
             library: ManuallyDrop::new(library),
             remains: ManuallyDrop::new(remains),
             range: place.whole,
+            stale_libraries,
             context,
             root,
         })
@@ -139,7 +158,7 @@ unsafe fn checked_root(library: &Library) -> Result<ModuleRootRef, MapError> {
         |reason: String| MapError::Layout { reason: reason.chars().take(REPORT_CHARS_MAX).collect() };
     // SAFETY: a symbol of this name is such a reference: abi_stable checks its magic bytes next.
     let header = unsafe { library.get::<AbiHeaderRef>(ROOT_MODULE_LOADER_NAME_WITH_NUL.as_bytes()) }
-        .map_err(|source| MapError::NoRoot { source })?;
+        .map_err(|source| MapError::NoRoot { words: words_of(&source) })?;
     let header = header.upgrade().map_err(|error| layout(error.to_string()))?;
     let found = header.layout().ok_or_else(|| layout("the file does not describe its layout".to_owned()))?;
     // Each check gets a memory of its own. The one that abi_stable shares keeps references into the images it has seen,
@@ -220,6 +239,11 @@ impl Mapped {
     /// The private copy that is mapped.
     pub fn path(&self) -> &Path {
         &self.remains.staged.path
+    }
+
+    /// The libraries that it names, that were in memory before, and whose files have changed since.
+    pub fn stale_libraries(&self) -> &[StaleLibrary] {
+        &self.stale_libraries
     }
 
     /// Whether a report of a crash in it would name it. Not where too many images are mapped.

@@ -16,7 +16,7 @@ use crate::{
 /// executed, not even a constructor.
 ///
 /// Then it names what the file links and imports that matters when the module leaves memory, each with what it means and what to
-/// set: external libraries, a dynamic C++ runtime, functions for signals, timers and exit handlers, an executable stack; and the
+/// set: external libraries, a dynamic C++ runtime, functions for signals, timers and exit handlers; and the
 /// libraries, versions and symbols that this system lacks. `segue probe` shows what really stays.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Example:\n  segue check target/release/libgreeter.so")]

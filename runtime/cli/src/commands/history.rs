@@ -153,6 +153,7 @@ mod tests {
             trial_ms,
             with: Vec::new(),
             took_us: 1,
+            warnings: Vec::new(),
         };
         record(seq, event)
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Args;
-use segue::{LoadOutcome, Loaded, Policy, TrialEnd, VersionId};
+use segue::{LoadOutcome, Loaded, Policy, TrialEnd, VersionId, Warning};
 use segue_control::api::{ImageRef, LoadAnswer, LoadRequest};
 
 use super::deadline::Deadline;
@@ -88,6 +88,9 @@ fn absolute(file: &Path) -> Result<PathBuf, Error> {
 
 fn render(answer: &LoadAnswer, request: &LoadRequest) -> String {
     let mut text: String = answer.loaded.iter().map(render_one).collect();
+    for Warning { message, hint } in answer.loaded.iter().flat_map(|loaded| &loaded.warnings) {
+        text.push_str(&format!("warning: {}\n  {}\n", clean(message), clean(hint)));
+    }
     let on_trial = answer.loaded.iter().filter(|loaded| loaded.outcome == LoadOutcome::Loaded);
     for loaded in on_trial.filter(|_| request.trial_ms.is_some()) {
         let length = span(Duration::from_millis(request.trial_ms.unwrap_or_default()));
@@ -135,6 +138,7 @@ mod tests {
             digest: Digest::of(b""),
             replaced: Some(VersionId { version: "1.0.0".to_owned(), generation: 1 }),
             outcome: LoadOutcome::Loaded,
+            warnings: Vec::new(),
             took_us,
         };
         let unchanged = Loaded { outcome: LoadOutcome::Unchanged, replaced: None, ..loaded.clone() };
@@ -153,6 +157,10 @@ mod tests {
             text.contains("greeter is on trial, and goes back by itself in 5m 00s: `segue confirm greeter`"),
             "{text}"
         );
+        let warning = Warning { message: "helper.so is stale".to_owned(), hint: "restart".to_owned() };
+        let warned = Loaded { warnings: vec![warning], ..unchanged.clone() };
+        let text = render(&LoadAnswer { loaded: vec![warned] }, &LoadRequest::set(Vec::new()));
+        assert!(text.ends_with("\nwarning: helper.so is stale\n  restart\n"), "{text}");
         // What was current already is what it was before.
         assert!(!render(&LoadAnswer { loaded: vec![unchanged] }, &trial).contains("trial"));
     }

@@ -353,17 +353,23 @@ mod tests {
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1, "nothing else is left");
     }
 
+    fn files_below(directory: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+        let files = |path: PathBuf| if path.is_dir() { files_below(&path) } else { vec![path] };
+        entries.flat_map(files).collect()
+    }
+
     #[test]
     fn the_sdk_beside_it_is_whole() {
         let parent = tempfile::tempdir().unwrap();
         let created = new("till").run(parent.path()).unwrap();
         for (crate_name, folder) in [("segue-sdk", "../sdk"), ("segue-abi", "../abi")] {
             let original = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join("src");
-            for entry in fs::read_dir(original).unwrap() {
-                let entry = entry.unwrap();
-                let file = Path::new("vendor").join(crate_name).join("src").join(entry.file_name());
+            for source in files_below(&original) {
+                let below = source.strip_prefix(&original).unwrap();
+                let file = Path::new("vendor").join(crate_name).join("src").join(below);
                 assert!(created.files.contains(&file), "{}", file.display());
-                assert_eq!(read(&created, file.to_str().unwrap()), fs::read_to_string(entry.path()).unwrap());
+                assert_eq!(read(&created, file.to_str().unwrap()), fs::read_to_string(&source).unwrap());
             }
         }
         let sdk: toml::Table = read(&created, "vendor/segue-sdk/Cargo.toml").parse().unwrap();

@@ -8,9 +8,13 @@ use crate::text::clean;
 pub(super) fn next(event: &Event) -> Option<String> {
     let module = event.module().map(|module| clean(module).into_owned()).unwrap_or_default();
     match event {
-        Event::Loaded { trial_ms: Some(_), .. } => Some(format!(
-            "`segue confirm {module}` has a restart return to it; `segue rollback {module}` goes back at once"
-        )),
+        Event::Loaded { trial_ms, warnings, .. } => {
+            let confirm = trial_ms.map(|_| {
+                format!("`segue confirm {module}` has a restart return to it; `segue rollback {module}` goes back at once")
+            });
+            let hints = warnings.iter().map(|warning| clean(&warning.hint).into_owned()).chain(confirm);
+            Some(hints.collect::<Vec<_>>().join("; ")).filter(|next| !next.is_empty())
+        }
         Event::Refused { error, .. } => error.hint.as_deref().map(clean).map(Into::into),
         Event::TrialOver { .. } => {
             Some(format!("`segue confirm {module}` keeps it over a restart; or load a better one"))

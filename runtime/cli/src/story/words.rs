@@ -92,6 +92,9 @@ pub(super) fn why(event: &Event) -> Vec<String> {
             .iter()
             .map(|pin| format!("{}; it waits for {}", render_pin(pin), clean(&pin.waits_for)))
             .collect(),
+        Event::Loaded { warnings, .. } => {
+            warnings.iter().map(|warning| clean(&warning.message).into_owned()).collect()
+        }
         Event::Crashed { place: Some(place), .. } => vec![format!("it happened in {}", clean(place))],
         Event::Blocked { why, .. } | Event::LeftBehind { why, .. } => vec![clean(why).into_owned()],
         Event::WatchFailed { reason, .. } => vec![clean(reason).into_owned()],
@@ -199,10 +202,13 @@ fn name(id: &VersionId) -> String {
 
 #[cfg(test)]
 mod tests {
-    use segue::{Digest, Pin, PinKind};
+    use segue::{Digest, Pin, PinKind, Warning};
 
     use super::*;
-    use crate::story::tests::{id, record};
+    use crate::story::{
+        next::next,
+        tests::{id, record},
+    };
 
     fn of(event: Event) -> String {
         what(&record(1, event))
@@ -211,6 +217,7 @@ mod tests {
     #[test]
     fn each_event_is_told_in_plain_words() {
         let (module, digest) = ("greeter".to_owned(), Digest::of(b""));
+        let warning = Warning { message: "helper.so is stale".to_owned(), hint: "restart".to_owned() };
         let load = Event::Loaded {
             module: module.clone(),
             current: id("1.1.0", 2),
@@ -220,7 +227,10 @@ mod tests {
             trial_ms: Some(300_000),
             with: vec!["shop".to_owned(), "till".to_owned()],
             took_us: 2100,
+            warnings: vec![warning],
         };
+        assert_eq!(why(&load), ["helper.so is stale"]);
+        assert!(next(&load).unwrap().starts_with("restart; `segue confirm greeter`"));
         assert_eq!(
             of(load),
             "greeter: 1.1.0+g2 is current, on trial for 5m 00s, and 1.0.0+g1 is old, at once with shop and till; file \
@@ -235,6 +245,7 @@ mod tests {
             trial_ms: None,
             with: Vec::new(),
             took_us: 900,
+            warnings: Vec::new(),
         };
         let by = By::Runtime { why: "a restart".to_owned() };
         assert_eq!(

@@ -103,7 +103,7 @@ fn status_of(code: Code) -> StatusCode {
         Code::NotPurged | Code::NothingToRollBack | Code::Sticky | Code::Busy => StatusCode::CONFLICT,
         Code::Deadline => StatusCode::GATEWAY_TIMEOUT,
         Code::Unreachable => StatusCode::BAD_GATEWAY,
-        Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        Code::Internal | Code::Noexec => StatusCode::INTERNAL_SERVER_ERROR,
         // All others say what is wrong with a file.
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     }
@@ -118,6 +118,13 @@ mod tests {
         let statuses = [
             ("not_found", 404),
             ("bad_elf", 422),
+            ("missing_symbol", 422),
+            ("missing_version", 422),
+            ("missing_library", 422),
+            ("executable_stack", 422),
+            ("library_overwritten", 422),
+            ("link_failed", 422),
+            ("noexec", 500),
             ("wrong_machine", 422),
             ("on_load_failed", 422),
             ("not_purged", 409),

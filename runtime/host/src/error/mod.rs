@@ -9,6 +9,7 @@ use std::{path::PathBuf, time::Duration};
 use segue_loader::{CheckError, Digest, InterfaceMismatch, MapError, StageError};
 
 pub use object::{Code, ErrorObject, Step};
+pub(crate) use told::NO_EXECUTABLE_STACK;
 use told::{list, who};
 
 use crate::Pin;

@@ -17,6 +17,20 @@ pub enum Code {
     BadFile,
     /// The file is no ELF shared object, or a damaged one.
     BadElf,
+    /// The file, or a library that it needs, asks for an executable stack.
+    ExecutableStack,
+    /// The file needs a symbol that nothing defines.
+    MissingSymbol,
+    /// The file needs a version of a library's symbols that this system lacks.
+    MissingVersion,
+    /// The file needs a library that is not found.
+    MissingLibrary,
+    /// The file system of the state directory, or of a library, is mounted `noexec`.
+    Noexec,
+    /// A library that the file needs was written over while it was in memory.
+    LibraryOverwritten,
+    /// The dynamic linker refused the file for another reason.
+    LinkFailed,
     /// The file is for another machine.
     WrongMachine,
     /// The file does not say that it is a module.

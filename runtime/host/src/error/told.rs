@@ -22,11 +22,18 @@ impl Error {
                 CheckError::WrongMachine { .. } => Code::WrongMachine,
                 CheckError::NoMetadata | CheckError::BadMetadata { .. } => Code::NoMetadata,
                 CheckError::Revision { .. } => Code::AbiMismatch,
+                CheckError::ExecutableStack => Code::ExecutableStack,
                 _ => Code::BadElf,
             },
             Error::NameMismatch { .. } => Code::NameMismatch,
             Error::Map { source, .. } => match source {
-                MapError::Open { .. } => Code::BadElf,
+                MapError::MissingSymbol { .. } => Code::MissingSymbol,
+                MapError::MissingVersion { .. } => Code::MissingVersion,
+                MapError::MissingLibrary { .. } => Code::MissingLibrary,
+                MapError::Noexec { .. } => Code::Noexec,
+                MapError::ExecutableStack { .. } => Code::ExecutableStack,
+                MapError::LibraryOverwritten { .. } => Code::LibraryOverwritten,
+                MapError::Open { .. } => Code::LinkFailed,
                 MapError::KeysScarce { .. } | MapError::DescriptorsScarce { .. } => Code::Busy,
                 _ => Code::AbiMismatch,
             },
@@ -127,13 +134,30 @@ impl Error {
                     "compile what it contains with -ftls-model=global-dynamic (mimalloc: its feature local_dynamic_tls)"
                 }
                 CheckError::Revision { .. } => "build it with the segue-sdk that belongs to this runtime",
+                CheckError::ExecutableStack => NO_EXECUTABLE_STACK,
                 _ => return None,
             },
             Error::NameMismatch { .. } => {
                 "a module's name is its package's in Cargo.toml; call the file lib<name>.so, or lib<name>-<anything>.so"
             }
+            Error::Map { source: MapError::MissingSymbol { .. }, .. } => {
+                "link the library that defines it (`cargo::rustc-link-lib` in build.rs); `segue check FILE` shows what is missing"
+            }
+            Error::Map { source: MapError::MissingVersion { .. }, .. } => {
+                "build it on the oldest system that serves it, or update this one"
+            }
+            Error::Map { source: MapError::MissingLibrary { .. }, .. } => {
+                "install the library, link it statically, or put it where the file's RUNPATH leads ($ORIGIN: beside the file)"
+            }
+            Error::Map { source: MapError::Noexec { .. }, .. } => {
+                "mount it with exec, or give the runtime another --state; nothing has changed"
+            }
+            Error::Map { source: MapError::ExecutableStack { .. }, .. } => NO_EXECUTABLE_STACK,
+            Error::Map { source: MapError::LibraryOverwritten { .. }, .. } => {
+                "restart the runtime before its code is called; replace a library by renaming a new file to its name"
+            }
             Error::Map { source: MapError::Open { .. }, .. } => {
-                "see what it is linked to with `ldd FILE`, and that the state directory allows running files"
+                "`segue check FILE` and `ldd FILE` show what it is linked to"
             }
             Error::Map { source: MapError::KeysScarce { .. }, .. } => {
                 "something in this process makes keys and does not give them back; segue's modules do"
@@ -186,6 +210,10 @@ impl Error {
         })
     }
 }
+
+/// What to do about an executable stack, as `segue check` says it too.
+pub(crate) const NO_EXECUTABLE_STACK: &str =
+    "add `.section .note.GNU-stack,\"\",@progbits` to its assembly files, or link it with `-z noexecstack`";
 
 /// How many of those who hold a version are told in an error; `segue pins` tells them all.
 const TOLD_MAX: usize = 3;

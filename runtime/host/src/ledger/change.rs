@@ -30,6 +30,8 @@ pub(crate) enum Change {
     Unblocked { digest: Digest },
     /// What lies in a file of the modules directory was taken, or refused.
     DropIn { path: String, digest: Digest },
+    /// The file names its own directory (`$ORIGIN`), and was loaded from here.
+    Origin { digest: Digest, file: String },
     /// A command with a key was answered.
     Answered { key: String, command: String, answer: String },
     /// The last generation that was given away.

@@ -74,6 +74,10 @@ impl Ledger {
             made.commit()?;
         }
         if form <= FORM {
+            // It came later; an earlier runtime does without it.
+            self.connection.execute_batch(
+                "CREATE TABLE IF NOT EXISTS origins (digest TEXT PRIMARY KEY, file TEXT NOT NULL) STRICT",
+            )?;
             self.connection.execute(
                 "DELETE FROM events WHERE seq <= (SELECT max(seq) FROM events) - ?1",
                 [EVENTS_KEPT],

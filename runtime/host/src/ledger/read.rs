@@ -188,6 +188,14 @@ impl Ledger {
             .map_err(|source| self.failed("reading", source))
     }
 
+    /// Where a file that names its own directory was loaded from last.
+    pub(crate) fn origin(&self, of: &Digest) -> Result<Option<String>, Error> {
+        self.connection
+            .query_row("SELECT file FROM origins WHERE digest = ?1", [of.to_string()], |row| row.get(0))
+            .optional()
+            .map_err(|source| self.failed("reading", source))
+    }
+
     /// What the command with a key was, and what it was answered.
     pub(crate) fn answer(&self, key: &str) -> Result<Option<(String, String)>, Error> {
         self.connection

@@ -48,6 +48,13 @@ CREATE TABLE drop_ins (
     digest TEXT NOT NULL
 ) STRICT;
 
+-- Where a file that names its own directory, as $ORIGIN, was loaded from: its libraries are looked for there, also after a restart.
+-- A ledger that was made before this table gets it when it is opened.
+CREATE TABLE IF NOT EXISTS origins (
+    digest TEXT PRIMARY KEY,
+    file TEXT NOT NULL
+) STRICT;
+
 -- What commands with a key were answered.
 CREATE TABLE answers (
     key TEXT PRIMARY KEY,

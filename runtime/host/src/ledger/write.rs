@@ -94,6 +94,11 @@ fn apply(writing: &Transaction<'_>, change: &Change, seq: i64) -> rusqlite::Resu
                 .prepare_cached("INSERT OR REPLACE INTO drop_ins (path, digest) VALUES (?1, ?2)")?
                 .execute(params![path, digest.to_string()])?;
         }
+        Change::Origin { digest, file } => {
+            writing
+                .prepare_cached("INSERT OR REPLACE INTO origins (digest, file) VALUES (?1, ?2)")?
+                .execute(params![digest.to_string(), file])?;
+        }
         Change::Answered { key, command, answer } => {
             writing
                 .prepare_cached("INSERT INTO answers (key, command, answer, seq) VALUES (?1, ?2, ?3, ?4)")?

@@ -8,7 +8,7 @@ use segue_loader::Inspected;
 
 use super::{Purpose, Terms, all, start::Starting};
 use crate::{
-    Error, Event, LoadOutcome, Loaded, Step, Took,
+    Error, Event, LoadOutcome, Loaded, Step, Took, Warning,
     book::{Book, Old, OnTrial, Phase as OldPhase},
     journey::{lap, micros},
     ledger::Change,
@@ -27,6 +27,8 @@ pub(super) struct Ready {
     pub(super) admitted: u64,
     /// Whether the module is not to be replaced from then on, where none is current.
     pub(super) is_sticky: bool,
+    /// What its load noticed.
+    pub(super) warnings: Vec<Warning>,
     pub(super) took: Took,
     /// Whoever waits for the first version waits until this one is current.
     pub(super) starting: Starting,
@@ -138,7 +140,7 @@ impl Inner {
 
 /// One event, with what it changes.
 fn entry(
-    Ready { version, .. }: &Ready,
+    Ready { version, candidate, .. }: &Ready,
     loaded: &Loaded,
     set: &[String],
     terms: &Terms,
@@ -152,6 +154,8 @@ fn entry(
         (_, None) => Some(Change::Confirmed { module: module.clone(), digest, version }),
     });
     changes.extend(terms.taken(digest));
+    let origin = candidate.file().filter(|_| candidate.uses_origin()).and_then(|file| file.to_str());
+    changes.extend(origin.map(|file| Change::Origin { digest, file: file.to_owned() }));
     let current = about.id.clone();
     let event = match (terms.purpose, &loaded.replaced) {
         (Purpose::Rollback(_), Some(old)) => Event::RolledBack { module, current, old: old.clone(), digest },
@@ -164,6 +168,7 @@ fn entry(
             source: about.source.clone(),
             trial_ms: terms.trial.map(|trial| trial.length.as_millis().try_into().unwrap_or(u64::MAX)),
             took_us: loaded.took_us.total,
+            warnings: loaded.warnings.clone(),
         },
     };
     (event, changes)
@@ -197,6 +202,7 @@ impl Ready {
             digest: about.digest,
             replaced: book.current.as_ref().map(|about| about.id.clone()),
             outcome: LoadOutcome::Loaded,
+            warnings: self.warnings.clone(),
             took_us: Took { total: micros(terms.started.elapsed()), ..self.took.clone() },
         }
     }

@@ -10,7 +10,7 @@ mod room;
 mod start;
 mod terms;
 
-use std::{collections::HashSet, sync::Arc, time::Instant};
+use std::{collections::HashSet, path::PathBuf, sync::Arc, time::Instant};
 
 use segue_loader::Inspected;
 
@@ -114,11 +114,17 @@ impl Inner {
             Source::Stored(digest) => self.state.image(digest),
         };
         let mut took = Took::default();
-        let candidate = intake::read(&path, &mut took)?;
-        if let Source::Stored(digest) = source
-            && candidate.digest() != *digest
-        {
-            return Err(Error::StoreDamaged { path, digest: *digest });
+        let mut candidate = intake::read(&path, &mut took)?;
+        if let Source::Stored(digest) = source {
+            if candidate.digest() != *digest {
+                return Err(Error::StoreDamaged { path, digest: *digest });
+            }
+            // Its libraries are not in the store.
+            let origin = match candidate.uses_origin() {
+                true => self.events.look_up(|ledger| ledger.origin(digest))?,
+                false => None,
+            };
+            candidate = candidate.came_from(origin.map(PathBuf::from));
         }
         Ok(Request { candidate, source: source.to_string(), took })
     }
@@ -298,6 +304,7 @@ impl Member {
             digest: current.digest,
             replaced: None,
             outcome: LoadOutcome::Unchanged,
+            warnings: Vec::new(),
             took_us: Took { total: micros(terms.started.elapsed()), ..self.request.took.clone() },
         })
     }

@@ -11,7 +11,7 @@ use segue_loader::{Image, Inspected, Kept, MapFailure, Mapped, Vetoed};
 
 use super::{Member, Terms, commit::Ready};
 use crate::{
-    Error, Pin, PinKind, Step, Took, VersionId,
+    Error, Pin, PinKind, Step, Took, VersionId, Warning,
     guest::Guest,
     journey::lap,
     module::Module,
@@ -33,6 +33,7 @@ pub(super) struct InMemory {
     candidate: Inspected,
     admitted: u64,
     is_sticky: bool,
+    warnings: Vec<Warning>,
     took: Took,
 }
 
@@ -93,9 +94,13 @@ impl Inner {
             self.take_out(&module, &about, mapped);
             return Err(module.does_not_fit(&about.id.version, Some(Step::Map), mismatch));
         }
+        let warnings: Vec<Warning> = mapped.stale_libraries().iter().map(Warning::from).collect();
+        for Warning { message, hint } in &warnings {
+            tracing::warn!(module = %module.name, generation = about.id.generation, hint, "{message}");
+        }
         took.map = Some(lap(&mut clock));
         self.observer.reached(&module.name, about.id.generation, Phase::Mapped);
-        Ok(InMemory { module, about, mapped, candidate, admitted, is_sticky, took })
+        Ok(InMemory { module, about, mapped, candidate, admitted, is_sticky, warnings, took })
     }
 
     /// Lets a version start. Where it refuses, it is taken out again; where it does not come to an end, it is quarantined until it
@@ -103,7 +108,7 @@ impl Inner {
     ///
     /// The start runs on a thread of its own, which nobody waits for any more once the time is over.
     pub(super) fn start(self: &Arc<Self>, member: InMemory, terms: &Terms) -> Result<Ready, Error> {
-        let InMemory { module, about, mapped, candidate, admitted, is_sticky, mut took } = member;
+        let InMemory { module, about, mapped, candidate, admitted, is_sticky, warnings, mut took } = member;
         let mut clock = Instant::now();
         let starting = Starting::begin(&module, about.id.generation);
         let (tell, told) = bounded(0);
@@ -143,7 +148,7 @@ impl Inner {
             Ok(image) => {
                 self.observer.reached(&module.name, about.id.generation, Phase::Started);
                 let version = Arc::new(Version { image, about });
-                Ok(Ready { module, version, candidate, admitted, is_sticky, took, starting })
+                Ok(Ready { module, version, candidate, admitted, is_sticky, warnings, took, starting })
             }
             Err(vetoed) => {
                 drop(starting);
