@@ -160,8 +160,28 @@ fn thread_pin(thread: &ModuleThread) -> Pin {
             thread.owner,
             thread.since.elapsed().as_secs()
         ),
-        waits_for: "it to end: a module asks its threads to end, and joins them, in `Drop`".to_owned(),
+        waits_for: format!("it to end: {}", fix_for(&thread.name)),
     }
+}
+
+/// What lets a thread end, by its name: that of a known pool, or of the module.
+fn fix_for(name: &str) -> &'static str {
+    const POOLS: [(&str, &str); 6] = [
+        ("async-io", "it is async-io's (smol, async-std); depend on `rustix` with the feature `use-libc`"),
+        ("smol-", "it is smol's; depend on `rustix` with the feature `use-libc`"),
+        ("async-std/", "it is async-std's; depend on `rustix` with the feature `use-libc`"),
+        (
+            "blocking-",
+            "it is the crate blocking's (smol, async-std); await what runs on it before `Drop` returns",
+        ),
+        (
+            "tokio-",
+            "it is tokio's; keep the runtime in your module's value, or call `shutdown_timeout` in `Drop`",
+        ),
+        ("rayon", "it is rayon's; build a `ThreadPool` in your module's value"),
+    ];
+    let pool = POOLS.iter().find(|(start, _)| name.starts_with(start));
+    pool.map_or("a module asks its threads to end, and joins them, in `Drop`", |(_, fix)| fix)
 }
 
 /// What keeps an image that could not be unmapped.
@@ -204,5 +224,17 @@ fn obstacle_pin(obstacle: &Obstacle) -> Pin {
             detail: format!("the handler of {name} is in it"),
             waits_for: "another handler, or none: a module gives a signal back in `Drop`".to_owned(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_of_known_pools_are_named_with_what_to_do() {
+        assert!(fix_for("async-io").contains("use-libc"));
+        assert!(fix_for("tokio-rt-worker").contains("shutdown_timeout"));
+        assert!(fix_for("greeter.g7").contains("in `Drop`"));
     }
 }

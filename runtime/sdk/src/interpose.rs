@@ -32,7 +32,7 @@ use std::{
 use libc::{pthread_attr_t, pthread_key_t, pthread_t};
 use segue_abi::{Audit, ThreadStart};
 
-use crate::{exit_handlers::STATUS, host, idle};
+use crate::{cpp, exit_handlers::STATUS, host, idle};
 
 /// A destructor, as libc and a pthread key take one.
 type Destructor = unsafe extern "C" fn(*mut c_void);
@@ -243,6 +243,7 @@ pub(crate) unsafe extern "C" fn release() -> Audit {
     // SAFETY: it is this image's own handle, and the handlers expect to run when the image is about to go.
     unsafe { __cxa_finalize((&raw const __dso_handle).cast_mut().cast()) };
     detach_thread();
+    cpp::free();
     idle::forget_unjoined();
     let left = audit();
     let keys = mem::take(&mut *KEYS.lock().unwrap_or_else(PoisonError::into_inner));

@@ -72,6 +72,7 @@ mod allocator;
 mod answer;
 mod backtrace;
 mod c_threads;
+mod cpp;
 mod descriptors;
 mod exit_handlers;
 mod export;

@@ -5,7 +5,13 @@ use std::process::{Command, Output};
 
 fn soak(args: &[&str]) -> Output {
     let program = env!("CARGO_BIN_EXE_segue-bench");
-    Command::new(program).arg("soak").args(args).output().expect("the program can be started")
+    // With it, each version that panics reads its debug information, which takes 45 MB.
+    Command::new(program)
+        .arg("soak")
+        .args(args)
+        .env_remove("RUST_BACKTRACE")
+        .output()
+        .expect("the program can be started")
 }
 
 fn notices(spoil: &str, reloads: &str, words: &str) {
@@ -50,6 +56,21 @@ fn a_mapping_that_stays_is_noticed() {
 #[test]
 fn memory_that_stays_is_noticed() {
     notices("memory", "100", "bytes of memory were not given back");
+}
+
+#[test]
+fn a_signal_handler_past_the_sdk_is_noticed() {
+    notices("signal", "3", "versions were told as purged");
+}
+
+#[test]
+fn a_destructor_of_cpp_that_libc_keeps_is_noticed() {
+    notices("cpp", "3", "versions were told as purged");
+}
+
+#[test]
+fn a_thread_that_works_for_ever_is_noticed() {
+    notices("thread", "3", "waited 0.2 s for the end of all calls and of the modules' threads");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! The module `everything` does in each version, on four residents and two threads that are none, what has kept images in
 //! memory elsewhere. Each round all call it, the next version is loaded, and the one before is purged. One thing takes so long that
-//! only some versions do it ([`BACKTRACE_EVERY`]). With `--spoil` each version after the first tenth leaves something behind, on
+//! only some versions do it ([`BACKTRACE_EVERY`]), so run it without `RUST_BACKTRACE`. With `--spoil` each version after the first tenth leaves something behind, on
 //! purpose: that must be noticed.
 //!
 //! | figure | meaning |
@@ -30,6 +30,9 @@ use crate::{Error, Figure, Progress, files::versions_of};
 
 /// The module; `build.rs` names it too.
 const MODULE: &str = "everything";
+
+/// How long the thread that each version leaves waiting may wait before the runtime ends it.
+const IDLE_PATIENCE: Duration = Duration::from_micros(100);
 
 /// How long one version may take to leave.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -59,6 +62,12 @@ pub(crate) enum Spoil {
     Memory,
     /// A thread-local that is never destroyed.
     Destructor,
+    /// A signal handler that is installed past the SDK.
+    Signal,
+    /// A destructor of C++ that libc keeps.
+    Cpp,
+    /// A thread of C++ that works for ever.
+    Thread,
 }
 
 /// What came of it.
@@ -71,7 +80,9 @@ pub(crate) struct Soaked {
 /// Loads and purges so many versions.
 pub(crate) fn run(reloads: u32, spoil: Option<Spoil>, progress: &Progress) -> Result<Soaked, Error> {
     let state = TempDir::new().map_err(|source| Error::TempDir { source })?;
-    let runtime = Runtime::builder().state_dir(state.path()).build()?;
+    let runtime = Runtime::builder().state_dir(state.path()).idle_patience(IDLE_PATIENCE).build()?;
+    // A thread that works for ever is waited for to the deadline.
+    let deadline = if spoil == Some(Spoil::Thread) { Duration::from_millis(200) } else { DEADLINE };
     let files = versions_of(MODULE);
     runtime.load(&files[0])?;
     let module = runtime.module(MODULE)?;
@@ -91,7 +102,7 @@ pub(crate) fn run(reloads: u32, spoil: Option<Spoil>, progress: &Progress) -> Re
         }
         callers.call_all(&more)?;
         runtime.load(&files[round as usize % 2])?;
-        runtime.purge(MODULE, DEADLINE)?;
+        runtime.purge(MODULE, deadline)?;
         for record in runtime.events().kept(seen + 1) {
             seen = record.seq;
             if let Event::Purged { leaked_bytes, destructors_dropped, .. } = record.event {
@@ -108,7 +119,7 @@ pub(crate) fn run(reloads: u32, spoil: Option<Spoil>, progress: &Progress) -> Re
     let took = begun.elapsed();
     let end = Process::now(&runtime).map_err(|source| Error::Look { source })?;
     callers.end()?;
-    runtime.shutdown(DEADLINE)?;
+    runtime.shutdown(deadline)?;
 
     let mapped = runtime.images_mapped();
     let (made, ran) = callers::destructors();
