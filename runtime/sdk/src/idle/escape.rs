@@ -12,9 +12,14 @@ use super::Start;
 #[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn call(start: Start, argument: *mut c_void, place: *mut usize) -> *mut c_void {
-    // What a function must give back as it was; eight bytes more keep the stack aligned.
+    // What a function must give back as it was; eight bytes more keep the stack aligned. The lines with a dot are for backtraces.
     naked_asm!(
+        ".cfi_startproc",
         "push rbp",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset rbp, -16",
+        "mov rbp, rsp",
+        ".cfi_def_cfa_register rbp",
         "push rbx",
         "push r12",
         "push r13",
@@ -32,7 +37,9 @@ pub(super) unsafe extern "C" fn call(start: Start, argument: *mut c_void, place:
         "pop r12",
         "pop rbx",
         "pop rbp",
+        ".cfi_def_cfa rsp, 8",
         "ret",
+        ".cfi_endproc",
     )
 }
 
@@ -68,7 +75,11 @@ pub(super) unsafe extern "C" fn escape(place: usize) -> ! {
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn call(start: Start, argument: *mut c_void, place: *mut usize) -> *mut c_void {
     naked_asm!(
+        ".cfi_startproc",
         "stp x29, x30, [sp, #-160]!",
+        ".cfi_def_cfa_offset 160",
+        ".cfi_offset x29, -160",
+        ".cfi_offset x30, -152",
         "stp x19, x20, [sp, #16]",
         "stp x21, x22, [sp, #32]",
         "stp x23, x24, [sp, #48]",
@@ -79,6 +90,7 @@ pub(super) unsafe extern "C" fn call(start: Start, argument: *mut c_void, place:
         "stp d12, d13, [sp, #128]",
         "stp d14, d15, [sp, #144]",
         "mov x29, sp",
+        ".cfi_def_cfa_register x29",
         "mov x9, sp",
         "str x9, [x2]",
         "mov x9, x0",
@@ -95,6 +107,7 @@ pub(super) unsafe extern "C" fn call(start: Start, argument: *mut c_void, place:
         "ldp d14, d15, [sp, #144]",
         "ldp x29, x30, [sp], #160",
         "ret",
+        ".cfi_endproc",
     )
 }
 
