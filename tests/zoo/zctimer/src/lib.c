@@ -1,0 +1,12 @@
+#include <signal.h>
+#include <stdatomic.h>
+#include <time.h>
+static atomic_int ticks;
+static void tick(union sigval value) { ticks += value.sival_int; }
+int zctimer_start(void) {
+    timer_t timer;
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD, .sigev_notify_function = tick, .sigev_value.sival_int = 1};
+    struct itimerspec every = {{0, 2000000}, {0, 2000000}};
+    return timer_create(CLOCK_MONOTONIC, &event, &timer) || timer_settime(timer, 0, &every, 0);
+}
+int zctimer_work(int n) { return ticks < 0 ? 0 : n + 1; }
