@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use segue::{ModuleHandle, Request, Runtime};
+use segue::{ModuleHandle, Request, Runtime, VersionStatus};
 
 use crate::report::Counts;
 
@@ -37,7 +37,13 @@ struct Traffic {
     first: Mutex<Option<String>>,
 }
 
-pub(crate) fn run(name: &str, file: &Path, releases: u32) -> Result<(), Box<dyn Error>> {
+/// `patience` is how long threads that only wait may stay, if not as long as the runtime lets them.
+pub(crate) fn run(
+    name: &str,
+    file: &Path,
+    releases: u32,
+    patience: Option<Duration>,
+) -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
     // Two files that differ in their last byte only: the dynamic linker does not read behind the sections.
     let versions = [0_u8, 1].map(|mark| directory.path().join(format!("lib{name}-{mark}.so")));
@@ -46,7 +52,11 @@ pub(crate) fn run(name: &str, file: &Path, releases: u32) -> Result<(), Box<dyn 
         bytes.push(u8::try_from(mark)?);
         fs::write(version, bytes)?;
     }
-    let runtime = Runtime::builder().state_dir(directory.path().join("state")).build()?;
+    let mut builder = Runtime::builder().state_dir(directory.path().join("state"));
+    if let Some(patience) = patience {
+        builder = builder.idle_patience(patience);
+    }
+    let runtime = builder.build()?;
     runtime.load(&versions[0])?;
     let module = runtime.module(name)?;
     println!("{LOADED}");
@@ -60,12 +70,13 @@ pub(crate) fn run(name: &str, file: &Path, releases: u32) -> Result<(), Box<dyn 
         for release in 1..=releases {
             thread::sleep(SERVES);
             let next = &versions[usize::from(release % 2 == 1)];
+            let displaced = current(&runtime, name);
             if let Err(error) = runtime.load(next) {
                 counts.refused = Some(error.to_string());
                 break;
             }
             counts.releases += 1;
-            match stays(&runtime, name) {
+            match stays(&runtime, name, displaced) {
                 None => counts.left += 1,
                 Some(why) => counts.reason = Some(why),
             }
@@ -101,19 +112,26 @@ fn call(module: &ModuleHandle, name: &str, traffic: &Traffic) {
     }
 }
 
+/// Which load is current.
+fn current(runtime: &Runtime, name: &str) -> Option<u64> {
+    runtime.status(name).ok()?.current.map(|version| version.generation)
+}
+
 /// Why the version that was just displaced is still in memory; `None` when it left.
-fn stays(runtime: &Runtime, name: &str) -> Option<String> {
+fn stays(runtime: &Runtime, name: &str, displaced: Option<u64>) -> Option<String> {
+    let Some(displaced) = displaced else { return Some("no version was displaced".to_owned()) };
     let began = Instant::now();
-    let before = runtime.status(name).map_or(0, |status| status.quarantined.len());
     loop {
         let status = match runtime.status(name) {
             Ok(status) => status,
             Err(error) => return Some(error.to_string()),
         };
-        let newly = status.quarantined.len() > before;
-        match status.old.as_ref().or(status.quarantined.last().filter(|_| newly)) {
+        // It may be in quarantine before this function begins.
+        let is_it = |version: &&VersionStatus| version.generation == displaced;
+        let in_quarantine = status.quarantined.iter().find(is_it);
+        match status.old.iter().find(is_it).or(in_quarantine) {
             None => return None,
-            Some(version) if newly || began.elapsed() > LEAVES => {
+            Some(version) if in_quarantine.is_some() || began.elapsed() > LEAVES => {
                 let pins: Vec<_> = version.pins.iter().map(|pin| pin.detail.as_str()).collect();
                 return Some(if pins.is_empty() { "no pins".to_owned() } else { pins.join("; ") });
             }
