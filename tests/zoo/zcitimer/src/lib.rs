@@ -1,9 +1,10 @@
-//! An interval timer, whose signal comes every two milliseconds for ever.
+//! An interval timer, whose signal comes every two milliseconds.
 
 use segue_sdk::prelude::*;
 
 unsafe extern "C" {
     fn zcitimer_start() -> i32;
+    fn zcitimer_stop();
     fn zcitimer_work(n: i32) -> i32;
 }
 
@@ -26,6 +27,13 @@ impl Module for Row {
         }
         reply.text("ok zcitimer\n");
         Ok(())
+    }
+}
+
+impl Drop for Row {
+    fn drop(&mut self) {
+        // SAFETY: it takes nothing, and nobody calls the module any more.
+        unsafe { zcitimer_stop() };
     }
 }
 

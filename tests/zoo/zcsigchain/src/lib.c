@@ -13,6 +13,6 @@ static void on_signal(int signal, siginfo_t* info, void* context) {
 int zcsigchain_start(void) {
     struct sigaction mine = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
     sigemptyset(&mine.sa_mask);
-    return sigaction(SIGUSR1, &mine, &old);
+    return sigaction(SIGUSR1, &mine, &old) || raise(SIGUSR1);
 }
-int zcsigchain_work(int n) { return seen < 0 ? 0 : n + 1; }
+int zcsigchain_work(int n) { return seen > 0 ? n + 1 : 0; }

@@ -1,7 +1,7 @@
 //! A module around `nix, sigaction and a pipe`.
 
 use nix::{
-    sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction},
+    sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction},
     unistd,
 };
 use segue_sdk::prelude::*;
@@ -27,6 +27,10 @@ impl Module for Row {
         let action = SigAction::new(SigHandler::Handler(on_signal), SaFlags::SA_RESTART, SigSet::empty());
         // SAFETY: the handler does nothing but add.
         unsafe { sigaction(Signal::SIGUSR1, &action) }?;
+        raise(Signal::SIGUSR1)?;
+        if SEEN.load(Relaxed) == 0 {
+            return Err(Fault::new("the signal did not come"));
+        }
         let (read, write) = unistd::pipe()?;
         Ok(Row { read, write })
     }
