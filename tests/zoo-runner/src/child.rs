@@ -37,13 +37,19 @@ struct Traffic {
     first: Mutex<Option<String>>,
 }
 
-/// `patience` is how long threads that only wait may stay, if not as long as the runtime lets them.
-pub(crate) fn run(
-    name: &str,
-    file: &Path,
-    releases: u32,
-    patience: Option<Duration>,
-) -> Result<(), Box<dyn Error>> {
+/// How long the process goes on when the last version has left.
+const AFTERWARDS: Duration = Duration::from_millis(100);
+
+/// How the module is released.
+pub(crate) struct Plan {
+    pub(crate) releases: u32,
+    /// How long threads that only wait may stay, if not as long as the runtime lets them.
+    pub(crate) patience: Option<Duration>,
+    /// Whether the last version is deleted at the end.
+    pub(crate) deletes: bool,
+}
+
+pub(crate) fn run(name: &str, file: &Path, plan: &Plan) -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
     // Two files that differ in their last byte only: the dynamic linker does not read behind the sections.
     let versions = [0_u8, 1].map(|mark| directory.path().join(format!("lib{name}-{mark}.so")));
@@ -53,7 +59,7 @@ pub(crate) fn run(
         fs::write(version, bytes)?;
     }
     let mut builder = Runtime::builder().state_dir(directory.path().join("state"));
-    if let Some(patience) = patience {
+    if let Some(patience) = plan.patience {
         builder = builder.idle_patience(patience);
     }
     let runtime = builder.build()?;
@@ -67,7 +73,7 @@ pub(crate) fn run(
         for _ in 0..CALLERS {
             scope.spawn(|| call(&module, name, &traffic));
         }
-        for release in 1..=releases {
+        for release in 1..=plan.releases {
             thread::sleep(SERVES);
             let next = &versions[usize::from(release % 2 == 1)];
             let displaced = current(&runtime, name);
@@ -84,6 +90,9 @@ pub(crate) fn run(
         thread::sleep(SERVES);
         traffic.stop.store(true, Ordering::Relaxed);
     });
+    if plan.deletes {
+        counts.last = delete(&runtime, name);
+    }
     counts.calls = traffic.calls.load(Ordering::Relaxed);
     counts.wrong = traffic.wrong.load(Ordering::Relaxed);
     counts.first_wrong = traffic.first.into_inner().unwrap_or_default();
@@ -110,6 +119,22 @@ fn call(module: &ModuleHandle, name: &str, traffic: &Traffic) {
         // Not without a pause: a purge needs the processor too.
         thread::sleep(Duration::from_micros(200));
     }
+}
+
+/// Deletes the module; why its last version is still in memory then.
+///
+/// The next version hides what one leaves in the process: a timer whose signal it handles, a variable of the environment that it
+/// sets too. After the last one, such a thing ends the process.
+fn delete(runtime: &Runtime, name: &str) -> Option<String> {
+    let last = current(runtime, name);
+    if let Err(error) = runtime.delete(name) {
+        return Some(error.to_string());
+    }
+    let why = stays(runtime, name, last);
+    thread::sleep(AFTERWARDS);
+    // Reads each variable.
+    let _ = std::env::vars_os().count();
+    why
 }
 
 /// Which load is current.

@@ -19,7 +19,7 @@ use std::{
 
 use clap::Parser;
 
-use crate::{report::Report, row::Row};
+use crate::{child::Plan, report::Report, row::Row};
 
 /// The rows that `.ci/run` covers: quick to build, and each class among them.
 const QUICK: [&str; 12] = [
@@ -62,14 +62,21 @@ struct Arguments {
     /// Release this file, in this process. The runner starts itself with it.
     #[arg(long, hide = true, num_args = 2, value_names = ["NAME", "FILE"])]
     child: Vec<String>,
+    /// Delete the module at the end.
+    #[arg(long, hide = true)]
+    deletes: bool,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.child.as_slice() {
         [name, file] => {
-            let patience = arguments.idle_patience.map(Duration::from_millis);
-            child::run(name, Path::new(file), arguments.releases, patience).map(|()| true)
+            let plan = Plan {
+                releases: arguments.releases,
+                patience: arguments.idle_patience.map(Duration::from_millis),
+                deletes: arguments.deletes,
+            };
+            child::run(name, Path::new(file), &plan).map(|()| true)
         }
         _ => run(&arguments),
     };
@@ -132,6 +139,9 @@ fn release(zoo: &Path, row: &Row, arguments: &Arguments) -> Result<Report, Box<d
     command.arg("--releases").arg(arguments.releases.to_string());
     if let Some(patience) = arguments.idle_patience {
         command.arg("--idle-patience").arg(patience.to_string());
+    }
+    if row.is_deleted() {
+        command.arg("--deletes");
     }
     let mut child = command
         .arg("--child")

@@ -20,6 +20,8 @@ pub(crate) struct Counts {
     pub(crate) reason: Option<String>,
     /// Why the runtime refused a load.
     pub(crate) refused: Option<String>,
+    /// Why the last version stayed, when the module was deleted.
+    pub(crate) last: Option<String>,
 }
 
 /// What the child counted and how it ended.
@@ -58,6 +60,9 @@ impl Report {
         if row.signal.is_some() && self.signals == 0 {
             return Err("NO SIGNAL WAS SENT");
         }
+        if counts.last.is_some() {
+            return Err("THE LAST VERSION STAYED");
+        }
         let all_left = counts.releases == releases && counts.left == releases;
         match (row.expect.as_str(), all_left) {
             ("works" | "setting", true) => Ok(()),
@@ -82,8 +87,12 @@ impl fmt::Display for Report {
                 " calls={} wrong={} left={}/{}",
                 counts.calls, counts.wrong, counts.left, counts.releases
             )?;
-            let notes =
-                [("reason", &counts.reason), ("refused", &counts.refused), ("first", &counts.first_wrong)];
+            let notes = [
+                ("reason", &counts.reason),
+                ("refused", &counts.refused),
+                ("last", &counts.last),
+                ("first", &counts.first_wrong),
+            ];
             for (name, note) in notes {
                 if let Some(note) = note {
                     write!(f, " {name}=[{note}]")?;
@@ -181,6 +190,12 @@ mod tests {
             Counts { left: RELEASES - 1, reason: Some("thread pool-1 waits".to_owned()), ..all_left() };
         assert_eq!(verdict(&row("works"), &counts, CLEAN, 0), Err("STAYED"));
         assert_eq!(verdict(&row("setting"), &counts, CLEAN, 0), Err("STAYED"));
+    }
+
+    #[test]
+    fn a_last_version_that_stays_fails() {
+        let counts = Counts { last: Some("a call is inside".to_owned()), ..all_left() };
+        assert_eq!(verdict(&row("works"), &counts, CLEAN, 0), Err("THE LAST VERSION STAYED"));
     }
 
     #[test]

@@ -21,6 +21,13 @@ pub(crate) struct Row {
     pub(crate) signal: Option<String>,
 }
 
+impl Row {
+    /// Whether the runner deletes the module at the end. A signal that comes when nothing handles it any more ends the process.
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.expect != "kept" && self.signal.is_none()
+    }
+}
+
 /// The rows, in the order of their names.
 pub(crate) fn read(zoo: &Path) -> Result<Vec<Row>, Box<dyn Error>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
