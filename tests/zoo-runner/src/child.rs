@@ -47,6 +47,8 @@ pub(crate) struct Plan {
     pub(crate) patience: Option<Duration>,
     /// Whether the last version is deleted at the end.
     pub(crate) deletes: bool,
+    /// How the reason begins for which versions stay. One that is in quarantine for another reason may leave yet.
+    pub(crate) reason: Option<String>,
 }
 
 pub(crate) fn run(name: &str, file: &Path, plan: &Plan) -> Result<(), Box<dyn Error>> {
@@ -82,7 +84,7 @@ pub(crate) fn run(name: &str, file: &Path, plan: &Plan) -> Result<(), Box<dyn Er
                 break;
             }
             counts.releases += 1;
-            match stays(&runtime, name, displaced) {
+            match stays(&runtime, name, displaced, plan) {
                 None => counts.left += 1,
                 Some(why) => counts.reason = Some(why),
             }
@@ -91,7 +93,7 @@ pub(crate) fn run(name: &str, file: &Path, plan: &Plan) -> Result<(), Box<dyn Er
         traffic.stop.store(true, Ordering::Relaxed);
     });
     if plan.deletes {
-        counts.last = delete(&runtime, name);
+        counts.last = delete(&runtime, name, plan);
     }
     counts.calls = traffic.calls.load(Ordering::Relaxed);
     counts.wrong = traffic.wrong.load(Ordering::Relaxed);
@@ -125,12 +127,12 @@ fn call(module: &ModuleHandle, name: &str, traffic: &Traffic) {
 ///
 /// The next version hides what one leaves in the process: a timer whose signal it handles, a variable of the environment that it
 /// sets too. After the last one, such a thing ends the process.
-fn delete(runtime: &Runtime, name: &str) -> Option<String> {
+fn delete(runtime: &Runtime, name: &str, plan: &Plan) -> Option<String> {
     let last = current(runtime, name);
     if let Err(error) = runtime.delete(name) {
         return Some(error.to_string());
     }
-    let why = stays(runtime, name, last);
+    let why = stays(runtime, name, last, plan);
     thread::sleep(AFTERWARDS);
     // Reads each variable.
     let _ = std::env::vars_os().count();
@@ -143,7 +145,7 @@ fn current(runtime: &Runtime, name: &str) -> Option<u64> {
 }
 
 /// Why the version that was just displaced is still in memory; `None` when it left.
-fn stays(runtime: &Runtime, name: &str, displaced: Option<u64>) -> Option<String> {
+fn stays(runtime: &Runtime, name: &str, displaced: Option<u64>, plan: &Plan) -> Option<String> {
     let Some(displaced) = displaced else { return Some("no version was displaced".to_owned()) };
     let began = Instant::now();
     loop {
@@ -156,11 +158,20 @@ fn stays(runtime: &Runtime, name: &str, displaced: Option<u64>) -> Option<String
         let in_quarantine = status.quarantined.iter().find(is_it);
         match status.old.iter().find(is_it).or(in_quarantine) {
             None => return None,
-            Some(version) if in_quarantine.is_some() || began.elapsed() > LEAVES => {
-                let pins: Vec<_> = version.pins.iter().map(|pin| pin.detail.as_str()).collect();
-                return Some(if pins.is_empty() { "no pins".to_owned() } else { pins.join("; ") });
+            Some(version) => {
+                let why = why(version);
+                let is_it = plan.reason.as_ref().is_some_and(|reason| why.starts_with(reason));
+                if in_quarantine.is_some() && is_it || began.elapsed() > LEAVES {
+                    return Some(why);
+                }
+                thread::sleep(Duration::from_millis(1));
             }
-            Some(_) => thread::sleep(Duration::from_millis(1)),
         }
     }
+}
+
+/// What keeps it.
+fn why(version: &VersionStatus) -> String {
+    let pins: Vec<_> = version.pins.iter().map(|pin| pin.detail.as_str()).collect();
+    if pins.is_empty() { "no pins".to_owned() } else { pins.join("; ") }
 }

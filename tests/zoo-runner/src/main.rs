@@ -65,6 +65,9 @@ struct Arguments {
     /// Delete the module at the end.
     #[arg(long, hide = true)]
     deletes: bool,
+    /// How the reason begins for which versions stay.
+    #[arg(long, hide = true)]
+    reason: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
                 releases: arguments.releases,
                 patience: arguments.idle_patience.map(Duration::from_millis),
                 deletes: arguments.deletes,
+                reason: arguments.reason.clone(),
             };
             child::run(name, Path::new(file), &plan).map(|()| true)
         }
@@ -142,6 +146,9 @@ fn release(zoo: &Path, row: &Row, arguments: &Arguments) -> Result<Report, Box<d
     }
     if row.is_deleted() {
         command.arg("--deletes");
+    }
+    if row.expect == "kept" {
+        command.arg("--reason").arg(&row.reason);
     }
     let mut child = command
         .arg("--child")
