@@ -47,7 +47,7 @@ pub(crate) struct Plan {
     pub(crate) patience: Option<Duration>,
     /// Whether the last version is deleted at the end.
     pub(crate) deletes: bool,
-    /// How the reason begins for which versions stay. One that is in quarantine for another reason may leave yet.
+    /// How the reason begins for which versions stay. One in quarantine for another reason may leave yet.
     pub(crate) reason: Option<String>,
 }
 
@@ -125,8 +125,8 @@ fn call(module: &ModuleHandle, name: &str, traffic: &Traffic) {
 
 /// Deletes the module; why its last version is still in memory then.
 ///
-/// The next version hides what one leaves in the process: a timer whose signal it handles, a variable of the environment that it
-/// sets too. After the last one, such a thing ends the process.
+/// The next version hides what one leaves in the process: a timer whose signal it handles, a variable of the
+/// environment that it sets too. After the last one, such a thing ends the process.
 fn delete(runtime: &Runtime, name: &str, plan: &Plan) -> Option<String> {
     let last = current(runtime, name);
     if let Err(error) = runtime.delete(name) {

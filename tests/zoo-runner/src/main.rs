@@ -55,8 +55,8 @@ struct Arguments {
     /// How often each module is released.
     #[arg(long, default_value_t = 10)]
     releases: u32,
-    /// How long threads that only wait may stay, in milliseconds, before the runtime ends them. It decides how long most releases of
-    /// such a module take. Without it, it is the runtime's own five seconds.
+    /// How long threads that only wait may stay, in milliseconds, before the runtime ends them; five seconds
+    /// by default, as in the runtime. A release of a module with such threads takes as long.
     #[arg(long, value_name = "MS")]
     idle_patience: Option<u64>,
     /// Release this file, in this process. The runner starts itself with it.

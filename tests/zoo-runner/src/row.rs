@@ -22,7 +22,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// Whether the runner deletes the module at the end. A signal that comes when nothing handles it any more ends the process.
+    /// Whether the runner deletes the module at the end. A signal that nothing handles any more ends the process.
     pub(crate) fn is_deleted(&self) -> bool {
         self.expect != "kept" && self.signal.is_none()
     }
