@@ -84,6 +84,7 @@ mod events;
 mod findings;
 mod first;
 mod guest;
+pub mod guide;
 mod handle;
 mod history;
 mod idle;

@@ -10,7 +10,7 @@ mod row;
 use std::{
     env,
     error::Error,
-    fs::File,
+    fs::{self, File},
     path::Path,
     process::{Command, ExitCode, Stdio},
     thread,
@@ -19,11 +19,23 @@ use std::{
 
 use clap::Parser;
 
-use crate::{report::Report, row::Row};
+use crate::{child::Plan, report::Report, row::Row};
 
-/// The rows that `.ci/run` covers: quick to build.
-const QUICK: [&str; 8] =
-    ["zsha2", "zrayonpool", "zparking", "zxbeam", "zregex", "zlazy", "zthreadlocal", "zdashmap"];
+/// The rows that `.ci/run` covers: quick to build, and each class among them.
+const QUICK: [&str; 12] = [
+    "zbgthread",
+    "zcpool",
+    "zcpp",
+    "zcppstatic",
+    "zcsigchain",
+    "zctimer",
+    "zdashmap",
+    "zopenmp",
+    "zrayon",
+    "zregex",
+    "zsighook",
+    "ztlsdrop",
+];
 
 /// The longest time for one row, apart from its releases. A child that takes longer counts as hung.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -43,15 +55,33 @@ struct Arguments {
     /// How often each module is released.
     #[arg(long, default_value_t = 10)]
     releases: u32,
+    /// How long threads that only wait may stay, in milliseconds, before the runtime ends them; five seconds
+    /// by default, as in the runtime. A release of a module with such threads takes as long.
+    #[arg(long, value_name = "MS")]
+    idle_patience: Option<u64>,
     /// Release this file, in this process. The runner starts itself with it.
     #[arg(long, hide = true, num_args = 2, value_names = ["NAME", "FILE"])]
     child: Vec<String>,
+    /// Delete the module at the end.
+    #[arg(long, hide = true)]
+    deletes: bool,
+    /// How the reason begins for which versions stay.
+    #[arg(long, hide = true)]
+    reason: Option<String>,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.child.as_slice() {
-        [name, file] => child::run(name, Path::new(file), arguments.releases).map(|()| true),
+        [name, file] => {
+            let plan = Plan {
+                releases: arguments.releases,
+                patience: arguments.idle_patience.map(Duration::from_millis),
+                deletes: arguments.deletes,
+                reason: arguments.reason.clone(),
+            };
+            child::run(name, Path::new(file), &plan).map(|()| true)
+        }
         _ => run(&arguments),
     };
     match done {
@@ -76,7 +106,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     build(&zoo, &chosen)?;
     let mut good = true;
     for row in &chosen {
-        let report = release(&zoo, row, arguments.releases)?;
+        let report = release(&zoo, row, arguments)?;
         let verdict = report.verdict(row, arguments.releases);
         good &= verdict.is_ok();
         println!("{:14} {:8} {report} {}", row.name, row.expect, verdict.err().unwrap_or("as it says"));
@@ -106,12 +136,21 @@ fn build(zoo: &Path, rows: &[Row]) -> Result<(), Box<dyn Error>> {
 }
 
 /// Releases one module in a child, which may crash, and sends it the row's signal meanwhile.
-fn release(zoo: &Path, row: &Row, releases: u32) -> Result<Report, Box<dyn Error>> {
+fn release(zoo: &Path, row: &Row, arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
     let file = zoo.join(format!("target/debug/lib{}.so", row.name));
     let output = tempfile::NamedTempFile::new()?;
-    let mut child = Command::new(env::current_exe()?)
-        .arg("--releases")
-        .arg(releases.to_string())
+    let mut command = Command::new(env::current_exe()?);
+    command.arg("--releases").arg(arguments.releases.to_string());
+    if let Some(patience) = arguments.idle_patience {
+        command.arg("--idle-patience").arg(patience.to_string());
+    }
+    if row.is_deleted() {
+        command.arg("--deletes");
+    }
+    if row.expect == "kept" {
+        command.arg("--reason").arg(&row.reason);
+    }
+    let mut child = command
         .arg("--child")
         .arg(&row.name)
         .arg(&file)
@@ -124,7 +163,7 @@ fn release(zoo: &Path, row: &Row, releases: u32) -> Result<Report, Box<dyn Error
         if let Some(status) = child.try_wait()? {
             break Some(status);
         }
-        if began.elapsed() > PATIENCE + PER_RELEASE * releases {
+        if began.elapsed() > PATIENCE + PER_RELEASE * arguments.releases {
             child.kill()?;
             child.wait()?;
             break None;
@@ -132,7 +171,7 @@ fn release(zoo: &Path, row: &Row, releases: u32) -> Result<Report, Box<dyn Error
         thread::sleep(Duration::from_millis(20));
         // Before the first load nothing handles the signal, and its default action ends the process.
         if let Some(signal) = &row.signal
-            && std::fs::read_to_string(output.path())?.contains(child::LOADED)
+            && fs::read_to_string(output.path())?.contains(child::LOADED)
         {
             Command::new("kill")
                 .arg(format!("-{signal}"))
@@ -142,5 +181,36 @@ fn release(zoo: &Path, row: &Row, releases: u32) -> Result<Report, Box<dyn Error
             signals += 1;
         }
     };
-    Ok(Report::read(&std::fs::read_to_string(output.path())?, ended, signals))
+    Ok(Report::read(&fs::read_to_string(output.path())?, ended, signals))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows() -> Vec<Row> {
+        row::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../zoo")).unwrap()
+    }
+
+    #[test]
+    fn the_guide_has_the_rows() {
+        let zoo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../zoo");
+        let mut rows = rows();
+        row::check_table(&zoo, &rows).unwrap();
+        // The control: a row that says something else, and one that is not there.
+        rows[0].expect.push('x');
+        row::check_table(&zoo, &rows).unwrap_err();
+        rows.remove(0);
+        row::check_table(&zoo, &rows).unwrap_err();
+    }
+
+    #[test]
+    fn the_quick_rows_are_there_and_of_each_class() {
+        let quick: Vec<Row> = rows().into_iter().filter(|row| QUICK.contains(&row.name.as_str())).collect();
+        assert_eq!(quick.len(), QUICK.len());
+        for class in ["works", "setting", "kept"] {
+            assert!(quick.iter().any(|row| row.expect == class), "{class}");
+        }
+        assert!(quick.iter().any(|row| row.signal.is_some()));
+    }
 }

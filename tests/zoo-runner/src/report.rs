@@ -20,6 +20,8 @@ pub(crate) struct Counts {
     pub(crate) reason: Option<String>,
     /// Why the runtime refused a load.
     pub(crate) refused: Option<String>,
+    /// Why the last version stayed, when the module was deleted.
+    pub(crate) last: Option<String>,
 }
 
 /// What the child counted and how it ended.
@@ -58,14 +60,17 @@ impl Report {
         if row.signal.is_some() && self.signals == 0 {
             return Err("NO SIGNAL WAS SENT");
         }
+        if counts.last.is_some() {
+            return Err("THE LAST VERSION STAYED");
+        }
         let all_left = counts.releases == releases && counts.left == releases;
         match (row.expect.as_str(), all_left) {
             ("works" | "setting", true) => Ok(()),
             ("works" | "setting", false) => Err("STAYED"),
-            (_, true) => Err("LEFT, BUT THE ROW SAYS THAT IT STAYS"),
+            _ if counts.left > 0 => Err("LEFT, BUT THE ROW SAYS THAT IT STAYS"),
             _ if counts.reason.is_none() => Err("STAYED WITHOUT A REASON"),
             _ if counts.refused.is_some() => Err("REFUSED"),
-            ("kept", _) if !counts.reason.as_ref().is_some_and(|why| why.starts_with("kept: links")) => {
+            _ if !counts.reason.as_ref().is_some_and(|why| why.starts_with(&row.reason)) => {
                 Err("STAYED FOR ANOTHER REASON")
             }
             _ => Ok(()),
@@ -82,8 +87,12 @@ impl fmt::Display for Report {
                 " calls={} wrong={} left={}/{}",
                 counts.calls, counts.wrong, counts.left, counts.releases
             )?;
-            let notes =
-                [("reason", &counts.reason), ("refused", &counts.refused), ("first", &counts.first_wrong)];
+            let notes = [
+                ("reason", &counts.reason),
+                ("refused", &counts.refused),
+                ("last", &counts.last),
+                ("first", &counts.first_wrong),
+            ];
             for (name, note) in notes {
                 if let Some(note) = note {
                     write!(f, " {name}=[{note}]")?;
@@ -94,5 +103,126 @@ impl fmt::Display for Report {
             write!(f, " signals={}", self.signals)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RELEASES: u32 = 3;
+    const CLEAN: i32 = 0;
+    const EXIT_1: i32 = 1 << 8;
+    const SIGSEGV: i32 = 11;
+    const LINKS: &str = "kept: links libssl.so.3";
+
+    fn row(expect: &str) -> Row {
+        Row {
+            name: "zrow".to_owned(),
+            krate: "row".to_owned(),
+            expect: expect.to_owned(),
+            note: String::new(),
+            reason: "kept: links".to_owned(),
+            signal: None,
+        }
+    }
+
+    /// What a child of a row that works counts.
+    fn all_left() -> Counts {
+        Counts { calls: 100, releases: RELEASES, left: RELEASES, ..Counts::default() }
+    }
+
+    /// What a child of a row that is kept counts.
+    fn all_stayed(reason: &str) -> Counts {
+        Counts { left: 0, reason: Some(reason.to_owned()), ..all_left() }
+    }
+
+    fn verdict(row: &Row, counts: &Counts, status: i32, signals: u32) -> Result<(), &'static str> {
+        let output = format!("loaded\n{}\n", serde_json::to_string(counts).unwrap());
+        Report::read(&output, Some(ExitStatus::from_raw(status)), signals).verdict(row, RELEASES)
+    }
+
+    #[test]
+    fn a_row_that_is_as_it_says_is_good() {
+        assert_eq!(verdict(&row("works"), &all_left(), CLEAN, 0), Ok(()));
+        assert_eq!(verdict(&row("setting"), &all_left(), CLEAN, 0), Ok(()));
+        assert_eq!(verdict(&row("kept"), &all_stayed(LINKS), CLEAN, 0), Ok(()));
+    }
+
+    #[test]
+    fn a_process_that_crashed_fails_whatever_it_counted() {
+        for expect in ["works", "setting", "kept"] {
+            assert_eq!(verdict(&row(expect), &all_left(), SIGSEGV, 0), Err("CRASHED"));
+            assert_eq!(verdict(&row(expect), &all_left(), EXIT_1, 0), Err("CRASHED"));
+            assert_eq!(verdict(&row(expect), &all_stayed(LINKS), SIGSEGV, 0), Err("CRASHED"));
+        }
+    }
+
+    #[test]
+    fn a_process_that_counted_nothing_or_hung_fails() {
+        let clean = Some(ExitStatus::from_raw(CLEAN));
+        assert_eq!(Report::read("", clean, 0).verdict(&row("works"), RELEASES), Err("CRASHED"));
+        assert_eq!(Report::read("loaded\n", clean, 0).verdict(&row("kept"), RELEASES), Err("CRASHED"));
+        let output = serde_json::to_string(&all_left()).unwrap();
+        assert_eq!(Report::read(&output, None, 0).verdict(&row("works"), RELEASES), Err("CRASHED"));
+    }
+
+    #[test]
+    fn one_wrong_answer_fails() {
+        let counts = Counts { wrong: 1, ..all_left() };
+        assert_eq!(verdict(&row("works"), &counts, CLEAN, 0), Err("WRONG ANSWERS"));
+        let counts = Counts { wrong: 1, ..all_stayed(LINKS) };
+        assert_eq!(verdict(&row("kept"), &counts, CLEAN, 0), Err("WRONG ANSWERS"));
+    }
+
+    #[test]
+    fn a_row_without_calls_or_without_its_signal_fails() {
+        let counts = Counts { calls: 0, ..all_left() };
+        assert_eq!(verdict(&row("works"), &counts, CLEAN, 0), Err("NO CALLS"));
+        let signalled = Row { signal: Some("USR1".to_owned()), ..row("works") };
+        assert_eq!(verdict(&signalled, &all_left(), CLEAN, 0), Err("NO SIGNAL WAS SENT"));
+        assert_eq!(verdict(&signalled, &all_left(), CLEAN, 1), Ok(()));
+    }
+
+    #[test]
+    fn one_version_that_stays_fails_a_row_that_works() {
+        let counts =
+            Counts { left: RELEASES - 1, reason: Some("thread pool-1 waits".to_owned()), ..all_left() };
+        assert_eq!(verdict(&row("works"), &counts, CLEAN, 0), Err("STAYED"));
+        assert_eq!(verdict(&row("setting"), &counts, CLEAN, 0), Err("STAYED"));
+    }
+
+    #[test]
+    fn a_last_version_that_stays_fails() {
+        let counts = Counts { last: Some("a call is inside".to_owned()), ..all_left() };
+        assert_eq!(verdict(&row("works"), &counts, CLEAN, 0), Err("THE LAST VERSION STAYED"));
+    }
+
+    #[test]
+    fn a_refused_load_fails() {
+        let refused = Some("too many versions stay".to_owned());
+        let counts = Counts { releases: 2, left: 2, refused: refused.clone(), ..all_left() };
+        assert_eq!(verdict(&row("works"), &counts, CLEAN, 0), Err("STAYED"));
+        let counts = Counts { releases: 2, refused, ..all_stayed(LINKS) };
+        assert_eq!(verdict(&row("kept"), &counts, CLEAN, 0), Err("REFUSED"));
+    }
+
+    #[test]
+    fn a_version_that_is_kept_for_another_reason_fails() {
+        let counts = all_stayed("a call is inside");
+        assert_eq!(verdict(&row("kept"), &counts, CLEAN, 0), Err("STAYED FOR ANOTHER REASON"));
+        let other = Row { reason: "a call".to_owned(), ..row("kept") };
+        assert_eq!(verdict(&other, &counts, CLEAN, 0), Ok(()));
+        let silent = Counts { reason: None, ..counts };
+        assert_eq!(verdict(&row("kept"), &silent, CLEAN, 0), Err("STAYED WITHOUT A REASON"));
+    }
+
+    #[test]
+    fn a_version_that_leaves_though_the_row_says_kept_fails() {
+        let error = verdict(&row("kept"), &all_left(), CLEAN, 0);
+        assert_eq!(error, Err("LEFT, BUT THE ROW SAYS THAT IT STAYS"));
+        let one = Counts { left: 1, ..all_stayed(LINKS) };
+        let error = verdict(&row("kept"), &one, CLEAN, 0);
+        assert_eq!(error, Err("LEFT, BUT THE ROW SAYS THAT IT STAYS"));
     }
 }

@@ -4,6 +4,9 @@ use std::{error::Error, fs, path::Path, process::Command};
 
 use serde_json::Value;
 
+/// The guide with the table, from the zoo.
+const GUIDE: &str = "../../runtime/host/guide/crates.md";
+
 /// One module of the zoo.
 pub(crate) struct Row {
     pub(crate) name: String,
@@ -12,8 +15,17 @@ pub(crate) struct Row {
     pub(crate) expect: String,
     /// What to set, or why it is kept.
     pub(crate) note: String,
+    /// How the runtime's reason begins, for a row that is kept.
+    pub(crate) reason: String,
     /// The signal that the module handles, as `kill` names it.
     pub(crate) signal: Option<String>,
+}
+
+impl Row {
+    /// Whether the runner deletes the module at the end. A signal that nothing handles any more ends the process.
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.expect != "kept" && self.signal.is_none()
+    }
 }
 
 /// The rows, in the order of their names.
@@ -44,21 +56,22 @@ fn row(package: &Value) -> Result<Row, Box<dyn Error>> {
         return Err(format!("{name}: say the setting, or why it is kept").into());
     }
     let krate = text("crate").ok_or_else(|| format!("{name}: `crate` is missing"))?;
-    Ok(Row { name, krate, expect, note, signal: text("signal") })
+    let reason = text("reason").unwrap_or_else(|| "kept: links".to_owned());
+    Ok(Row { name, krate, expect, note, reason, signal: text("signal") })
 }
 
-/// Compares the table in the zoo's README with the rows.
+/// Compares the table in the guide with the rows.
 pub(crate) fn check_table(zoo: &Path, rows: &[Row]) -> Result<(), Box<dyn Error>> {
-    let readme = fs::read_to_string(zoo.join("README.md"))?;
-    let table: Vec<&str> = readme.lines().filter(|line| line.ends_with("` |")).collect();
+    let guide = fs::read_to_string(zoo.join(GUIDE))?;
+    let table: Vec<&str> = guide.lines().filter(|line| line.ends_with("` |")).collect();
     for row in rows {
         let line = format!("| {} | {} | {} | `{}` |", row.krate, row.expect, row.note, row.name);
         if !table.contains(&line.as_str()) {
-            return Err(format!("tests/zoo/README.md lacks this line, put it in:\n{line}").into());
+            return Err(format!("runtime/host/guide/crates.md lacks this line, put it in:\n{line}").into());
         }
     }
     if table.len() != rows.len() {
-        return Err("tests/zoo/README.md has a row without a module: delete it".into());
+        return Err("runtime/host/guide/crates.md has a row without a module: delete it".into());
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ impl Module for Row {
             let p = a.load(std::sync::atomic::Ordering::Acquire, &g);
             let ok = !p.is_null();
             drop(g);
+            // SAFETY: `a` is this call's own, so no other thread holds it.
             drop(unsafe { a.into_owned() });
             ok
         };

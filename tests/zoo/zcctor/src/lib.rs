@@ -1,0 +1,27 @@
+//! A thread that a constructor starts, before the runtime knows the module.
+
+use segue_sdk::prelude::*;
+
+unsafe extern "C" {
+    fn zcctor_work(n: i32) -> i32;
+}
+
+struct Row;
+
+impl Module for Row {
+    fn on_load(_: &Host) -> Result<Self, Fault> {
+        Ok(Row)
+    }
+
+    fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+        // SAFETY: it takes a number, and may be called from any thread.
+        let answer = unsafe { zcctor_work(41) };
+        if answer != 42 {
+            return Err(Fault::new(format!("wrong result: {answer}")));
+        }
+        reply.text("ok zcctor\n");
+        Ok(())
+    }
+}
+
+export_module!(Row);

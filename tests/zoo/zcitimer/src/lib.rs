@@ -1,0 +1,40 @@
+//! An interval timer, whose signal comes every two milliseconds.
+
+use segue_sdk::prelude::*;
+
+unsafe extern "C" {
+    fn zcitimer_start() -> i32;
+    fn zcitimer_stop();
+    fn zcitimer_work(n: i32) -> i32;
+}
+
+struct Row;
+
+impl Module for Row {
+    fn on_load(_: &Host) -> Result<Self, Fault> {
+        // SAFETY: it takes nothing, and only the load calls it.
+        if unsafe { zcitimer_start() } != 0 {
+            return Err(Fault::new("it does not start"));
+        }
+        Ok(Row)
+    }
+
+    fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+        // SAFETY: it takes a number, and may be called from any thread.
+        let answer = unsafe { zcitimer_work(41) };
+        if answer != 42 {
+            return Err(Fault::new(format!("wrong result: {answer}")));
+        }
+        reply.text("ok zcitimer\n");
+        Ok(())
+    }
+}
+
+impl Drop for Row {
+    fn drop(&mut self) {
+        // SAFETY: it takes nothing, and nobody calls the module any more.
+        unsafe { zcitimer_stop() };
+    }
+}
+
+export_module!(Row);

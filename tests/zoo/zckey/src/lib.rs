@@ -1,0 +1,32 @@
+//! Thread-locals of two kinds, on every thread that calls; one has a destructor.
+
+use segue_sdk::prelude::*;
+
+unsafe extern "C" {
+    fn zckey_start() -> i32;
+    fn zckey_work(n: i32) -> i32;
+}
+
+struct Row;
+
+impl Module for Row {
+    fn on_load(_: &Host) -> Result<Self, Fault> {
+        // SAFETY: it takes nothing, and only the load calls it.
+        if unsafe { zckey_start() } != 0 {
+            return Err(Fault::new("it does not start"));
+        }
+        Ok(Row)
+    }
+
+    fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+        // SAFETY: it takes a number, and may be called from any thread.
+        let answer = unsafe { zckey_work(41) };
+        if answer != 42 {
+            return Err(Fault::new(format!("wrong result: {answer}")));
+        }
+        reply.text("ok zckey\n");
+        Ok(())
+    }
+}
+
+export_module!(Row);

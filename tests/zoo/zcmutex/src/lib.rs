@@ -1,0 +1,32 @@
+//! A thread that waits for ever for a lock of C.
+
+use segue_sdk::prelude::*;
+
+unsafe extern "C" {
+    fn zcmutex_start() -> i32;
+    fn zcmutex_work(n: i32) -> i32;
+}
+
+struct Row;
+
+impl Module for Row {
+    fn on_load(_: &Host) -> Result<Self, Fault> {
+        // SAFETY: it takes nothing, and only the load calls it.
+        if unsafe { zcmutex_start() } != 0 {
+            return Err(Fault::new("it does not start"));
+        }
+        Ok(Row)
+    }
+
+    fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+        // SAFETY: it takes a number, and may be called from any thread.
+        let answer = unsafe { zcmutex_work(41) };
+        if answer != 42 {
+            return Err(Fault::new(format!("wrong result: {answer}")));
+        }
+        reply.text("ok zcmutex\n");
+        Ok(())
+    }
+}
+
+export_module!(Row);

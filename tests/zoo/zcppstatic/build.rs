@@ -1,0 +1,9 @@
+fn main() {
+    cc::Build::new()
+        .cpp(true)
+        .std("c++17")
+        .cpp_link_stdlib_static(true)
+        .file("src/lib.cc")
+        .compile("zcppstaticc");
+    println!("cargo::rerun-if-changed=src/lib.cc");
+}

@@ -1,0 +1,40 @@
+//! A timer that sends a signal every two milliseconds.
+
+use segue_sdk::prelude::*;
+
+unsafe extern "C" {
+    fn zcsigtimer_start() -> i32;
+    fn zcsigtimer_stop();
+    fn zcsigtimer_work(n: i32) -> i32;
+}
+
+struct Row;
+
+impl Module for Row {
+    fn on_load(_: &Host) -> Result<Self, Fault> {
+        // SAFETY: it takes nothing, and only the load calls it.
+        if unsafe { zcsigtimer_start() } != 0 {
+            return Err(Fault::new("it does not start"));
+        }
+        Ok(Row)
+    }
+
+    fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+        // SAFETY: it takes a number, and may be called from any thread.
+        let answer = unsafe { zcsigtimer_work(41) };
+        if answer != 42 {
+            return Err(Fault::new(format!("wrong result: {answer}")));
+        }
+        reply.text("ok zcsigtimer\n");
+        Ok(())
+    }
+}
+
+impl Drop for Row {
+    fn drop(&mut self) {
+        // SAFETY: it takes nothing, and nobody calls the module any more.
+        unsafe { zcsigtimer_stop() };
+    }
+}
+
+export_module!(Row);

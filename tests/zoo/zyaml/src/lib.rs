@@ -1,0 +1,35 @@
+//! A module around `serde_yaml`.
+
+use segue_sdk::prelude::*;
+use serde::{Deserialize, Serialize};
+
+struct Row;
+
+impl Module for Row {
+    fn on_load(_: &Host) -> Result<Self, Fault> {
+        Ok(Row)
+    }
+
+    fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+        if !works()? {
+            return Err(Fault::new("wrong result"));
+        }
+        reply.text("ok zyaml\n");
+        Ok(())
+    }
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Point {
+    name: String,
+    at: Vec<i64>,
+}
+
+fn works() -> Result<bool, Fault> {
+    let point = Point { name: "here".to_owned(), at: vec![4, 2] };
+    let text = serde_yaml::to_string(&point)?;
+    let again: Point = serde_yaml::from_str(&text)?;
+    Ok(again == point)
+}
+
+export_module!(Row);
