@@ -1,11 +1,21 @@
 //! The end of an image: what is in its way, how it is taken out of memory, and what is told of it.
 
-use std::{fmt, fs, mem::ManuallyDrop, path::Path, sync::Arc, time::Instant};
+use std::{
+    fmt, fs,
+    mem::ManuallyDrop,
+    path::Path,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use libloading::os::unix::Library;
 use segue_abi::Audit;
 
 use crate::{LeftOpen, Mapped, ModuleThread, Staged, context::Context, crash::Row, linkmap, signals};
+
+/// How long is waited for a thread that is in a signal handler of the image, before that is told as an obstacle.
+const HANDLER_PATIENCE: Duration = Duration::from_millis(20);
 
 /// The image has left memory: the dynamic linker's list says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +135,11 @@ impl Mapped {
     /// Where something is in the way, and where the dynamic linker still has it.
     pub fn unmap(mut self) -> Result<Unmapped, Kept> {
         self.flush_output();
+        // A handler runs for moments.
+        let patience = Instant::now() + HANDLER_PATIENCE;
+        while !signals::remove(self.image_id()).is_empty() && Instant::now() < patience {
+            thread::sleep(Duration::from_micros(200));
+        }
         let obstacles = self.obstacles();
         if !obstacles.is_empty() {
             return Err(Kept::Obstructed(Box::new(self), obstacles));

@@ -105,8 +105,7 @@
 //! nobody joins. A destructor in its file (`.fini_array`, `__attribute__((destructor))`) runs inside `dlclose`, under the dynamic
 //! linker's lock: while it hangs, no other module can be mapped or unmapped. Exit handlers run before, without that lock.
 //!
-//! Also not known are timers that send a signal (`setitimer`), whose signal has its default action when no handler is left, and strings that
-//! `putenv` gave to the environment, which refers to them for ever.
+//! A timer of `setitimer` or `alarm` goes on; its signal is ignored when no handler is left. `putenv` copies.
 //!
 //! **For C++ in a module**, the same holds if its runtime is linked statically (`cpp_link_stdlib_static`): its `std::thread` then
 //! binds to the SDK's `pthread_create`.

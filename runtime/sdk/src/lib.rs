@@ -74,6 +74,7 @@ mod backtrace;
 mod c_threads;
 mod cpp;
 mod descriptors;
+mod environment;
 mod exit_handlers;
 mod export;
 mod failure;
@@ -133,6 +134,7 @@ pub mod __private {
     pub use crate::{
         allocator::ModuleAllocator,
         c_threads::c_thread_create,
+        environment::put as put_environment,
         exit_handlers::{at_quick_exit, on_exit},
         export::{Identity, header},
         interpose::{exit, key_create, key_delete, thread_atexit, thread_create},

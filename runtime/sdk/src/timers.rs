@@ -1,7 +1,7 @@
 //! Stands in for `timer_create`: libc would run the function of a timer on threads that the host does not know.
 //!
 //! Such a timer gets a thread of this image, named `timer`, that waits for the kernel's timer and calls the function. It ends
-//! with the timer. Timers that are left when the module's value has gone are deleted.
+//! with the timer. Timers that are left when the module's value has gone are deleted, those that send a signal too.
 
 use std::{
     ffi::{c_int, c_void},
@@ -35,13 +35,19 @@ const _: () = assert!(size_of::<Event>() == size_of::<libc::sigevent>());
 /// What wakes the thread of a timer. It is blocked there, so no handler sees it.
 const SIGNAL: c_int = libc::SIGALRM;
 
-/// The timers of this image that have a thread.
+/// The timers of this image.
 static TIMERS: Mutex<Vec<Timer>> = Mutex::new(Vec::new());
 
 struct Timer {
     /// The kernel's number.
     id: c_int,
-    thread: libc::pid_t,
+    /// The thread that calls its function; none if it sends a signal.
+    thread: Option<Waiting>,
+}
+
+/// A thread that waits for a timer.
+struct Waiting {
+    tid: libc::pid_t,
     /// Release by who ends the timer, Acquire by its thread.
     is_over: Arc<AtomicBool>,
 }
@@ -71,7 +77,7 @@ pub unsafe extern "C" fn timer_create(
         }
         Some(_) => Err(libc::EINVAL),
         // SAFETY: our caller's promise, handed on: the kernel reads the same structure.
-        None => unsafe { create(clock, event) },
+        None => unsafe { create(clock, event) }.inspect(|id| note(Timer { id: *id, thread: None })),
     };
     match id {
         Ok(id) => {
@@ -108,12 +114,20 @@ pub(crate) fn end_all() {
 }
 
 /// Deletes a timer, and has its thread look. Only under the lock, or after the timer was taken off the list.
-fn end(Timer { id, thread, is_over }: Timer) {
+fn end(Timer { id, thread }: Timer) {
+    let Some(Waiting { tid, is_over }) = thread else {
+        ask!(SYS_timer_delete, id);
+        return;
+    };
     // Before the signal: if one of the timer's is pending, this one adds nothing, and the thread looks for that one's sake.
     is_over.store(true, Ordering::Release);
     ask!(SYS_timer_delete, id);
     // The thread ends only after this signal.
-    ask!(SYS_tgkill, std::process::id(), thread, SIGNAL);
+    ask!(SYS_tgkill, std::process::id(), tid, SIGNAL);
+}
+
+fn note(timer: Timer) {
+    TIMERS.lock().unwrap_or_else(PoisonError::into_inner).push(timer);
 }
 
 /// A timer whose signal goes to a new thread, which calls the function.
@@ -138,8 +152,7 @@ fn begin(clock: clockid_t, call: Call) -> Result<c_int, c_int> {
         // SAFETY: the kernel can read the event.
         let id = unsafe { create(clock, &event) };
         if let Ok(id) = id {
-            let timer = Timer { id, thread: tid, is_over: is_over.clone() };
-            TIMERS.lock().unwrap_or_else(PoisonError::into_inner).push(timer);
+            note(Timer { id, thread: Some(Waiting { tid, is_over: is_over.clone() }) });
         }
         // The one who asked waits for it.
         let _ = tell.send(id);

@@ -179,6 +179,12 @@ impl Actions {
         self.tell_kernel(signal);
     }
 
+    /// Whether a timer that a module has left behind may send it: nobody can say who set that timer, and the default action
+    /// would end the process.
+    fn is_of_a_timer(&self, signal: c_int) -> bool {
+        OF_TIMERS.contains(&signal) && self.ours[signal as usize].is_some()
+    }
+
     /// Gives the kernel what the images and the host together want.
     fn tell_kernel(&mut self, signal: c_int) {
         let at = signal as usize;
@@ -196,7 +202,7 @@ impl Actions {
                 functions.push(host);
             }
             together(&functions)
-        } else if is_ignored && host.sa_sigaction == SIG_DFL {
+        } else if host.sa_sigaction == SIG_DFL && (is_ignored || self.is_of_a_timer(signal)) {
             sigaction { sa_sigaction: SIG_IGN, ..nothing() }
         } else {
             host
@@ -211,6 +217,9 @@ impl Actions {
         self.ours[at] = Some(wanted.sa_sigaction).filter(|handler| *handler != host.sa_sigaction);
     }
 }
+
+/// The signals of `setitimer` and `alarm`.
+const OF_TIMERS: [c_int; 3] = [libc::SIGALRM, libc::SIGVTALRM, libc::SIGPROF];
 
 /// The dispatcher's action, with what these want: all signals blocked that one wants blocked; a system call goes on, and a stopped
 /// child is not told, if all want that.

@@ -104,6 +104,17 @@ fn a_module_cannot_take_a_signal_from_the_host() {
 }
 
 #[test]
+fn the_signal_of_a_timer_that_was_left_ends_nothing() {
+    set(1, libc::SIGVTALRM, address(old));
+    assert_eq!(raise(libc::SIGVTALRM), ["old"]);
+    remove(ImageId(1));
+    assert_eq!(handler(libc::SIGVTALRM), Some(SIG_IGN));
+    assert!(raise(libc::SIGVTALRM).is_empty());
+    assert_eq!(set(1, libc::SIGVTALRM, address(current)), SIG_DFL, "it is the host's still");
+    assert_eq!(raise(libc::SIGVTALRM), ["current"]);
+}
+
+#[test]
 fn a_host_that_chains_to_the_dispatcher_is_called_once() {
     let signal = libc::SIGRTMIN() + 5;
     set(1, signal, address(old));

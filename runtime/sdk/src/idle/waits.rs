@@ -155,6 +155,67 @@ pub unsafe extern "C" fn epoll_wait_masked(
     wait(|| ask!(SYS_epoll_pwait, file, events, count, timeout_ms, mask, SIGNAL_SET_BYTES)) as c_int
 }
 
+/// Stands in for `select`. Like libc, it leaves in `time` what was left of it.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn select(
+    count: c_int,
+    read: *mut c_void,
+    write: *mut c_void,
+    other: *mut c_void,
+    time: *mut libc::timeval,
+) -> c_int {
+    // SAFETY: our caller's promise: it is null or can be read and written.
+    let time = unsafe { time.as_mut() };
+    let mut left = time.as_ref().map(|time| timespec { tv_sec: time.tv_sec, tv_nsec: time.tv_usec * 1000 });
+    let at = left.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
+    let ready = wait(|| ask!(SYS_pselect6, count, read, write, other, at, ptr::null::<c_void>()));
+    if let (Some(time), Some(left)) = (time, left) {
+        (time.tv_sec, time.tv_usec) = (left.tv_sec, left.tv_nsec / 1000);
+    }
+    ready as c_int
+}
+
+/// Stands in for `waitpid`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn child_wait(child: libc::pid_t, status: *mut c_int, options: c_int) -> libc::pid_t {
+    // SAFETY: our caller's promise, handed on.
+    unsafe { child_wait_usage(child, status, options, ptr::null_mut()) }
+}
+
+/// Stands in for `wait4`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn child_wait_usage(
+    child: libc::pid_t,
+    status: *mut c_int,
+    options: c_int,
+    usage: *mut c_void,
+) -> libc::pid_t {
+    wait(|| ask!(SYS_wait4, child, status, options, usage)) as libc::pid_t
+}
+
+/// Stands in for `waitid`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn child_wait_info(
+    kind: c_uint,
+    id: c_uint,
+    info: *mut siginfo_t,
+    options: c_int,
+) -> c_int {
+    wait(|| ask!(SYS_waitid, kind, id, info, options, ptr::null::<c_void>())) as c_int
+}
+
 /// Stands in for `read`.
 ///
 /// # Safety

@@ -14,4 +14,3 @@ int zcsigtimer_start(void) {
     return ticks == 0;
 }
 int zcsigtimer_work(int n) { return ticks > 0 ? n + 1 : 0; }
-void zcsigtimer_stop(void) { timer_delete(timer); }

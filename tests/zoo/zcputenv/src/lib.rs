@@ -3,8 +3,8 @@
 use segue_sdk::prelude::*;
 
 unsafe extern "C" {
-    fn zcsetenv_start() -> i32;
-    fn zcsetenv_work(n: i32) -> i32;
+    fn zcputenv_start() -> i32;
+    fn zcputenv_work(n: i32) -> i32;
 }
 
 struct Row;
@@ -12,7 +12,7 @@ struct Row;
 impl Module for Row {
     fn on_load(_: &Host) -> Result<Self, Fault> {
         // SAFETY: it takes nothing, and only the load calls it.
-        if unsafe { zcsetenv_start() } != 0 {
+        if unsafe { zcputenv_start() } != 0 {
             return Err(Fault::new("it does not start"));
         }
         Ok(Row)
@@ -20,11 +20,11 @@ impl Module for Row {
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
         // SAFETY: it takes a number, and may be called from any thread.
-        let answer = unsafe { zcsetenv_work(41) };
+        let answer = unsafe { zcputenv_work(41) };
         if answer != 42 {
             return Err(Fault::new(format!("wrong result: {answer}")));
         }
-        reply.text("ok zcsetenv\n");
+        reply.text("ok zcputenv\n");
         Ok(())
     }
 }

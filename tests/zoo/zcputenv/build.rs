@@ -1,4 +1,4 @@
 fn main() {
-    cc::Build::new().file("src/lib.c").compile("zcsetenvc");
+    cc::Build::new().file("src/lib.c").compile("zcputenvc");
     println!("cargo::rerun-if-changed=src/lib.c");
 }
