@@ -1,9 +1,14 @@
-//! Keeps the end of a thread apart from the end of a heap.
+//! Keeps the end of a thread, and its first use of a heap, apart from the end of a heap.
 //!
 //! When a thread ends, mimalloc takes leave of every heap that the thread has used, and when a heap is destroyed, of every thread
 //! that has used it. In the version that is pinned the two are not kept apart: a thread that ends follows a pointer to its heap that
 //! the other has just made null, and gives pages back that the other frees (`mi_thread_theaps_done` and `mi_heap_free_theaps`; in
 //! some tens of thousands of purges one such thread was met). So both take one lock here.
+//!
+//! When a thread uses a heap for the first time, mimalloc looks at what the thread used before, without a lock
+//! (`_mi_theap_init`: it splits the random numbers of the last heap). If that heap is destroyed at this moment, it reads and writes
+//! memory that is somebody else's. So a first use waits while a heap is destroyed ([`first_use`]). It took some ten runs of the
+//! conformance suite to meet one.
 //!
 //! mimalloc hears of a thread's end by the destructor of a pthread key of its own. [`watch`] moves the calling thread's value to a key
 //! of ours, whose destructor does the same under the lock.
@@ -11,7 +16,7 @@
 use std::{ffi::c_void, ptr, sync::OnceLock};
 
 use libmimalloc_sys as mimalloc;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 unsafe extern "C" {
     /// The key by whose destructor mimalloc hears that a thread ends. It is set once, before it can be used.
@@ -22,8 +27,8 @@ unsafe extern "C" {
     fn mi_thread_init();
 }
 
-/// Held by a thread while it takes leave of its heaps, and while a heap is destroyed.
-static ENDS: Mutex<()> = Mutex::new(());
+/// Held by a thread while it takes leave of its heaps, and while a heap is destroyed; shared by threads that begin to use a heap.
+static ENDS: RwLock<()> = RwLock::new(());
 
 /// The key of ours; none where the process has no more keys. Then a thread ends as mimalloc has it.
 static KEY: OnceLock<Option<libc::pthread_key_t>> = OnceLock::new();
@@ -45,13 +50,25 @@ pub(crate) fn watch() {
     }
 }
 
+/// Keeps all heaps while the calling thread may use one for the first time.
+pub(crate) fn first_use() -> RwLockReadGuard<'static, ()> {
+    // Recursive: a heap that waits to go keeps nobody waiting.
+    ENDS.read_recursive()
+}
+
+/// What a heap holds while it is destroyed.
+#[cfg(test)]
+pub(crate) fn going_for_test() -> RwLockWriteGuard<'static, ()> {
+    ENDS.write()
+}
+
 /// Destroys a heap, with all that is left in it, while no thread that has used it takes leave of it.
 ///
 /// # Safety
 ///
 /// As `mi_heap_destroy`: nobody follows a pointer into it any more.
 pub(crate) unsafe fn destroy(heap: *mut mimalloc::mi_heap_t) {
-    let _alone: MutexGuard<'_, ()> = ENDS.lock();
+    let _alone: RwLockWriteGuard<'_, ()> = ENDS.write();
     // SAFETY: our caller's promise, handed on.
     unsafe { mimalloc::mi_heap_destroy(heap) };
 }
@@ -64,7 +81,7 @@ fn make_key() -> Option<libc::pthread_key_t> {
 
 /// A thread ends that was watched.
 unsafe extern "C" fn end(value: *mut c_void) {
-    let _alone = ENDS.lock();
+    let _alone = ENDS.write();
     // SAFETY: it is the value that mimalloc had for this thread, and its own destructor will not see it.
     unsafe { _mi_thread_done(value) };
 }

@@ -190,12 +190,47 @@ impl Usage {
 impl Raw {
     #[inline(always)]
     fn count(&self, bytes: i64) {
-        let (number, counter) = NEAR.with(|near| near[self.number as usize % NEAR_LEN].get());
-        if number != self.number {
-            return self.count_far(bytes);
+        match self.near() {
+            Some(counter) => counter.add(bytes),
+            None => self.count_far(bytes),
         }
+    }
+
+    /// The counter of this thread, if it is among those that it used last.
+    #[inline(always)]
+    fn near(&self) -> Option<&Counter> {
+        let (number, counter) = NEAR.with(|near| near[self.number as usize % NEAR_LEN].get());
         // SAFETY: by the number it is a counter of this heap, which stays as long as the image whose call this is.
-        unsafe { &*counter }.add(bytes);
+        (number == self.number).then(|| unsafe { &*counter })
+    }
+
+    /// Has mimalloc make a block, and counts `bytes` if it does, on a thread that may not have used this heap yet.
+    #[cold]
+    #[inline(never)]
+    fn make_far(
+        &self,
+        bytes: i64,
+        make: impl FnOnce(*mut mimalloc::mi_heap_t) -> *mut c_void,
+    ) -> *mut c_void {
+        let block = {
+            let _no_heap_goes = ends::first_use();
+            make(self.heap.as_ptr())
+        };
+        if !block.is_null() {
+            self.count_far(bytes);
+        }
+        block
+    }
+
+    /// As above, on any thread.
+    #[inline(always)]
+    fn make(&self, bytes: i64, make: impl FnOnce(*mut mimalloc::mi_heap_t) -> *mut c_void) -> *mut c_void {
+        let Some(counter) = self.near() else { return self.make_far(bytes, make) };
+        let block = make(self.heap.as_ptr());
+        if !block.is_null() {
+            counter.add(bytes);
+        }
+        block
     }
 
     #[cold]
@@ -278,9 +313,8 @@ unsafe fn made(
 ) -> *mut u8 {
     // SAFETY: our caller's promise: it came from `Heap::new`, and the heap stays until the image has left memory.
     let raw = unsafe { &*context.cast::<Raw>() };
-    let block = make(raw.heap.as_ptr());
+    let block = raw.make(size as i64, make);
     if !block.is_null() {
-        raw.count(size as i64);
         // SAFETY: it was made just now.
         unsafe { raw.room.made(block, size) };
     }
@@ -316,11 +350,8 @@ unsafe extern "C" fn realloc(
     // SAFETY: as in `made`.
     let raw = unsafe { &*context.cast::<Raw>() };
     // SAFETY: our caller's promise: the block is of this heap, and has this size and this alignment.
-    let block = unsafe { raw.room.realloc(raw.heap.as_ptr(), old.cast(), old_size, align, size) };
-    if !block.is_null() {
-        raw.count(more);
-    }
-    block.cast()
+    let realloc = |heap| unsafe { raw.room.realloc(heap, old.cast(), old_size, align, size) };
+    raw.make(more, realloc).cast()
 }
 
 unsafe extern "C" fn dealloc(context: *const HeapContext, old: *mut u8, old_size: usize) {
@@ -367,6 +398,8 @@ unsafe extern "C" fn unmapped(context: *const HeapContext, start: usize, len: us
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::mpsc, time::Duration};
+
     use super::*;
 
     #[test]
@@ -496,6 +529,33 @@ mod tests {
             drop(heap);
             threads.into_iter().for_each(|thread| thread.join().unwrap());
         }
+    }
+
+    #[test]
+    fn a_thread_does_not_begin_with_a_heap_while_another_goes() {
+        const SOON: Duration = Duration::from_millis(50);
+        const LATE: Duration = Duration::from_secs(10);
+        let heap = Heap::new().unwrap();
+        let context = heap.seen.context.expose_provenance();
+        let (ask, asked) = mpsc::channel::<()>();
+        let (tell, told) = mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                while asked.recv().is_ok() {
+                    // SAFETY: the block is never used.
+                    tell.send(unsafe { alloc(ptr::with_exposed_provenance(context), 10, 1).addr() }).unwrap();
+                }
+            });
+            let going = ends::going_for_test();
+            ask.send(()).unwrap();
+            assert!(told.recv_timeout(SOON).is_err(), "it uses the heap for the first time, and waits");
+            drop(going);
+            assert!(told.recv_timeout(LATE).is_ok_and(|block| block != 0));
+            let _going = ends::going_for_test();
+            ask.send(()).unwrap();
+            assert!(told.recv_timeout(LATE).is_ok(), "from then on it does not wait");
+            drop(ask);
+        });
     }
 
     #[test]
