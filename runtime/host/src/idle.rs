@@ -19,7 +19,8 @@ const LOOK_SOON: Duration = Duration::from_millis(5);
 const PATIENCE_AT_END: Duration = Duration::from_millis(200);
 
 impl Inner {
-    /// Waits until no thread that the module started is left. After a while, threads that do nothing but wait are ended.
+    /// Waits until no thread that the module started is left. After a while, threads that do nothing but wait
+    /// are ended.
     pub(crate) fn wait_for_threads(&self, module: &Module, about: &About, mapped: &Mapped) {
         let begun = Instant::now();
         let mut look = LOOK_SOON;
@@ -33,8 +34,8 @@ impl Inner {
         }
     }
 
-    /// Ends the threads of a version whose value has gone, if that was long ago and all of them wait; whether they are about to
-    /// end. To be called again while it says so.
+    /// Ends the threads of a version whose value has gone, if that was long ago and all of them wait; whether
+    /// they are about to end. To be called again while it says so.
     pub(crate) fn end_idle_threads(&self, about: &About, mapped: &Mapped, gone: Instant) -> bool {
         if gone.elapsed() < self.patience() {
             return false;

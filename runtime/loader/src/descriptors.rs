@@ -2,9 +2,10 @@
 //!
 //! # Synchronization
 //!
-//! A module may open and close descriptors in a child after `fork`, where nothing may be waited for. So the table has no lock:
-//! one entry per descriptor, two words, and the last writer counts. What is read is compared with the kernel's own word
-//! (`fstat`), so words that do not go together are taken for no descriptor of the image.
+//! A module may open and close descriptors in a child after `fork`, where nothing may be waited for. So the
+//! table has no lock: one entry per descriptor, two words, and the last writer counts. What is read is
+//! compared with the kernel's own word (`fstat`), so words that do not go together are taken for no
+//! descriptor of the image.
 
 use std::{
     collections::BTreeMap,
@@ -144,7 +145,8 @@ impl LeftOpen {
         self.0.values().sum()
     }
 
-    /// How many of each kind: `socket`, `pipe`, `file`, `epoll`, `eventfd`, `timer`, `signalfd`, `inotify`, `memfd`, `other`.
+    /// How many of each kind: `socket`, `pipe`, `file`, `epoll`, `eventfd`, `timer`, `signalfd`, `inotify`,
+    /// `memfd`, `other`.
     pub fn kinds(&self) -> impl Iterator<Item = (&str, u32)> {
         self.0.iter().map(|(kind, count)| (kind.as_str(), *count))
     }

@@ -1,17 +1,18 @@
 //! Keeps the end of a thread, and its first use of a heap, apart from the end of a heap.
 //!
-//! When a thread ends, mimalloc takes leave of every heap that the thread has used, and when a heap is destroyed, of every thread
-//! that has used it. In the version that is pinned the two are not kept apart: a thread that ends follows a pointer to its heap that
-//! the other has just made null, and gives pages back that the other frees (`mi_thread_theaps_done` and `mi_heap_free_theaps`; in
-//! some tens of thousands of purges one such thread was met). So both take one lock here.
+//! When a thread ends, mimalloc takes leave of every heap that the thread has used, and when a heap is
+//! destroyed, of every thread that has used it. In the version that is pinned the two are not kept apart: a
+//! thread that ends follows a pointer to its heap that the other has just made null, and gives pages back
+//! that the other frees (`mi_thread_theaps_done` and `mi_heap_free_theaps`; in some tens of thousands of
+//! purges one such thread was met). So both take one lock here.
 //!
-//! When a thread uses a heap for the first time, mimalloc looks at what the thread used before, without a lock
-//! (`_mi_theap_init`: it splits the random numbers of the last heap). If that heap is destroyed at this moment, it reads and writes
-//! memory that is somebody else's. So a first use waits while a heap is destroyed ([`first_use`]). It took some ten runs of the
-//! conformance suite to meet one.
+//! When a thread uses a heap for the first time, mimalloc looks at what the thread used before, without a
+//! lock (`_mi_theap_init`: it splits the random numbers of the last heap). If that heap is destroyed at this
+//! moment, it reads and writes memory that is somebody else's. So a first use waits while a heap is destroyed
+//! ([`first_use`]). It took some ten runs of the conformance suite to meet one.
 //!
-//! mimalloc hears of a thread's end by the destructor of a pthread key of its own. [`watch`] moves the calling thread's value to a key
-//! of ours, whose destructor does the same under the lock.
+//! mimalloc hears of a thread's end by the destructor of a pthread key of its own. [`watch`] moves the
+//! calling thread's value to a key of ours, whose destructor does the same under the lock.
 
 use std::{ffi::c_void, ptr, sync::OnceLock};
 
@@ -27,14 +28,15 @@ unsafe extern "C" {
     fn mi_thread_init();
 }
 
-/// Held by a thread while it takes leave of its heaps, and while a heap is destroyed; shared by threads that begin to use a heap.
+/// Held by a thread while it takes leave of its heaps, and while a heap is destroyed; shared by threads that
+/// begin to use a heap.
 static ENDS: RwLock<()> = RwLock::new(());
 
 /// The key of ours; none where the process has no more keys. Then a thread ends as mimalloc has it.
 static KEY: OnceLock<Option<libc::pthread_key_t>> = OnceLock::new();
 
-/// Has the calling thread's end wait for heaps that are being destroyed. Once is enough, before the thread has used a heap that may
-/// be destroyed, or right after it.
+/// Has the calling thread's end wait for heaps that are being destroyed. Once is enough, before the thread
+/// has used a heap that may be destroyed, or right after it.
 pub(crate) fn watch() {
     let Some(key) = KEY.get_or_init(make_key) else { return };
     // SAFETY: it has no conditions.

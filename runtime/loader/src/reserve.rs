@@ -1,7 +1,8 @@
 //! The addresses of the images that left last, which stay reserved for a while.
 //!
-//! A call of code that has left faults if nothing is mapped there. If a later image were mapped at the same place, the call
-//! would run whatever that has at this address. So the places of the last images stay reserved, without memory behind them.
+//! A call of code that has left faults if nothing is mapped there. If a later image were mapped at the same
+//! place, the call would run whatever that has at this address. So the places of the last images stay
+//! reserved, without memory behind them.
 
 use std::{collections::VecDeque, ops::Range, ptr};
 
@@ -14,8 +15,8 @@ const PLACES_MAX: usize = 64;
 /// The places that are reserved, the oldest first.
 static PLACES: Mutex<VecDeque<Range<usize>>> = Mutex::new(VecDeque::new());
 
-/// Reserves the place of an image that has just left, and gives back the oldest place if there are too many. Reserves nothing if
-/// another thread has already mapped something there, or if the system refuses.
+/// Reserves the place of an image that has just left, and gives back the oldest place if there are too many.
+/// Reserves nothing if another thread has already mapped something there, or if the system refuses.
 pub(crate) fn reserve(place: Range<usize>) {
     // SAFETY: it only asks for a number.
     let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
@@ -40,7 +41,8 @@ pub(crate) fn reserve(place: Range<usize>) {
     if (mapped != at || places.len() > PLACES_MAX)
         && let Some(oldest) = places.pop_front()
     {
-        // SAFETY: this module mapped it, nobody can use it, and it is given back once: it is not in the list any more.
+        // SAFETY: this module mapped it, nobody can use it, and it is given back once: it is not in the list
+        // any more.
         unsafe { libc::munmap(ptr::without_provenance_mut(oldest.start), oldest.len()) };
     }
 }

@@ -1,14 +1,14 @@
 //! The memory that a C++ runtime in this image keeps for exceptions.
 //!
-//! A libstdc++ that is linked statically takes 72 KiB from libc when it is mapped, and never gives it back: each version would
-//! leave that much.
+//! A libstdc++ that is linked statically takes 72 KiB from libc when it is mapped, and never gives it back:
+//! each version would leave that much.
 
 use std::arch::asm;
 
 /// Gives it back, if there is a C++ runtime in this image. No code of C++ may run afterwards.
 pub(crate) fn free() {
-    // `__gnu_cxx::__freeres()`. Weak: a module without C++ has none. Hidden: never that of a libstdc++ outside of this image, whose
-    // memory is for the whole process.
+    // `__gnu_cxx::__freeres()`. Weak: a module without C++ has none. Hidden: never that of a libstdc++
+    // outside of this image, whose memory is for the whole process.
     let function: usize;
     #[cfg(target_arch = "x86_64")]
     // SAFETY: it reads an address from the table of this image's addresses.
@@ -34,7 +34,8 @@ pub(crate) fn free() {
         );
     }
     if function != 0 {
-        // SAFETY: it is a function without arguments, and our caller promises that nothing of C++ runs any more.
+        // SAFETY: it is a function without arguments, and our caller promises that nothing of C++ runs any
+        // more.
         let free: unsafe extern "C" fn() = unsafe { std::mem::transmute(function) };
         // SAFETY: as above.
         unsafe { free() };

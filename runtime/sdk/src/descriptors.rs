@@ -1,9 +1,12 @@
-//! Stands in for the functions of libc that open and close file descriptors, so that the host knows which ones this image has.
+//! Stands in for the functions of libc that open and close file descriptors, so that the host knows which
+//! ones this image has.
 //!
-//! Rust drops no statics. A socket that a static owns stays open with every load, and a process may have 1,024 descriptors by
-//! default. The host names what is left open when the image goes. It does not close it: another owner may use it.
+//! Rust drops no statics. A socket that a static owns stays open with every load, and a process may have
+//! 1,024 descriptors by default. The host names what is left open when the image goes. It does not close it:
+//! another owner may use it.
 //!
-//! They ask the kernel itself, as [`mappings`](super::mappings) does. A child after `fork` may call them, so they wait for nothing.
+//! They ask the kernel itself, as [`mappings`](super::mappings) does. A child after `fork` may call them, so
+//! they wait for nothing.
 
 use std::{
     ffi::{c_char, c_int, c_long, c_uint, c_void},
@@ -123,7 +126,8 @@ pub unsafe extern "C" fn duplicate_to(file: c_int, to: c_int) -> c_int {
 /// As there.
 pub unsafe extern "C" fn pipe(both: *mut [c_int; 2]) -> c_int {
     let error = ask!(SYS_pipe2, both, 0) as c_int;
-    // SAFETY: our caller's promise: two numbers can be written, and without an error the kernel has written them.
+    // SAFETY: our caller's promise: two numbers can be written, and without an error the kernel has written
+    // them.
     unsafe { opened_both(error, both) }
 }
 
@@ -134,7 +138,8 @@ pub unsafe extern "C" fn pipe(both: *mut [c_int; 2]) -> c_int {
 /// As there.
 pub unsafe extern "C" fn pipe_with(both: *mut [c_int; 2], flags: c_int) -> c_int {
     let error = ask!(SYS_pipe2, both, flags) as c_int;
-    // SAFETY: our caller's promise: two numbers can be written, and without an error the kernel has written them.
+    // SAFETY: our caller's promise: two numbers can be written, and without an error the kernel has written
+    // them.
     unsafe { opened_both(error, both) }
 }
 
@@ -150,7 +155,8 @@ pub unsafe extern "C" fn socket_pair(
     both: *mut [c_int; 2],
 ) -> c_int {
     let error = ask!(SYS_socketpair, domain, kind, protocol, both) as c_int;
-    // SAFETY: our caller's promise: two numbers can be written, and without an error the kernel has written them.
+    // SAFETY: our caller's promise: two numbers can be written, and without an error the kernel has written
+    // them.
     unsafe { opened_both(error, both) }
 }
 
@@ -225,7 +231,8 @@ mod tests {
     #[test]
     fn descriptors_work_as_those_of_libc() {
         let mut both = [0; 2];
-        // SAFETY: `both` can be written, the bytes can be read and written, and each descriptor is closed once.
+        // SAFETY: `both` can be written, the bytes can be read and written, and each descriptor is closed
+        // once.
         unsafe {
             assert_eq!(pipe_with(&mut both, libc::O_CLOEXEC), 0);
             let [read, write] = both;

@@ -1,6 +1,7 @@
 //! Stands in for exit handlers that libc would keep for longer than this image is in memory.
 //!
-//! `atexit` needs nothing: libc keeps such a handler with the image's handle, and runs and forgets it when the image goes.
+//! `atexit` needs nothing: libc keeps such a handler with the image's handle, and runs and forgets it when
+//! the image goes.
 
 use std::{
     ffi::{c_int, c_void},
@@ -20,7 +21,8 @@ unsafe extern "C" {
         argument: *mut c_void,
         image: *mut c_void,
     ) -> c_int;
-    /// What exit handlers of this image are registered with. Hidden, and in every file that a C compiler links.
+    /// What exit handlers of this image are registered with. Hidden, and in every file that a C compiler
+    /// links.
     static __dso_handle: u8;
 }
 
@@ -42,8 +44,8 @@ unsafe extern "C" fn run(both: *mut c_void) {
     unsafe { handler(STATUS.load(Ordering::Relaxed), argument) };
 }
 
-/// Stands in for `__cxa_at_quick_exit`, which `at_quick_exit` is made of. libc never forgets such a handler, so it is not
-/// registered: `quick_exit` runs no code of a module.
+/// Stands in for `__cxa_at_quick_exit`, which `at_quick_exit` is made of. libc never forgets such a handler,
+/// so it is not registered: `quick_exit` runs no code of a module.
 pub extern "C" fn at_quick_exit(
     _: unsafe extern "C" fn(*mut c_void),
     _: *mut c_void,

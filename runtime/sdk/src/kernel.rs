@@ -2,7 +2,8 @@
 
 use std::ffi::{c_int, c_long};
 
-/// A call of the kernel, by its name in `libc`: `ask!(SYS_close, file)`. Answers with its result, or -1, and sets `errno`.
+/// A call of the kernel, by its name in `libc`: `ask!(SYS_close, file)`. Answers with its result, or -1, and
+/// sets `errno`.
 macro_rules! ask {
     ($number:ident $(, $argument:expr)* $(,)?) => {
         $crate::kernel::call(libc::$number, &[$($crate::kernel::Argument::word($argument)),*])
@@ -47,8 +48,8 @@ const ERROR_MAX: usize = 4095;
 pub(crate) fn call(number: c_long, arguments: &[usize]) -> c_long {
     let mut words = [0; 6];
     words[..arguments.len()].copy_from_slice(arguments);
-    // SAFETY: what the call does with its arguments is the promise of whoever made them; the registers are as the kernel wants
-    // them.
+    // SAFETY: what the call does with its arguments is the promise of whoever made them; the registers are as
+    // the kernel wants them.
     let result = unsafe { enter(number as usize, words) };
     if result >= ERROR_MAX.wrapping_neg() {
         set_errno(result.wrapping_neg() as c_int);

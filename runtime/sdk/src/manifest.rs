@@ -1,6 +1,7 @@
 //! What a module's `Cargo.toml` says to the runtime, read while the module is compiled.
 
-/// Whether the manifest promises that the module can be unmapped though it links libraries: JSON, for the metadata.
+/// Whether the manifest promises that the module can be unmapped though it links libraries: JSON, for the
+/// metadata.
 ///
 /// The promise is a line `unload = "promised"` below `[package.metadata.segue]`.
 ///

@@ -1,7 +1,8 @@
 //! Stands in for `sigaction`, `signal` and their relatives: the host keeps the handlers of this image.
 //!
-//! Crates that chain handlers call the previous one from their own. That one may be code of an older version, which is gone
-//! by then. The host calls all handlers itself, and answers with its own action as the previous one.
+//! Crates that chain handlers call the previous one from their own. That one may be code of an older version,
+//! which is gone by then. The host calls all handlers itself, and answers with its own action as the previous
+//! one.
 
 use std::{
     ffi::{c_int, c_void},
@@ -13,7 +14,8 @@ use libc::sighandler_t;
 
 use crate::host;
 
-/// `sigset` takes it for a handler: the signal is to be blocked. It answers with it if the signal was blocked.
+/// `sigset` takes it for a handler: the signal is to be blocked. It answers with it if the signal was
+/// blocked.
 const SIG_HOLD: sighandler_t = 2;
 
 /// What constructors of this image asked for, before the host knew the image.
@@ -30,7 +32,8 @@ pub unsafe extern "C" fn signal_action(
     previous: *mut libc::sigaction,
 ) -> c_int {
     match host::attached() {
-        // SAFETY: the host is valid while code of this image runs; the rest is our caller's promise, handed on.
+        // SAFETY: the host is valid while code of this image runs; the rest is our caller's promise, handed
+        // on.
         Some(host) => unsafe {
             host.vtable.signal_action()(host.context, signal, action.cast(), previous.cast::<c_void>())
         },

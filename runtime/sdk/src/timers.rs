@@ -1,7 +1,9 @@
-//! Stands in for `timer_create`: libc would run the function of a timer on threads that the host does not know.
+//! Stands in for `timer_create`: libc would run the function of a timer on threads that the host does not
+//! know.
 //!
-//! Such a timer gets a thread of this image, named `timer`, that waits for the kernel's timer and calls the function. It ends
-//! with the timer. Timers that are left when the module's value has gone are deleted, those that send a signal too.
+//! Such a timer gets a thread of this image, named `timer`, that waits for the kernel's timer and calls the
+//! function. It ends with the timer. Timers that are left when the module's value has gone are deleted, those
+//! that send a signal too.
 
 use std::{
     ffi::{c_int, c_void},
@@ -119,7 +121,8 @@ fn end(Timer { id, thread }: Timer) {
         ask!(SYS_timer_delete, id);
         return;
     };
-    // Before the signal: if one of the timer's is pending, this one adds nothing, and the thread looks for that one's sake.
+    // Before the signal: if one of the timer's is pending, this one adds nothing, and the thread looks for
+    // that one's sake.
     is_over.store(true, Ordering::Release);
     ask!(SYS_timer_delete, id);
     // The thread ends only after this signal.

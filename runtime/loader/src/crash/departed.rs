@@ -1,8 +1,9 @@
 //! The images that have left this process, and where they were.
 //!
-//! Code that the runtime cannot see (a library, the kernel) may keep the address of a function of an image. A call of that
-//! address after the image has left must not be blamed on the next image. So the place of every image that left is kept for the
-//! life of the process. A place that a later image covers whole is given up: the later one is the one that was there last.
+//! Code that the runtime cannot see (a library, the kernel) may keep the address of a function of an image. A
+//! call of that address after the image has left must not be blamed on the next image. So the place of every
+//! image that left is kept for the life of the process. A place that a later image covers whole is given up:
+//! the later one is the one that was there last.
 //!
 //! # Synchronization
 //!

@@ -2,8 +2,9 @@
 //!
 //! # Synchronization
 //!
-//! A slot has a sequence number that is odd while its words are written. A reader compares the number before and after.
-//! A reader that finds the number odd or changed passes the slot over: the image is just arriving, or has just left.
+//! A slot has a sequence number that is odd while its words are written. A reader compares the number before
+//! and after. A reader that finds the number odd or changed passes the slot over: the image is just arriving,
+//! or has just left.
 
 use std::{
     ops::Range,
@@ -32,8 +33,8 @@ impl Slot {
         Slot { sequence: AtomicU32::new(0), words: [const { AtomicU64::new(0) }; WORDS] }
     }
 
-    /// One word, which need not go with the others: Relaxed. What is concluded from it is looked at again in what
-    /// [`read`](Slot::read) answers.
+    /// One word, which need not go with the others: Relaxed. What is concluded from it is looked at again in
+    /// what [`read`](Slot::read) answers.
     pub(super) fn word(&self, at: usize) -> u64 {
         self.words[at].load(Ordering::Relaxed)
     }
@@ -50,7 +51,8 @@ impl Slot {
     pub(super) fn write(&self, entry: &Entry) {
         let sequence = self.sequence.load(Ordering::Relaxed);
         self.sequence.store(sequence.wrapping_add(1), Ordering::Relaxed);
-        // Release, with the Acquire fence in `read`: whoever has read a word from below sees the odd number after it.
+        // Release, with the Acquire fence in `read`: whoever has read a word from below sees the odd number
+        // after it.
         fence(Ordering::Release);
         for (word, value) in self.words.iter().zip(&entry.0) {
             word.store(*value, Ordering::Relaxed);

@@ -1,11 +1,12 @@
-//! The handler that the kernel knows for each signal that a module handles. All of this file runs in signal handlers.
+//! The handler that the kernel knows for each signal that a module handles. All of this file runs in signal
+//! handlers.
 //!
-//! A signal that something sent goes to every image that handles it, newest first, and then to the host. A signal that means that
-//! code has gone wrong goes to the newest image alone, and on from there if that hands it on: the first one that can mend it
-//! returns.
+//! A signal that something sent goes to every image that handles it, newest first, and then to the host. A
+//! signal that means that code has gone wrong goes to the newest image alone, and on from there if that hands
+//! it on: the first one that can mend it returns.
 //!
-//! A module that hands a signal on calls what it was told is the previous handler: [`previous`]. That calls the host at most once
-//! for one signal, however many images do so.
+//! A module that hands a signal on calls what it was told is the previous handler: [`previous`]. That calls
+//! the host at most once for one signal, however many images do so.
 
 use std::{cell::Cell, ptr};
 
@@ -17,7 +18,8 @@ use crate::crash;
 /// A handler with three arguments. One that expects a single argument does not look at the others.
 type Function = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
 
-/// What a thread is doing with one signal. It is copied, and never referred to: a handler may leave by `longjmp`.
+/// What a thread is doing with one signal. It is copied, and never referred to: a handler may leave by
+/// `longjmp`.
 #[derive(Clone, Copy)]
 struct Delivery {
     signal: c_int,
@@ -123,7 +125,8 @@ fn do_default(signal: c_int) {
         return;
     }
     let action = super::nothing();
-    // SAFETY: the default action; the signal comes to this thread again when the handler returns, since it is blocked until then.
+    // SAFETY: the default action; the signal comes to this thread again when the handler returns, since it is
+    // blocked until then.
     unsafe {
         libc::sigaction(signal, &action, ptr::null_mut());
         libc::syscall(libc::SYS_tgkill, libc::getpid(), libc::gettid(), signal);
@@ -131,8 +134,9 @@ fn do_default(signal: c_int) {
 }
 
 fn call(function: usize, signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
-    // SAFETY: it was given to `sigaction` as a handler of this signal, and its image is in memory: `Found::run` sees to that, and
-    // the host's stays. The calling conventions of x86_64 and aarch64 let a function ignore arguments.
+    // SAFETY: it was given to `sigaction` as a handler of this signal, and its image is in memory:
+    // `Found::run` sees to that, and the host's stays. The calling conventions of x86_64 and aarch64 let a
+    // function ignore arguments.
     let function: Function = unsafe { std::mem::transmute(function) };
     function(signal, info, context);
 }

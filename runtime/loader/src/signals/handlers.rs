@@ -1,10 +1,11 @@
-//! The handlers of one signal, one for each image that has one, which the dispatcher reads in a signal handler.
+//! The handlers of one signal, one for each image that has one, which the dispatcher reads in a signal
+//! handler.
 //!
 //! # Synchronization
 //!
-//! The dispatcher counts itself in before it looks whether a handler is still there, and a writer takes the handler away before
-//! it looks whether somebody is counted in. Both are SeqCst, so one of them sees the other: either the handler is not called, or
-//! its image waits.
+//! The dispatcher counts itself in before it looks whether a handler is still there, and a writer takes the
+//! handler away before it looks whether somebody is counted in. Both are SeqCst, so one of them sees the
+//! other: either the handler is not called, or its image waits.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
 
@@ -79,7 +80,8 @@ impl Slot {
 }
 
 impl Found {
-    /// Calls `run` with the function, if the handler is still there; whether it was. Safe in a signal handler.
+    /// Calls `run` with the function, if the handler is still there; whether it was. Safe in a signal
+    /// handler.
     pub(super) fn run(self, run: impl FnOnce(usize)) -> bool {
         let Found { slot, serial } = self;
         slot.running.fetch_add(1, SeqCst);

@@ -1,10 +1,11 @@
 //! Signal handlers of modules: unmapping their code ends the process at the next such signal.
 //!
-//! Crates that chain handlers (signal-hook-registry, and so `tokio::signal` and ctrlc) save the previous handler and call it
-//! from their own. The previous handler may be code of an older version, which leaves memory while the newer one still calls
-//! it. So a module's `sigaction` leads here ([`act`]). The kernel gets one handler of the runtime's for each signal
-//! ([`dispatch`]), which calls the handlers of all images in memory and that of the host. A module never learns the address of
-//! another image's handler, and cannot take a signal away from the host. When an image goes, its handlers go ([`remove`]).
+//! Crates that chain handlers (signal-hook-registry, and so `tokio::signal` and ctrlc) save the previous
+//! handler and call it from their own. The previous handler may be code of an older version, which leaves
+//! memory while the newer one still calls it. So a module's `sigaction` leads here ([`act`]). The kernel gets
+//! one handler of the runtime's for each signal ([`dispatch`]), which calls the handlers of all images in
+//! memory and that of the host. A module never learns the address of another image's handler, and cannot take
+//! a signal away from the host. When an image goes, its handlers go ([`remove`]).
 
 mod dispatch;
 mod handlers;
@@ -33,7 +34,8 @@ const SIGNALS_MAX: usize = 65;
 /// The handlers of the images, by signal.
 static HANDLERS: [Handlers; SIGNALS_MAX] = [const { Handlers::new() }; SIGNALS_MAX];
 
-/// What the host does at each signal. SeqCst, though nothing else is read with it: a signal is no place to count cycles.
+/// What the host does at each signal. SeqCst, though nothing else is read with it: a signal is no place to
+/// count cycles.
 static HOST: [AtomicUsize; SIGNALS_MAX] = [const { AtomicUsize::new(SIG_DFL) }; SIGNALS_MAX];
 
 /// What only those know who change it.
@@ -69,7 +71,8 @@ struct OfImage {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ImageId(pub(crate) usize);
 
-/// Does what `sigaction` does, for code of an image. The previous action is the image's own, or else that of the host.
+/// Does what `sigaction` does, for code of an image. The previous action is the image's own, or else that of
+/// the host.
 ///
 /// # Safety
 ///
@@ -82,7 +85,8 @@ pub(crate) unsafe fn act(
 ) -> c_int {
     let mut actions = ACTIONS.lock();
     let mut now = nothing();
-    // SAFETY: it only asks, and `now` can be written. An error is the answer: of a signal that does not exist or is libc's own.
+    // SAFETY: it only asks, and `now` can be written. An error is the answer: of a signal that does not exist
+    // or is libc's own.
     let error = unsafe { libc::sigaction(signal, ptr::null(), &mut now) };
     let is_changed = !action.is_null();
     if error != 0 || (is_changed && matches!(signal, libc::SIGKILL | libc::SIGSTOP)) {
@@ -179,8 +183,8 @@ impl Actions {
         self.tell_kernel(signal);
     }
 
-    /// Whether a timer that a module has left behind may send it: nobody can say who set that timer, and the default action
-    /// would end the process.
+    /// Whether a timer that a module has left behind may send it: nobody can say who set that timer, and the
+    /// default action would end the process.
     fn is_of_a_timer(&self, signal: c_int) -> bool {
         OF_TIMERS.contains(&signal) && self.ours[signal as usize].is_some()
     }
@@ -207,11 +211,13 @@ impl Actions {
         } else {
             host
         };
-        // Where the host, or a module past this, has taken the signal over since, it is not taken back for the host.
+        // Where the host, or a module past this, has taken the signal over since, it is not taken back for
+        // the host.
         if wanted.sa_sigaction == host.sa_sigaction && handler(signal) != self.ours[at] {
             return;
         }
-        // SAFETY: the handler does only what may be done in a signal handler, or the action is one that was there.
+        // SAFETY: the handler does only what may be done in a signal handler, or the action is one that was
+        // there.
         let error = unsafe { libc::sigaction(signal, &wanted, ptr::null_mut()) };
         debug_assert_eq!(error, 0, "the kernel has accepted the number before");
         self.ours[at] = Some(wanted.sa_sigaction).filter(|handler| *handler != host.sa_sigaction);
@@ -221,8 +227,8 @@ impl Actions {
 /// The signals of `setitimer` and `alarm`.
 const OF_TIMERS: [c_int; 3] = [libc::SIGALRM, libc::SIGVTALRM, libc::SIGPROF];
 
-/// The dispatcher's action, with what these want: all signals blocked that one wants blocked; a system call goes on, and a stopped
-/// child is not told, if all want that.
+/// The dispatcher's action, with what these want: all signals blocked that one wants blocked; a system call
+/// goes on, and a stopped child is not told, if all want that.
 fn together(actions: &[sigaction]) -> sigaction {
     const IF_ALL: c_int = libc::SA_RESTART | libc::SA_NOCLDSTOP;
     let mut whole = nothing();

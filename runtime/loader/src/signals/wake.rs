@@ -9,8 +9,8 @@ use super::{handler, nothing};
 /// Does nothing. It is code of the host, so it may run at any time.
 extern "C" fn wake(_: c_int) {}
 
-/// The signal by which this process wakes threads that are to end, installed the first time: the highest real-time signal that
-/// nobody handled then. None if there is none. Its handler does nothing.
+/// The signal by which this process wakes threads that are to end, installed the first time: the highest
+/// real-time signal that nobody handled then. None if there is none. Its handler does nothing.
 pub fn wake_signal() -> Option<c_int> {
     static SIGNAL: OnceLock<Option<c_int>> = OnceLock::new();
     *SIGNAL.get_or_init(|| {

@@ -1,8 +1,8 @@
 //! Stands in for the functions of libc that wait for a condition.
 //!
 //! A signal does not wake such a thread: libc goes on to wait. So the condition is noted with the thread, and
-//! [`end_idle_threads`](super::end_idle_threads) has libc wake all who wait for it. Each then has the lock, which the next one
-//! waits for, so a thread that is to end gives it back first.
+//! [`end_idle_threads`](super::end_idle_threads) has libc wake all who wait for it. Each then has the lock,
+//! which the next one waits for, so a thread that is to end gives it back first.
 
 use std::ffi::c_int;
 

@@ -4,7 +4,8 @@ use std::{arch::naked_asm, ffi::c_void};
 
 use super::Start;
 
-/// Calls `start` with `argument`. `place` gets what [`escape`] needs to return from here meanwhile, with null.
+/// Calls `start` with `argument`. `place` gets what [`escape`] needs to return from here meanwhile, with
+/// null.
 ///
 /// # Safety
 ///
@@ -12,7 +13,8 @@ use super::Start;
 #[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn call(start: Start, argument: *mut c_void, place: *mut usize) -> *mut c_void {
-    // What a function must give back as it was; eight bytes more keep the stack aligned. The lines with a dot are for backtraces.
+    // What a function must give back as it was; eight bytes more keep the stack aligned. The lines with a dot
+    // are for backtraces.
     naked_asm!(
         ".cfi_startproc",
         "push rbp",
@@ -43,8 +45,8 @@ pub(super) unsafe extern "C" fn call(start: Start, argument: *mut c_void, place:
     )
 }
 
-/// Returns from the [`call`] that has written this, with null. The functions in between are left as they are: nothing of them is
-/// dropped, and nothing may look at their variables again.
+/// Returns from the [`call`] that has written this, with null. The functions in between are left as they are:
+/// nothing of them is dropped, and nothing may look at their variables again.
 ///
 /// # Safety
 ///

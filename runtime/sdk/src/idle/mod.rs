@@ -1,13 +1,15 @@
-//! Ends the threads of this image that wait for ever: those of a global pool, say, which nobody can ask to end.
+//! Ends the threads of this image that wait for ever: those of a global pool, say, which nobody can ask to
+//! end.
 //!
-//! When the module's value has gone and a while has passed, threads may be left that wait for work that will never come. While
-//! they wait, their code must stay. So what waits in this image (a lock, a condition, a sleep, a socket) goes through [`wait`],
-//! which notes it. The host asks [`end_idle_threads`]; if **every** thread of the image waits, each leaves its functions at
-//! once ([`escape`]) and ends. Their variables are not dropped.
+//! When the module's value has gone and a while has passed, threads may be left that wait for work that will
+//! never come. While they wait, their code must stay. So what waits in this image (a lock, a condition, a
+//! sleep, a socket) goes through [`wait`], which notes it. The host asks [`end_idle_threads`]; if **every**
+//! thread of the image waits, each leaves its functions at once ([`escape`]) and ends. Their variables are
+//! not dropped.
 //!
-//! All must wait at the same time, because a thread that runs may use variables of one that waits (`std::thread::scope`). So the
-//! threads are held first, one after the other: one that stops waiting meanwhile stays where it is. If one is found that
-//! runs, all are let go and have noticed nothing.
+//! All must wait at the same time, because a thread that runs may use variables of one that waits
+//! (`std::thread::scope`). So the threads are held first, one after the other: one that stops waiting
+//! meanwhile stays where it is. If one is found that runs, all are let go and have noticed nothing.
 
 mod conditions;
 mod escape;
@@ -72,7 +74,8 @@ struct Thread {
     tid: libc::pid_t,
     /// What [`escape::escape`] needs. Only the thread itself reads it.
     place: AtomicUsize,
-    /// The condition of libc that it waits for; 0 if it waits for none. Written by the thread before it waits.
+    /// The condition of libc that it waits for; 0 if it waits for none. Written by the thread before it
+    /// waits.
     condition: AtomicUsize,
 }
 
@@ -123,7 +126,8 @@ pub(crate) unsafe fn run(start: Start, argument: *mut c_void) -> *mut c_void {
     result
 }
 
-/// Whether what the calling thread has registered may be destroyed. Not if it ended early: a lock that it held is held still.
+/// Whether what the calling thread has registered may be destroyed. Not if it ended early: a lock that it
+/// held is held still.
 pub(crate) fn may_destroy() -> bool {
     !ESCAPED.get()
 }
@@ -133,9 +137,9 @@ pub(crate) fn has_ended_any() -> bool {
     ENDED.load(SeqCst) > 0
 }
 
-/// Ends all threads of this image, if there are `expected` and all of them wait; how many are about to end, or 0. `signal` wakes
-/// a thread from a system call, and does nothing else. To be called again while threads are left: one may have been just
-/// about to wait.
+/// Ends all threads of this image, if there are `expected` and all of them wait; how many are about to end,
+/// or 0. `signal` wakes a thread from a system call, and does nothing else. To be called again while threads
+/// are left: one may have been just about to wait.
 pub(crate) unsafe extern "C" fn end_idle_threads(expected: u32, signal: c_int) -> u32 {
     let threads = threads();
     let is_begun = threads.iter().any(|thread| thread.state.load(SeqCst) == ENDS);
@@ -178,7 +182,8 @@ pub(crate) fn wait<R>(call: impl FnOnce() -> R) -> R {
 /// The calling thread has ended early. If somebody could join it, libc keeps it until then.
 fn note_unjoined() {
     let mut state = libc::PTHREAD_CREATE_DETACHED;
-    // SAFETY: all zero is a place for attributes, which are written for the calling thread, read, and given back.
+    // SAFETY: all zero is a place for attributes, which are written for the calling thread, read, and given
+    // back.
     unsafe {
         let mut attributes: libc::pthread_attr_t = mem::zeroed();
         if libc::pthread_getattr_np(libc::pthread_self(), &mut attributes) == 0 {
@@ -200,7 +205,8 @@ fn joined(thread: pthread_t) {
 
 /// The calling thread, if this image started it.
 fn current() -> Option<&'static Thread> {
-    // SAFETY: it is null, or the calling thread's, which keeps it until `run` has set it to null; nobody uses it longer.
+    // SAFETY: it is null, or the calling thread's, which keeps it until `run` has set it to null; nobody uses
+    // it longer.
     unsafe { CURRENT.get().as_ref() }
 }
 
@@ -230,7 +236,8 @@ impl Thread {
         self.condition.store(condition.expose_provenance(), SeqCst);
     }
 
-    /// Wakes it, and all others, from what it waits for. Only if it is to end: then the condition stays until it has.
+    /// Wakes it, and all others, from what it waits for. Only if it is to end: then the condition stays until
+    /// it has.
     fn wake_from_condition(&self) {
         let condition = self.condition.load(SeqCst);
         if condition != 0 {
@@ -246,8 +253,8 @@ impl Thread {
                 // It may be on the stack that is left. Whoever uses it has the lock.
                 self.condition.store(0, SeqCst);
                 drop(threads());
-                // SAFETY: `run` has the call under way. All other threads of this image end as well, so nothing looks at the
-                // variables of the functions that are left.
+                // SAFETY: `run` has the call under way. All other threads of this image end as well, so
+                // nothing looks at the variables of the functions that are left.
                 unsafe { escape::escape(self.place.load(SeqCst)) };
             }
             let how = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;

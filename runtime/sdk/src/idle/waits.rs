@@ -1,6 +1,7 @@
 //! Stands in for the functions of libc that wait, so that a thread that waits in this image is known to.
 //!
-//! What the kernel does alone is asked of the kernel. The others are libc's own functions, called while the thread is noted.
+//! What the kernel does alone is asked of the kernel. The others are libc's own functions, called while the
+//! thread is noted.
 
 use std::{
     ffi::{c_int, c_long, c_uint, c_void},
@@ -24,7 +25,8 @@ macro_rules! libc_call {
     }};
 }
 
-/// Stands in for `syscall`. A caller that passes fewer arguments leaves others undefined, which the kernel does not look at.
+/// Stands in for `syscall`. A caller that passes fewer arguments leaves others undefined, which the kernel
+/// does not look at.
 ///
 /// # Safety
 ///
@@ -289,7 +291,8 @@ pub unsafe extern "C" fn signal_wait_time(
     wait(|| ask!(SYS_rt_sigtimedwait, set, info, time, SIGNAL_SET_BYTES)) as c_int
 }
 
-/// Stands in for `sigwait`, which answers with the error, and does not end for a signal that it does not wait for.
+/// Stands in for `sigwait`, which answers with the error, and does not end for a signal that it does not wait
+/// for.
 ///
 /// # Safety
 ///
@@ -353,7 +356,8 @@ pub unsafe extern "C" fn c_thread_join(thread: pthread_t, result: *mut c_int) ->
     error
 }
 
-/// Stands in for `pthread_detach`, and for `thrd_detach` of C11, whose only result that is no error is the same.
+/// Stands in for `pthread_detach`, and for `thrd_detach` of C11, whose only result that is no error is the
+/// same.
 ///
 /// # Safety
 ///
@@ -363,7 +367,8 @@ pub unsafe extern "C" fn thread_detach(thread: pthread_t) -> c_int {
     libc_call!(c"pthread_detach" as fn(pthread_t) -> c_int, thread)
 }
 
-/// Gives libc back what it keeps of threads that ended early and that nobody has joined. Nobody can join them any more.
+/// Gives libc back what it keeps of threads that ended early and that nobody has joined. Nobody can join them
+/// any more.
 pub(crate) fn forget_unjoined() {
     let unjoined = mem::take(&mut *UNJOINED.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     for thread in unjoined {
