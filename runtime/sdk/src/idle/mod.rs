@@ -13,6 +13,7 @@
 
 mod conditions;
 mod escape;
+mod state;
 mod waits;
 
 use std::{
@@ -28,6 +29,7 @@ use std::{
 use libc::pthread_t;
 
 use crate::kernel::{ask, errno, set_errno};
+use state::{HELD, Next, State, end_if_all_wait};
 
 pub(crate) use waits::forget_unjoined;
 
@@ -58,19 +60,9 @@ pub(crate) use found;
 /// The start routine of a thread.
 pub(crate) type Start = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
 
-/// It runs code of this image, or something that is not known to wait. Written by the thread.
-const RUNS: u32 = 0;
-/// It waits, and its next step in this image is [`Thread::go_on`]. Written by the thread.
-const WAITS: u32 = 1;
-/// It waits, and may not go on. Written by who asks, in place of WAITS.
-const HELD: u32 = 2;
-/// It waits, and ends instead of going on. Written by who asks, in place of HELD.
-const ENDS: u32 = 3;
-
 /// A thread that this image has started.
 struct Thread {
-    /// Both sides change it by compare-and-swap, so each sees what the other has written.
-    state: AtomicU32,
+    state: State,
     tid: libc::pid_t,
     /// What [`escape::escape`] needs. Only the thread itself reads it.
     place: AtomicUsize,
@@ -106,7 +98,7 @@ static ENDED: AtomicU32 = AtomicU32::new(0);
 /// `start` can be called with `argument`, once.
 pub(crate) unsafe fn run(start: Start, argument: *mut c_void) -> *mut c_void {
     let thread = Arc::new(Thread {
-        state: AtomicU32::new(RUNS),
+        state: State::new(),
         // SAFETY: it only asks for a number.
         tid: unsafe { libc::gettid() },
         place: AtomicUsize::new(0),
@@ -117,7 +109,7 @@ pub(crate) unsafe fn run(start: Start, argument: *mut c_void) -> *mut c_void {
     // SAFETY: our caller's promise, and the place can be written.
     let result = unsafe { escape::call(start, argument, thread.place.as_ptr()) };
     CURRENT.set(ptr::null());
-    if thread.state.load(SeqCst) == ENDS {
+    if thread.state.is_ending() {
         ESCAPED.set(true);
         ENDED.fetch_add(1, SeqCst);
         note_unjoined();
@@ -142,18 +134,9 @@ pub(crate) fn has_ended_any() -> bool {
 /// are left: one may have been just about to wait.
 pub(crate) unsafe extern "C" fn end_idle_threads(expected: u32, signal: c_int) -> u32 {
     let threads = threads();
-    let is_begun = threads.iter().any(|thread| thread.state.load(SeqCst) == ENDS);
-    if !is_begun {
-        if threads.len() != expected as usize {
-            return 0;
-        }
-        let held = threads.iter().take_while(|thread| thread.change(WAITS, HELD)).count();
-        let next = if held == threads.len() { ENDS } else { WAITS };
-        for thread in &threads[..held] {
-            thread.change(HELD, next);
-            thread.wake();
-        }
-        if next != ENDS {
+    if !threads.iter().any(|thread| thread.state.is_ending()) {
+        let is_known = threads.len() == expected as usize;
+        if !is_known || !end_if_all_wait(threads.iter().map(|thread| &thread.state), wake) {
             return 0;
         }
     }
@@ -168,7 +151,7 @@ pub(crate) unsafe extern "C" fn end_idle_threads(expected: u32, signal: c_int) -
 /// Waits: `call` may take long, and touches nothing of this image that another thread relies on.
 pub(crate) fn wait<R>(call: impl FnOnce() -> R) -> R {
     let Some(thread) = current() else { return call() };
-    if !thread.change(RUNS, WAITS) {
+    if !thread.state.begin_wait() {
         // A signal handler that waits, while the thread waits.
         return call();
     }
@@ -212,7 +195,12 @@ fn current() -> Option<&'static Thread> {
 
 /// Whether the calling thread, which waits, is to end.
 fn is_ending() -> bool {
-    current().is_some_and(|thread| thread.state.load(SeqCst) == ENDS)
+    current().is_some_and(|thread| thread.state.is_ending())
+}
+
+/// Has the thread of this state ask again, if it is held.
+fn wake(state: &State) {
+    ask!(SYS_futex, state.word(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, i32::MAX);
 }
 
 fn threads() -> MutexGuard<'static, Vec<Arc<Thread>>> {
@@ -222,16 +210,6 @@ fn threads() -> MutexGuard<'static, Vec<Arc<Thread>>> {
 // === impl Thread ===
 
 impl Thread {
-    /// Whether the state was `from`, and is `to` now.
-    fn change(&self, from: u32, to: u32) -> bool {
-        self.state.compare_exchange(from, to, SeqCst, SeqCst).is_ok()
-    }
-
-    /// Has it look at its state, if it is held.
-    fn wake(&self) {
-        ask!(SYS_futex, self.state.as_ptr(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, i32::MAX);
-    }
-
     fn note_condition(&self, condition: *mut libc::pthread_cond_t) {
         self.condition.store(condition.expose_provenance(), SeqCst);
     }
@@ -248,17 +226,22 @@ impl Thread {
 
     /// The calling thread waits no more. Does not return if it is to end.
     fn go_on(&self) {
-        while !self.change(WAITS, RUNS) {
-            if self.state.load(SeqCst) == ENDS {
-                // It may be on the stack that is left. Whoever uses it has the lock.
-                self.condition.store(0, SeqCst);
-                drop(threads());
-                // SAFETY: `run` has the call under way. All other threads of this image end as well, so
-                // nothing looks at the variables of the functions that are left.
-                unsafe { escape::escape(self.place.load(SeqCst)) };
+        loop {
+            match self.state.end_wait() {
+                Next::GoOn => return,
+                Next::AskAgain => {
+                    let how = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+                    ask!(SYS_futex, self.state.word(), how, HELD, ptr::null::<libc::timespec>());
+                }
+                Next::End => {
+                    // It may be on the stack that is left. Whoever uses it has the lock.
+                    self.condition.store(0, SeqCst);
+                    drop(threads());
+                    // SAFETY: `run` has the call under way. All other threads of this image end as well, so
+                    // nothing looks at the variables of the functions that are left.
+                    unsafe { escape::escape(self.place.load(SeqCst)) };
+                }
             }
-            let how = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
-            ask!(SYS_futex, self.state.as_ptr(), how, HELD, ptr::null::<libc::timespec>());
         }
     }
 }
