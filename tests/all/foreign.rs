@@ -13,6 +13,13 @@ fn call(module: &ModuleHandle, query: &str) -> String {
     String::from_utf8(reply.body).unwrap()
 }
 
+/// Waits until one version is in memory, and the next one may come: that is told a moment after the last one has left.
+fn until_old_has_left(runtime: &Runtime) {
+    let is_told =
+        || runtime.modules().iter().all(|module| module.old.is_none() && module.quarantined.is_empty());
+    until("old has left memory", || runtime.images_mapped() == 1 && is_told());
+}
+
 fn version(round: usize) -> &'static str {
     if round.is_multiple_of(2) { V1 } else { V2 }
 }
@@ -28,7 +35,7 @@ fn a_handler_that_chains_calls_no_version_that_has_left() {
             bench.runtime.load(fixture("holder", version(round))).unwrap();
             call(&module, "do=chain");
             assert_eq!(call(&module, "do=previous"), "0x0", "the host does nothing at it");
-            until("old has left memory", || bench.runtime.images_mapped() == 1);
+            until_old_has_left(&bench.runtime);
             call(&module, "do=raise");
             assert_eq!(call(&module, "do=count"), "1");
         }
@@ -49,7 +56,7 @@ fn a_handler_that_chains_gets_that_of_the_host() {
             bench.runtime.load(fixture("holder", version(round))).unwrap();
             call(&module, "do=chain&signal=trap");
             assert_eq!(call(&module, "do=previous"), of_host, "version {round}");
-            until("old has left memory", || bench.runtime.images_mapped() == 1);
+            until_old_has_left(&bench.runtime);
         }
     });
 }
@@ -62,7 +69,7 @@ fn a_handler_goes_with_its_version() {
         call(&bench.runtime.module("holder").unwrap(), "do=chain");
         assert!(caught(libc::SIGUSR2));
         bench.runtime.load(fixture("holder", V2)).unwrap();
-        until("old has left memory", || bench.runtime.images_mapped() == 1);
+        until_old_has_left(&bench.runtime);
         assert!(!caught(libc::SIGUSR2), "the host has no handler");
     });
 }
@@ -96,7 +103,7 @@ fn a_handler_that_was_chained_past_the_sdk_ends_the_process() {
         call(&module, "do=chain-past");
         bench.runtime.load(fixture("holder", V2)).unwrap();
         call(&module, "do=chain-past");
-        until("old has left memory", || bench.runtime.images_mapped() == 1);
+        until_old_has_left(&bench.runtime);
         call(&module, "do=raise");
     });
     assert_eq!(dead.status.signal(), Some(libc::SIGSEGV), "{}", dead.stderr);
@@ -114,7 +121,7 @@ fn a_call_of_code_that_left_is_blamed_on_the_version_that_left_and_blocks_nothin
         runtime.load(fixture("holder", V2)).unwrap();
         // Its handler calls that of the first version, which leaves now.
         call(&module, "do=chain-past");
-        until("old has left memory", || runtime.images_mapped() == 1);
+        until_old_has_left(&runtime);
         // Later images do not come to lie where it was.
         for round in 0..8 {
             runtime.load(fixture("greeter", version(round))).unwrap();
@@ -157,7 +164,7 @@ fn threads_of_c11_are_named_and_waited_for() {
                 held.into_iter().find(|held| held.pins.iter().any(|pin| pin.kind == PinKind::Thread))
             });
             assert!(held.pins[0].detail.contains("started by c-library.g"), "{held:?}");
-            until("its thread has ended, and it is gone", || bench.runtime.images_mapped() == 1);
+            until_old_has_left(&bench.runtime);
         }
     });
 }
@@ -176,7 +183,7 @@ fn cpp_in_a_module_leaves_with_its_thread_locals_and_its_threads() {
             assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 2 * round);
             call(&module, "detach=1");
             bench.runtime.load(fixture("cpp-inside", version(round))).unwrap();
-            until("its thread has ended, and it is gone", || bench.runtime.images_mapped() == 1);
+            until_old_has_left(&bench.runtime);
         }
     });
 }
@@ -223,7 +230,7 @@ fn what_c_code_registers_for_later_does_not_run_after_its_version() {
             let module = bench.runtime.module("c-library").unwrap();
             assert_eq!(call(&module, &format!("leave=1&file={}", file.display())), "0");
             bench.runtime.load(fixture("c-library", version(round))).unwrap();
-            until("old has left memory", || bench.runtime.images_mapped() == 1);
+            until_old_has_left(&bench.runtime);
             let lines = fs::read_to_string(&file).unwrap().lines().count();
             assert_eq!(lines, round, "its exit handler has run");
             // A fork calls what `pthread_atfork` has registered.
@@ -263,7 +270,7 @@ fn a_module_whose_author_promises_it_leaves_and_its_library_stays() {
         for round in 1..=10 {
             assert_eq!(call(&module, ""), "f(int)");
             bench.runtime.load(fixture("cpp-promised", version(round))).unwrap();
-            until("old has left memory", || bench.runtime.images_mapped() == 1);
+            until_old_has_left(&bench.runtime);
         }
         let once = library();
         bench.runtime.delete("cpp-promised").unwrap();

@@ -84,7 +84,7 @@ fn what_libc_keeps_of_threads_does_not_grow() {
             call(&runtime, "idler", "wait=sleep");
             call(&runtime, "idler", "wait=channel");
             runtime.load(fixture("idler", version(round))).unwrap();
-            until("old has left memory", || runtime.images_mapped() == 1);
+            threads_ended(&runtime, round);
             if round == 10 {
                 warm = mappings();
             }
