@@ -58,7 +58,7 @@ fn model(end: fn(&Scope) -> bool) {
 
 #[test]
 fn no_thread_runs_when_all_are_ended() {
-    loom::model(|| model(|scope| end_if_all_wait([&scope.outer, &scope.inner].into_iter(), |_| ())));
+    loom::model(|| model(|scope| end_if_all_wait([&scope.outer, &scope.inner].into_iter(), || true, |_| ())));
 }
 
 #[test]
@@ -66,7 +66,9 @@ fn it_is_not_enough_that_each_waits_at_some_time() {
     // The one that waited a moment ago may run by now.
     let fails = panic::catch_unwind(|| {
         loom::model(|| {
-            model(|scope| scope.inner.is_waiting() && end_if_all_wait([&scope.outer].into_iter(), |_| ()));
+            model(|scope| {
+                scope.inner.is_waiting() && end_if_all_wait([&scope.outer].into_iter(), || true, |_| ())
+            });
         });
     });
     assert!(fails.is_err(), "loom finds the thread that runs");

@@ -30,7 +30,7 @@ impl Inner {
                 return;
             }
             let is_ending = self.end_idle_threads(about, mapped, begun);
-            look = if is_ending { LOOK_SOON } else { LOOK_EVERY.min(self.patience()) };
+            look = if is_ending { LOOK_SOON } else { LOOK_EVERY.min(self.patience()).max(LOOK_SOON) };
         }
     }
 

@@ -146,6 +146,9 @@ impl Mapped {
         }
         // SAFETY: no call is inside, no thread of the module is left, and none can begin: `obstacles` has closed the door.
         let left = unsafe { self.root().release()() };
+        // An exit handler may have restored one.
+        let image = self.image_id();
+        signals::remove(image);
         // SAFETY: `self` is consumed, and has no destructor, so neither is used again.
         let (library, remains) =
             unsafe { (ManuallyDrop::take(&mut self.library), ManuallyDrop::take(&mut self.remains)) };
@@ -153,7 +156,10 @@ impl Mapped {
             // What it knows of other modules' interfaces lies in it.
             context.links.close_all();
         }
-        close(library, remains, left).map_err(Kept::Retained)
+        let closed = close(library, remains, left);
+        // So may a destructor of the file.
+        signals::remove(image);
+        closed.map_err(Kept::Retained)
     }
 }
 

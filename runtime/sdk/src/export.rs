@@ -300,7 +300,7 @@ pub(crate) unsafe extern "C" fn on_load<M: Module + Identity>(
     reply: ReplyRef,
     state: &mut *mut ModuleState,
 ) -> Outcome {
-    panics::contain(|| {
+    let outcome = panics::contain(|| {
         let generation = host::attached().map_or(0, |host| host.generation);
         // Not inlined in here: a backtrace of a release build then names it as the author's function.
         let on_load: fn(&Host) -> Result<M, Fault> = black_box(M::on_load);
@@ -315,7 +315,12 @@ pub(crate) unsafe extern "C" fn on_load<M: Module + Identity>(
                 tell(&mut reply, &own_logger::explain_fault(fault))
             }
         }
-    })
+    });
+    if outcome != Outcome::Done {
+        // There is no value that could end them.
+        timers::end_all();
+    }
+    outcome
 }
 
 pub(crate) unsafe extern "C" fn handle<M: Module>(
@@ -336,12 +341,13 @@ pub(crate) unsafe extern "C" fn handle<M: Module>(
 }
 
 pub(crate) unsafe extern "C" fn unload<M: Module>(state: *mut ModuleState) -> Outcome {
-    panics::contain(|| {
+    let outcome = panics::contain(|| {
         // SAFETY: the host hands back what `on_load` made, once, when no call can reach it any more.
         drop(unsafe { Box::from_raw(state.cast::<M>()) });
-        timers::end_all();
         Outcome::Done
-    })
+    });
+    timers::end_all();
+    outcome
 }
 
 fn tell(reply: &mut Reply<'_>, fault: &Fault) -> Outcome {

@@ -32,7 +32,7 @@ use std::{
 use libc::{pthread_attr_t, pthread_key_t, pthread_t};
 use segue_abi::{Audit, ThreadStart};
 
-use crate::{cpp, exit_handlers::STATUS, host, idle};
+use crate::{cpp, exit_handlers::STATUS, host, idle, timers};
 
 /// A destructor, as libc and a pthread key take one.
 type Destructor = unsafe extern "C" fn(*mut c_void);
@@ -140,6 +140,7 @@ pub unsafe extern "C" fn thread_create(
 ) -> c_int {
     if let Some(host) = host::attached() {
         let routine = Box::into_raw(Box::new((start, argument)));
+        idle::BEGUN.fetch_add(1, Ordering::SeqCst);
         // SAFETY: the host is valid while code of this image runs; the rest is our caller's promise, handed on; `run_known`
         // takes the box. On Linux a pthread_t is an integer of the size of usize.
         let error = unsafe {
@@ -147,6 +148,7 @@ pub unsafe extern "C" fn thread_create(
             host.vtable.spawn()(host.context, thread.cast(), attributes.cast(), start, routine.cast())
         };
         if error != 0 {
+            idle::BEGUN.fetch_sub(1, Ordering::SeqCst);
             // SAFETY: no thread was made that could take the box.
             drop(unsafe { Box::from_raw(routine) });
         }
@@ -242,6 +244,8 @@ pub(crate) unsafe extern "C" fn release() -> Audit {
     // leave on this thread could not be destroyed any more. libc forgets those that it has run.
     // SAFETY: it is this image's own handle, and the handlers expect to run when the image is about to go.
     unsafe { __cxa_finalize((&raw const __dso_handle).cast_mut().cast()) };
+    // One that an exit handler began.
+    timers::end_all();
     detach_thread();
     cpp::free();
     idle::forget_unjoined();

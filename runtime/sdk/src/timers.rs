@@ -112,10 +112,10 @@ pub unsafe extern "C" fn timer_delete(timer: *mut c_void) -> c_int {
 
 /// Deletes the timers that are left. Their threads end by themselves.
 pub(crate) fn end_all() {
-    mem::take(&mut *TIMERS.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().for_each(end);
+    TIMERS.lock().unwrap_or_else(PoisonError::into_inner).drain(..).for_each(end);
 }
 
-/// Deletes a timer, and has its thread look. Only under the lock, or after the timer was taken off the list.
+/// Deletes a timer, and has its thread look. Only under the lock.
 fn end(Timer { id, thread }: Timer) {
     let Some(Waiting { tid, is_over }) = thread else {
         ask!(SYS_timer_delete, id);
@@ -125,7 +125,7 @@ fn end(Timer { id, thread }: Timer) {
     // that one's sake.
     is_over.store(true, Ordering::Release);
     ask!(SYS_timer_delete, id);
-    // The thread ends only after this signal.
+    // The thread ends only after this signal: it takes the lock first.
     ask!(SYS_tgkill, std::process::id(), tid, SIGNAL);
 }
 
@@ -179,17 +179,17 @@ fn run(set: &libc::sigset_t, call: Call, is_over: &AtomicBool) {
             unsafe { (call.function)(call.value) };
         }
     }
+    // Whoever ends the timer sends this thread a signal under the lock, and may not meet another thread.
+    drop(TIMERS.lock().unwrap_or_else(PoisonError::into_inner));
 }
 
-/// Blocks all signals on this thread, and answers with the set of the one that is waited for.
+/// Blocks the signal of timers on this thread, and answers with the set of it.
 fn blocked() -> libc::sigset_t {
-    // SAFETY: all zero is the empty set; both sets can be written.
+    // SAFETY: all zero is the empty set, which can be written.
     unsafe {
-        let mut all: libc::sigset_t = mem::zeroed();
-        libc::sigfillset(&mut all);
-        libc::pthread_sigmask(libc::SIG_BLOCK, &all, ptr::null_mut());
         let mut set: libc::sigset_t = mem::zeroed();
         libc::sigaddset(&mut set, SIGNAL);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &set, ptr::null_mut());
         set
     }
 }

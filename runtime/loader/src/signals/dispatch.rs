@@ -12,7 +12,7 @@ use std::{cell::Cell, ptr};
 
 use libc::{SIG_DFL, SIG_IGN, c_int, c_void, siginfo_t};
 
-use super::{HANDLERS, handlers::Handlers, host_handler};
+use super::{HANDLERS, OF_TIMERS, handlers::Handlers, host_handler};
 use crate::crash;
 
 /// A handler with three arguments. One that expects a single argument does not look at the others.
@@ -54,7 +54,9 @@ pub(super) extern "C" fn dispatch(signal: c_int, info: *mut siginfo_t, context: 
     if is_nested {
         return;
     }
-    let delivery = Delivery { signal, info: info.addr(), frame, ..NO_DELIVERY };
+    // A host that has installed a handler since, and hands the signal on to this one, has had it.
+    let is_with_host = super::handler(signal) != Some(dispatch as *const () as usize);
+    let delivery = Delivery { signal, info: info.addr(), frame, is_with_host, ..NO_DELIVERY };
     DELIVERY.set(delivery);
     if crash::is_fatal(signal) {
         hand_on(handlers, u64::MAX, signal, info, context);
@@ -103,7 +105,9 @@ fn hand_on(handlers: &Handlers, below: u64, signal: c_int, info: *mut siginfo_t,
             return;
         }
     }
-    call_host(signal, info, context);
+    if !DELIVERY.get().is_with_host {
+        call_host(signal, info, context);
+    }
 }
 
 fn call_host(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
@@ -121,7 +125,8 @@ fn call_host(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
 
 /// What the system does with a signal that nobody handles.
 fn do_default(signal: c_int) {
-    if matches!(signal, libc::SIGCHLD | libc::SIGURG | libc::SIGWINCH | libc::SIGCONT) {
+    let is_nothing = matches!(signal, libc::SIGCHLD | libc::SIGURG | libc::SIGWINCH | libc::SIGCONT);
+    if is_nothing || OF_TIMERS.contains(&signal) {
         return;
     }
     let action = super::nothing();

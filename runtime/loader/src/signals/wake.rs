@@ -13,7 +13,7 @@ extern "C" fn wake(_: c_int) {}
 /// real-time signal that nobody handled then. None if there is none. Its handler does nothing.
 pub fn wake_signal() -> Option<c_int> {
     static SIGNAL: OnceLock<Option<c_int>> = OnceLock::new();
-    *SIGNAL.get_or_init(|| {
+    let signal = *SIGNAL.get_or_init(|| {
         let is_free = |signal: &c_int| handler(*signal) == Some(SIG_DFL);
         let signal = (libc::SIGRTMIN()..=libc::SIGRTMAX()).rev().find(is_free)?;
         let mut action = nothing();
@@ -22,5 +22,7 @@ pub fn wake_signal() -> Option<c_int> {
         // SAFETY: the handler does nothing.
         let error = unsafe { libc::sigaction(signal, &action, ptr::null_mut()) };
         (error == 0).then_some(signal)
-    })
+    });
+    // Somebody else may handle it by now.
+    signal.filter(|signal| handler(*signal) == Some(wake as extern "C" fn(c_int) as usize))
 }

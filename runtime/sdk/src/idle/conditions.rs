@@ -4,11 +4,11 @@
 //! [`end_idle_threads`](super::end_idle_threads) has libc wake all who wait for it. Each then has the lock,
 //! which the next one waits for, so a thread that is to end gives it back first.
 
-use std::ffi::c_int;
+use std::{ffi::c_int, ptr};
 
 use libc::{pthread_cond_t, pthread_mutex_t, timespec};
 
-use super::{current, found, is_ending, wait};
+use super::{current, found, wait};
 
 /// What functions of C11 answer with, as glibc numbers it.
 const C_ERROR: c_int = 2;
@@ -22,16 +22,9 @@ fn wait_for(
     call: impl FnOnce() -> c_int,
 ) -> c_int {
     let Some(thread) = current() else { return call() };
-    thread.note_condition(condition);
-    let error = wait(|| {
-        let error = call();
-        if is_ending() {
-            // SAFETY: libc has given it to this thread again.
-            unsafe { libc::pthread_mutex_unlock(lock) };
-        }
-        error
-    });
-    thread.note_condition(std::ptr::null_mut());
+    thread.note_condition(condition, lock);
+    let error = wait(call);
+    thread.note_condition(ptr::null_mut(), ptr::null_mut());
     error
 }
 

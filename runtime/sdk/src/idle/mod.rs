@@ -69,6 +69,8 @@ struct Thread {
     /// The condition of libc that it waits for; 0 if it waits for none. Written by the thread before it
     /// waits.
     condition: AtomicUsize,
+    /// The lock that comes with the condition; 0 as above. Only the thread itself reads it.
+    lock: AtomicUsize,
 }
 
 unsafe extern "C" {
@@ -88,6 +90,9 @@ static THREADS: Mutex<Vec<Arc<Thread>>> = Mutex::new(Vec::new());
 /// Threads that have ended early and that nobody has joined: libc keeps their stacks until somebody does.
 static UNJOINED: Mutex<Vec<pthread_t>> = Mutex::new(Vec::new());
 
+/// Threads of this image that the host knows, from before they exist until [`run`] is done with them.
+pub(crate) static BEGUN: AtomicU32 = AtomicU32::new(0);
+
 /// How many threads have ended early.
 static ENDED: AtomicU32 = AtomicU32::new(0);
 
@@ -103,6 +108,7 @@ pub(crate) unsafe fn run(start: Start, argument: *mut c_void) -> *mut c_void {
         tid: unsafe { libc::gettid() },
         place: AtomicUsize::new(0),
         condition: AtomicUsize::new(0),
+        lock: AtomicUsize::new(0),
     });
     threads().push(thread.clone());
     CURRENT.set(Arc::as_ptr(&thread));
@@ -114,7 +120,10 @@ pub(crate) unsafe fn run(start: Start, argument: *mut c_void) -> *mut c_void {
         ENDED.fetch_add(1, SeqCst);
         note_unjoined();
     }
-    threads().retain(|other| !Arc::ptr_eq(other, &thread));
+    let mut all = threads();
+    all.retain(|other| !Arc::ptr_eq(other, &thread));
+    BEGUN.fetch_sub(1, SeqCst);
+    drop(all);
     result
 }
 
@@ -135,8 +144,9 @@ pub(crate) fn has_ended_any() -> bool {
 pub(crate) unsafe extern "C" fn end_idle_threads(expected: u32, signal: c_int) -> u32 {
     let threads = threads();
     if !threads.iter().any(|thread| thread.state.is_ending()) {
-        let is_known = threads.len() == expected as usize;
-        if !is_known || !end_if_all_wait(threads.iter().map(|thread| &thread.state), wake) {
+        // Asked while all are held: none of them can begin another one then.
+        let is_all = || threads.len() == expected as usize && threads.len() == BEGUN.load(SeqCst) as usize;
+        if !end_if_all_wait(threads.iter().map(|thread| &thread.state), is_all, wake) {
             return 0;
         }
     }
@@ -193,11 +203,6 @@ fn current() -> Option<&'static Thread> {
     unsafe { CURRENT.get().as_ref() }
 }
 
-/// Whether the calling thread, which waits, is to end.
-fn is_ending() -> bool {
-    current().is_some_and(|thread| thread.state.is_ending())
-}
-
 /// Has the thread of this state ask again, if it is held.
 fn wake(state: &State) {
     ask!(SYS_futex, state.word(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, i32::MAX);
@@ -210,7 +215,8 @@ fn threads() -> MutexGuard<'static, Vec<Arc<Thread>>> {
 // === impl Thread ===
 
 impl Thread {
-    fn note_condition(&self, condition: *mut libc::pthread_cond_t) {
+    fn note_condition(&self, condition: *mut libc::pthread_cond_t, lock: *mut libc::pthread_mutex_t) {
+        self.lock.store(lock.expose_provenance(), SeqCst);
         self.condition.store(condition.expose_provenance(), SeqCst);
     }
 
@@ -234,7 +240,12 @@ impl Thread {
                     ask!(SYS_futex, self.state.word(), how, HELD, ptr::null::<libc::timespec>());
                 }
                 Next::End => {
-                    // It may be on the stack that is left. Whoever uses it has the lock.
+                    let lock = self.lock.load(SeqCst);
+                    if lock != 0 {
+                        // SAFETY: libc has given it to this thread again, with the condition.
+                        unsafe { libc::pthread_mutex_unlock(ptr::with_exposed_provenance_mut(lock)) };
+                    }
+                    // It may be on the stack that is left. Whoever uses it has the lock of the list.
                     self.condition.store(0, SeqCst);
                     drop(threads());
                     // SAFETY: `run` has the call under way. All other threads of this image end as well, so
@@ -311,6 +322,7 @@ mod tests {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         thread::scope(|scope| {
             for it in works {
+                BEGUN.fetch_add(1, SeqCst);
                 // SAFETY: it outlives the thread.
                 scope.spawn(|| unsafe {
                     run(work, ptr::from_ref(it).cast_mut().cast());

@@ -73,17 +73,18 @@ impl State {
     }
 }
 
-/// Has all of them end, if all of them wait; whether they do. Otherwise nothing has changed. `changed` wakes a thread that
+/// Has all of them end, if all of them wait and these are all; whether they do. Otherwise nothing has changed. `changed` wakes a thread that
 /// [asks again](Next::AskAgain).
 ///
 /// One after the other is held where it is. What one has seen that is held stays so until all are, so at that moment none runs.
 pub(super) fn end_if_all_wait<'a>(
     states: impl Iterator<Item = &'a State> + Clone,
+    are_all: impl FnOnce() -> bool,
     changed: impl Fn(&'a State),
 ) -> bool {
     let all = states.clone().count();
     let held = states.clone().take_while(|state| state.change(WAITS, HELD)).count();
-    let next = if held == all { ENDS } else { WAITS };
+    let next = if held == all && are_all() { ENDS } else { WAITS };
     for state in states.take(held) {
         state.change(HELD, next);
         changed(state);

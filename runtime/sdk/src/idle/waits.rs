@@ -10,7 +10,7 @@ use std::{
 
 use libc::{pthread_t, siginfo_t, sigset_t, timespec};
 
-use super::{UNJOINED, wait};
+use super::{UNJOINED, found, wait};
 use crate::kernel::{self, ask, errno, set_errno};
 
 /// The kernel's set of signals, in bytes.
@@ -19,7 +19,7 @@ const SIGNAL_SET_BYTES: usize = 8;
 /// Calls a function of libc, looked up once, and notes that the thread waits.
 macro_rules! libc_call {
     ($name:literal as fn($($type:ty),*) -> $result:ty, $($argument:expr),*) => {{
-        let function = $crate::idle::found!($name as fn($($type),*) -> $result);
+        let function = found!($name as fn($($type),*) -> $result);
         // SAFETY: our caller's promise, handed on.
         wait(|| unsafe { function($($argument),*) })
     }};
@@ -171,7 +171,15 @@ pub unsafe extern "C" fn select(
 ) -> c_int {
     // SAFETY: our caller's promise: it is null or can be read and written.
     let time = unsafe { time.as_mut() };
-    let mut left = time.as_ref().map(|time| timespec { tv_sec: time.tv_sec, tv_nsec: time.tv_usec * 1000 });
+    if time.as_ref().is_some_and(|time| time.tv_sec < 0 || time.tv_usec < 0) {
+        set_errno(libc::EINVAL);
+        return -1;
+    }
+    // Like libc, and unlike the kernel, it takes more than a second of microseconds.
+    let mut left = time.as_ref().map(|time| timespec {
+        tv_sec: time.tv_sec.saturating_add(time.tv_usec / 1_000_000),
+        tv_nsec: time.tv_usec % 1_000_000 * 1000,
+    });
     let at = left.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
     let ready = wait(|| ask!(SYS_pselect6, count, read, write, other, at, ptr::null::<c_void>()));
     if let (Some(time), Some(left)) = (time, left) {
@@ -336,11 +344,16 @@ pub unsafe extern "C" fn semaphore_wait_time(semaphore: *mut c_void, time: *cons
 ///
 /// As there.
 pub unsafe extern "C" fn thread_join(thread: pthread_t, result: *mut *mut c_void) -> c_int {
-    let error = libc_call!(c"pthread_join" as fn(pthread_t, *mut *mut c_void) -> c_int, thread, result);
-    if error == 0 {
-        super::joined(thread);
-    }
-    error
+    let join = found!(c"pthread_join" as fn(pthread_t, *mut *mut c_void) -> c_int);
+    // Noted while it waits: the calling thread may be ended itself, and never come back.
+    wait(|| {
+        // SAFETY: our caller's promise, handed on.
+        let error = unsafe { join(thread, result) };
+        if error == 0 {
+            super::joined(thread);
+        }
+        error
+    })
 }
 
 /// Stands in for `thrd_join` of C11.
@@ -349,11 +362,16 @@ pub unsafe extern "C" fn thread_join(thread: pthread_t, result: *mut *mut c_void
 ///
 /// As there.
 pub unsafe extern "C" fn c_thread_join(thread: pthread_t, result: *mut c_int) -> c_int {
-    let error = libc_call!(c"thrd_join" as fn(pthread_t, *mut c_int) -> c_int, thread, result);
-    if error == 0 {
-        super::joined(thread);
-    }
-    error
+    let join = found!(c"thrd_join" as fn(pthread_t, *mut c_int) -> c_int);
+    // As above.
+    wait(|| {
+        // SAFETY: our caller's promise, handed on.
+        let error = unsafe { join(thread, result) };
+        if error == 0 {
+            super::joined(thread);
+        }
+        error
+    })
 }
 
 /// Stands in for `pthread_detach`, and for `thrd_detach` of C11, whose only result that is no error is the
