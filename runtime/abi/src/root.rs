@@ -67,7 +67,7 @@ pub struct ModuleRoot {
     /// Ends the threads that the module started, if there are `expected` and every one waits: for a lock, in a sleep, for a
     /// socket. What is on their stacks is not dropped. Answers how many are about to end; 0 if one runs, and then nothing has
     /// changed. `signal` is one that a handler of the host does nothing at; it wakes a thread from a system call. Called after
-    /// `unload`, when nobody is inside, and again while threads are left.
+    /// `unload`, when no call is inside, and again while threads are left.
     #[sabi(last_prefix_field)]
     pub end_idle_threads: unsafe extern "C" fn(expected: u32, signal: c_int) -> u32,
 }

@@ -16,9 +16,11 @@
 //! A module that maps memory by itself, a file say, tells so ([`Mappings`]); it is counted too, and unmapped at the latest when
 //! the heap goes.
 
+mod calls;
+
 use std::{
     cell::Cell,
-    ffi::{c_int, c_void},
+    ffi::c_void,
     ptr::{self, NonNull},
     sync::{
         Arc,
@@ -28,7 +30,9 @@ use std::{
 
 use libmimalloc_sys as mimalloc;
 use parking_lot::Mutex;
-use segue_abi::allocator::{HeapContext, ImageHeap};
+use segue_abi::allocator::ImageHeap;
+
+use calls::{alloc, alloc_zeroed, closed, dealloc, mapped, opened, realloc, unmapped};
 
 use crate::{
     descriptors::{self, LeftOpen},
@@ -44,7 +48,7 @@ pub(crate) struct Heap {
     raw: NonNull<Raw>,
 }
 
-/// What stands behind [`HeapContext`].
+/// What stands behind [`HeapContext`](segue_abi::allocator::HeapContext).
 struct Raw {
     heap: NonNull<mimalloc::mi_heap_t>,
     number: u64,
@@ -298,275 +302,5 @@ pub(crate) unsafe fn malloc(heap: *mut mimalloc::mi_heap_t, size: usize, align: 
     }
 }
 
-// === What a module calls ===
-
-/// Makes a block with one of mimalloc's functions, and counts it.
-///
-/// # Safety
-///
-/// As [`ImageHeap`] says.
-#[inline(always)]
-unsafe fn made(
-    context: *const HeapContext,
-    size: usize,
-    make: impl FnOnce(*mut mimalloc::mi_heap_t) -> *mut c_void,
-) -> *mut u8 {
-    // SAFETY: our caller's promise: it came from `Heap::new`, and the heap stays until the image has left memory.
-    let raw = unsafe { &*context.cast::<Raw>() };
-    let block = raw.make(size as i64, make);
-    if !block.is_null() {
-        // SAFETY: it was made just now.
-        unsafe { raw.room.made(block, size) };
-    }
-    block.cast()
-}
-
-unsafe extern "C" fn alloc(context: *const HeapContext, size: usize, align: usize) -> *mut u8 {
-    // SAFETY: our caller's promise, handed on.
-    unsafe { made(context, size, |heap| malloc(heap, size, align)) }
-}
-
-unsafe extern "C" fn alloc_zeroed(context: *const HeapContext, size: usize, align: usize) -> *mut u8 {
-    // SAFETY: our caller's promise, handed on.
-    unsafe {
-        made(context, size, |heap| {
-            if is_natural(size, align) {
-                mimalloc::mi_heap_zalloc(heap, size)
-            } else {
-                mimalloc::mi_heap_zalloc_aligned(heap, size, align)
-            }
-        })
-    }
-}
-
-unsafe extern "C" fn realloc(
-    context: *const HeapContext,
-    old: *mut u8,
-    old_size: usize,
-    align: usize,
-    size: usize,
-) -> *mut u8 {
-    let more = (size as i64).wrapping_sub(old_size as i64);
-    // SAFETY: as in `made`.
-    let raw = unsafe { &*context.cast::<Raw>() };
-    // SAFETY: our caller's promise: the block is of this heap, and has this size and this alignment.
-    let realloc = |heap| unsafe { raw.room.realloc(heap, old.cast(), old_size, align, size) };
-    raw.make(more, realloc).cast()
-}
-
-unsafe extern "C" fn dealloc(context: *const HeapContext, old: *mut u8, old_size: usize) {
-    // SAFETY: as in `made`.
-    let raw = unsafe { &*context.cast::<Raw>() };
-    raw.count((old_size as i64).wrapping_neg());
-    // SAFETY: our caller's promise: the block is of this heap, and has this size.
-    unsafe {
-        raw.room.freed(old.cast(), old_size);
-        mimalloc::mi_free(old.cast());
-    }
-}
-
-/// The account of what the image has mapped.
-///
-/// # Safety
-///
-/// As [`ImageHeap`] says.
-unsafe fn mappings<'a>(context: *const HeapContext) -> &'a Mutex<Mappings> {
-    // SAFETY: as in `made`.
-    let raw: &'a Raw = unsafe { &*context.cast() };
-    &raw.usage.mappings
-}
-
-unsafe extern "C" fn mapped(context: *const HeapContext, start: usize, len: usize) {
-    // SAFETY: our caller's promise, handed on.
-    unsafe { mappings(context) }.lock().add(start, len);
-}
-
-unsafe extern "C" fn opened(context: *const HeapContext, file: c_int) {
-    // SAFETY: as in `made`.
-    let raw: &Raw = unsafe { &*context.cast() };
-    descriptors::opened(raw.number, file);
-}
-
-unsafe extern "C" fn closed(_: *const HeapContext, file: c_int) {
-    descriptors::closed(file);
-}
-
-unsafe extern "C" fn unmapped(context: *const HeapContext, start: usize, len: usize) {
-    // SAFETY: our caller's promise, handed on.
-    unsafe { mappings(context) }.lock().remove(start, len);
-}
-
 #[cfg(test)]
-mod tests {
-    use std::{sync::mpsc, time::Duration};
-
-    use super::*;
-
-    #[test]
-    fn what_is_left_is_counted_over_threads_and_outlives_the_heap() {
-        let heap = Heap::new().unwrap();
-        let usage = heap.usage().clone();
-        let table = &*heap.seen;
-        // SAFETY: the blocks are freed, or not, with the sizes they were made with.
-        unsafe {
-            let small = (table.alloc)(table.context, 100, 8);
-            let zeros = (table.alloc_zeroed)(table.context, 64, 64);
-            assert_eq!(zeros.addr() % 64, 0);
-            assert!((0..64).all(|at| *zeros.add(at) == 0));
-            small.write_bytes(7, 100);
-            let longer = (table.realloc)(table.context, small, 100, 8, 5000);
-            assert!((0..100).all(|at| *longer.add(at) == 7));
-            assert_eq!(usage.live_bytes(), 5064);
-            let (context, block) = (table.context.expose_provenance(), longer.expose_provenance());
-            std::thread::spawn(move || {
-                let context = ptr::with_exposed_provenance(context);
-                dealloc(context, ptr::with_exposed_provenance_mut(block), 5000);
-            })
-            .join()
-            .unwrap();
-        }
-        assert_eq!(usage.live_bytes(), 64);
-        drop(heap);
-        assert_eq!(usage.live_bytes(), 64, "that was leaked, and is freed");
-    }
-
-    #[test]
-    fn blocks_have_their_alignment_and_keep_it() {
-        let heap = Heap::new().unwrap();
-        let table = &*heap.seen;
-        for align in (0..=16).map(|bits| 1 << bits) {
-            for size in [1, 7, 8, 9, 15, 16, 17, 24, 40, 48, 200, 1000, 1025, 5000, 20_000, 300_000] {
-                for make in [table.alloc, table.alloc_zeroed] {
-                    // Two at once: the first block of a page is aligned better than the others.
-                    for _ in 0..2 {
-                        // SAFETY: the block is handed on with the size and alignment it was made with, and not used after.
-                        let longer = unsafe {
-                            let block = make(table.context, size, align);
-                            assert_eq!(block.addr() % align, 0, "{size} bytes at {align}");
-                            block.write_bytes(7, size);
-                            (table.realloc)(table.context, block, size, align, 2 * size)
-                        };
-                        assert_eq!(longer.addr() % align, 0, "{size} bytes at {align}, twice as long");
-                        // SAFETY: it has twice as many.
-                        assert!((0..size).all(|at| unsafe { *longer.add(at) } == 7));
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_to_be_zero_is_where_something_else_was() {
-        let heap = Heap::new().unwrap();
-        let table = &*heap.seen;
-        for size in [8, 40, 1000, 5000, 40_000] {
-            // SAFETY: the blocks are used within their sizes, and freed with what they were made with.
-            unsafe {
-                let dirty: Vec<_> = (0..200).map(|_| (table.alloc)(table.context, size, 8)).collect();
-                dirty.iter().for_each(|block| block.write_bytes(7, size));
-                dirty.iter().for_each(|block| (table.dealloc)(table.context, *block, size));
-                for _ in 0..200 {
-                    let block = (table.alloc_zeroed)(table.context, size, 8);
-                    assert!((0..size).all(|at| *block.add(at) == 0), "{size} bytes");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_mapped_is_counted_and_unmapped_with_the_heap() {
-        const LEN: usize = 3 * 4096;
-        let heap = Heap::new().unwrap();
-        let usage = heap.usage().clone();
-        let (protection, flags) =
-            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        // SAFETY: new memory, which nobody uses.
-        let block = unsafe { libc::mmap(ptr::null_mut(), LEN, protection, flags, -1, 0) };
-        let mut pages = [0u8; 3];
-        // SAFETY: it only asks, and there is room for each page's answer.
-        let mut is_mapped = || unsafe { libc::mincore(block, LEN, pages.as_mut_ptr()) } == 0;
-        assert!(is_mapped());
-        // SAFETY: it is that heap's context.
-        unsafe { (heap.seen.mapped)(heap.seen.context, block.expose_provenance(), LEN) };
-        assert_eq!(usage.live_bytes(), LEN as u64);
-        drop(heap);
-        assert!(!is_mapped());
-        assert_eq!(usage.live_bytes(), LEN as u64, "that was left");
-    }
-
-    #[test]
-    fn threads_that_come_and_go_share_a_counter() {
-        let heap = Heap::new().unwrap();
-        let context = heap.seen.context.expose_provenance();
-        for _ in 0..100 {
-            // SAFETY: the block is never used.
-            let allocate = move || unsafe { alloc(ptr::with_exposed_provenance(context), 10, 1).addr() };
-            assert_ne!(std::thread::spawn(allocate).join().unwrap(), 0);
-        }
-        assert_eq!(heap.usage().live_bytes(), 1000);
-        // Other tests run beside this one, so some numbers may have gone to their threads.
-        assert!(heap.usage().counters.lock().len() < 50);
-    }
-
-    #[test]
-    fn threads_may_end_while_a_heap_goes_that_they_have_used() {
-        // Without `ends` the process ends within some hundred rounds.
-        for _ in 0..3000 {
-            let heap = Heap::new().unwrap();
-            let context = heap.seen.context.expose_provenance();
-            let used = std::sync::Arc::new(std::sync::Barrier::new(3));
-            let threads: Vec<_> = (0..2)
-                .map(|_| {
-                    let used = used.clone();
-                    std::thread::spawn(move || {
-                        // SAFETY: the block is never used.
-                        unsafe { alloc(ptr::with_exposed_provenance(context), 10, 1) };
-                        used.wait();
-                    })
-                })
-                .collect();
-            used.wait();
-            drop(heap);
-            threads.into_iter().for_each(|thread| thread.join().unwrap());
-        }
-    }
-
-    #[test]
-    fn a_thread_does_not_begin_with_a_heap_while_another_goes() {
-        const SOON: Duration = Duration::from_millis(50);
-        const LATE: Duration = Duration::from_secs(10);
-        let heap = Heap::new().unwrap();
-        let context = heap.seen.context.expose_provenance();
-        let (ask, asked) = mpsc::channel::<()>();
-        let (tell, told) = mpsc::channel();
-        std::thread::scope(|scope| {
-            scope.spawn(move || {
-                while asked.recv().is_ok() {
-                    // SAFETY: the block is never used.
-                    tell.send(unsafe { alloc(ptr::with_exposed_provenance(context), 10, 1).addr() }).unwrap();
-                }
-            });
-            let going = ends::going_for_test();
-            ask.send(()).unwrap();
-            assert!(told.recv_timeout(SOON).is_err(), "it uses the heap for the first time, and waits");
-            drop(going);
-            assert!(told.recv_timeout(LATE).is_ok_and(|block| block != 0));
-            let _going = ends::going_for_test();
-            ask.send(()).unwrap();
-            assert!(told.recv_timeout(LATE).is_ok(), "from then on it does not wait");
-            drop(ask);
-        });
-    }
-
-    #[test]
-    fn heaps_that_share_a_place_in_the_table_are_told_apart() {
-        let heaps: Vec<Heap> = (0..3 * NEAR_LEN).map(|_| Heap::new().unwrap()).collect();
-        for round in 1..=3 {
-            for heap in &heaps {
-                // SAFETY: the block is never used.
-                unsafe { (heap.seen.alloc)(heap.seen.context, 10, 1) };
-                assert_eq!(heap.usage().live_bytes(), 10 * round);
-            }
-        }
-    }
-}
+mod tests;

@@ -16,7 +16,7 @@ use std::{
 use crate::{
     allocator::heap,
     idle::wait,
-    kernel::{ask, set_errno},
+    kernel::{SIGNAL_SET_BYTES, ask, set_errno},
 };
 
 /// Defines functions that open one descriptor.
@@ -65,9 +65,6 @@ opens! {
     /// Stands in for `memfd_create`.
     memory(name: *const c_char, flags: c_uint) => SYS_memfd_create(name, flags);
 }
-
-/// The kernel's set of signals, in bytes.
-const SIGNAL_SET_BYTES: usize = 8;
 
 /// Stands in for `epoll_create`.
 ///

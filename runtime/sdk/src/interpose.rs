@@ -21,7 +21,7 @@
 
 use std::{
     cell::Cell,
-    ffi::{CStr, c_int, c_void},
+    ffi::{c_int, c_void},
     mem, ptr,
     sync::{
         Mutex, PoisonError,
@@ -32,13 +32,17 @@ use std::{
 use libc::{pthread_attr_t, pthread_key_t, pthread_t};
 use segue_abi::{Audit, ThreadStart};
 
-use crate::{cpp, exit_handlers::STATUS, host, idle, timers};
+use crate::{
+    cpp,
+    exit_handlers::STATUS,
+    host,
+    idle::{self, Start},
+    own_libc::found,
+    timers,
+};
 
 /// A destructor, as libc and a pthread key take one.
 type Destructor = unsafe extern "C" fn(*mut c_void);
-
-/// The start routine of a thread.
-type Start = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
 
 /// One destructor of one thread, and the one that was registered before it.
 struct Registration {
@@ -101,9 +105,7 @@ pub unsafe extern "C" fn thread_atexit(
 ///
 /// As there: `key` can be written, and `destructor` called with a value of the key when a thread ends.
 pub unsafe extern "C" fn key_create(key: *mut pthread_key_t, destructor: Option<Destructor>) -> c_int {
-    type KeyCreate = unsafe extern "C" fn(*mut pthread_key_t, Option<Destructor>) -> c_int;
-    // SAFETY: that is the type of libc's function of this name.
-    let create: KeyCreate = unsafe { mem::transmute(libc_function(c"pthread_key_create")) };
+    let create = found!(c"pthread_key_create" as fn(*mut pthread_key_t, Option<Destructor>) -> c_int);
     // The lock is held across the call, so that `release` sees every key that exists.
     let mut keys = KEYS.lock().unwrap_or_else(PoisonError::into_inner);
     // SAFETY: our caller promised `key`. libc gets no destructor: `detach_thread` calls it.
@@ -138,34 +140,31 @@ pub unsafe extern "C" fn thread_create(
     start: Start,
     argument: *mut c_void,
 ) -> c_int {
-    if let Some(host) = host::attached() {
-        let routine = Box::into_raw(Box::new((start, argument)));
-        idle::BEGUN.fetch_add(1, Ordering::SeqCst);
-        // SAFETY: the host is valid while code of this image runs; the rest is our caller's promise, handed on; `run_known`
-        // takes the box. On Linux a pthread_t is an integer of the size of usize.
-        let error = unsafe {
+    let routine = Box::into_raw(Box::new((start, argument))).cast();
+    let (count, error) = match host::attached() {
+        Some(host) => {
+            idle::BEGUN.fetch_add(1, Ordering::SeqCst);
             let start = ThreadStart(run_known);
-            host.vtable.spawn()(host.context, thread.cast(), attributes.cast(), start, routine.cast())
-        };
-        if error != 0 {
-            idle::BEGUN.fetch_sub(1, Ordering::SeqCst);
-            // SAFETY: no thread was made that could take the box.
-            drop(unsafe { Box::from_raw(routine) });
+            // SAFETY: the host is valid while code of this image runs; the rest is our caller's promise, handed on;
+            // `run_known` takes the box. On Linux a pthread_t is an integer of the size of usize.
+            let error = unsafe {
+                host.vtable.spawn()(host.context, thread.cast(), attributes.cast(), start, routine)
+            };
+            (&idle::BEGUN, error)
         }
-        return error;
-    }
-    UNKNOWN_THREADS.fetch_add(1, Ordering::Relaxed);
-    type ThreadCreate =
-        unsafe extern "C" fn(*mut pthread_t, *const pthread_attr_t, Start, *mut c_void) -> c_int;
-    // SAFETY: that is the type of libc's function of this name.
-    let create: ThreadCreate = unsafe { mem::transmute(libc_function(c"pthread_create")) };
-    let routine = Box::into_raw(Box::new((start, argument)));
-    // SAFETY: our caller's promise, handed on; `run_unknown` takes the box back.
-    let error = unsafe { create(thread, attributes, run_unknown, routine.cast()) };
+        None => {
+            UNKNOWN_THREADS.fetch_add(1, Ordering::Relaxed);
+            let create = found!(
+                c"pthread_create" as fn(*mut pthread_t, *const pthread_attr_t, Start, *mut c_void) -> c_int
+            );
+            // SAFETY: our caller's promise, handed on; `run_unknown` takes the box.
+            (&UNKNOWN_THREADS, unsafe { create(thread, attributes, run_unknown, routine) })
+        }
+    };
     if error != 0 {
+        count.fetch_sub(1, Ordering::SeqCst);
         // SAFETY: no thread was made that could take the box.
-        drop(unsafe { Box::from_raw(routine) });
-        UNKNOWN_THREADS.fetch_sub(1, Ordering::Relaxed);
+        unsafe { take(routine) };
     }
     error
 }
@@ -181,17 +180,25 @@ pub unsafe extern "C" fn exit(status: c_int) -> ! {
         unsafe { host.vtable.exiting()(host.context, status) };
     }
     STATUS.store(status, Ordering::Relaxed);
-    type Exit = unsafe extern "C" fn(c_int) -> !;
-    // SAFETY: that is the type of libc's function of this name.
-    let exit: Exit = unsafe { mem::transmute(libc_function(c"exit")) };
+    let exit = found!(c"exit" as fn(c_int) -> !);
     // SAFETY: our caller's promise, handed on.
     unsafe { exit(status) }
+}
+
+/// What a new thread is to call, out of the box in which it was handed over.
+///
+/// # Safety
+///
+/// `thread_create` made the box, and nobody has taken it.
+unsafe fn take(routine: *mut c_void) -> (Start, *mut c_void) {
+    // SAFETY: our caller's promise.
+    *unsafe { Box::from_raw(routine.cast()) }
 }
 
 /// The bottom, in this image, of a thread that the host knows.
 unsafe extern "C" fn run_known(routine: *mut c_void) -> *mut c_void {
     // SAFETY: `thread_create` made the box for this one thread.
-    let (start, argument) = *unsafe { Box::from_raw(routine.cast::<(Start, *mut c_void)>()) };
+    let (start, argument) = unsafe { take(routine) };
     // SAFETY: that is what the caller of pthread_create asked for.
     unsafe { idle::run(start, argument) }
 }
@@ -199,7 +206,7 @@ unsafe extern "C" fn run_known(routine: *mut c_void) -> *mut c_void {
 /// The bottom of a thread that no host knows. The image can never be unmapped after one has run, since it ends in here.
 unsafe extern "C" fn run_unknown(routine: *mut c_void) -> *mut c_void {
     // SAFETY: `thread_create` made the box for this one thread.
-    let (start, argument) = *unsafe { Box::from_raw(routine.cast::<(Start, *mut c_void)>()) };
+    let (start, argument) = unsafe { take(routine) };
     // SAFETY: that is what the caller of pthread_create asked for.
     let result = unsafe { start(argument) };
     detach_thread();
@@ -303,68 +310,10 @@ fn run_key_destructors() -> u64 {
 }
 
 unsafe fn libc_key_delete(key: pthread_key_t) -> c_int {
-    type KeyDelete = unsafe extern "C" fn(pthread_key_t) -> c_int;
-    // SAFETY: that is the type of libc's function of this name.
-    let delete: KeyDelete = unsafe { mem::transmute(libc_function(c"pthread_key_delete")) };
+    let delete = found!(c"pthread_key_delete" as fn(pthread_key_t) -> c_int);
     // SAFETY: our caller's promise, handed on.
     unsafe { delete(key) }
 }
 
-/// The address of libc's own function, past the hidden symbol of the same name, which the dynamic linker does not see.
-pub(crate) fn libc_function(name: &CStr) -> *mut c_void {
-    // SAFETY: a look-up by name, in the scope of the process, has no further conditions.
-    let function = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-    if function.is_null() {
-        // Without it nothing can go on, and a panic might come here again.
-        std::process::abort();
-    }
-    function
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    unsafe extern "C" fn count(object: *mut c_void) {
-        // SAFETY: the tests below register it with a pointer to a counter that lives on.
-        unsafe { *object.cast::<u32>() += 1 };
-    }
-
-    unsafe extern "C" fn register_another(object: *mut c_void) {
-        // SAFETY: as above.
-        unsafe { thread_atexit(count, object, ptr::null_mut()) };
-    }
-
-    #[test]
-    fn a_thread_runs_its_own_destructors_once_and_those_that_they_add() {
-        let mut counter = 0u32;
-        let object = (&raw mut counter).cast::<c_void>();
-        // SAFETY: `counter` outlives the detach.
-        unsafe {
-            thread_atexit(count, object, ptr::null_mut());
-            thread_atexit(register_another, object, ptr::null_mut());
-        }
-        std::thread::spawn(|| assert_eq!(detach_thread(), 0, "another thread has nothing to run"))
-            .join()
-            .unwrap();
-        assert_eq!(detach_thread(), 3);
-        assert_eq!(detach_thread(), 0);
-        assert_eq!(counter, 2);
-    }
-
-    #[test]
-    fn keys_run_their_destructors_and_are_given_back() {
-        let mut counter = 0u32;
-        let mut key = 0;
-        // SAFETY: `key` can be written, and the value, a pointer to `counter`, outlives the detach.
-        unsafe {
-            assert_eq!(key_create(&mut key, Some(count)), 0);
-            libc::pthread_setspecific(key, (&raw mut counter).cast());
-        }
-        assert_eq!(run_key_destructors(), 1);
-        assert_eq!(counter, 1);
-        // SAFETY: it exists, and is deleted once.
-        assert_eq!(unsafe { key_delete(key) }, 0);
-        assert!(!KEYS.lock().unwrap().iter().any(|ours| ours.key == key));
-    }
-}
+mod tests;

@@ -41,6 +41,9 @@ impl<T> Argument for *mut T {
     }
 }
 
+/// The kernel's set of signals, in bytes.
+pub(crate) const SIGNAL_SET_BYTES: usize = 8;
+
 /// The highest error number of the kernel.
 const ERROR_MAX: usize = 4095;
 

@@ -95,11 +95,13 @@ mod mappings;
 pub mod metadata;
 mod module;
 mod output;
+mod own_libc;
 mod own_logger;
 mod panics;
 mod reply;
 mod request;
 mod signals;
+mod symbols;
 pub mod testing;
 mod timers;
 

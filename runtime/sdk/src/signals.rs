@@ -12,7 +12,7 @@ use std::{
 
 use libc::sighandler_t;
 
-use crate::host;
+use crate::{host, own_libc::found};
 
 /// `sigset` takes it for a handler: the signal is to be blocked. It answers with it if the signal was
 /// blocked.
@@ -173,9 +173,7 @@ unsafe fn system_action(
     action: *const libc::sigaction,
     previous: *mut libc::sigaction,
 ) -> c_int {
-    type SignalAction = unsafe extern "C" fn(c_int, *const libc::sigaction, *mut libc::sigaction) -> c_int;
-    // SAFETY: that is the type of libc's function of this name.
-    let act: SignalAction = unsafe { mem::transmute(crate::interpose::libc_function(c"sigaction")) };
+    let act = found!(c"sigaction" as fn(c_int, *const libc::sigaction, *mut libc::sigaction) -> c_int);
     // SAFETY: our caller's promise, handed on.
     unsafe { act(signal, action, previous) }
 }

@@ -160,7 +160,7 @@ pub(super) fn current(signal: c_int) -> libc::sigaction {
 }
 
 /// The default action.
-fn nothing() -> libc::sigaction {
+pub(crate) fn nothing() -> libc::sigaction {
     // SAFETY: all its fields may be zero.
     unsafe { mem::zeroed() }
 }

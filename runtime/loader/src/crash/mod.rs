@@ -38,7 +38,7 @@ pub(crate) use alternate::AlternateStack;
 pub(crate) use entry::Entry;
 pub(crate) use exit::exiting;
 pub use install::CrashReports;
-pub(crate) use install::{displaced, is_installed};
+pub(crate) use install::{displaced, is_installed, nothing};
 pub use reports::{AttributedBy, CrashReport, clear_reports, read_reports};
 pub(crate) use table::{Row, TABLE};
 

@@ -22,7 +22,7 @@ use std::{
 use libc::{SIG_DFL, SIG_IGN, c_int, sigaction};
 use parking_lot::Mutex;
 
-use crate::crash::{self, TABLE};
+use crate::crash::{self, TABLE, nothing};
 use handlers::{Handlers, Slot};
 
 pub use name::name;
@@ -250,12 +250,6 @@ fn together(actions: &[sigaction]) -> sigaction {
 /// What the host does at a signal that a module handles. Safe in a signal handler.
 fn host_handler(signal: c_int) -> usize {
     usize::try_from(signal).ok().and_then(|at| HOST.get(at)).map_or(SIG_DFL, |host| host.load(SeqCst))
-}
-
-/// The default action.
-fn nothing() -> sigaction {
-    // SAFETY: all its fields may be zero.
-    unsafe { mem::zeroed() }
 }
 
 /// Where the handler of a signal is. None for those that libc keeps for itself.

@@ -4,6 +4,33 @@ use std::{arch::naked_asm, ffi::c_void};
 
 use super::Start;
 
+/// Gives back what [`call`] has kept, from where the stack is.
+#[cfg(target_arch = "x86_64")]
+macro_rules! give_back {
+    () => {
+        concat!("add rsp, 8\n", "pop r15\n", "pop r14\n", "pop r13\n", "pop r12\n", "pop rbx\n", "pop rbp",)
+    };
+}
+
+/// Gives back what [`call`] has kept, from where the stack is.
+#[cfg(target_arch = "aarch64")]
+macro_rules! give_back {
+    () => {
+        concat!(
+            "ldp x19, x20, [sp, #16]\n",
+            "ldp x21, x22, [sp, #32]\n",
+            "ldp x23, x24, [sp, #48]\n",
+            "ldp x25, x26, [sp, #64]\n",
+            "ldp x27, x28, [sp, #80]\n",
+            "ldp d8, d9, [sp, #96]\n",
+            "ldp d10, d11, [sp, #112]\n",
+            "ldp d12, d13, [sp, #128]\n",
+            "ldp d14, d15, [sp, #144]\n",
+            "ldp x29, x30, [sp], #160",
+        )
+    };
+}
+
 /// Calls `start` with `argument`. `place` gets what [`escape`] needs to return from here meanwhile, with
 /// null.
 ///
@@ -32,13 +59,7 @@ pub(super) unsafe extern "C" fn call(start: Start, argument: *mut c_void, place:
         "mov rax, rdi",
         "mov rdi, rsi",
         "call rax",
-        "add rsp, 8",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
+        give_back!(),
         ".cfi_def_cfa rsp, 8",
         "ret",
         ".cfi_endproc",
@@ -54,18 +75,7 @@ pub(super) unsafe extern "C" fn call(start: Start, argument: *mut c_void, place:
 #[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn escape(place: usize) -> ! {
-    naked_asm!(
-        "mov rsp, rdi",
-        "xor eax, eax",
-        "add rsp, 8",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "ret",
-    )
+    naked_asm!("mov rsp, rdi", "xor eax, eax", give_back!(), "ret",)
 }
 
 /// As on x86_64.
@@ -98,16 +108,7 @@ pub(super) unsafe extern "C" fn call(start: Start, argument: *mut c_void, place:
         "mov x9, x0",
         "mov x0, x1",
         "blr x9",
-        "ldp x19, x20, [sp, #16]",
-        "ldp x21, x22, [sp, #32]",
-        "ldp x23, x24, [sp, #48]",
-        "ldp x25, x26, [sp, #64]",
-        "ldp x27, x28, [sp, #80]",
-        "ldp d8, d9, [sp, #96]",
-        "ldp d10, d11, [sp, #112]",
-        "ldp d12, d13, [sp, #128]",
-        "ldp d14, d15, [sp, #144]",
-        "ldp x29, x30, [sp], #160",
+        give_back!(),
         "ret",
         ".cfi_endproc",
     )
@@ -121,21 +122,7 @@ pub(super) unsafe extern "C" fn call(start: Start, argument: *mut c_void, place:
 #[cfg(target_arch = "aarch64")]
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn escape(place: usize) -> ! {
-    naked_asm!(
-        "mov sp, x0",
-        "mov x0, #0",
-        "ldp x19, x20, [sp, #16]",
-        "ldp x21, x22, [sp, #32]",
-        "ldp x23, x24, [sp, #48]",
-        "ldp x25, x26, [sp, #64]",
-        "ldp x27, x28, [sp, #80]",
-        "ldp d8, d9, [sp, #96]",
-        "ldp d10, d11, [sp, #112]",
-        "ldp d12, d13, [sp, #128]",
-        "ldp d14, d15, [sp, #144]",
-        "ldp x29, x30, [sp], #160",
-        "ret",
-    )
+    naked_asm!("mov sp, x0", "mov x0, #0", give_back!(), "ret",)
 }
 
 #[cfg(test)]

@@ -13,49 +13,33 @@
 
 mod conditions;
 mod escape;
+mod joins;
 mod state;
 mod waits;
 
 use std::{
     cell::Cell,
     ffi::{c_int, c_void},
-    mem, ptr,
+    ptr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst},
     },
 };
 
-use libc::pthread_t;
-
 use crate::kernel::{ask, errno, set_errno};
 use state::{HELD, Next, State, end_if_all_wait};
 
-pub(crate) use waits::forget_unjoined;
+pub(crate) use joins::forget_unjoined;
 
 /// What hidden symbols lead to.
 pub mod stand_ins {
-    pub use super::{conditions::*, waits::*};
+    pub use super::{
+        conditions::*,
+        joins::{c_thread_join, thread_detach, thread_join},
+        waits::*,
+    };
 }
-
-/// A function of libc, by its name and its type, looked up once.
-macro_rules! found {
-    ($name:literal as fn($($type:ty),*) -> $result:ty) => {{
-        use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
-        static FOUND: AtomicPtr<std::ffi::c_void> = AtomicPtr::new(std::ptr::null_mut());
-        // Relaxed: it is always the same, and nothing is read through it.
-        let mut found = FOUND.load(Relaxed);
-        if found.is_null() {
-            found = $crate::interpose::libc_function($name);
-            FOUND.store(found, Relaxed);
-        }
-        // SAFETY: that is the type of libc's function of this name.
-        let function: unsafe extern "C" fn($($type),*) -> $result = unsafe { std::mem::transmute(found) };
-        function
-    }};
-}
-
-pub(crate) use found;
 
 /// The start routine of a thread.
 pub(crate) type Start = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
@@ -73,11 +57,6 @@ struct Thread {
     lock: AtomicUsize,
 }
 
-unsafe extern "C" {
-    /// Of libc.
-    fn pthread_attr_getdetachstate(attributes: *const libc::pthread_attr_t, state: *mut c_int) -> c_int;
-}
-
 thread_local! {
     /// The calling thread, if this image started it. Without a destructor, so it can be used at any time.
     static CURRENT: Cell<*const Thread> = const { Cell::new(ptr::null()) };
@@ -86,9 +65,6 @@ thread_local! {
 }
 
 static THREADS: Mutex<Vec<Arc<Thread>>> = Mutex::new(Vec::new());
-
-/// Threads that have ended early and that nobody has joined: libc keeps their stacks until somebody does.
-static UNJOINED: Mutex<Vec<pthread_t>> = Mutex::new(Vec::new());
 
 /// Threads of this image that the host knows, from before they exist until [`run`] is done with them.
 pub(crate) static BEGUN: AtomicU32 = AtomicU32::new(0);
@@ -118,7 +94,7 @@ pub(crate) unsafe fn run(start: Start, argument: *mut c_void) -> *mut c_void {
     if thread.state.is_ending() {
         ESCAPED.set(true);
         ENDED.fetch_add(1, SeqCst);
-        note_unjoined();
+        joins::note_unjoined();
     }
     let mut all = threads();
     all.retain(|other| !Arc::ptr_eq(other, &thread));
@@ -144,7 +120,8 @@ pub(crate) fn has_ended_any() -> bool {
 pub(crate) unsafe extern "C" fn end_idle_threads(expected: u32, signal: c_int) -> u32 {
     let threads = threads();
     if !threads.iter().any(|thread| thread.state.is_ending()) {
-        // Asked while all are held: none of them can begin another one then.
+        // Asked while all are held: none of them can begin another one then. The host's number also has those
+        // that have left `run` and destroy their thread-locals.
         let is_all = || threads.len() == expected as usize && threads.len() == BEGUN.load(SeqCst) as usize;
         if !end_if_all_wait(threads.iter().map(|thread| &thread.state), is_all, wake) {
             return 0;
@@ -170,30 +147,6 @@ pub(crate) fn wait<R>(call: impl FnOnce() -> R) -> R {
     thread.go_on();
     set_errno(error);
     result
-}
-
-/// The calling thread has ended early. If somebody could join it, libc keeps it until then.
-fn note_unjoined() {
-    let mut state = libc::PTHREAD_CREATE_DETACHED;
-    // SAFETY: all zero is a place for attributes, which are written for the calling thread, read, and given
-    // back.
-    unsafe {
-        let mut attributes: libc::pthread_attr_t = mem::zeroed();
-        if libc::pthread_getattr_np(libc::pthread_self(), &mut attributes) == 0 {
-            pthread_attr_getdetachstate(&attributes, &mut state);
-            libc::pthread_attr_destroy(&mut attributes);
-        }
-    }
-    if state == libc::PTHREAD_CREATE_JOINABLE {
-        // SAFETY: it only asks.
-        let this = unsafe { libc::pthread_self() };
-        UNJOINED.lock().unwrap_or_else(PoisonError::into_inner).push(this);
-    }
-}
-
-/// Somebody has joined it, or nobody will.
-fn joined(thread: pthread_t) {
-    UNJOINED.lock().unwrap_or_else(PoisonError::into_inner).retain(|unjoined| *unjoined != thread);
 }
 
 /// The calling thread, if this image started it.
@@ -258,116 +211,4 @@ impl Thread {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        sync::{LazyLock, atomic::AtomicBool},
-        thread,
-        time::Duration,
-    };
-
-    use super::*;
-
-    /// The tests share the list of threads.
-    static TURN: Mutex<()> = Mutex::new(());
-
-    /// What one thread of a test does.
-    #[derive(Default)]
-    struct Work {
-        spins: AtomicBool,
-        is_dropped: AtomicBool,
-        has_gone_on: AtomicBool,
-    }
-
-    /// Notes that it was dropped.
-    struct Noted<'a>(&'a AtomicBool);
-
-    impl Drop for Noted<'_> {
-        fn drop(&mut self) {
-            self.0.store(true, SeqCst);
-        }
-    }
-
-    unsafe extern "C" fn work(work: *mut c_void) -> *mut c_void {
-        // SAFETY: the tests hand over such a pointer, which lives as long as the thread.
-        let work = unsafe { &*work.cast::<Work>() };
-        let _noted = Noted(&work.is_dropped);
-        while work.spins.load(SeqCst) {
-            std::hint::spin_loop();
-        }
-        stand_ins::sleep(60);
-        work.has_gone_on.store(true, SeqCst);
-        ptr::null_mut()
-    }
-
-    extern "C" fn nothing(_: c_int) {}
-
-    /// A signal that does nothing.
-    static SIGNAL: LazyLock<c_int> = LazyLock::new(|| {
-        let signal = libc::SIGRTMIN() + 3;
-        // SAFETY: the handler does nothing. Without SA_RESTART, a system call ends.
-        unsafe {
-            let mut action: libc::sigaction = mem::zeroed();
-            action.sa_sigaction = nothing as extern "C" fn(c_int) as usize;
-            libc::sigaction(signal, &action, ptr::null_mut());
-        }
-        signal
-    });
-
-    fn end(expected: u32) -> u32 {
-        // SAFETY: the signal does nothing.
-        unsafe { end_idle_threads(expected, *SIGNAL) }
-    }
-
-    fn with_threads(works: &[Work], body: impl FnOnce()) {
-        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        thread::scope(|scope| {
-            for it in works {
-                BEGUN.fetch_add(1, SeqCst);
-                // SAFETY: it outlives the thread.
-                scope.spawn(|| unsafe {
-                    run(work, ptr::from_ref(it).cast_mut().cast());
-                });
-            }
-            while threads().len() < works.len() {
-                thread::sleep(Duration::from_millis(1));
-            }
-            body();
-        });
-    }
-
-    #[test]
-    fn threads_that_all_wait_end_without_going_on() {
-        let works: [Work; 3] = Default::default();
-        with_threads(&works, || {
-            assert_eq!(end(4), 0, "one is not known yet");
-            while end(3) == 0 {
-                thread::sleep(Duration::from_millis(1));
-            }
-            while !threads().is_empty() {
-                end(3);
-                thread::sleep(Duration::from_millis(1));
-            }
-        });
-        for it in &works {
-            assert!(!it.has_gone_on.load(SeqCst) && !it.is_dropped.load(SeqCst));
-        }
-    }
-
-    #[test]
-    fn while_one_runs_the_others_stay() {
-        let works: [Work; 3] = Default::default();
-        works[1].spins.store(true, SeqCst);
-        with_threads(&works, || {
-            for _ in 0..50 {
-                assert_eq!(end(3), 0);
-                thread::sleep(Duration::from_millis(1));
-            }
-            assert_eq!(threads().len(), 3);
-            works[1].spins.store(false, SeqCst);
-            while !threads().is_empty() {
-                end(3);
-                thread::sleep(Duration::from_millis(1));
-            }
-        });
-    }
-}
+mod tests;

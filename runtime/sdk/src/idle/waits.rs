@@ -5,16 +5,16 @@
 
 use std::{
     ffi::{c_int, c_long, c_uint, c_void},
-    mem, ptr,
+    ptr,
 };
 
-use libc::{pthread_t, siginfo_t, sigset_t, timespec};
+use libc::{siginfo_t, sigset_t, timespec};
 
-use super::{UNJOINED, found, wait};
-use crate::kernel::{self, ask, errno, set_errno};
-
-/// The kernel's set of signals, in bytes.
-const SIGNAL_SET_BYTES: usize = 8;
+use super::wait;
+use crate::{
+    kernel::{self, SIGNAL_SET_BYTES, ask, errno, set_errno},
+    own_libc::found,
+};
 
 /// Calls a function of libc, looked up once, and notes that the thread waits.
 macro_rules! libc_call {
@@ -336,61 +336,4 @@ pub unsafe extern "C" fn semaphore_wait(semaphore: *mut c_void) -> c_int {
 /// As there.
 pub unsafe extern "C" fn semaphore_wait_time(semaphore: *mut c_void, time: *const timespec) -> c_int {
     libc_call!(c"sem_timedwait" as fn(*mut c_void, *const timespec) -> c_int, semaphore, time)
-}
-
-/// Stands in for `pthread_join`.
-///
-/// # Safety
-///
-/// As there.
-pub unsafe extern "C" fn thread_join(thread: pthread_t, result: *mut *mut c_void) -> c_int {
-    let join = found!(c"pthread_join" as fn(pthread_t, *mut *mut c_void) -> c_int);
-    // Noted while it waits: the calling thread may be ended itself, and never come back.
-    wait(|| {
-        // SAFETY: our caller's promise, handed on.
-        let error = unsafe { join(thread, result) };
-        if error == 0 {
-            super::joined(thread);
-        }
-        error
-    })
-}
-
-/// Stands in for `thrd_join` of C11.
-///
-/// # Safety
-///
-/// As there.
-pub unsafe extern "C" fn c_thread_join(thread: pthread_t, result: *mut c_int) -> c_int {
-    let join = found!(c"thrd_join" as fn(pthread_t, *mut c_int) -> c_int);
-    // As above.
-    wait(|| {
-        // SAFETY: our caller's promise, handed on.
-        let error = unsafe { join(thread, result) };
-        if error == 0 {
-            super::joined(thread);
-        }
-        error
-    })
-}
-
-/// Stands in for `pthread_detach`, and for `thrd_detach` of C11, whose only result that is no error is the
-/// same.
-///
-/// # Safety
-///
-/// As there.
-pub unsafe extern "C" fn thread_detach(thread: pthread_t) -> c_int {
-    super::joined(thread);
-    libc_call!(c"pthread_detach" as fn(pthread_t) -> c_int, thread)
-}
-
-/// Gives libc back what it keeps of threads that ended early and that nobody has joined. Nobody can join them
-/// any more.
-pub(crate) fn forget_unjoined() {
-    let unjoined = mem::take(&mut *UNJOINED.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-    for thread in unjoined {
-        // SAFETY: it can be joined, and was not: `joined` takes it off the list.
-        unsafe { thread_detach(thread) };
-    }
 }

@@ -22,7 +22,7 @@ use crate::Error;
 /// How long a version may take to leave before the probe says that it stays.
 const PATIENCE_MAX: Duration = Duration::from_secs(5);
 
-/// How long threads may wait after their version before the runtime ends them. Less than for a server: nobody is served here.
+/// How long threads may wait after their version before the runtime ends them. Less than for a server: this process serves no clients.
 const IDLE_PATIENCE: Duration = Duration::from_millis(300);
 /// How long the system may take to forget a thread that has ended.
 const SETTLE: Duration = Duration::from_millis(500);

@@ -1,0 +1,97 @@
+use super::*;
+
+fn new(name: &str) -> New {
+    New { name: name.to_owned(), sdk: None }
+}
+
+fn read(created: &Created, file: &str) -> String {
+    fs::read_to_string(created.path.join(file)).unwrap()
+}
+
+#[test]
+fn it_writes_a_crate_with_everything_that_it_needs() {
+    let parent = tempfile::tempdir().unwrap();
+    let created = new("till-2").run(parent.path()).unwrap();
+    assert_eq!(created.path, parent.path().join("till-2"));
+    for file in &created.files {
+        assert!(created.path.join(file).is_file(), "{}", file.display());
+    }
+    let manifest: toml::Table = read(&created, "Cargo.toml").parse().unwrap();
+    assert_eq!(manifest["package"]["name"].as_str(), Some("till-2"));
+    assert_eq!(manifest["lib"]["crate-type"][0].as_str(), Some("cdylib"));
+    assert_eq!(manifest["dependencies"].as_table().unwrap().len(), 1);
+    assert_eq!(manifest["dependencies"]["segue-sdk"]["path"].as_str(), Some("vendor/segue-sdk"));
+    assert!(manifest.contains_key("workspace"), "it is its own workspace");
+    assert!(read(&created, "README.md").contains("segue check target/release/libtill_2.so"));
+    assert_eq!(read(&created, ".gitignore"), "/target\n");
+    for file in ["Cargo.toml", "README.md", "src/lib.rs"] {
+        let text = read(&created, file);
+        assert!(!text.contains("{{"), "{file}: every placeholder is filled in");
+    }
+    assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1, "nothing else is left");
+}
+
+fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let files = |path: PathBuf| if path.is_dir() { files_below(&path) } else { vec![path] };
+    entries.flat_map(files).collect()
+}
+
+#[test]
+fn the_sdk_beside_it_is_whole() {
+    let parent = tempfile::tempdir().unwrap();
+    let created = new("till").run(parent.path()).unwrap();
+    for (crate_name, folder) in [("segue-sdk", "../sdk"), ("segue-abi", "../abi")] {
+        let original = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join("src");
+        for source in files_below(&original) {
+            let below = source.strip_prefix(&original).unwrap();
+            let file = Path::new("vendor").join(crate_name).join("src").join(below);
+            assert!(created.files.contains(&file), "{}", file.display());
+            assert_eq!(read(&created, file.to_str().unwrap()), fs::read_to_string(&source).unwrap());
+        }
+    }
+    let sdk: toml::Table = read(&created, "vendor/segue-sdk/Cargo.toml").parse().unwrap();
+    let abi = sdk["dependencies"]["segue-abi"]["path"].as_str().unwrap();
+    assert!(created.path.join("vendor/segue-sdk").join(abi).join("Cargo.toml").is_file());
+}
+
+#[test]
+fn it_can_use_the_sdk_of_a_checkout() {
+    let parent = tempfile::tempdir().unwrap();
+    let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk");
+    let created = New { name: "till".to_owned(), sdk: Some(sdk.clone()) }.run(parent.path()).unwrap();
+    let manifest: toml::Table = read(&created, "Cargo.toml").parse().unwrap();
+    let path = manifest["dependencies"]["segue-sdk"]["path"].as_str().unwrap();
+    assert_eq!(Path::new(path), sdk.canonicalize().unwrap());
+    assert!(!created.path.join("vendor").exists());
+    assert!(!read(&created, "README.md").contains("vendor"));
+
+    let error = New { name: "other".to_owned(), sdk: Some(parent.path().to_owned()) }.run(parent.path());
+    assert_eq!(error.unwrap_err().exit_code(), ExitCode::NotFound);
+}
+
+#[test]
+fn names_that_are_none() {
+    let parent = tempfile::tempdir().unwrap();
+    let long = "a".repeat(65);
+    for name in ["", "a b", "a/b", "..", "é", "2a", "-a", "fn", "gen", "test", "std", "segue-sdk", "_", &long]
+    {
+        let error = new(name).run(parent.path()).unwrap_err();
+        assert!(matches!(error, NewError::Name { .. }), "{name}: {error}");
+        assert_eq!(error.exit_code(), ExitCode::Usage);
+    }
+    assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+    assert!(check_name("_a").is_ok() && check_name("A1-b_c").is_ok() && check_name(&"a".repeat(64)).is_ok());
+}
+
+#[test]
+fn it_touches_nothing_that_exists_and_leaves_nothing_of_a_failure() {
+    let parent = tempfile::tempdir().unwrap();
+    fs::create_dir(parent.path().join("till")).unwrap();
+    let error = new("till").run(parent.path()).unwrap_err();
+    assert_eq!(error.exit_code(), ExitCode::Refused);
+    assert_eq!(fs::read_dir(parent.path().join("till")).unwrap().count(), 0);
+    let error = new("bill").run(&parent.path().join("nowhere")).unwrap_err();
+    assert!(matches!(error, NewError::Io { .. }));
+    assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1);
+}

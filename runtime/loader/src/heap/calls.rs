@@ -1,0 +1,110 @@
+//! What a module calls: the functions of `ImageHeap`.
+
+use std::ffi::{c_int, c_void};
+
+use libmimalloc_sys as mimalloc;
+use parking_lot::Mutex;
+use segue_abi::allocator::HeapContext;
+
+use super::{Raw, is_natural, malloc};
+use crate::{descriptors, mappings::Mappings};
+
+/// Makes a block with one of mimalloc's functions, and counts it.
+///
+/// # Safety
+///
+/// As `ImageHeap` says.
+#[inline(always)]
+unsafe fn made(
+    context: *const HeapContext,
+    size: usize,
+    make: impl FnOnce(*mut mimalloc::mi_heap_t) -> *mut c_void,
+) -> *mut u8 {
+    // SAFETY: our caller's promise: it came from `Heap::new`, and the heap stays until the image has left memory.
+    let raw = unsafe { &*context.cast::<Raw>() };
+    let block = raw.make(size as i64, make);
+    if !block.is_null() {
+        // SAFETY: it was made just now.
+        unsafe { raw.room.made(block, size) };
+    }
+    block.cast()
+}
+
+pub(super) unsafe extern "C" fn alloc(context: *const HeapContext, size: usize, align: usize) -> *mut u8 {
+    // SAFETY: our caller's promise, handed on.
+    unsafe { made(context, size, |heap| malloc(heap, size, align)) }
+}
+
+pub(super) unsafe extern "C" fn alloc_zeroed(
+    context: *const HeapContext,
+    size: usize,
+    align: usize,
+) -> *mut u8 {
+    // SAFETY: our caller's promise, handed on.
+    unsafe {
+        made(context, size, |heap| {
+            if is_natural(size, align) {
+                mimalloc::mi_heap_zalloc(heap, size)
+            } else {
+                mimalloc::mi_heap_zalloc_aligned(heap, size, align)
+            }
+        })
+    }
+}
+
+pub(super) unsafe extern "C" fn realloc(
+    context: *const HeapContext,
+    old: *mut u8,
+    old_size: usize,
+    align: usize,
+    size: usize,
+) -> *mut u8 {
+    let more = (size as i64).wrapping_sub(old_size as i64);
+    // SAFETY: as in `made`.
+    let raw = unsafe { &*context.cast::<Raw>() };
+    // SAFETY: our caller's promise: the block is of this heap, and has this size and this alignment.
+    let realloc = |heap| unsafe { raw.room.realloc(heap, old.cast(), old_size, align, size) };
+    raw.make(more, realloc).cast()
+}
+
+pub(super) unsafe extern "C" fn dealloc(context: *const HeapContext, old: *mut u8, old_size: usize) {
+    // SAFETY: as in `made`.
+    let raw = unsafe { &*context.cast::<Raw>() };
+    raw.count((old_size as i64).wrapping_neg());
+    // SAFETY: our caller's promise: the block is of this heap, and has this size.
+    unsafe {
+        raw.room.freed(old.cast(), old_size);
+        mimalloc::mi_free(old.cast());
+    }
+}
+
+/// The account of what the image has mapped.
+///
+/// # Safety
+///
+/// As `ImageHeap` says.
+unsafe fn mappings<'a>(context: *const HeapContext) -> &'a Mutex<Mappings> {
+    // SAFETY: as in `made`.
+    let raw: &'a Raw = unsafe { &*context.cast() };
+    &raw.usage.mappings
+}
+
+pub(super) unsafe extern "C" fn mapped(context: *const HeapContext, start: usize, len: usize) {
+    // SAFETY: our caller's promise, handed on.
+    unsafe { mappings(context) }.lock().add(start, len);
+}
+
+pub(super) unsafe extern "C" fn opened(context: *const HeapContext, file: c_int) {
+    // SAFETY: as in `made`.
+    let raw: &Raw = unsafe { &*context.cast() };
+    descriptors::opened(raw.number, file);
+}
+
+pub(super) unsafe extern "C" fn closed(_: *const HeapContext, file: c_int) {
+    descriptors::closed(file);
+}
+
+pub(super) unsafe extern "C" fn unmapped(context: *const HeapContext, start: usize, len: usize) {
+    // SAFETY: our caller's promise, handed on.
+    unsafe { mappings(context) }.lock().remove(start, len);
+}

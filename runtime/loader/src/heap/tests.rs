@@ -1,0 +1,170 @@
+use std::{sync::mpsc, time::Duration};
+
+use super::*;
+
+#[test]
+fn what_is_left_is_counted_over_threads_and_outlives_the_heap() {
+    let heap = Heap::new().unwrap();
+    let usage = heap.usage().clone();
+    let table = &*heap.seen;
+    // SAFETY: the blocks are freed, or not, with the sizes they were made with.
+    unsafe {
+        let small = (table.alloc)(table.context, 100, 8);
+        let zeros = (table.alloc_zeroed)(table.context, 64, 64);
+        assert_eq!(zeros.addr() % 64, 0);
+        assert!((0..64).all(|at| *zeros.add(at) == 0));
+        small.write_bytes(7, 100);
+        let longer = (table.realloc)(table.context, small, 100, 8, 5000);
+        assert!((0..100).all(|at| *longer.add(at) == 7));
+        assert_eq!(usage.live_bytes(), 5064);
+        let (context, block) = (table.context.expose_provenance(), longer.expose_provenance());
+        std::thread::spawn(move || {
+            let context = ptr::with_exposed_provenance(context);
+            dealloc(context, ptr::with_exposed_provenance_mut(block), 5000);
+        })
+        .join()
+        .unwrap();
+    }
+    assert_eq!(usage.live_bytes(), 64);
+    drop(heap);
+    assert_eq!(usage.live_bytes(), 64, "that was leaked, and is freed");
+}
+
+#[test]
+fn blocks_have_their_alignment_and_keep_it() {
+    let heap = Heap::new().unwrap();
+    let table = &*heap.seen;
+    for align in (0..=16).map(|bits| 1 << bits) {
+        for size in [1, 7, 8, 9, 15, 16, 17, 24, 40, 48, 200, 1000, 1025, 5000, 20_000, 300_000] {
+            for make in [table.alloc, table.alloc_zeroed] {
+                // Two at once: the first block of a page is aligned better than the others.
+                for _ in 0..2 {
+                    // SAFETY: the block is handed on with the size and alignment it was made with, and not used after.
+                    let longer = unsafe {
+                        let block = make(table.context, size, align);
+                        assert_eq!(block.addr() % align, 0, "{size} bytes at {align}");
+                        block.write_bytes(7, size);
+                        (table.realloc)(table.context, block, size, align, 2 * size)
+                    };
+                    assert_eq!(longer.addr() % align, 0, "{size} bytes at {align}, twice as long");
+                    // SAFETY: it has twice as many.
+                    assert!((0..size).all(|at| unsafe { *longer.add(at) } == 7));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_to_be_zero_is_where_something_else_was() {
+    let heap = Heap::new().unwrap();
+    let table = &*heap.seen;
+    for size in [8, 40, 1000, 5000, 40_000] {
+        // SAFETY: the blocks are used within their sizes, and freed with what they were made with.
+        unsafe {
+            let dirty: Vec<_> = (0..200).map(|_| (table.alloc)(table.context, size, 8)).collect();
+            dirty.iter().for_each(|block| block.write_bytes(7, size));
+            dirty.iter().for_each(|block| (table.dealloc)(table.context, *block, size));
+            for _ in 0..200 {
+                let block = (table.alloc_zeroed)(table.context, size, 8);
+                assert!((0..size).all(|at| *block.add(at) == 0), "{size} bytes");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_mapped_is_counted_and_unmapped_with_the_heap() {
+    const LEN: usize = 3 * 4096;
+    let heap = Heap::new().unwrap();
+    let usage = heap.usage().clone();
+    let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: new memory, which nobody uses.
+    let block = unsafe { libc::mmap(ptr::null_mut(), LEN, protection, flags, -1, 0) };
+    let mut pages = [0u8; 3];
+    // SAFETY: it only asks, and there is room for each page's answer.
+    let mut is_mapped = || unsafe { libc::mincore(block, LEN, pages.as_mut_ptr()) } == 0;
+    assert!(is_mapped());
+    // SAFETY: it is that heap's context.
+    unsafe { (heap.seen.mapped)(heap.seen.context, block.expose_provenance(), LEN) };
+    assert_eq!(usage.live_bytes(), LEN as u64);
+    drop(heap);
+    assert!(!is_mapped());
+    assert_eq!(usage.live_bytes(), LEN as u64, "that was left");
+}
+
+#[test]
+fn threads_that_come_and_go_share_a_counter() {
+    let heap = Heap::new().unwrap();
+    let context = heap.seen.context.expose_provenance();
+    for _ in 0..100 {
+        // SAFETY: the block is never used.
+        let allocate = move || unsafe { alloc(ptr::with_exposed_provenance(context), 10, 1).addr() };
+        assert_ne!(std::thread::spawn(allocate).join().unwrap(), 0);
+    }
+    assert_eq!(heap.usage().live_bytes(), 1000);
+    // Other tests run beside this one, so some numbers may have gone to their threads.
+    assert!(heap.usage().counters.lock().len() < 50);
+}
+
+#[test]
+fn threads_may_end_while_a_heap_goes_that_they_have_used() {
+    // Without `ends` the process ends within some hundred rounds.
+    for _ in 0..3000 {
+        let heap = Heap::new().unwrap();
+        let context = heap.seen.context.expose_provenance();
+        let used = std::sync::Arc::new(std::sync::Barrier::new(3));
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                let used = used.clone();
+                std::thread::spawn(move || {
+                    // SAFETY: the block is never used.
+                    unsafe { alloc(ptr::with_exposed_provenance(context), 10, 1) };
+                    used.wait();
+                })
+            })
+            .collect();
+        used.wait();
+        drop(heap);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    }
+}
+
+#[test]
+fn a_thread_does_not_begin_with_a_heap_while_another_goes() {
+    const SOON: Duration = Duration::from_millis(50);
+    const LATE: Duration = Duration::from_secs(10);
+    let heap = Heap::new().unwrap();
+    let context = heap.seen.context.expose_provenance();
+    let (ask, asked) = mpsc::channel::<()>();
+    let (tell, told) = mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            while asked.recv().is_ok() {
+                // SAFETY: the block is never used.
+                tell.send(unsafe { alloc(ptr::with_exposed_provenance(context), 10, 1).addr() }).unwrap();
+            }
+        });
+        let going = ends::going_for_test();
+        ask.send(()).unwrap();
+        assert!(told.recv_timeout(SOON).is_err(), "it uses the heap for the first time, and waits");
+        drop(going);
+        assert!(told.recv_timeout(LATE).is_ok_and(|block| block != 0));
+        let _going = ends::going_for_test();
+        ask.send(()).unwrap();
+        assert!(told.recv_timeout(LATE).is_ok(), "from then on it does not wait");
+        drop(ask);
+    });
+}
+
+#[test]
+fn heaps_that_share_a_place_in_the_table_are_told_apart() {
+    let heaps: Vec<Heap> = (0..3 * NEAR_LEN).map(|_| Heap::new().unwrap()).collect();
+    for round in 1..=3 {
+        for heap in &heaps {
+            // SAFETY: the block is never used.
+            unsafe { (heap.seen.alloc)(heap.seen.context, 10, 1) };
+            assert_eq!(heap.usage().live_bytes(), 10 * round);
+        }
+    }
+}
