@@ -146,6 +146,7 @@ mod reply;
 mod reserve;
 mod room;
 mod search;
+mod signal_handler;
 mod signals;
 mod stale;
 mod threads;

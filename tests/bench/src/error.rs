@@ -1,6 +1,6 @@
 //! Why nothing was measured.
 
-use std::{error::Error as _, io};
+use std::{error::Error as _, io, time::Duration};
 
 /// Why nothing was measured.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +40,16 @@ pub(crate) enum Error {
     Broken {
         /// What, in words.
         broken: Vec<String>,
+    },
+    /// A version that leaves nothing behind on purpose did not leave.
+    #[error("version {round} is still in memory after {} s: {}", waited.as_secs(), pins.join("; "))]
+    Stays {
+        /// Which one.
+        round: u32,
+        /// How long its purge took.
+        waited: Duration,
+        /// What keeps it.
+        pins: Vec<String>,
     },
     /// The second thread could not be started.
     #[error("a thread cannot be started")]

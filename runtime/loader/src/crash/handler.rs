@@ -14,6 +14,7 @@ use super::{
     report::{End, Report},
     turn::{Turn, Workspace, in_turn, wait_for_others},
 };
+use crate::signal_handler::Handler;
 
 /// What a signal says of itself.
 struct Fault {
@@ -28,8 +29,11 @@ struct Fault {
     sp: u64,
 }
 
+/// [`on_signal`], as the kernel knows it.
+pub(super) static ON_SIGNAL: Handler = Handler::new(on_signal);
+
 /// What is installed for the [`SIGNALS`].
-pub(super) extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: the system hands over both, for the time of the call.
     let (fault, is_ignored) = unsafe { (Fault::of(signal, &*info, &*context.cast()), is_ignored(&*info)) };
     if is_ignored {

@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use super::{
     SIGNALS, TABLE, exit,
     files::{self, FILES_MAX},
-    handler::on_signal,
+    handler::ON_SIGNAL,
 };
 
 /// Has a line written into a file when the process dies of a fatal signal, or a module ends it by `exit`, for as long as this is
@@ -134,7 +134,7 @@ fn install_handler() -> io::Result<()> {
 /// handles are blocked meanwhile, so that a fault in the handler itself ends the process at once.
 fn ours() -> libc::sigaction {
     let mut action = nothing();
-    action.sa_sigaction = on_signal as *const () as usize;
+    action.sa_sigaction = ON_SIGNAL.address();
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
     action.sa_mask = all_signals();
     action
@@ -166,7 +166,7 @@ pub(crate) fn nothing() -> libc::sigaction {
 }
 
 pub(super) fn is_ours(action: &libc::sigaction) -> bool {
-    action.sa_sigaction == on_signal as *const () as usize
+    action.sa_sigaction == ON_SIGNAL.address()
 }
 
 /// Whether this process has the handler.

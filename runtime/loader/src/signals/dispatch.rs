@@ -13,10 +13,16 @@ use std::{cell::Cell, ptr};
 use libc::{SIG_DFL, SIG_IGN, c_int, c_void, siginfo_t};
 
 use super::{HANDLERS, OF_TIMERS, handlers::Handlers, host_handler};
-use crate::crash;
+use crate::{
+    crash,
+    signal_handler::{Function, Handler},
+};
 
-/// A handler with three arguments. One that expects a single argument does not look at the others.
-type Function = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
+/// [`dispatch`], as the kernel knows it.
+pub(super) static DISPATCH: Handler = Handler::new(dispatch);
+
+/// [`previous`], as modules know it.
+pub(super) static PREVIOUS: Handler = Handler::new(previous);
 
 /// What a thread is doing with one signal. It is copied, and never referred to: a handler may leave by
 /// `longjmp`.
@@ -44,7 +50,7 @@ thread_local! {
 }
 
 /// What the kernel calls.
-pub(super) extern "C" fn dispatch(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+extern "C" fn dispatch(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let Some(handlers) = usize::try_from(signal).ok().and_then(|signal| HANDLERS.get(signal)) else { return };
     let frame = ptr::from_ref(&signal).addr();
     let outer = DELIVERY.get();
@@ -55,7 +61,7 @@ pub(super) extern "C" fn dispatch(signal: c_int, info: *mut siginfo_t, context: 
         return;
     }
     // A host that has installed a handler since, and hands the signal on to this one, has had it.
-    let is_with_host = super::handler(signal) != Some(dispatch as *const () as usize);
+    let is_with_host = super::handler(signal) != Some(DISPATCH.address());
     let delivery = Delivery { signal, info: info.addr(), frame, is_with_host, ..NO_DELIVERY };
     DELIVERY.set(delivery);
     if crash::is_fatal(signal) {
@@ -67,7 +73,7 @@ pub(super) extern "C" fn dispatch(signal: c_int, info: *mut siginfo_t, context: 
 }
 
 /// What a module gets as the previous handler.
-pub(super) extern "C" fn previous(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+extern "C" fn previous(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let Some(handlers) = usize::try_from(signal).ok().and_then(|signal| HANDLERS.get(signal)) else { return };
     let delivery = DELIVERY.get();
     if delivery.signal != signal {

@@ -23,6 +23,7 @@ use libc::{SIG_DFL, SIG_IGN, c_int, sigaction};
 use parking_lot::Mutex;
 
 use crate::crash::{self, TABLE, nothing};
+use dispatch::{DISPATCH, PREVIOUS};
 use handlers::{Handlers, Slot};
 
 pub use name::name;
@@ -150,7 +151,7 @@ impl Actions {
         let mut seen = self.of_host[signal as usize].unwrap_or_else(nothing);
         let is_function = !matches!(seen.sa_sigaction, SIG_DFL | SIG_IGN);
         if is_function || crash::is_fatal(signal) {
-            seen.sa_sigaction = dispatch::previous as *const () as usize;
+            seen.sa_sigaction = PREVIOUS.address();
             seen.sa_flags |= libc::SA_SIGINFO;
         }
         seen
@@ -161,7 +162,7 @@ impl Actions {
         let is_once = action.sa_flags & libc::SA_RESETHAND != 0;
         // The dispatcher calls functions only.
         let function = if action.sa_sigaction == SIG_IGN { 0 } else { action.sa_sigaction };
-        let is_none = function == dispatch::previous as *const () as usize || action.sa_sigaction == SIG_DFL;
+        let is_none = function == PREVIOUS.address() || action.sa_sigaction == SIG_DFL;
         match at {
             Some(at) if is_none => {
                 let OfImage { slot, .. } = self.of_images.remove(at);
@@ -232,7 +233,7 @@ const OF_TIMERS: [c_int; 3] = [libc::SIGALRM, libc::SIGVTALRM, libc::SIGPROF];
 fn together(actions: &[sigaction]) -> sigaction {
     const IF_ALL: c_int = libc::SA_RESTART | libc::SA_NOCLDSTOP;
     let mut whole = nothing();
-    whole.sa_sigaction = dispatch::dispatch as *const () as usize;
+    whole.sa_sigaction = DISPATCH.address();
     let all = actions.iter().fold(IF_ALL, |flags, action| flags & action.sa_flags);
     let any = actions.iter().fold(0, |flags, action| flags | action.sa_flags) & libc::SA_NOCLDWAIT;
     whole.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | all | any;

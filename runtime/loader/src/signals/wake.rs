@@ -2,12 +2,16 @@
 
 use std::{ptr, sync::OnceLock};
 
-use libc::{SIG_DFL, c_int};
+use libc::{SIG_DFL, c_int, c_void, siginfo_t};
 
 use super::{handler, nothing};
+use crate::signal_handler::Handler;
+
+/// [`wake`], as the kernel knows it.
+static WAKE: Handler = Handler::new(wake);
 
 /// Does nothing. It is code of the host, so it may run at any time.
-extern "C" fn wake(_: c_int) {}
+extern "C" fn wake(_: c_int, _: *mut siginfo_t, _: *mut c_void) {}
 
 /// The signal by which this process wakes threads that are to end, installed the first time: the highest
 /// real-time signal that nobody handled then. None if there is none. Its handler does nothing.
@@ -17,12 +21,13 @@ pub fn wake_signal() -> Option<c_int> {
         let is_free = |signal: &c_int| handler(*signal) == Some(SIG_DFL);
         let signal = (libc::SIGRTMIN()..=libc::SIGRTMAX()).rev().find(is_free)?;
         let mut action = nothing();
-        action.sa_sigaction = wake as extern "C" fn(c_int) as usize;
+        action.sa_sigaction = WAKE.address();
         // Without SA_RESTART, a system call ends.
+        action.sa_flags = libc::SA_SIGINFO;
         // SAFETY: the handler does nothing.
         let error = unsafe { libc::sigaction(signal, &action, ptr::null_mut()) };
         (error == 0).then_some(signal)
     });
     // Somebody else may handle it by now.
-    signal.filter(|signal| handler(*signal) == Some(wake as extern "C" fn(c_int) as usize))
+    signal.filter(|signal| handler(*signal) == Some(WAKE.address()))
 }

@@ -102,7 +102,11 @@ pub(crate) fn run(reloads: u32, spoil: Option<Spoil>, progress: &Progress) -> Re
         }
         callers.call_all(&more)?;
         runtime.load(&files[round as usize % 2])?;
-        runtime.purge(MODULE, deadline)?;
+        let purge = runtime.purge(MODULE, deadline)?;
+        if spoil.is_none() && !purge.purged {
+            let pins: Vec<String> = purge.pins.iter().map(|pin| format!("{pin:?}")).collect();
+            return Err(Error::Stays { round, waited: deadline, pins });
+        }
         for record in runtime.events().kept(seen + 1) {
             seen = record.seq;
             if let Event::Purged { leaked_bytes, destructors_dropped, .. } = record.event {
