@@ -11,7 +11,7 @@ impl Runtime {
     ///
     /// Where the ledger cannot be read.
     pub fn blocked(&self) -> Result<Vec<BlockedFile>, Error> {
-        let blocked = self.inner.events.look_up(|ledger| ledger.blocked())?;
+        let blocked = self.shared.events.look_up(|ledger| ledger.blocked())?;
         let told = blocked.into_iter().map(|block| BlockedFile {
             module: block.module,
             version: block.version,
@@ -29,7 +29,7 @@ impl Runtime {
     pub fn unblock(&self, digest: &Digest) -> Result<Unblocked, Error> {
         let command = format!("unblock {digest}");
         self.once(&command, || {
-            let events = &self.inner.events;
+            let events = &self.shared.events;
             let block = events.look_up(|ledger| ledger.block_of(digest))?;
             let answer = Unblocked { digest: *digest, unblocked: block.is_some() };
             if let Some(block) = block {

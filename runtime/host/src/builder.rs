@@ -9,11 +9,14 @@ use std::{
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use segue_loader::CrashReports;
 
+use crate::crashes;
+use crate::restore;
 use crate::{
     Asked, Error, Events, Reached, Runtime, beginning::Beginning, ledger::Ledger, options::Limits,
-    phase::Observer, runtime::Inner, state_dir::StateDir, watch::Watch,
+    phase::Observer, shared::Shared, state_dir::StateDir, watch::Watch,
 };
 
 /// Makes a [`Runtime`].
@@ -148,7 +151,7 @@ impl Builder {
             None => Ledger::in_memory()?,
         };
         let last_generation = ledger.last_generation()?;
-        let inner = Arc::new(Inner {
+        let shared = Arc::new(Shared {
             modules: Default::default(),
             events: Events::new(ledger)?,
             state,
@@ -158,31 +161,28 @@ impl Builder {
             journeys: Default::default(),
             next_generation: AtomicU64::new(last_generation + 1),
             is_closing: AtomicBool::new(false),
-            watch: Default::default(),
             observer: self.observer,
             keys: Default::default(),
             waits: Default::default(),
             changing: Default::default(),
             crash_reports: OnceLock::new(),
         });
-        inner.note_crashes()?;
+        crashes::note_all(&shared)?;
         // It says what is done with the directory, and with nothing else.
-        let watched = self.modules_dir.map(|directory| (directory, Beginning::note(inner.state.starting())));
+        let watched = self.modules_dir.map(|directory| (directory, Beginning::note(shared.state.starting())));
         if self.state_dir.is_some() && self.crashes == Crashes::Reported {
-            let path = inner.state.crashes();
+            let path = shared.state.crashes();
             let reports = CrashReports::install(&path).map_err(|source| Error::Io {
                 action: "writing crash reports to",
                 path,
                 source,
             })?;
             // Set once, here.
-            let _ = inner.crash_reports.set(reports);
+            let _ = shared.crash_reports.set(reports);
         }
-        inner.restore()?;
-        if let Some((directory, beginning)) = watched {
-            let watch = Watch::begin(&inner, directory, &beginning)?;
-            *inner.watch.lock() = Some(watch);
-        }
-        Ok(Runtime { inner, asked: Asked::default() })
+        restore::run(&shared)?;
+        let watch = watched.map(|(directory, beginning)| Watch::begin(&shared, directory, &beginning));
+        let watch = Arc::new(Mutex::new(watch.transpose()?));
+        Ok(Runtime { shared, watch, asked: Asked::default() })
     }
 }

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::load;
+use crate::retire;
 use crate::{
     Deleted, Error, Event, Runtime,
     book::{Old, Phase},
@@ -12,7 +14,7 @@ use crate::{
     ledger::Change,
     load::Turn,
     module::Module,
-    runtime::Inner,
+    shared::Shared,
 };
 
 /// How long a delete waits for a load that goes on.
@@ -29,62 +31,60 @@ impl Runtime {
     /// where a load of it goes on for longer than 30 s; and where the ledger cannot be written.
     pub fn delete(&self, name: &str) -> Result<Deleted, Error> {
         self.once(&format!("delete {name}"), || {
-            let module = self.inner.module(name)?;
-            let (inner, asked) = (self.inner.clone(), self.asked.clone());
-            self.inner.journeys.ask(format!("delete {name}"), move |answer| {
-                let deleted = inner.delete(&module, &asked);
+            let module = self.shared.module(name)?;
+            let (shared, asked) = (self.shared.clone(), self.asked.clone());
+            self.shared.journeys.ask(format!("delete {name}"), move |answer| {
+                let deleted = run(&shared, &module, &asked);
                 let displaced = deleted.as_ref().ok().and_then(|deleted| deleted.old.clone());
                 // Fails where nobody waits for it any more.
                 let _ = answer.send(deleted);
                 if let Some(old) = displaced {
-                    inner.retire(&module, old.generation);
+                    retire::run(&shared, &module, old.generation);
                 }
             })
         })
     }
 }
 
-impl Inner {
-    fn delete(&self, module: &Arc<Module>, asked: &crate::Asked) -> Result<Deleted, Error> {
-        let begun = Instant::now();
-        // Before the turn: it may be held by a drop-in that waits for the old version, for as long as that takes.
-        if module.book().current.is_some() {
-            self.has_room(module)?;
-        }
-        // After a load that goes on, and before the next.
-        let _turn = Turn::take(module, begun.checked_add(PATIENCE), PATIENCE)?;
-        if self.is_closing() {
-            return Err(Error::ShuttingDown);
-        }
-        let mut answer = Deleted { module: module.name.to_string(), deleted: false, old: None, took_us: 0 };
-        if module.book().current.is_none() {
-            return Ok(answer);
-        }
-        // With the turn ours, no other version becomes old.
-        self.has_room(module)?;
-        let mut book = module.book();
-        let Some(current) = book.current.clone() else { return Ok(answer) };
-        if book.is_sticky {
-            return Err(Error::Sticky { module: answer.module });
-        }
-        answer.deleted = true;
-        answer.old = Some(current.id.clone());
-        let event = Event::Deleted { module: answer.module.clone(), old: current.id.clone() };
-        let mut changes = vec![Change::Absent { module: answer.module.clone() }];
-        changes.extend(asked.answered(&format!("delete {}", answer.module), &answer));
-        self.events.commit(&asked.by, vec![(event, changes)], || {
-            // Nobody takes a snapshot meanwhile.
-            let _changing = self.changing.write();
-            // There is a current version, no old one, and no candidate, since the turn is ours.
-            if module.cell.withdraw().is_ok() {
-                book.current = None;
-                book.trial = None;
-                book.old = Some(Old { about: current, since: Instant::now(), phase: Phase::Draining });
-            }
-        })?;
-        drop(book);
-        module.tell_change();
-        answer.took_us = micros(begun.elapsed());
-        Ok(answer)
+fn run(shared: &Shared, module: &Arc<Module>, asked: &crate::Asked) -> Result<Deleted, Error> {
+    let begun = Instant::now();
+    // Before the turn: it may be held by a drop-in that waits for the old version, for as long as that takes.
+    if module.book().current.is_some() {
+        load::room::has_room(shared, module)?;
     }
+    // After a load that goes on, and before the next.
+    let _turn = Turn::take(module, begun.checked_add(PATIENCE), PATIENCE)?;
+    if shared.is_closing() {
+        return Err(Error::ShuttingDown);
+    }
+    let mut answer = Deleted { module: module.name.to_string(), deleted: false, old: None, took_us: 0 };
+    if module.book().current.is_none() {
+        return Ok(answer);
+    }
+    // With the turn ours, no other version becomes old.
+    load::room::has_room(shared, module)?;
+    let mut book = module.book();
+    let Some(current) = book.current.clone() else { return Ok(answer) };
+    if book.is_sticky {
+        return Err(Error::Sticky { module: answer.module });
+    }
+    answer.deleted = true;
+    answer.old = Some(current.id.clone());
+    let event = Event::Deleted { module: answer.module.clone(), old: current.id.clone() };
+    let mut changes = vec![Change::Absent { module: answer.module.clone() }];
+    changes.extend(asked.answered(&format!("delete {}", answer.module), &answer));
+    shared.events.commit(&asked.by, vec![(event, changes)], || {
+        // Nobody takes a snapshot meanwhile.
+        let _changing = shared.changing.write();
+        // There is a current version, no old one, and no candidate, since the turn is ours.
+        if module.cell.withdraw().is_ok() {
+            book.current = None;
+            book.trial = None;
+            book.old = Some(Old { about: current, since: Instant::now(), phase: Phase::Draining });
+        }
+    })?;
+    drop(book);
+    module.tell_change();
+    answer.took_us = micros(begun.elapsed());
+    Ok(answer)
 }

@@ -10,89 +10,86 @@ use crossbeam_channel::{Receiver, unbounded};
 use segue_core::{Hail, ThreadId, Vacate};
 
 use crate::{
-    Pin, PinKind, module::Module, pins::told_thread, resident::Errand, runtime::Inner, version::Version,
+    Pin, PinKind, module::Module, pins::told_thread, resident::Errand, shared::Shared, version::Version,
 };
 
 /// How often is looked who has passed, or ended.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-impl Inner {
-    /// Has the threads that have been inside a version destroy what they have left in it: residents on their errand, others
-    /// when they pass or end. It waits for each as long as is sensible; what is left after that is dropped with the image.
-    ///
-    /// Nobody can enter the version any more, and it is still in its place in the cell, so that a thread that ends meanwhile
-    /// departs from it.
-    pub(crate) fn detach_threads(&self, module: &Module, generation: u64) {
-        let place = || module.book().place(generation);
-        let Some((which, version)) = place().and_then(|which| Some((which, module.cell.occupant(which)?)))
-        else {
-            return;
-        };
-        if version.image.is_left_clean() {
-            return;
-        }
-        let visitors = module.cell.visitors(which);
-        let strangers = self.residents.strangers(&visitors);
-        let begun = Instant::now();
-        let met = self.await_strangers(&strangers, &version);
-        self.residents.detach(&visitors, &version);
-        if !strangers.is_empty() {
-            let mut awaited: HashSet<ThreadId> = strangers.into_iter().collect();
-            while !awaited.is_empty() && begun.elapsed() < self.limits.stranger_patience {
-                met.try_iter().for_each(|thread| {
-                    awaited.remove(&thread);
-                });
-                // A thread that has ended has departed, and is struck from the list.
-                let visitors = place().map(|which| module.cell.visitors(which)).unwrap_or_default();
-                awaited.retain(|thread| visitors.contains(thread));
-                if awaited.is_empty() || version.image.is_left_clean() {
-                    break;
-                }
-                module.book().note_pins(
-                    generation,
-                    awaited.iter().map(|thread| stranger_pin(*thread, &version)).collect(),
-                );
-                if let Ok(thread) = met.recv_timeout(LOOK_EVERY) {
-                    awaited.remove(&thread);
-                }
+/// Has the threads that have been inside a version destroy what they have left in it: residents on their errand, others
+/// when they pass or end. It waits for each as long as is sensible; what is left after that is dropped with the image.
+///
+/// Nobody can enter the version any more, and it is still in its place in the cell, so that a thread that ends meanwhile
+/// departs from it.
+pub(crate) fn run(shared: &Shared, module: &Module, generation: u64) {
+    let place = || module.book().place(generation);
+    let Some((which, version)) = place().and_then(|which| Some((which, module.cell.occupant(which)?))) else {
+        return;
+    };
+    if version.image.is_left_clean() {
+        return;
+    }
+    let visitors = module.cell.visitors(which);
+    let strangers = shared.residents.strangers(&visitors);
+    let begun = Instant::now();
+    let met = await_strangers(shared, &strangers, &version);
+    shared.residents.detach(&visitors, &version);
+    if !strangers.is_empty() {
+        let mut awaited: HashSet<ThreadId> = strangers.into_iter().collect();
+        while !awaited.is_empty() && begun.elapsed() < shared.limits.stranger_patience {
+            met.try_iter().for_each(|thread| {
+                awaited.remove(&thread);
+            });
+            // A thread that has ended has departed, and is struck from the list.
+            let visitors = place().map(|which| module.cell.visitors(which)).unwrap_or_default();
+            awaited.retain(|thread| visitors.contains(thread));
+            if awaited.is_empty() || version.image.is_left_clean() {
+                break;
             }
-            self.give_up_strangers(generation);
-        }
-    }
-
-    /// Puts errands in the way of threads that are no residents.
-    fn await_strangers(&self, strangers: &[ThreadId], version: &Arc<Version>) -> Receiver<ThreadId> {
-        let (done, met) = unbounded();
-        for thread in strangers {
-            self.passers.await_thread(*thread, Errand::new(version, *thread, done.clone()));
-        }
-        if !strangers.is_empty() {
-            self.hail(Hail::Raised);
-        }
-        met
-    }
-
-    fn give_up_strangers(&self, generation: u64) {
-        self.passers.give_up(generation);
-        if !self.passers.are_awaited() {
-            self.hail(Hail::Lowered);
-            // Somebody may have begun to wait in between.
-            if self.passers.are_awaited() {
-                self.hail(Hail::Raised);
+            module.book().note_pins(
+                generation,
+                awaited.iter().map(|thread| stranger_pin(*thread, &version)).collect(),
+            );
+            if let Ok(thread) = met.recv_timeout(LOOK_EVERY) {
+                awaited.remove(&thread);
             }
         }
+        give_up_strangers(shared, generation);
     }
+}
 
-    fn hail(&self, hail: Hail) {
-        let modules: Vec<Arc<Module>> = self.modules.read().values().cloned().collect();
-        modules.iter().for_each(|module| module.cell.hail(hail));
+/// Puts errands in the way of threads that are no residents.
+fn await_strangers(shared: &Shared, strangers: &[ThreadId], version: &Arc<Version>) -> Receiver<ThreadId> {
+    let (done, met) = unbounded();
+    for thread in strangers {
+        shared.passers.await_thread(*thread, Errand::new(version, *thread, done.clone()));
     }
+    if !strangers.is_empty() {
+        hail(shared, Hail::Raised);
+    }
+    met
+}
 
-    /// A version has become current: whoever is awaited is to be met there too.
-    pub(crate) fn hail_in(&self, module: &Module) {
-        if self.passers.are_awaited() {
-            module.cell.hail(Hail::Raised);
+fn give_up_strangers(shared: &Shared, generation: u64) {
+    shared.passers.give_up(generation);
+    if !shared.passers.are_awaited() {
+        hail(shared, Hail::Lowered);
+        // Somebody may have begun to wait in between.
+        if shared.passers.are_awaited() {
+            hail(shared, Hail::Raised);
         }
+    }
+}
+
+fn hail(shared: &Shared, hail: Hail) {
+    let modules: Vec<Arc<Module>> = shared.modules.read().values().cloned().collect();
+    modules.iter().for_each(|module| module.cell.hail(hail));
+}
+
+/// A version has become current: whoever is awaited is to be met there too.
+pub(crate) fn hail_in(shared: &Shared, module: &Module) {
+    if shared.passers.are_awaited() {
+        module.cell.hail(Hail::Raised);
     }
 }
 

@@ -22,10 +22,10 @@ const READ_AT_ONCE: usize = 512;
 /// The events of one runtime.
 #[derive(Clone)]
 pub struct Events {
-    shared: Arc<Shared>,
+    shared: Arc<SharedLog>,
 }
 
-struct Shared {
+struct SharedLog {
     log: Mutex<Log>,
     /// Rung for each new event, and when the log is closed.
     news: Condvar,
@@ -55,7 +55,7 @@ pub enum Next {
 
 /// Reads events one after the other, from a number on.
 pub struct Subscription {
-    shared: Arc<Shared>,
+    shared: Arc<SharedLog>,
     next_seq: u64,
     /// Older ones that were read from the ledger.
     read: VecDeque<Record>,
@@ -83,7 +83,7 @@ impl Events {
     pub(crate) fn new(ledger: Ledger) -> Result<Self, Error> {
         let next_seq = ledger.last_seq()? + 1;
         let log = Log { next_seq, kept: VecDeque::new(), unwritten: VecDeque::new(), ledger, closed: false };
-        Ok(Events { shared: Arc::new(Shared { log: Mutex::new(log), news: Condvar::new() }) })
+        Ok(Events { shared: Arc::new(SharedLog { log: Mutex::new(log), news: Condvar::new() }) })
     }
 
     /// Writes what is about to happen, waits for the disk, has it happen, and tells it. What happens must not fail.

@@ -15,7 +15,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::{module::Module, runtime::Inner, version::About};
+use crate::{module::Module, shared::Shared, version::About};
 
 /// Which modules' starts wait for which modules' first versions.
 #[derive(Default)]
@@ -96,37 +96,35 @@ impl Module {
     }
 }
 
-// === impl Inner ===
+// === impl Shared ===
 
-impl Inner {
-    /// Waits for the first version of a module, for a module that calls it; unless that is waited for by the first.
-    pub(crate) fn await_first_for(&self, by: &About, module: &Module) {
-        if !module.is_first_starting() {
+/// Waits for the first version of a module, for a module that calls it; unless that is waited for by the first.
+pub(crate) fn await_first_for(shared: &Shared, by: &About, module: &Module) {
+    if !module.is_first_starting() {
+        return;
+    }
+    let is_in_start = {
+        let caller = shared.modules.read().get(&*by.module).cloned();
+        caller.is_some_and(|caller| caller.book().starting == Some(by.id.generation))
+    };
+    if !is_in_start {
+        return module.await_first(shared.limits.first_patience);
+    }
+    let (from, to) = (by.module.clone(), module.name.clone());
+    {
+        let mut waits = shared.waits.by_module.lock();
+        let mut end = to.clone();
+        while end != from {
+            match waits.get(&end) {
+                Some(next) => end = next.clone(),
+                None => break,
+            }
+        }
+        if end == from {
             return;
         }
-        let is_in_start = {
-            let caller = self.modules.read().get(&*by.module).cloned();
-            caller.is_some_and(|caller| caller.book().starting == Some(by.id.generation))
-        };
-        if !is_in_start {
-            return module.await_first(self.limits.first_patience);
-        }
-        let (from, to) = (by.module.clone(), module.name.clone());
-        {
-            let mut waits = self.waits.by_module.lock();
-            let mut end = to.clone();
-            while end != from {
-                match waits.get(&end) {
-                    Some(next) => end = next.clone(),
-                    None => break,
-                }
-            }
-            if end == from {
-                return;
-            }
-            waits.insert(from.clone(), to);
-        }
-        module.await_first(self.limits.first_patience);
-        self.waits.by_module.lock().remove(&from);
+        waits.insert(from.clone(), to);
     }
+    module.await_first(shared.limits.first_patience);
+    shared.waits.by_module.lock().remove(&from);
 }

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use segue_loader::{Expected, Link, Services};
 use tracing::Span;
 
-use crate::{Error, caller::Caller, link::LinkTo, runtime::Inner, version::About};
+use crate::{Error, caller::Caller, link::LinkTo, shared::Shared, version::About};
 
 /// One image, as the services of the host see it. What it does with log records is in `log.rs`.
 pub(crate) struct Guest {
@@ -18,13 +18,13 @@ pub(crate) struct Guest {
     pub(crate) next_span: AtomicU64,
     pub(crate) spans: Mutex<HashMap<u64, Span>>,
     /// Weak: an image that stays in memory does not keep the runtime.
-    runtime: Weak<Inner>,
+    runtime: Weak<Shared>,
 }
 
 // === impl Guest ===
 
 impl Guest {
-    pub(crate) fn new(runtime: &Arc<Inner>, about: &Arc<About>) -> Self {
+    pub(crate) fn new(runtime: &Arc<Shared>, about: &Arc<About>) -> Self {
         Guest {
             about: about.clone(),
             next_span: AtomicU64::new(1),

@@ -128,7 +128,7 @@ impl OwnedCallGuard {
     }
 
     /// The cell's own guard.
-    pub(crate) fn inner(&self) -> &segue_core::OwnedCallGuard<Version> {
+    pub(crate) fn shared(&self) -> &segue_core::OwnedCallGuard<Version> {
         &self.guard
     }
 

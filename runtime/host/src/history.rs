@@ -10,6 +10,6 @@ impl Runtime {
     ///
     /// Where the ledger cannot be read.
     pub fn history(&self, module: Option<&str>, count_max: usize) -> Result<Vec<Record>, Error> {
-        self.inner.events.look_up(|ledger| ledger.last_events(module, count_max))
+        self.shared.events.look_up(|ledger| ledger.last_events(module, count_max))
     }
 }

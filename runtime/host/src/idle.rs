@@ -7,7 +7,7 @@ use std::{
 
 use segue_loader::Mapped;
 
-use crate::{module::Module, pins::thread_pins, runtime::Inner, version::About};
+use crate::{module::Module, pins::thread_pins, shared::Shared, version::About};
 
 /// How often is looked, for the list of pins to be true.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -18,46 +18,44 @@ const LOOK_SOON: Duration = Duration::from_millis(5);
 /// How long the runtime waits for them when it ends itself.
 const PATIENCE_AT_END: Duration = Duration::from_millis(200);
 
-impl Inner {
-    /// Waits until no thread that the module started is left. After a while, threads that do nothing but wait
-    /// are ended.
-    pub(crate) fn wait_for_threads(&self, module: &Module, about: &About, mapped: &Mapped) {
-        let begun = Instant::now();
-        let mut look = LOOK_SOON;
-        loop {
-            module.book().note_pins(about.id.generation, thread_pins(mapped));
-            if mapped.wait_for_threads(Instant::now() + look) {
-                return;
-            }
-            let is_ending = self.end_idle_threads(about, mapped, begun);
-            look = if is_ending { LOOK_SOON } else { LOOK_EVERY.min(self.patience()).max(LOOK_SOON) };
+/// Waits until no thread that the module started is left. After a while, threads that do nothing but wait
+/// are ended.
+pub(crate) fn wait_for_threads(shared: &Shared, module: &Module, about: &About, mapped: &Mapped) {
+    let begun = Instant::now();
+    let mut look = LOOK_SOON;
+    loop {
+        module.book().note_pins(about.id.generation, thread_pins(mapped));
+        if mapped.wait_for_threads(Instant::now() + look) {
+            return;
         }
+        let is_ending = end_threads(shared, about, mapped, begun);
+        look = if is_ending { LOOK_SOON } else { LOOK_EVERY.min(patience(shared)).max(LOOK_SOON) };
     }
+}
 
-    /// Ends the threads of a version whose value has gone, if that was long ago and all of them wait; whether
-    /// they are about to end. To be called again while it says so.
-    pub(crate) fn end_idle_threads(&self, about: &About, mapped: &Mapped, gone: Instant) -> bool {
-        if gone.elapsed() < self.patience() {
-            return false;
-        }
-        let names: Vec<String> = mapped.threads().into_iter().map(|thread| thread.name).collect();
-        let count = mapped.end_idle_threads();
-        // The later calls only wake them.
-        if count > 0 && about.threads_ended.fetch_max(count, Ordering::Relaxed) == 0 {
-            tracing::warn!(
-                module = %about.module, version = about.id.version, generation = about.id.generation,
-                threads = names.join(", "),
-                "ended {count} idle threads that the module had left; end threads in the `Drop` of the module's value"
-            );
-        }
-        count > 0
+/// Ends the threads of a version whose value has gone, if that was long ago and all of them wait; whether
+/// they are about to end. To be called again while it says so.
+pub(crate) fn end_threads(shared: &Shared, about: &About, mapped: &Mapped, gone: Instant) -> bool {
+    if gone.elapsed() < patience(shared) {
+        return false;
     }
+    let names: Vec<String> = mapped.threads().into_iter().map(|thread| thread.name).collect();
+    let count = mapped.end_idle_threads();
+    // The later calls only wake them.
+    if count > 0 && about.threads_ended.fetch_max(count, Ordering::Relaxed) == 0 {
+        tracing::warn!(
+            module = %about.module, version = about.id.version, generation = about.id.generation,
+            threads = names.join(", "),
+            "ended {count} idle threads that the module had left; end threads in the `Drop` of the module's value"
+        );
+    }
+    count > 0
+}
 
-    fn patience(&self) -> Duration {
-        if self.is_closing() {
-            self.limits.idle_patience.min(PATIENCE_AT_END)
-        } else {
-            self.limits.idle_patience
-        }
+fn patience(shared: &Shared) -> Duration {
+    if shared.is_closing() {
+        shared.limits.idle_patience.min(PATIENCE_AT_END)
+    } else {
+        shared.limits.idle_patience
     }
 }

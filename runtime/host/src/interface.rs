@@ -59,7 +59,7 @@ impl Runtime {
     /// Where no version of the module was ever loaded, and where the current one does not export the interface, or exports
     /// another form of it.
     pub fn interface<I: Interface>(&self, module: &str) -> Result<InterfaceHandle<I>, Error> {
-        let module = self.inner.module(module)?;
+        let module = self.shared.module(module)?;
         let caller = Arc::new(Caller::embedder(Expected::of::<I>()));
         let facet = module.admit(&caller, || module.cell.facet(Typed(PhantomData)))?;
         Ok(InterfaceHandle { module, facet, caller })
@@ -99,7 +99,7 @@ impl<I: Interface> InterfaceHandle<I> {
 impl<I: Interface> InterfaceHandle<I> {
     /// The interface of the version that a guard is inside.
     pub(crate) fn at<'a>(&'a self, guard: &'a OwnedCallGuard) -> Option<&'a I> {
-        self.facet.at(guard.inner()).map(|interface| &**interface)
+        self.facet.at(guard.shared()).map(|interface| &**interface)
     }
 }
 

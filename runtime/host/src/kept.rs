@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use crate::{Error, module::Module, runtime::Inner};
+use crate::{Error, module::Module, shared::Shared};
 
 /// Which part of the memory such versions may take by default.
 const SHARE: u64 = 10;
@@ -13,38 +13,36 @@ const SHARE: u64 = 10;
 /// What is assumed of a machine that does not say how much memory it has, in bytes.
 const MACHINE_BYTES: u64 = 4 << 30;
 
-impl Inner {
-    /// The memory that such versions of all modules take. No book may be locked.
-    pub(crate) fn kept_bytes(&self) -> u64 {
-        let modules: Vec<_> = self.modules.read().values().cloned().collect();
-        let of = |module: &Module| module.book().kept().map(|about| about.memory_bytes()).sum::<u64>();
-        modules.iter().map(|module| of(module)).sum()
-    }
+/// The memory that such versions of all modules take. No book may be locked.
+pub(crate) fn bytes(shared: &Shared) -> u64 {
+    let modules: Vec<_> = shared.modules.read().values().cloned().collect();
+    let of = |module: &Module| module.book().kept().map(|about| about.memory_bytes()).sum::<u64>();
+    modules.iter().map(|module| of(module)).sum()
+}
 
-    /// How many more such versions of this module there may be, if they take what the last one does; none if it has none. No
-    /// book may be locked.
-    pub(crate) fn releases_left(&self, module: &Module) -> Option<u64> {
-        let cost = module.book().kept().next_back()?.memory_bytes().max(1);
-        Some(self.limits.kept_bytes_max.saturating_sub(self.kept_bytes()) / cost)
-    }
+/// How many more such versions of this module there may be, if they take what the last one does; none if it has none. No
+/// book may be locked.
+pub(crate) fn releases_left(shared: &Shared, module: &Module) -> Option<u64> {
+    let cost = module.book().kept().next_back()?.memory_bytes().max(1);
+    Some(shared.limits.kept_bytes_max.saturating_sub(bytes(shared)) / cost)
+}
 
-    /// Refuses a version of a module whose versions stay, if there is no memory for one more. No book may be locked.
-    pub(crate) fn check_kept(&self, module: &Module) -> Result<(), Error> {
-        if self.releases_left(module) != Some(0) {
-            return Ok(());
-        }
-        let (module, kept_bytes) = (module.name.to_string(), self.kept_bytes());
-        Err(Error::KeptFull { module, kept_bytes, max_bytes: self.limits.kept_bytes_max })
+/// Refuses a version of a module whose versions stay, if there is no memory for one more. No book may be locked.
+pub(crate) fn check(shared: &Shared, module: &Module) -> Result<(), Error> {
+    if releases_left(shared, module) != Some(0) {
+        return Ok(());
     }
+    let (module, kept_bytes) = (module.name.to_string(), bytes(shared));
+    Err(Error::KeptFull { module, kept_bytes, max_bytes: shared.limits.kept_bytes_max })
+}
 
-    /// Warns if the next release of this module is the last one.
-    pub(crate) fn warn_of_last(&self, module: &Module) {
-        if let Some(left @ 0..=1) = self.releases_left(module) {
-            tracing::warn!(
-                module = %module.name, releases_left = left, kept_bytes = self.kept_bytes(),
-                "versions that cannot leave memory have almost reached their limit; restart the runtime soon"
-            );
-        }
+/// Warns if the next release of this module is the last one.
+pub(crate) fn warn_of_last(shared: &Shared, module: &Module) {
+    if let Some(left @ 0..=1) = releases_left(shared, module) {
+        tracing::warn!(
+            module = %module.name, releases_left = left, kept_bytes = bytes(shared),
+            "versions that cannot leave memory have almost reached their limit; restart the runtime soon"
+        );
     }
 }
 

@@ -111,6 +111,8 @@ mod retire;
 mod rollback;
 mod runtime;
 mod settle;
+mod shared;
+mod shutdown;
 mod snapshot;
 mod state_dir;
 mod status;

@@ -5,15 +5,16 @@ use std::sync::{Arc, Weak};
 use segue_core::{Facet, FacetMissing, View};
 use segue_loader::{Link, Reached, ReplyBuffer, abi::RequestRef};
 
+use crate::first;
 use crate::{
-    CallError, Error, Snapshot, caller::Caller, interface::missing, module::Module, runtime::Inner,
+    CallError, Error, Snapshot, caller::Caller, interface::missing, module::Module, shared::Shared,
     version::Version,
 };
 
 /// What a module has of another one.
 pub(crate) struct LinkTo {
     /// Weak, as that of the guest whose link it is.
-    runtime: Weak<Inner>,
+    runtime: Weak<Shared>,
     module: Arc<Module>,
     /// The way to an interface; none where requests are sent.
     facet: Option<Arc<Facet<Version, Untyped>>>,
@@ -28,7 +29,7 @@ struct Untyped {
 // === impl LinkTo ===
 
 impl LinkTo {
-    pub(crate) fn new(runtime: &Arc<Inner>, module: &str, caller: Caller) -> Result<Self, Error> {
+    pub(crate) fn new(runtime: &Arc<Shared>, module: &str, caller: Caller) -> Result<Self, Error> {
         let module = runtime.module_to_be(module);
         let caller = Arc::new(caller);
         let view = || Untyped { caller: caller.clone() };
@@ -40,7 +41,7 @@ impl LinkTo {
     #[cold]
     fn await_first(&self) {
         if let (Some(runtime), Some(by)) = (self.runtime.upgrade(), self.caller.by()) {
-            runtime.await_first_for(by, &self.module);
+            first::await_first_for(&runtime, by, &self.module);
         }
     }
 }
@@ -49,7 +50,7 @@ impl Link for LinkTo {
     fn call(&self, request: &RequestRef<'_>) -> Result<ReplyBuffer, CallError> {
         self.caller.may_call()?;
         if let Some(all) = Snapshot::entered() {
-            return all.guard(&self.module.name)?.inner().reply_to(request);
+            return all.guard(&self.module.name)?.shared().reply_to(request);
         }
         let entered = self.module.cell.enter().or_else(|| {
             self.await_first();
@@ -63,7 +64,7 @@ impl Link for LinkTo {
         let Some(facet) = &self.facet else { return Err(self.module.no_current()) };
         if let Some(all) = Snapshot::entered() {
             let missing = || missing(&self.module, FacetMissing::NoView, &self.caller);
-            visit(facet.at(all.guard(&self.module.name)?.inner()).ok_or_else(missing)?);
+            visit(facet.at(all.guard(&self.module.name)?.shared()).ok_or_else(missing)?);
             return Ok(());
         }
         let entered = facet.enter().or_else(|_| {

@@ -56,11 +56,11 @@ impl Runtime {
         act: impl FnOnce() -> Result<R, Error>,
     ) -> Result<R, Error> {
         let Some(key) = &self.asked.key else { return act() };
-        let turn = self.inner.keys.busy.lock().entry(key.clone()).or_default().clone();
+        let turn = self.shared.keys.busy.lock().entry(key.clone()).or_default().clone();
         let done = {
             // The same command that came before, and goes on, is waited for.
             let _turn = turn.lock();
-            match self.inner.events.answer(key) {
+            match self.shared.events.answer(key) {
                 Err(error) => Err(error),
                 Ok(None) => act(),
                 Ok(Some(answered)) if answered.command == command => answered
@@ -69,7 +69,7 @@ impl Runtime {
                 Ok(Some(Answered { command, .. })) => Err(Error::KeyReused { key: key.clone(), command }),
             }
         };
-        let mut busy = self.inner.keys.busy.lock();
+        let mut busy = self.shared.keys.busy.lock();
         drop(turn);
         if busy.get(key).is_some_and(|turn| Arc::strong_count(turn) == 1) {
             busy.remove(key);

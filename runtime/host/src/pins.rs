@@ -15,7 +15,7 @@ use crate::{
     Error, Held, Pin, PinKind, Pins, Runtime,
     module::Module,
     resident::{Residents, millis},
-    runtime::Inner,
+    shared::Shared,
     version::About,
 };
 
@@ -29,10 +29,10 @@ impl Runtime {
     ///
     /// Where no version of the module was ever loaded.
     pub fn pins(&self, name: &str) -> Result<Pins, Error> {
-        let module = self.inner.module(name)?;
+        let module = self.shared.module(name)?;
         let status = self.status(name)?;
         let held = status.old.into_iter().chain(status.quarantined).map(|version| Held {
-            pins: self.inner.pins_of(&module, version.generation),
+            pins: of_version(&self.shared, &module, version.generation),
             version: version.version,
             generation: version.generation,
             status: version.status,
@@ -41,41 +41,39 @@ impl Runtime {
     }
 }
 
-impl Inner {
-    /// What holds a version that is to leave. Asks all modules, so no book may be locked.
-    pub(crate) fn pins_of(&self, module: &Module, generation: u64) -> Vec<Pin> {
-        let (about, place, since, noted) = {
-            let book = module.book();
-            let Some(place) = book.place(generation) else { return book.noted_pins(generation) };
-            let found = match (&book.old, book.quarantined(generation)) {
-                (Some(old), None) => Some((old.about.clone(), old.since)),
-                (_, Some(version)) => Some((version.about.clone(), version.since)),
-                _ => None,
-            };
-            let Some((about, since)) = found else { return Vec::new() };
-            (about, place, since, book.noted_pins(generation))
+/// What holds a version that is to leave. Asks all modules, so no book may be locked.
+pub(crate) fn of_version(shared: &Shared, module: &Module, generation: u64) -> Vec<Pin> {
+    let (about, place, since, noted) = {
+        let book = module.book();
+        let Some(place) = book.place(generation) else { return book.noted_pins(generation) };
+        let found = match (&book.old, book.quarantined(generation)) {
+            (Some(old), None) => Some((old.about.clone(), old.since)),
+            (_, Some(version)) => Some((version.about.clone(), version.since)),
+            _ => None,
         };
-        let elsewhere = |thread: ThreadId| self.others_with(module, thread);
-        let calls = call_pins(&self.residents, module, &about, place, since, elsewhere);
-        if calls.is_empty() { noted } else { calls }
-    }
+        let Some((about, since)) = found else { return Vec::new() };
+        (about, place, since, book.noted_pins(generation))
+    };
+    let elsewhere = |thread: ThreadId| others_with(shared, module, thread);
+    let calls = call_pins(&shared.residents, module, &about, place, since, elsewhere);
+    if calls.is_empty() { noted } else { calls }
+}
 
-    /// The versions of other modules that a thread is inside: those it came from, or those it has called.
-    fn others_with(&self, but: &Module, thread: ThreadId) -> Vec<String> {
-        let modules: Vec<Arc<Module>> = self.modules.read().values().cloned().collect();
-        let others = modules.iter().filter(|module| module.name != but.name);
-        let mut found = Vec::new();
-        for module in others {
-            for which in [Which::Current, Which::Old] {
-                if module.cell.inside(which).iter().any(|inside| inside.thread == thread)
-                    && let Some(version) = module.cell.occupant(which)
-                {
-                    found.push(format!("{} {}", module.name, version.about.id));
-                }
+/// The versions of other modules that a thread is inside: those it came from, or those it has called.
+fn others_with(shared: &Shared, but: &Module, thread: ThreadId) -> Vec<String> {
+    let modules: Vec<Arc<Module>> = shared.modules.read().values().cloned().collect();
+    let others = modules.iter().filter(|module| module.name != but.name);
+    let mut found = Vec::new();
+    for module in others {
+        for which in [Which::Current, Which::Old] {
+            if module.cell.inside(which).iter().any(|inside| inside.thread == thread)
+                && let Some(version) = module.cell.occupant(which)
+            {
+                found.push(format!("{} {}", module.name, version.about.id));
             }
         }
-        found
     }
+    found
 }
 
 /// The calls inside a version that is to leave.

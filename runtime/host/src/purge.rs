@@ -9,12 +9,13 @@ use segue_core::Which;
 
 use segue_loader::LeftOpen;
 
+use crate::pins;
 use crate::{
     By, Error, Purged, Runtime,
     book::{Book, Phase},
     journey::micros,
     module::Module,
-    runtime::Inner,
+    shared::Shared,
 };
 
 /// How long a soft purge waits for an old version that nobody is inside to be out of memory.
@@ -27,7 +28,7 @@ impl Runtime {
     ///
     /// Where there is no such module.
     pub fn soft_purge(&self, name: &str) -> Result<Purged, Error> {
-        let module = self.inner.module(name)?;
+        let module = self.shared.module(name)?;
         let begun = Instant::now();
         // Somebody inside: that is the answer. Nobody: it is on its way out.
         let is_draining = |book: &Book| {
@@ -41,7 +42,7 @@ impl Runtime {
             module.book().let_old_go();
             module.tell_change();
         }
-        Ok(self.inner.purged_when(&module, generation, begun, SOFT_PATIENCE, is_draining))
+        Ok(purged_when(&self.shared, &module, generation, begun, SOFT_PATIENCE, is_draining))
     }
 
     /// Erlang's purge: asks the calls inside the old version to come to their end, and waits until it is gone, at most so
@@ -55,67 +56,65 @@ impl Runtime {
     /// Where there is no such module. A deadline that passes is no error: the answer says
     /// [`purged: false`](Purged::purged).
     pub fn purge(&self, name: &str, deadline: Duration) -> Result<Purged, Error> {
-        let module = self.inner.module(name)?;
-        Ok(self.inner.purge(&module, deadline, &self.asked.by))
+        let module = self.shared.module(name)?;
+        Ok(run(&self.shared, &module, deadline, &self.asked.by))
     }
 }
 
-impl Inner {
-    /// Purges the old version of a module, if there is one, as [`Runtime::purge`] does.
-    pub(crate) fn purge(&self, module: &Module, deadline: Duration, by: &By) -> Purged {
-        let begun = Instant::now();
-        let generation = {
-            let mut book = module.book();
-            let Some(old) = &book.old else { return nothing_to_purge(module) };
-            old.about.is_cancelled.store(true, Ordering::Relaxed);
-            *old.about.purge_asked.lock() = Some(by.clone());
-            let generation = old.about.id.generation;
-            // Where it is kept for a rollback: that is over.
-            book.let_old_go();
-            generation
-        };
-        module.tell_change();
-        let report = self.purged_when(module, generation, begun, deadline, |_| false);
-        if !report.purged && old_of(module) == Some(generation) {
-            module.quarantine_old(generation, report.pins.clone());
-        }
-        report
+/// Purges the old version of a module, if there is one, as [`Runtime::purge`] does.
+pub(crate) fn run(shared: &Shared, module: &Module, deadline: Duration, by: &By) -> Purged {
+    let begun = Instant::now();
+    let generation = {
+        let mut book = module.book();
+        let Some(old) = &book.old else { return nothing_to_purge(module) };
+        old.about.is_cancelled.store(true, Ordering::Relaxed);
+        *old.about.purge_asked.lock() = Some(by.clone());
+        let generation = old.about.id.generation;
+        // Where it is kept for a rollback: that is over.
+        book.let_old_go();
+        generation
+    };
+    module.tell_change();
+    let report = purged_when(shared, module, generation, begun, deadline, |_| false);
+    if !report.purged && old_of(module) == Some(generation) {
+        module.quarantine_old(generation, report.pins.clone());
     }
+    report
+}
 
-    /// Waits until the version that is old is gone, or this is so of the book, or time is up.
-    fn purged_when(
-        &self,
-        module: &Module,
-        generation: u64,
-        begun: Instant,
-        patience: Duration,
-        enough: impl Fn(&Book) -> bool,
-    ) -> Purged {
-        let mut report = nothing_to_purge(module);
-        let is_old = |book: &Book| book.old.as_ref().is_some_and(|old| old.about.id.generation == generation);
-        let deadline = begun.checked_add(patience);
-        let waited = module.wait_for(deadline, |book| !is_old(book) || enough(book));
-        drop(waited);
+/// Waits until the version that is old is gone, or this is so of the book, or time is up.
+fn purged_when(
+    shared: &Shared,
+    module: &Module,
+    generation: u64,
+    begun: Instant,
+    patience: Duration,
+    enough: impl Fn(&Book) -> bool,
+) -> Purged {
+    let mut report = nothing_to_purge(module);
+    let is_old = |book: &Book| book.old.as_ref().is_some_and(|old| old.about.id.generation == generation);
+    let deadline = begun.checked_add(patience);
+    let waited = module.wait_for(deadline, |book| !is_old(book) || enough(book));
+    drop(waited);
 
-        let pins = self.pins_of(module, generation);
-        let book = module.book();
-        report.took_us = micros(begun.elapsed());
-        let is_current = book.current.as_ref().is_some_and(|about| about.id.generation == generation);
-        if let Some(place) = book.place(generation) {
-            report.lingering = module.inside(place);
-            report.pins = pins;
-        } else if let Some(version) = book.quarantined(generation) {
-            report.pins = version.pins.clone();
-        } else if !is_current {
-            // Where it is current, it was rolled back to meanwhile, and nothing was purged.
-            let gone = book.gone.as_ref().filter(|gone| gone.generation == generation);
-            report.purged = true;
-            report.unmapped = true;
-            report.leaked_bytes = gone.map(|gone| gone.unmapped.leaked_bytes);
-            report.left_open = gone.map(|gone| gone.unmapped.left_open.clone()).unwrap_or_default();
-        }
-        report
+    let pins = pins::of_version(shared, module, generation);
+    let book = module.book();
+    report.took_us = micros(begun.elapsed());
+    let is_current = book.current.as_ref().is_some_and(|about| about.id.generation == generation);
+    if let Some(place) = book.place(generation) {
+        report.lingering = module.inside(place);
+        report.pins = pins;
+    } else if let Some(version) = book.quarantined(generation) {
+        report.pins = version.pins.clone();
+    } else if !is_current {
+        // Where it is current, it was rolled back to meanwhile, and nothing was purged.
+        let gone = book.gone.as_ref().filter(|gone| gone.generation == generation);
+        report.purged = true;
+        report.unmapped = true;
+        report.leaked_bytes = gone.map(|gone| gone.unmapped.leaked_bytes);
+        report.left_open = gone.map(|gone| gone.unmapped.left_open.clone()).unwrap_or_default();
     }
+    report
 }
 
 fn old_of(module: &Module) -> Option<u64> {

@@ -5,68 +5,67 @@ use std::{sync::Arc, time::Instant};
 use crossbeam_channel::bounded;
 use segue_loader::Digest;
 
+use crate::load;
 use crate::{
     Asked, By, Error, Event, Source,
     first::Coming,
     ledger::{Change, Durability, ToRestore},
     load::{Purpose, Terms},
-    runtime::Inner,
+    shared::Shared,
 };
 
-impl Inner {
-    /// Loads of each module what a restart returns to. What cannot be loaded is told as refused, and is no error.
-    pub(crate) fn restore(self: &Arc<Self>) -> Result<(), Error> {
-        let by = By::runtime("a restart");
-        let runtime = env!("CARGO_PKG_VERSION").to_owned();
-        self.events.push(&By::Embedder, Event::Started { pid: std::process::id(), runtime });
-        for trial in self.events.look_up(|ledger| ledger.trials())? {
-            let over = vec![Change::NoTrial { module: trial.module.clone() }];
-            self.leave_behind(trial, "it was on trial, and nobody had confirmed it", over);
-        }
-        // All at once, and all are known to be coming before one of them starts: it may call any other in its start.
-        let to_restore = self.events.look_up(|ledger| ledger.to_restore())?;
-        let coming: Vec<_> =
-            to_restore.into_iter().map(|of| (Coming::begin(&self.module_to_be(&of.module)), of)).collect();
-        let (tell, told) = bounded::<()>(0);
-        for (coming, of) in coming {
-            let (inner, by, tell) = (self.clone(), by.clone(), tell.clone());
-            self.journeys.begin(format!("restore {}", of.module), move || {
-                let source = Source::Stored(of.digest);
-                if let Err(error) = inner.restore_one(&source, &by) {
-                    inner.tell_refused(&by, source.to_string(), &error, Vec::new());
-                }
-                drop((coming, tell));
-            })?;
-        }
-        drop(tell);
-        // Disconnected when the last has ended.
-        let _ = told.recv();
-        Ok(())
+/// Loads of each module what a restart returns to. What cannot be loaded is told as refused, and is no error.
+pub(crate) fn run(shared: &Arc<Shared>) -> Result<(), Error> {
+    let by = By::runtime("a restart");
+    let runtime = env!("CARGO_PKG_VERSION").to_owned();
+    shared.events.push(&By::Embedder, Event::Started { pid: std::process::id(), runtime });
+    for trial in shared.events.look_up(|ledger| ledger.trials())? {
+        let over = vec![Change::NoTrial { module: trial.module.clone() }];
+        leave_behind(shared, trial, "it was on trial, and nobody had confirmed it", over);
     }
+    // All at once, and all are known to be coming before one of them starts: it may call any other in its start.
+    let to_restore = shared.events.look_up(|ledger| ledger.to_restore())?;
+    let coming: Vec<_> =
+        to_restore.into_iter().map(|of| (Coming::begin(&shared.module_to_be(&of.module)), of)).collect();
+    let (tell, told) = bounded::<()>(0);
+    for (coming, of) in coming {
+        let (of_task, by, tell) = (shared.clone(), by.clone(), tell.clone());
+        shared.journeys.begin(format!("restore {}", of.module), move || {
+            let source = Source::Stored(of.digest);
+            if let Err(error) = restore_one(&of_task, &source, &by) {
+                load::tell_refused(&of_task, &by, source.to_string(), &error, Vec::new());
+            }
+            drop((coming, tell));
+        })?;
+    }
+    drop(tell);
+    // Disconnected when the last has ended.
+    let _ = told.recv();
+    Ok(())
+}
 
-    fn restore_one(self: &Arc<Self>, source: &Source, by: &By) -> Result<(), Error> {
-        let started = Instant::now();
-        let asked = Asked { by: by.clone(), key: None };
-        let terms = Terms::of(Purpose::Restore, asked, started).within(self.limits.start_patience);
-        self.begin_load(vec![self.read(source)?], terms).map(drop)
-    }
+fn restore_one(shared: &Arc<Shared>, source: &Source, by: &By) -> Result<(), Error> {
+    let started = Instant::now();
+    let asked = Asked { by: by.clone(), key: None };
+    let terms = Terms::of(Purpose::Restore, asked, started).within(shared.limits.start_patience);
+    load::begin(shared, vec![load::read(shared, source)?], terms).map(drop)
+}
 
-    /// Whether this is what a restart returns to, and it could not be restored, since the store does not have it any more.
-    pub(crate) fn is_missed(&self, name: &str, digest: &Digest) -> Result<bool, Error> {
-        let has_current = self.modules.read().get(name).is_some_and(|module| module.book().current.is_some());
-        if has_current {
-            return Ok(false);
-        }
-        let to_restore = self.events.look_up(|ledger| ledger.to_restore())?;
-        Ok(to_restore.iter().any(|of| of.module == name && of.digest == *digest))
+/// Whether this is what a restart returns to, and it could not be restored, since the store does not have it any more.
+pub(crate) fn is_missed(shared: &Shared, name: &str, digest: &Digest) -> Result<bool, Error> {
+    let has_current = shared.modules.read().get(name).is_some_and(|module| module.book().current.is_some());
+    if has_current {
+        return Ok(false);
     }
+    let to_restore = shared.events.look_up(|ledger| ledger.to_restore())?;
+    Ok(to_restore.iter().any(|of| of.module == name && of.digest == *digest))
+}
 
-    /// Tells of a version that a restart does without, and of what changes with it.
-    pub(crate) fn leave_behind(&self, of: ToRestore, why: &str, changes: Vec<Change>) {
-        let ToRestore { module, digest, version } = of;
-        tracing::warn!(module, version, %digest, "left behind: {why}");
-        let by = By::runtime("a restart");
-        let event = Event::LeftBehind { module, version, digest, why: why.to_owned() };
-        self.events.tell(&by, event, changes, Durability::InSystem);
-    }
+/// Tells of a version that a restart does without, and of what changes with it.
+pub(crate) fn leave_behind(shared: &Shared, of: ToRestore, why: &str, changes: Vec<Change>) {
+    let ToRestore { module, digest, version } = of;
+    tracing::warn!(module, version, %digest, "left behind: {why}");
+    let by = By::runtime("a restart");
+    let event = Event::LeftBehind { module, version, digest, why: why.to_owned() };
+    shared.events.tell(&by, event, changes, Durability::InSystem);
 }

@@ -9,6 +9,9 @@ use std::{
 use segue_core::Which;
 use segue_loader::{Kept, Obstacle, Unmapped};
 
+use crate::detach;
+use crate::idle;
+use crate::kept;
 use crate::{
     Error, Pin, PinKind,
     book::{Old, Phase},
@@ -17,146 +20,144 @@ use crate::{
     module::Module,
     phase::Phase as Reached,
     pins::{kept_pins, thread_pins},
-    runtime::Inner,
+    shared::Shared,
     version::{About, Version},
 };
 
 /// How often is looked whether what keeps a version has gone.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-impl Inner {
-    /// Takes the old version of this generation out, or stops when it is current again. Runs on a journey's thread.
-    pub(crate) fn retire(self: &Arc<Self>, module: &Arc<Module>, generation: u64) {
-        let Some(drain) = self.wait_until_empty(module, generation) else { return };
-        let begun = Instant::now();
-        tracing::debug!(module = %module.name, generation, "drained");
-        let reached = |phase| self.observer.reached(&module.name, generation, phase);
-        reached(Reached::Drained);
-        self.detach_threads(module, generation);
-        reached(Reached::Detached);
-        let Some(version) = take_out_of_cell(module, generation) else { return };
-        reached(Reached::Vacated);
-        let about = version.about.clone();
-        let version = only_owner(module, &about, begun, version);
-        // Noted before, since it may wait for one of those threads, and for ever.
-        let mut pins = thread_pins(&version.image);
-        pins.push(Pin {
-            kind: PinKind::Handle,
-            detail: "the module's Drop, which runs".to_owned(),
-            waits_for: "it to return".to_owned(),
-        });
-        pin(module, &about, pins);
-        let (mapped, ended) = version.image.unload();
-        if let Err(fault) = ended {
-            tracing::error!(
-                module = %module.name, version = about.id.version, generation, "the module's Drop {fault}"
-            );
-        }
-        // What `Drop` and the module's start have left on this thread. Before the threads: a destructor may start one.
-        mapped.detach_thread();
-        self.wait_for_threads(module, &about, &mapped);
-        reached(Reached::Ended);
-        self.leave(module, &about, mapped.unmap(), drain, begun);
-    }
-
-    /// The last part of every version's way out, on a journey's thread: it goes on until the version has left memory, or the
-    /// runtime ends and only a signal or the dynamic linker keeps it.
-    pub(crate) fn leave(
-        &self,
-        module: &Module,
-        about: &Arc<About>,
-        mut left: Result<Unmapped, Kept>,
-        drain: Duration,
-        begun: Instant,
-    ) {
-        loop {
-            let kept = match left {
-                Ok(unmapped) => {
-                    let purge = unmapped.at.saturating_duration_since(begun);
-                    return self.tell_gone(module, about, unmapped, drain, purge);
-                }
-                Err(kept) => kept,
-            };
-            // It does not keep the place of old: what keeps it may do so for ever.
-            let is_new = module.quarantine(about, kept_pins(&kept));
-            if is_new {
-                self.warn_of_last(module);
-            }
-            // Dropped, it stays in memory, and nothing needs to look at it again.
-            if is_for_good(&kept) || self.is_closing() && !has_thread(&kept) {
-                return;
-            }
-            thread::sleep(LOOK_EVERY);
-            left = match kept {
-                Kept::Obstructed(mapped, _) => {
-                    self.end_idle_threads(about, &mapped, begun);
-                    mapped.unmap()
-                }
-                Kept::Retained(retained) => retained.sweep().map_err(Kept::Retained),
-            };
-        }
-    }
-
-    fn tell_gone(
-        &self,
-        module: &Module,
-        about: &About,
-        unmapped: Unmapped,
-        drain: Duration,
-        purge: Duration,
-    ) {
-        let Unmapped { destructors_dropped, leaked_bytes, left_open, .. } = &unmapped;
-        tracing::info!(
-            module = %module.name, version = about.id.version, generation = about.id.generation,
-            purge_us = micros(purge), leaked_bytes, destructors_dropped,
-            left_open = %left_open, "purged"
+/// Takes the old version of this generation out, or stops when it is current again. Runs on a journey's thread.
+pub(crate) fn run(shared: &Arc<Shared>, module: &Arc<Module>, generation: u64) {
+    let Some(drain) = wait_until_empty(shared, module, generation) else { return };
+    let begun = Instant::now();
+    tracing::debug!(module = %module.name, generation, "drained");
+    let reached = |phase| shared.observer.reached(&module.name, generation, phase);
+    reached(Reached::Drained);
+    detach::run(shared, module, generation);
+    reached(Reached::Detached);
+    let Some(version) = take_out_of_cell(module, generation) else { return };
+    reached(Reached::Vacated);
+    let about = version.about.clone();
+    let version = only_owner(module, &about, begun, version);
+    // Noted before, since it may wait for one of those threads, and for ever.
+    let mut pins = thread_pins(&version.image);
+    pins.push(Pin {
+        kind: PinKind::Handle,
+        detail: "the module's Drop, which runs".to_owned(),
+        waits_for: "it to return".to_owned(),
+    });
+    pin(module, &about, pins);
+    let (mapped, ended) = version.image.unload();
+    if let Err(fault) = ended {
+        tracing::error!(
+            module = %module.name, version = about.id.version, generation, "the module's Drop {fault}"
         );
-        self.observer.reached(&module.name, about.id.generation, Reached::Unmapped);
-        module.forget(about, drain, purge, unmapped);
     }
+    // What `Drop` and the module's start have left on this thread. Before the threads: a destructor may start one.
+    mapped.detach_thread();
+    idle::wait_for_threads(shared, module, &about, &mapped);
+    reached(Reached::Ended);
+    leave(shared, module, &about, mapped.unmap(), drain, begun);
+}
 
-    /// Begins to take the current version out without another in its place: for the end of the runtime. It goes on for as
-    /// long as it takes, and no module waits for another.
-    pub(crate) fn withdraw(self: &Arc<Self>, module: &Arc<Module>) -> Result<(), Error> {
-        let (inner, module) = (self.clone(), module.clone());
-        self.journeys.begin(format!("purge {}", module.name), move || {
-            // The load that goes on, if any, sees that the runtime is closing, or is done when its turn is.
-            let _turn = module.turn.lock();
-            drop(module.wait_for(None, |book| book.old.is_none()));
-            if let Some(generation) = withdraw_current(&module) {
-                inner.retire(&module, generation);
+/// The last part of every version's way out, on a journey's thread: it goes on until the version has left memory, or the
+/// runtime ends and only a signal or the dynamic linker keeps it.
+pub(crate) fn leave(
+    shared: &Shared,
+    module: &Module,
+    about: &Arc<About>,
+    mut left: Result<Unmapped, Kept>,
+    drain: Duration,
+    begun: Instant,
+) {
+    loop {
+        let kept = match left {
+            Ok(unmapped) => {
+                let purge = unmapped.at.saturating_duration_since(begun);
+                return tell_gone(shared, module, about, unmapped, drain, purge);
             }
-        })
+            Err(kept) => kept,
+        };
+        // It does not keep the place of old: what keeps it may do so for ever.
+        let is_new = module.quarantine(about, kept_pins(&kept));
+        if is_new {
+            kept::warn_of_last(shared, module);
+        }
+        // Dropped, it stays in memory, and nothing needs to look at it again.
+        if is_for_good(&kept) || shared.is_closing() && !has_thread(&kept) {
+            return;
+        }
+        thread::sleep(LOOK_EVERY);
+        left = match kept {
+            Kept::Obstructed(mapped, _) => {
+                idle::end_threads(shared, about, &mapped, begun);
+                mapped.unmap()
+            }
+            Kept::Retained(retained) => retained.sweep().map_err(Kept::Retained),
+        };
     }
+}
 
-    /// Waits until nobody is inside a version that is old or in quarantine, and it is not kept for a rollback any more, and has it
-    /// leave: from then on it cannot be gone back to. How long that took; none where it is current again.
-    fn wait_until_empty(&self, module: &Module, generation: u64) -> Option<Duration> {
-        let begun = Instant::now();
-        loop {
-            let rung = module.bell().count();
-            {
-                let mut book = module.book();
-                let place = book.place(generation)?;
-                // First the flag, then the look: whoever leaves in between rings the bell, whose count is older than both.
-                module.cell.watch(place);
-                let count = module.cell.count(place)?;
-                if count.inside == 0 {
-                    let is_kept = book.keeps_warm(generation) && !self.is_closing();
-                    match book.old.as_mut().filter(|_| place == Which::Old) {
-                        // Whoever ends the trial rings the bell.
-                        Some(old) if is_kept => old.phase = Phase::Warm,
-                        Some(old) => {
-                            let (since, calls) = (Instant::now(), count.calls);
-                            old.phase = Phase::Leaving { since, calls, pins: Vec::new() };
-                            return Some(old.since.elapsed());
-                        }
-                        None => return Some(begun.elapsed()),
+fn tell_gone(
+    shared: &Shared,
+    module: &Module,
+    about: &About,
+    unmapped: Unmapped,
+    drain: Duration,
+    purge: Duration,
+) {
+    let Unmapped { destructors_dropped, leaked_bytes, left_open, .. } = &unmapped;
+    tracing::info!(
+        module = %module.name, version = about.id.version, generation = about.id.generation,
+        purge_us = micros(purge), leaked_bytes, destructors_dropped,
+        left_open = %left_open, "purged"
+    );
+    shared.observer.reached(&module.name, about.id.generation, Reached::Unmapped);
+    module.forget(about, drain, purge, unmapped);
+}
+
+/// Begins to take the current version out without another in its place: for the end of the runtime. It goes on for as
+/// long as it takes, and no module waits for another.
+pub(crate) fn withdraw(shared: &Arc<Shared>, module: &Arc<Module>) -> Result<(), Error> {
+    let (of_task, module) = (shared.clone(), module.clone());
+    shared.journeys.begin(format!("purge {}", module.name), move || {
+        // The load that goes on, if any, sees that the runtime is closing, or is done when its turn is.
+        let _turn = module.turn.lock();
+        drop(module.wait_for(None, |book| book.old.is_none()));
+        if let Some(generation) = withdraw_current(&module) {
+            run(&of_task, &module, generation);
+        }
+    })
+}
+
+/// Waits until nobody is inside a version that is old or in quarantine, and it is not kept for a rollback any more, and has it
+/// leave: from then on it cannot be gone back to. How long that took; none where it is current again.
+fn wait_until_empty(shared: &Shared, module: &Module, generation: u64) -> Option<Duration> {
+    let begun = Instant::now();
+    loop {
+        let rung = module.bell().count();
+        {
+            let mut book = module.book();
+            let place = book.place(generation)?;
+            // First the flag, then the look: whoever leaves in between rings the bell, whose count is older than both.
+            module.cell.watch(place);
+            let count = module.cell.count(place)?;
+            if count.inside == 0 {
+                let is_kept = book.keeps_warm(generation) && !shared.is_closing();
+                match book.old.as_mut().filter(|_| place == Which::Old) {
+                    // Whoever ends the trial rings the bell.
+                    Some(old) if is_kept => old.phase = Phase::Warm,
+                    Some(old) => {
+                        let (since, calls) = (Instant::now(), count.calls);
+                        old.phase = Phase::Leaving { since, calls, pins: Vec::new() };
+                        return Some(old.since.elapsed());
                     }
+                    None => return Some(begun.elapsed()),
                 }
             }
-            module.bell().wait_past(rung);
         }
+        module.bell().wait_past(rung);
     }
 }
 

@@ -7,6 +7,8 @@ use std::{
 
 use segue_core::Which;
 
+use crate::load;
+use crate::retire;
 use crate::{
     Asked, Error, Event, LoadOptions, Loaded, Policy, RolledBack, Runtime, Source, Step, WentBack,
     book::{Book, Old, Phase},
@@ -15,7 +17,7 @@ use crate::{
     ledger::{Change, Durability},
     load::{Left, Purpose, Terms},
     module::Module,
-    runtime::Inner,
+    shared::Shared,
     version::About,
 };
 
@@ -34,141 +36,140 @@ impl Runtime {
     /// before does not fit. And, where it has to be loaded again, as for a load.
     pub fn rollback(&self, name: &str) -> Result<RolledBack, Error> {
         self.once(&format!("rollback {name}"), || {
-            let module = self.inner.module(name)?;
-            self.inner.roll_back(&module, None, &self.asked)
+            let module = self.shared.module(name)?;
+            run(&self.shared, &module, None, &self.asked)
         })
     }
 }
 
-impl Inner {
-    /// Goes back; where a generation is given, only if that one is current, and on trial.
-    pub(crate) fn roll_back(
-        self: &Arc<Self>,
-        module: &Arc<Module>,
-        only: Option<u64>,
-        asked: &Asked,
-    ) -> Result<RolledBack, Error> {
-        if self.is_closing() {
-            return Err(Error::ShuttingDown);
-        }
-        match self.switch_back(module, only, asked) {
-            Err(Error::NothingToRollBack { .. }) => self.load_before(module, only, asked),
-            switched => switched,
-        }
+/// Goes back; where a generation is given, only if that one is current, and on trial.
+pub(crate) fn run(
+    shared: &Arc<Shared>,
+    module: &Arc<Module>,
+    only: Option<u64>,
+    asked: &Asked,
+) -> Result<RolledBack, Error> {
+    if shared.is_closing() {
+        return Err(Error::ShuttingDown);
     }
+    match switch_back(shared, module, only, asked) {
+        Err(Error::NothingToRollBack { .. }) => load_before(shared, module, only, asked),
+        switched => switched,
+    }
+}
 
-    fn switch_back(
-        self: &Arc<Self>,
-        module: &Arc<Module>,
-        only: Option<u64>,
-        asked: &Asked,
-    ) -> Result<RolledBack, Error> {
-        let (inner, module, asked) = (self.clone(), module.clone(), asked.clone());
-        self.journeys.ask(format!("rollback {}", module.name), move |answer| {
-            let rolled_back = inner.switch(&module, only, &asked);
-            let displaced = rolled_back.as_ref().ok().map(|rolled_back| rolled_back.old.generation);
-            if let Ok(RolledBack { module, current, old, .. }) = &rolled_back {
-                tracing::info!(module, current = %current, old = %old, "rolled back");
-            }
-            // Fails where nobody waits for it any more.
-            let _ = answer.send(rolled_back);
-            if let Some(generation) = displaced {
-                inner.retire(&module, generation);
-            }
-        })
-    }
+fn switch_back(
+    shared: &Arc<Shared>,
+    module: &Arc<Module>,
+    only: Option<u64>,
+    asked: &Asked,
+) -> Result<RolledBack, Error> {
+    let (of_task, module, asked) = (shared.clone(), module.clone(), asked.clone());
+    shared.journeys.ask(format!("rollback {}", module.name), move |answer| {
+        let rolled_back = switch(&of_task, &module, only, &asked);
+        let displaced = rolled_back.as_ref().ok().map(|rolled_back| rolled_back.old.generation);
+        if let Ok(RolledBack { module, current, old, .. }) = &rolled_back {
+            tracing::info!(module, current = %current, old = %old, "rolled back");
+        }
+        // Fails where nobody waits for it any more.
+        let _ = answer.send(rolled_back);
+        if let Some(generation) = displaced {
+            retire::run(&of_task, &module, generation);
+        }
+    })
+}
 
-    fn switch(&self, module: &Arc<Module>, only: Option<u64>, asked: &Asked) -> Result<RolledBack, Error> {
-        let nothing = || Error::NothingToRollBack { module: module.name.to_string() };
-        let mut book = module.book();
-        let (current, old) = in_memory(&book, only).ok_or_else(nothing)?;
-        // Who came while it was old was not checked against it.
-        if let Some(version) = module.cell.occupant(Which::Old) {
-            let checked = module.callers.check(|expected| version.image.check_interface(expected));
-            checked.map_err(|source| {
-                let error = module.does_not_fit(&old.id.version, Some(Step::Rollback), source);
-                self.tell_refused(&asked.by, old.source.clone(), &error, Vec::new());
-                error
-            })?;
-        }
-        let begun = Instant::now();
-        {
-            // Nobody takes a snapshot meanwhile.
-            let _changing = self.changing.write();
-            module.cell.rollback().map_err(|_| nothing())?;
-        }
-        let took_us = micros(begun.elapsed());
-        // Where a purge had asked its calls to come to their end: that purge is off.
-        old.is_cancelled.store(false, Ordering::Relaxed);
-        *old.purge_asked.lock() = None;
-        let mut rolled_back = RolledBack {
-            module: module.name.to_string(),
-            current: old.id.clone(),
-            old: current.id.clone(),
-            from: WentBack::Memory,
-            recorded: true,
-            took_us,
-        };
-        let (name, digest, version) = (module.name.to_string(), old.digest, old.id.version.clone());
-        let event = Event::RolledBack {
-            module: name.clone(),
-            current: old.id.clone(),
-            old: current.id.clone(),
-            digest,
-        };
-        let mut changes = vec![Change::Confirmed { module: name, digest, version }];
-        changes.extend(asked.answered(&format!("rollback {}", module.name), &rolled_back));
-        book.current = Some(old);
-        book.old = Some(Old { about: current, since: begun, phase: Phase::Draining });
-        book.trial = None;
-        // With the book locked, so that events are told in the order in which things happened.
-        let recorded = self.events.tell(&asked.by, event, changes, Durability::OnDisk);
-        rolled_back.recorded = recorded == Recorded::Yes;
-        drop(book);
-        module.tell_change();
-        Ok(rolled_back)
+fn switch(
+    shared: &Shared,
+    module: &Arc<Module>,
+    only: Option<u64>,
+    asked: &Asked,
+) -> Result<RolledBack, Error> {
+    let nothing = || Error::NothingToRollBack { module: module.name.to_string() };
+    let mut book = module.book();
+    let (current, old) = in_memory(&book, only).ok_or_else(nothing)?;
+    // Who came while it was old was not checked against it.
+    if let Some(version) = module.cell.occupant(Which::Old) {
+        let checked = module.callers.check(|expected| version.image.check_interface(expected));
+        checked.map_err(|source| {
+            let error = module.does_not_fit(&old.id.version, Some(Step::Rollback), source);
+            load::tell_refused(shared, &asked.by, old.source.clone(), &error, Vec::new());
+            error
+        })?;
     }
+    let begun = Instant::now();
+    {
+        // Nobody takes a snapshot meanwhile.
+        let _changing = shared.changing.write();
+        module.cell.rollback().map_err(|_| nothing())?;
+    }
+    let took_us = micros(begun.elapsed());
+    // Where a purge had asked its calls to come to their end: that purge is off.
+    old.is_cancelled.store(false, Ordering::Relaxed);
+    *old.purge_asked.lock() = None;
+    let mut rolled_back = RolledBack {
+        module: module.name.to_string(),
+        current: old.id.clone(),
+        old: current.id.clone(),
+        from: WentBack::Memory,
+        recorded: true,
+        took_us,
+    };
+    let (name, digest, version) = (module.name.to_string(), old.digest, old.id.version.clone());
+    let event =
+        Event::RolledBack { module: name.clone(), current: old.id.clone(), old: current.id.clone(), digest };
+    let mut changes = vec![Change::Confirmed { module: name, digest, version }];
+    changes.extend(asked.answered(&format!("rollback {}", module.name), &rolled_back));
+    book.current = Some(old);
+    book.old = Some(Old { about: current, since: begun, phase: Phase::Draining });
+    book.trial = None;
+    // With the book locked, so that events are told in the order in which things happened.
+    let recorded = shared.events.tell(&asked.by, event, changes, Durability::OnDisk);
+    rolled_back.recorded = recorded == Recorded::Yes;
+    drop(book);
+    module.tell_change();
+    Ok(rolled_back)
+}
 
-    /// Loads the version again that was confirmed before the current one.
-    fn load_before(
-        self: &Arc<Self>,
-        module: &Arc<Module>,
-        only: Option<u64>,
-        asked: &Asked,
-    ) -> Result<RolledBack, Error> {
-        let nothing = || Error::NothingToRollBack { module: module.name.to_string() };
-        let current = module.book().current.clone().ok_or_else(nothing)?;
-        if only.is_some_and(|only| only != current.id.generation) {
-            return Err(nothing());
-        }
-        let before = self.events.look_up(|ledger| ledger.before(&module.name, &current.digest))?;
-        let before = before.ok_or_else(nothing)?;
-        let source = Source::Stored(before.digest);
-        let loaded = self.load_stored(&source, current.id.generation, only, asked);
-        if let Err(error) = &loaded
-            && !matches!(error, Error::NothingToRollBack { .. })
-        {
-            self.tell_refused(&asked.by, source.to_string(), error, Vec::new());
-        }
-        loaded?.first().and_then(Loaded::as_rollback).ok_or_else(nothing)
+/// Loads the version again that was confirmed before the current one.
+fn load_before(
+    shared: &Arc<Shared>,
+    module: &Arc<Module>,
+    only: Option<u64>,
+    asked: &Asked,
+) -> Result<RolledBack, Error> {
+    let nothing = || Error::NothingToRollBack { module: module.name.to_string() };
+    let current = module.book().current.clone().ok_or_else(nothing)?;
+    if only.is_some_and(|only| only != current.id.generation) {
+        return Err(nothing());
     }
+    let before = shared.events.look_up(|ledger| ledger.before(&module.name, &current.digest))?;
+    let before = before.ok_or_else(nothing)?;
+    let source = Source::Stored(before.digest);
+    let loaded = load_stored(shared, &source, current.id.generation, only, asked);
+    if let Err(error) = &loaded
+        && !matches!(error, Error::NothingToRollBack { .. })
+    {
+        load::tell_refused(shared, &asked.by, source.to_string(), error, Vec::new());
+    }
+    loaded?.first().and_then(Loaded::as_rollback).ok_or_else(nothing)
+}
 
-    fn load_stored(
-        self: &Arc<Self>,
-        source: &Source,
-        left: u64,
-        only: Option<u64>,
-        asked: &Asked,
-    ) -> Result<Vec<Loaded>, Error> {
-        let request = self.read(source)?;
-        let purpose = Purpose::Rollback(Left { generation: left, is_on_trial: only.is_some() });
-        let terms = Terms {
-            // Where there is an old version it is on its way out, as it could not be gone back to.
-            policy: Policy::Wait,
-            ..Terms::of(purpose, asked.clone(), Instant::now()).within(LoadOptions::default().deadline)
-        };
-        self.begin_load(vec![request], terms)
-    }
+fn load_stored(
+    shared: &Arc<Shared>,
+    source: &Source,
+    left: u64,
+    only: Option<u64>,
+    asked: &Asked,
+) -> Result<Vec<Loaded>, Error> {
+    let request = load::read(shared, source)?;
+    let purpose = Purpose::Rollback(Left { generation: left, is_on_trial: only.is_some() });
+    let terms = Terms {
+        // Where there is an old version it is on its way out, as it could not be gone back to.
+        policy: Policy::Wait,
+        ..Terms::of(purpose, asked.clone(), Instant::now()).within(LoadOptions::default().deadline)
+    };
+    load::begin(shared, vec![request], terms)
 }
 
 /// What is current, and what can become current again by one store.

@@ -58,8 +58,8 @@ impl Runtime {
     pub fn snapshot(&self) -> Snapshot {
         // Nothing becomes current meanwhile, or ceases to be. Before the list: or a set could become current whose new module is not
         // in it.
-        let _still = self.inner.changing.read();
-        let modules: Vec<Arc<Module>> = self.inner.modules.read().values().cloned().collect();
+        let _still = self.shared.changing.read();
+        let modules: Vec<Arc<Module>> = self.shared.modules.read().values().cloned().collect();
         let entered = modules.iter().filter_map(|module| {
             let guard = OwnedCallGuard::enter(module)?;
             Some((module.name.clone(), guard))

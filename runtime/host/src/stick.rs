@@ -25,7 +25,7 @@ impl Runtime {
     fn set_sticky(&self, name: &str, event: Event, command: &str) -> Result<Stickiness, Error> {
         let command = format!("{command} {name}");
         self.once(&command, || {
-            let module = self.inner.module(name)?;
+            let module = self.shared.module(name)?;
             let is_sticky = matches!(event, Event::Stuck { .. });
             let mut book = module.book();
             let changed = book.is_sticky != is_sticky;
@@ -33,7 +33,7 @@ impl Runtime {
             if changed {
                 let mut changes = vec![Change::Sticky { module: name.to_owned(), is_sticky }];
                 changes.extend(self.asked.answered(&command, &answer));
-                self.inner
+                self.shared
                     .events
                     .commit(&self.asked.by, vec![(event.clone(), changes)], || book.is_sticky = is_sticky)?;
             }

@@ -5,9 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::rollback;
 use crate::{
     Asked, By, Confirmed, Error, Event, Runtime, TrialEnd, journey::micros, ledger::Change, module::Module,
-    runtime::Inner,
+    shared::Shared,
 };
 
 /// Who ends a trial whose time is over.
@@ -28,98 +29,96 @@ impl Runtime {
     /// Where there is no such module, or it has no current version, and where the ledger cannot be written.
     pub fn confirm(&self, name: &str) -> Result<Confirmed, Error> {
         self.once(&format!("confirm {name}"), || {
-            let module = self.inner.module(name)?;
-            self.inner.confirm(&module, None, &self.asked)
+            let module = self.shared.module(name)?;
+            confirm(&self.shared, &module, None, &self.asked)
         })
     }
 }
 
-impl Inner {
-    /// Confirms the current version; where a generation is given, only if it is that one.
-    pub(crate) fn confirm(
-        &self,
-        module: &Module,
-        only: Option<u64>,
-        asked: &Asked,
-    ) -> Result<Confirmed, Error> {
-        let begun = Instant::now();
-        let mut book = module.book();
-        let Some(about) = book.current.clone() else {
-            return Err(Error::NoCurrent { name: module.name.to_string() });
-        };
-        let is_on_trial = book.trial.is_some() && only.is_none_or(|only| only == about.id.generation);
-        let mut answer = Confirmed {
-            module: module.name.to_string(),
-            confirmed: is_on_trial,
-            current: about.id.clone(),
-            took_us: 0,
-        };
-        if !is_on_trial {
-            return Ok(answer);
-        }
-        let (name, digest) = (module.name.to_string(), about.digest);
-        let event = Event::Confirmed { module: name.clone(), current: about.id.clone(), digest };
-        let mut changes = vec![Change::Confirmed { module: name, digest, version: about.id.version.clone() }];
-        changes.extend(asked.answered(&format!("confirm {}", answer.module), &answer));
-        self.events.commit(&asked.by, vec![(event, changes)], || book.trial = None)?;
-        drop(book);
-        // Old need not be kept any more.
-        module.tell_change();
-        tracing::info!(module = %module.name, current = %about.id, "confirmed");
-        answer.took_us = micros(begun.elapsed());
-        Ok(answer)
+/// Confirms the current version; where a generation is given, only if it is that one.
+pub(crate) fn confirm(
+    shared: &Shared,
+    module: &Module,
+    only: Option<u64>,
+    asked: &Asked,
+) -> Result<Confirmed, Error> {
+    let begun = Instant::now();
+    let mut book = module.book();
+    let Some(about) = book.current.clone() else {
+        return Err(Error::NoCurrent { name: module.name.to_string() });
+    };
+    let is_on_trial = book.trial.is_some() && only.is_none_or(|only| only == about.id.generation);
+    let mut answer = Confirmed {
+        module: module.name.to_string(),
+        confirmed: is_on_trial,
+        current: about.id.clone(),
+        took_us: 0,
+    };
+    if !is_on_trial {
+        return Ok(answer);
     }
+    let (name, digest) = (module.name.to_string(), about.digest);
+    let event = Event::Confirmed { module: name.clone(), current: about.id.clone(), digest };
+    let mut changes = vec![Change::Confirmed { module: name, digest, version: about.id.version.clone() }];
+    changes.extend(asked.answered(&format!("confirm {}", answer.module), &answer));
+    shared.events.commit(&asked.by, vec![(event, changes)], || book.trial = None)?;
+    drop(book);
+    // Old need not be kept any more.
+    module.tell_change();
+    tracing::info!(module = %module.name, current = %about.id, "confirmed");
+    answer.took_us = micros(begun.elapsed());
+    Ok(answer)
+}
 
-    /// Waits for the end of a trial, however it ends, and at its time ends it as was asked. Runs on a thread of its own.
-    pub(crate) fn watch_trial(self: &Arc<Self>, module: &Arc<Module>, generation: u64) {
-        let (mut due, at_end) = match &module.book().trial {
-            Some(trial) if trial.generation == generation => (trial.until, trial.at_end),
-            _ => return,
-        };
-        let mut pause = PAUSE_FIRST;
-        loop {
-            let has_ended = module.wait_for(due, |book| self.is_closing() || !book.is_on_trial(generation));
-            if has_ended.is_some() {
-                return;
+/// Waits for the end of a trial, however it ends, and at its time ends it as was asked. Runs on a thread of its own.
+pub(crate) fn watch(shared: &Arc<Shared>, module: &Arc<Module>, generation: u64) {
+    let (mut due, at_end) = match &module.book().trial {
+        Some(trial) if trial.generation == generation => (trial.until, trial.at_end),
+        _ => return,
+    };
+    let mut pause = PAUSE_FIRST;
+    loop {
+        let has_ended = module.wait_for(due, |book| shared.is_closing() || !book.is_on_trial(generation));
+        if has_ended.is_some() {
+            return;
+        }
+        let Err(error) = end_trial(shared, module, generation, at_end) else { return };
+        tracing::error!(module = %module.name, generation, "its trial could not be ended: {error}");
+        if is_lasting(&error) {
+            return tell_over(shared, module, generation);
+        }
+        due = Instant::now().checked_add(pause);
+        pause = (2 * pause).min(PAUSE_MOST);
+    }
+}
+
+/// Its time is over. Where it is not on trial any more, nothing is done.
+fn end_trial(
+    shared: &Arc<Shared>,
+    module: &Arc<Module>,
+    generation: u64,
+    at_end: TrialEnd,
+) -> Result<(), Error> {
+    let asked = Asked { by: By::runtime(END), key: None };
+    match at_end {
+        TrialEnd::Confirm => confirm(shared, module, Some(generation), &asked).map(drop),
+        TrialEnd::RollBack => match rollback::run(shared, module, Some(generation), &asked) {
+            Err(Error::NothingToRollBack { .. }) => {
+                tell_over(shared, module, generation);
+                Ok(())
             }
-            let Err(error) = self.end_trial(module, generation, at_end) else { return };
-            tracing::error!(module = %module.name, generation, "its trial could not be ended: {error}");
-            if is_lasting(&error) {
-                return self.tell_over(module, generation);
-            }
-            due = Instant::now().checked_add(pause);
-            pause = (2 * pause).min(PAUSE_MOST);
-        }
+            ended => ended.map(drop),
+        },
     }
+}
 
-    /// Its time is over. Where it is not on trial any more, nothing is done.
-    fn end_trial(
-        self: &Arc<Self>,
-        module: &Arc<Module>,
-        generation: u64,
-        at_end: TrialEnd,
-    ) -> Result<(), Error> {
-        let asked = Asked { by: By::runtime(END), key: None };
-        match at_end {
-            TrialEnd::Confirm => self.confirm(module, Some(generation), &asked).map(drop),
-            TrialEnd::RollBack => match self.roll_back(module, Some(generation), &asked) {
-                Err(Error::NothingToRollBack { .. }) => {
-                    self.tell_over(module, generation);
-                    Ok(())
-                }
-                ended => ended.map(drop),
-            },
-        }
-    }
-
-    /// Tells that it stays, unconfirmed: it cannot be gone back.
-    fn tell_over(&self, module: &Module, generation: u64) {
-        let book = module.book();
-        // Where it is not on trial any more, somebody was faster.
-        if let Some(about) = book.current.as_ref().filter(|_| book.is_on_trial(generation)) {
-            let (module, current) = (module.name.to_string(), about.id.clone());
-            self.events.push(&By::runtime(END), Event::TrialOver { module, current });
-        }
+/// Tells that it stays, unconfirmed: it cannot be gone back.
+fn tell_over(shared: &Shared, module: &Module, generation: u64) {
+    let book = module.book();
+    // Where it is not on trial any more, somebody was faster.
+    if let Some(about) = book.current.as_ref().filter(|_| book.is_on_trial(generation)) {
+        let (module, current) = (module.name.to_string(), about.id.clone());
+        shared.events.push(&By::runtime(END), Event::TrialOver { module, current });
     }
 }
 

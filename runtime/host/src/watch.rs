@@ -20,6 +20,7 @@ use notify::{
     event::{AccessKind, AccessMode, ModifyKind, RenameMode},
 };
 
+use crate::restore;
 use crate::{
     Asked, By, Error, Event, Policy, Took,
     beginning::Beginning,
@@ -27,8 +28,8 @@ use crate::{
     intake::{self, is_being_written},
     ledger::{self, ToRestore},
     load,
-    runtime::Inner,
     settle::{Change, Settling, Stamp},
+    shared::Shared,
 };
 
 /// How often the directory is looked through, whatever the kernel tells.
@@ -47,7 +48,7 @@ pub(crate) struct Watch {
 /// What the watcher's thread has.
 struct Watching {
     /// Weak, so that a runtime that nobody has any more ends.
-    inner: Weak<Inner>,
+    shared: Weak<Shared>,
     directory: PathBuf,
     settling: Settling,
     /// The kernel's messages; replaced when the directory has come back.
@@ -65,7 +66,7 @@ struct Watching {
 impl Watch {
     /// Loads what lies in the directory, and begins to watch it.
     pub(crate) fn begin(
-        inner: &Arc<Inner>,
+        shared: &Arc<Shared>,
         directory: PathBuf,
         beginning: &Beginning,
     ) -> Result<Self, Error> {
@@ -77,7 +78,7 @@ impl Watch {
             source,
         })?;
         let mut watching = Watching {
-            inner: Arc::downgrade(inner),
+            shared: Arc::downgrade(shared),
             directory,
             settling: Settling::default(),
             watcher: None,
@@ -88,7 +89,7 @@ impl Watch {
         watching.look(Instant::now());
         // What lies there is taken for settled, and is loaded before anybody is served. Where one is still being written
         // to, the watch tells.
-        let journeys = watching.take_settled(inner, Instant::now() + LOOK_EVERY);
+        let journeys = watching.take_settled(shared, Instant::now() + LOOK_EVERY);
         for journey in journeys {
             // Disconnected where the journey panicked; the panic was printed.
             let _ = journey.recv();
@@ -127,9 +128,9 @@ impl Watching {
                 self.look(now);
                 next_look = now + LOOK_EVERY;
             }
-            let Some(inner) = self.inner.upgrade() else { return };
-            self.take_settled(&inner, now);
-            drop(inner);
+            let Some(shared) = self.shared.upgrade() else { return };
+            self.take_settled(&shared, now);
+            drop(shared);
 
             let wake = self.settling.next_due().map_or(next_look, |due| due.min(next_look));
             let silence = never();
@@ -209,17 +210,17 @@ impl Watching {
     }
 
     /// Begins a journey for each file that has settled; each says when its load is done.
-    fn take_settled(&mut self, inner: &Arc<Inner>, now: Instant) -> Vec<Receiver<()>> {
+    fn take_settled(&mut self, shared: &Arc<Shared>, now: Instant) -> Vec<Receiver<()>> {
         let mut journeys = Vec::new();
         // It is open when this is dropped: all are known to be coming by then, and each may call any other in its start.
         let (hold, gate) = bounded::<()>(0);
         for path in self.settling.take_settled(now) {
-            match self.drop_in(inner, &path, gate.clone()) {
+            match self.drop_in(shared, &path, gate.clone()) {
                 Ok(journey) => journeys.extend(journey),
                 Err(error) if is_being_written(&error) => self.settling.again(path, Instant::now()),
                 Err(error) => {
                     let path = path.display().to_string();
-                    inner.tell_refused(&By::File { path: path.clone() }, path, &error, Vec::new());
+                    load::tell_refused(shared, &By::File { path: path.clone() }, path, &error, Vec::new());
                 }
             }
         }
@@ -231,7 +232,7 @@ impl Watching {
     /// where there is nothing to load.
     fn drop_in(
         &mut self,
-        inner: &Arc<Inner>,
+        shared: &Arc<Shared>,
         path: &Path,
         gate: Receiver<()>,
     ) -> Result<Option<Receiver<()>>, Error> {
@@ -244,20 +245,25 @@ impl Watching {
         if self.is_first_look {
             // The same bytes from this file before the runtime began: then it is not the file that decides what is current, but what
             // has come of it since, which the ledger knows.
-            let is_new = inner.events.look_up(|ledger| ledger.drop_in(&source))? != Some(digest);
+            let is_new = shared.events.look_up(|ledger| ledger.drop_in(&source))? != Some(digest);
             if is_new && self.is_careful {
                 let version = candidate.metadata().version.clone();
-                inner.leave_behind(ToRestore { module: name, digest, version }, LEFT_BEHIND, vec![taken]);
+                restore::leave_behind(
+                    shared,
+                    ToRestore { module: name, digest, version },
+                    LEFT_BEHIND,
+                    vec![taken],
+                );
                 return Ok(None);
             }
-            if !is_new && !inner.is_missed(&name, &digest)? {
+            if !is_new && !restore::is_missed(shared, &name, &digest)? {
                 return Ok(None);
             }
         }
         if !self.settling.note_read(path, digest) {
             return Ok(None);
         }
-        let module = inner.module_to_be(&name);
+        let module = shared.module_to_be(&name);
         let number = {
             let mut newest = module.newest_drop_in.lock();
             *newest += 1;
@@ -274,17 +280,17 @@ impl Watching {
             ..load::Terms::of(load::Purpose::Load, asked, started)
         };
         let (tell, told) = bounded(1);
-        let of_journey = inner.clone();
+        let of_journey = shared.clone();
         let coming = Coming::begin(&module);
-        inner.journeys.begin(format!("load {}", module.name), move || {
+        shared.journeys.begin(format!("load {}", module.name), move || {
             // Disconnected when it is open.
             let _ = gate.recv();
-            of_journey.travel(vec![request], &terms, |loaded| {
+            load::travel(&of_journey, vec![request], &terms, |loaded| {
                 drop(coming);
                 if let Err(error) = loaded {
                     // After a restart the same bytes there are nothing new.
                     let taken = intake::is_of_the_file(&error).then_some(taken);
-                    of_journey.tell_refused(&by, source, &error, taken.into_iter().collect());
+                    load::tell_refused(&of_journey, &by, source, &error, taken.into_iter().collect());
                 }
                 // Fails where nobody waits for it: only the start does.
                 let _ = tell.send(());
@@ -295,10 +301,10 @@ impl Watching {
 
     fn tell_trouble(&self, error: &Error) {
         tracing::warn!("the modules directory cannot be watched: {error}");
-        if let Some(inner) = self.inner.upgrade() {
+        if let Some(shared) = self.shared.upgrade() {
             let directory = self.directory.display().to_string();
             let event = Event::WatchFailed { directory, reason: error.to_string() };
-            inner.events.push(&By::runtime("it watches the modules directory"), event);
+            shared.events.push(&By::runtime("it watches the modules directory"), event);
         }
     }
 }

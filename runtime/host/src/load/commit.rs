@@ -6,7 +6,11 @@ use parking_lot::MutexGuard;
 use segue_core::Seat;
 use segue_loader::Inspected;
 
-use super::{Purpose, Terms, all, start::Starting};
+use super::{
+    Purpose, Terms, all,
+    start::{self, Starting},
+};
+use crate::detach;
 use crate::{
     Error, Event, LoadOutcome, Loaded, Step, Took, Warning,
     book::{Book, Old, OnTrial, Phase as OldPhase},
@@ -14,7 +18,7 @@ use crate::{
     ledger::Change,
     module::Module,
     phase::Phase,
-    runtime::Inner,
+    shared::Shared,
     version::Version,
 };
 
@@ -34,108 +38,99 @@ pub(super) struct Ready {
     pub(super) starting: Starting,
 }
 
-// === impl Inner ===
+// === impl Shared ===
 
-impl Inner {
-    /// Makes all of them current, by one transaction of the ledger and one store each; or takes all out again.
-    pub(super) fn publish(
-        self: &Arc<Self>,
-        mut ready: Vec<Ready>,
-        set: &[String],
-        terms: &Terms,
-    ) -> Result<Vec<Loaded>, Error> {
-        let asked_for: Vec<Arc<str>> = ready.iter().map(|member| member.module.name.clone()).collect();
-        // In the order of their names, as the turns: the books are locked one after the other.
-        ready.sort_by(|a, b| a.module.name.cmp(&b.module.name));
-        let stored = all(ready.iter().map(|member| self.store(member)));
-        match stored.and_then(|_| self.commit(&ready, set, terms)) {
-            Ok((mut loaded, answers)) => {
-                for Ready { module, version, .. } in &ready {
-                    let (id, took_us) =
-                        (&version.about.id, loaded.iter().find(|it| *it.module == *module.name));
-                    let took_us = took_us.map(|it| it.took_us.total);
-                    tracing::info!(module = %module.name, version = id.version, generation = id.generation, took_us, "current");
-                    self.hail_in(module);
-                    module.tell_change();
-                    self.observer.reached(&module.name, id.generation, Phase::Published);
-                }
-                // They are current whatever it says: nothing is undone for it.
-                answers?;
-                loaded.sort_by_key(|it| asked_for.iter().position(|name| **name == *it.module));
-                Ok(loaded)
+/// Makes all of them current, by one transaction of the ledger and one store each; or takes all out again.
+pub(super) fn run(
+    shared: &Arc<Shared>,
+    mut ready: Vec<Ready>,
+    set: &[String],
+    terms: &Terms,
+) -> Result<Vec<Loaded>, Error> {
+    let asked_for: Vec<Arc<str>> = ready.iter().map(|member| member.module.name.clone()).collect();
+    // In the order of their names, as the turns: the books are locked one after the other.
+    ready.sort_by(|a, b| a.module.name.cmp(&b.module.name));
+    let stored = all(ready.iter().map(|member| store(shared, member)));
+    match stored.and_then(|_| commit(shared, &ready, set, terms)) {
+        Ok((mut loaded, answers)) => {
+            for Ready { module, version, .. } in &ready {
+                let (id, took_us) = (&version.about.id, loaded.iter().find(|it| *it.module == *module.name));
+                let took_us = took_us.map(|it| it.took_us.total);
+                tracing::info!(module = %module.name, version = id.version, generation = id.generation, took_us, "current");
+                detach::hail_in(shared, module);
+                module.tell_change();
+                shared.observer.reached(&module.name, id.generation, Phase::Published);
             }
-            Err(error) => {
-                ready.into_iter().for_each(|member| self.undo(member));
-                Err(error)
-            }
+            // They are current whatever it says: nothing is undone for it.
+            answers?;
+            loaded.sort_by_key(|it| asked_for.iter().position(|name| **name == *it.module));
+            Ok(loaded)
+        }
+        Err(error) => {
+            ready.into_iter().for_each(|member| start::undo(shared, member));
+            Err(error)
         }
     }
+}
 
-    /// With what was loaded, whether callers get it.
-    fn commit(
-        &self,
-        ready: &[Ready],
-        set: &[String],
-        terms: &Terms,
-    ) -> Result<(Vec<Loaded>, Result<(), Error>), Error> {
-        let mut books: Vec<MutexGuard<'_, Book>> = ready.iter().map(|member| member.module.book()).collect();
-        all(ready.iter().zip(&books).map(|(member, book)| terms.is_wanted(&member.module, book)))?;
-        all(ready.iter().map(Ready::fits_who_came))?;
-        all(ready.iter().map(Ready::answers_itself))?;
-        // Unless somebody has come whom they do not fit, only a bug makes this fail: the turns are ours, and there is no old
-        // version. A seat that is dropped is given back.
-        let seats = all(ready.iter().map(Ready::reserve))?;
-        let mut loaded: Vec<Loaded> =
-            ready.iter().zip(&books).map(|(member, book)| member.report(book, terms)).collect();
-        let entries = self.entries(ready, &loaded, set, terms);
-        self.events.commit(&terms.asked.by, entries, || {
-            for Ready { module, version, .. } in ready {
-                self.observer.reached(&module.name, version.about.id.generation, Phase::Recorded);
-            }
-            let mut clock = Instant::now();
-            // Nobody takes a snapshot meanwhile.
-            let changing = self.changing.write();
-            for (seat, loaded) in seats.into_iter().zip(&mut loaded) {
-                drop(seat.publish());
-                loaded.took_us.publish = Some(lap(&mut clock));
-            }
-            drop(changing);
-            for ((member, book), loaded) in ready.iter().zip(&mut books).zip(&mut loaded) {
-                member.note(book, terms);
-                loaded.took_us.total = micros(terms.started.elapsed());
-            }
-        })?;
-        let answers = ready.iter().try_for_each(Ready::answers_the_public);
-        Ok((loaded, answers))
-    }
-
-    /// Puts the file into the store: a restart needs what is acknowledged.
-    fn store(&self, Ready { module, version, candidate, .. }: &Ready) -> Result<(), Error> {
-        self.state.put(&version.about.digest, candidate.bytes())?;
-        self.observer.reached(&module.name, version.about.id.generation, Phase::Stored);
-        Ok(())
-    }
-
-    /// What the ledger is told.
-    fn entries(
-        &self,
-        ready: &[Ready],
-        loaded: &[Loaded],
-        set: &[String],
-        terms: &Terms,
-    ) -> Vec<(Event, Vec<Change>)> {
-        let mut entries: Vec<_> = ready.iter().zip(loaded).map(|it| entry(it.0, it.1, set, terms)).collect();
-        let answered = match terms.purpose {
-            Purpose::Rollback(_) => loaded.first().and_then(Loaded::as_rollback).and_then(|rolled_back| {
-                terms.asked.answered(&format!("rollback {}", rolled_back.module), &rolled_back)
-            }),
-            Purpose::Load | Purpose::Restore => terms.asked.answered(&terms.command, &loaded),
-        };
-        if let Some((_, changes)) = entries.first_mut() {
-            changes.extend(answered);
+/// With what was loaded, whether callers get it.
+fn commit(
+    shared: &Shared,
+    ready: &[Ready],
+    set: &[String],
+    terms: &Terms,
+) -> Result<(Vec<Loaded>, Result<(), Error>), Error> {
+    let mut books: Vec<MutexGuard<'_, Book>> = ready.iter().map(|member| member.module.book()).collect();
+    all(ready.iter().zip(&books).map(|(member, book)| terms.is_wanted(&member.module, book)))?;
+    all(ready.iter().map(Ready::fits_who_came))?;
+    all(ready.iter().map(Ready::answers_itself))?;
+    // Unless somebody has come whom they do not fit, only a bug makes this fail: the turns are ours, and there is no old
+    // version. A seat that is dropped is given back.
+    let seats = all(ready.iter().map(Ready::reserve))?;
+    let mut loaded: Vec<Loaded> =
+        ready.iter().zip(&books).map(|(member, book)| member.report(book, terms)).collect();
+    let entries = entries(ready, &loaded, set, terms);
+    shared.events.commit(&terms.asked.by, entries, || {
+        for Ready { module, version, .. } in ready {
+            shared.observer.reached(&module.name, version.about.id.generation, Phase::Recorded);
         }
-        entries
+        let mut clock = Instant::now();
+        // Nobody takes a snapshot meanwhile.
+        let changing = shared.changing.write();
+        for (seat, loaded) in seats.into_iter().zip(&mut loaded) {
+            drop(seat.publish());
+            loaded.took_us.publish = Some(lap(&mut clock));
+        }
+        drop(changing);
+        for ((member, book), loaded) in ready.iter().zip(&mut books).zip(&mut loaded) {
+            member.note(book, terms);
+            loaded.took_us.total = micros(terms.started.elapsed());
+        }
+    })?;
+    let answers = ready.iter().try_for_each(Ready::answers_the_public);
+    Ok((loaded, answers))
+}
+
+/// Puts the file into the store: a restart needs what is acknowledged.
+fn store(shared: &Shared, Ready { module, version, candidate, .. }: &Ready) -> Result<(), Error> {
+    shared.state.put(&version.about.digest, candidate.bytes())?;
+    shared.observer.reached(&module.name, version.about.id.generation, Phase::Stored);
+    Ok(())
+}
+
+/// What the ledger is told.
+fn entries(ready: &[Ready], loaded: &[Loaded], set: &[String], terms: &Terms) -> Vec<(Event, Vec<Change>)> {
+    let mut entries: Vec<_> = ready.iter().zip(loaded).map(|it| entry(it.0, it.1, set, terms)).collect();
+    let answered = match terms.purpose {
+        Purpose::Rollback(_) => loaded.first().and_then(Loaded::as_rollback).and_then(|rolled_back| {
+            terms.asked.answered(&format!("rollback {}", rolled_back.module), &rolled_back)
+        }),
+        Purpose::Load | Purpose::Restore => terms.asked.answered(&terms.command, &loaded),
+    };
+    if let Some((_, changes)) = entries.first_mut() {
+        changes.extend(answered);
     }
+    entries
 }
 
 /// One event, with what it changes.

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use crossbeam_channel::{Sender, bounded};
 
 use super::Terms;
-use crate::{Error, module::Module, runtime::Inner};
+use crate::retire;
+use crate::trial;
+use crate::{Error, module::Module, shared::Shared};
 
 /// Sees one member of a load through, after it was answered.
 pub(super) struct Escort {
-    inner: Arc<Inner>,
+    shared: Arc<Shared>,
     module: Arc<Module>,
     /// The thread that takes out what was displaced; none where it is the journey's own.
     retiring: Option<Sender<u64>>,
@@ -24,43 +26,41 @@ pub(super) enum Threads {
     ItsOwn,
 }
 
-// === impl Inner ===
+// === impl Shared ===
 
-impl Inner {
-    /// Starts the threads that a member will need, which end where it does not.
-    pub(super) fn escort(
-        self: &Arc<Self>,
-        module: &Arc<Module>,
-        threads: Threads,
-        terms: &Terms,
-    ) -> Result<Escort, Error> {
-        let retiring = match threads {
-            Threads::TheJourneys => None,
-            Threads::ItsOwn => Some(self.waiting(module, "purge", Inner::retire)?),
-        };
-        let watching = match terms.trial {
-            None => None,
-            Some(_) => Some(self.waiting(module, "trial", Inner::watch_trial)?),
-        };
-        Ok(Escort { inner: self.clone(), module: module.clone(), retiring, watching })
-    }
+/// Starts the threads that a member will need, which end where it does not.
+pub(super) fn escort(
+    shared: &Arc<Shared>,
+    module: &Arc<Module>,
+    threads: Threads,
+    terms: &Terms,
+) -> Result<Escort, Error> {
+    let retiring = match threads {
+        Threads::TheJourneys => None,
+        Threads::ItsOwn => Some(waiting(shared, module, "purge", retire::run)?),
+    };
+    let watching = match terms.trial {
+        None => None,
+        Some(_) => Some(waiting(shared, module, "trial", trial::watch)?),
+    };
+    Ok(Escort { shared: shared.clone(), module: module.clone(), retiring, watching })
+}
 
-    fn waiting(
-        self: &Arc<Self>,
-        module: &Arc<Module>,
-        what: &str,
-        act: fn(&Arc<Inner>, &Arc<Module>, u64),
-    ) -> Result<Sender<u64>, Error> {
-        let (send, generation) = bounded(1);
-        let (inner, of_thread) = (self.clone(), module.clone());
-        self.journeys.begin(format!("{what} {}", module.name), move || {
-            // Disconnected where there is nothing to do.
-            if let Ok(generation) = generation.recv() {
-                act(&inner, &of_thread, generation);
-            }
-        })?;
-        Ok(send)
-    }
+fn waiting(
+    shared: &Arc<Shared>,
+    module: &Arc<Module>,
+    what: &str,
+    act: fn(&Arc<Shared>, &Arc<Module>, u64),
+) -> Result<Sender<u64>, Error> {
+    let (send, generation) = bounded(1);
+    let (of_task, of_thread) = (shared.clone(), module.clone());
+    shared.journeys.begin(format!("{what} {}", module.name), move || {
+        // Disconnected where there is nothing to do.
+        if let Ok(generation) = generation.recv() {
+            act(&of_task, &of_thread, generation);
+        }
+    })?;
+    Ok(send)
 }
 
 // === impl Escort ===
@@ -74,7 +74,7 @@ impl Escort {
         }
         match (displaced, &self.retiring) {
             (None, _) => {}
-            (Some(displaced), None) => self.inner.retire(&self.module, displaced),
+            (Some(displaced), None) => retire::run(&self.shared, &self.module, displaced),
             (Some(displaced), Some(retiring)) => {
                 // As above.
                 let _ = retiring.send(displaced);

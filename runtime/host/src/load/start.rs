@@ -10,6 +10,8 @@ use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use segue_loader::{Image, Inspected, Kept, MapFailure, Mapped, Vetoed};
 
 use super::{Member, Terms, commit::Ready};
+use crate::idle;
+use crate::retire;
 use crate::{
     Error, Pin, PinKind, Step, Took, VersionId, Warning,
     guest::Guest,
@@ -17,7 +19,7 @@ use crate::{
     module::Module,
     phase::Phase,
     pins::kept_pins,
-    runtime::Inner,
+    shared::Shared,
     version::{About, Version},
 };
 
@@ -59,210 +61,203 @@ impl Drop for Starting {
     }
 }
 
-impl Inner {
-    /// Stages and maps a candidate. Where that fails, it is taken out again.
-    pub(super) fn map(self: &Arc<Self>, member: Member) -> Result<InMemory, Error> {
-        let Member { module, request } = member;
-        let super::Request { candidate, source, mut took } = request;
-        let id =
-            VersionId { version: candidate.metadata().version.clone(), generation: self.new_generation() };
-        let about = Arc::new(About::new(module.name.clone(), id, candidate.digest(), source));
-        let admitted = module.callers.admitted();
-        // What somebody has said of it counts more than what the file says.
-        let said = self.events.look_up(|ledger| ledger.stickiness(&module.name))?;
-        let is_sticky = said.unwrap_or(candidate.metadata().sticky);
-        let mut clock = Instant::now();
-        let staged = candidate.stage(&self.state.stage(), about.id.generation)?;
-        let staged = match self.crash_reports.get() {
-            Some(reports) => staged.reported_to(reports),
-            None => staged,
-        };
-        took.stage = Some(took.stage.unwrap_or(0) + lap(&mut clock));
-        for mark in candidate.cleared_marks() {
-            tracing::info!(
-                module = %module.name, generation = about.id.generation,
-                "{mark} would keep it in memory for ever, and was cleared in the private copy"
-            );
-        }
-        let mapped = staged
-            .map(Box::new(Guest::new(self, &about)))
-            .map_err(|failure| self.not_mapped(&module, &about, failure))?;
-        // Set once, here.
-        let _ = about.usage.set(mapped.usage().clone());
-        let _ = about.image_bytes.set(mapped.size_bytes());
-        if let Err(mismatch) = module.callers.check(|expected| mapped.check_interface(expected)) {
-            self.take_out(&module, &about, mapped);
-            return Err(module.does_not_fit(&about.id.version, Some(Step::Map), mismatch));
-        }
-        let warnings: Vec<Warning> = mapped.stale_libraries().iter().map(Warning::from).collect();
-        for Warning { message, hint } in &warnings {
-            tracing::warn!(module = %module.name, generation = about.id.generation, hint, "{message}");
-        }
-        took.map = Some(lap(&mut clock));
-        self.observer.reached(&module.name, about.id.generation, Phase::Mapped);
-        Ok(InMemory { module, about, mapped, candidate, admitted, is_sticky, warnings, took })
+/// Stages and maps a candidate. Where that fails, it is taken out again.
+pub(super) fn map(shared: &Arc<Shared>, member: Member) -> Result<InMemory, Error> {
+    let Member { module, request } = member;
+    let super::Request { candidate, source, mut took } = request;
+    let id = VersionId { version: candidate.metadata().version.clone(), generation: shared.new_generation() };
+    let about = Arc::new(About::new(module.name.clone(), id, candidate.digest(), source));
+    let admitted = module.callers.admitted();
+    // What somebody has said of it counts more than what the file says.
+    let said = shared.events.look_up(|ledger| ledger.stickiness(&module.name))?;
+    let is_sticky = said.unwrap_or(candidate.metadata().sticky);
+    let mut clock = Instant::now();
+    let staged = candidate.stage(&shared.state.stage(), about.id.generation)?;
+    let staged = match shared.crash_reports.get() {
+        Some(reports) => staged.reported_to(reports),
+        None => staged,
+    };
+    took.stage = Some(took.stage.unwrap_or(0) + lap(&mut clock));
+    for mark in candidate.cleared_marks() {
+        tracing::info!(
+            module = %module.name, generation = about.id.generation,
+            "{mark} would keep it in memory for ever, and was cleared in the private copy"
+        );
     }
-
-    /// Lets a version start. Where it refuses, it is taken out again; where it does not come to an end, it is quarantined until it
-    /// does, and then taken out.
-    ///
-    /// The start runs on a thread of its own, which nobody waits for any more once the time is over.
-    pub(super) fn start(self: &Arc<Self>, member: InMemory, terms: &Terms) -> Result<Ready, Error> {
-        let InMemory { module, about, mapped, candidate, admitted, is_sticky, warnings, mut took } = member;
-        let mut clock = Instant::now();
-        let starting = Starting::begin(&module, about.id.generation);
-        let (tell, told) = bounded(0);
-        let (inner, of_thread, of_start) = (self.clone(), module.clone(), about.clone());
-        let begun = self.journeys.carry(format!("on_load {}", module.name), mapped, move |mapped| {
-            inner.run_start(&of_thread, &of_start, mapped, &tell);
-        });
-        if let Err((error, mapped)) = begun {
-            drop(starting);
-            self.take_out(&module, &about, mapped);
-            return Err(error);
-        }
-        let patience = match terms.deadline {
-            Some(deadline) => deadline.saturating_duration_since(Instant::now()),
-            None => self.limits.start_patience,
-        };
-        let started: Started = match told.recv_timeout(patience) {
-            Ok(started) => started,
-            Err(RecvTimeoutError::Disconnected) => {
-                return Err(Error::Internal {
-                    what: format!("{}: the thread of its start panicked", module.name),
-                });
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                // Nothing else is told by it.
-                about.is_cancelled.store(true, Ordering::Relaxed);
-                module.quarantine(&about, vec![hanging_pin("its on_load")]);
-                // From here on the thread is told that nobody waits for it, and takes the version out when it can.
-                drop(told);
-                drop(starting);
-                let (module, version) = (module.name.to_string(), about.id.version.clone());
-                return Err(Error::OnLoadHangs { module, version, after: patience });
-            }
-        };
-        took.on_load = Some(lap(&mut clock));
-        match started {
-            Ok(image) => {
-                self.observer.reached(&module.name, about.id.generation, Phase::Started);
-                let version = Arc::new(Version { image, about });
-                Ok(Ready { module, version, candidate, admitted, is_sticky, warnings, took, starting })
-            }
-            Err(vetoed) => {
-                drop(starting);
-                let Vetoed { mapped, fault } = *vetoed;
-                self.take_out(&module, &about, mapped);
-                Err(Error::OnLoad {
-                    module: module.name.to_string(),
-                    version: about.id.version.clone(),
-                    reason: fault.to_string(),
-                })
-            }
-        }
+    let mapped = staged
+        .map(Box::new(Guest::new(shared, &about)))
+        .map_err(|failure| not_mapped(shared, &module, &about, failure))?;
+    // Set once, here.
+    let _ = about.usage.set(mapped.usage().clone());
+    let _ = about.image_bytes.set(mapped.size_bytes());
+    if let Err(mismatch) = module.callers.check(|expected| mapped.check_interface(expected)) {
+        take_out(shared, &module, &about, mapped);
+        return Err(module.does_not_fit(&about.id.version, Some(Step::Map), mismatch));
     }
-
-    fn run_start(
-        self: &Arc<Self>,
-        module: &Arc<Module>,
-        about: &Arc<About>,
-        mapped: Mapped,
-        tell: &Sender<Started>,
-    ) {
-        let started = mapped.on_load();
-        // This thread will not enter the image again: what the module's start has left on it is destroyed here.
-        match &started {
-            Ok(image) => image.detach_thread(),
-            Err(vetoed) => vetoed.mapped.detach_thread(),
-        };
-        let Err(too_late) = tell.send(started) else { return };
-        let mapped = match too_late.into_inner() {
-            // Its end, whose panic is in the log, says nothing more.
-            Ok(image) => image.unload().0,
-            Err(vetoed) => vetoed.mapped,
-        };
-        self.take_out_late(module, about, mapped);
+    let warnings: Vec<Warning> = mapped.stale_libraries().iter().map(Warning::from).collect();
+    for Warning { message, hint } in &warnings {
+        tracing::warn!(module = %module.name, generation = about.id.generation, hint, "{message}");
     }
+    took.map = Some(lap(&mut clock));
+    shared.observer.reached(&module.name, about.id.generation, Phase::Mapped);
+    Ok(InMemory { module, about, mapped, candidate, admitted, is_sticky, warnings, took })
+}
 
-    /// Takes a version out that has started and was never current. Where its `Drop` does not return it is quarantined: it runs on a
-    /// thread of its own, which nobody waits for any more then.
-    pub(super) fn undo(self: &Arc<Self>, Ready { module, mut version, starting, .. }: Ready) {
+/// Lets a version start. Where it refuses, it is taken out again; where it does not come to an end, it is quarantined until it
+/// does, and then taken out.
+///
+/// The start runs on a thread of its own, which nobody waits for any more once the time is over.
+pub(super) fn run(shared: &Arc<Shared>, member: InMemory, terms: &Terms) -> Result<Ready, Error> {
+    let InMemory { module, about, mapped, candidate, admitted, is_sticky, warnings, mut took } = member;
+    let mut clock = Instant::now();
+    let starting = Starting::begin(&module, about.id.generation);
+    let (tell, told) = bounded(0);
+    let (of_task, of_thread, of_start) = (shared.clone(), module.clone(), about.clone());
+    let begun = shared.journeys.carry(format!("on_load {}", module.name), mapped, move |mapped| {
+        run_on_load(&of_task, &of_thread, &of_start, mapped, &tell);
+    });
+    if let Err((error, mapped)) = begun {
         drop(starting);
-        let version = loop {
-            match Arc::try_unwrap(version) {
-                Ok(version) => break version,
-                // Whoever makes its side of an interface.
-                Err(shared) => version = shared,
-            }
-            thread::sleep(Duration::from_micros(200));
-        };
-        let Version { image, about } = version;
-        let (tell, told) = bounded(0);
-        let (inner, of_thread, of_end) = (self.clone(), module.clone(), about.clone());
-        let begun = self.journeys.carry(format!("drop {}", module.name), image, move |image: Image| {
-            // Its start went well; so does its end, whose panic is in the log.
-            let (mapped, _) = image.unload();
-            mapped.detach_thread();
-            if let Err(too_late) = tell.send(mapped) {
-                inner.take_out_late(&of_thread, &of_end, too_late.into_inner());
-            }
-        });
-        if let Err((_, image)) = begun {
-            return self.take_out(&module, &about, image.unload().0);
+        take_out(shared, &module, &about, mapped);
+        return Err(error);
+    }
+    let patience = match terms.deadline {
+        Some(deadline) => deadline.saturating_duration_since(Instant::now()),
+        None => shared.limits.start_patience,
+    };
+    let started: Started = match told.recv_timeout(patience) {
+        Ok(started) => started,
+        Err(RecvTimeoutError::Disconnected) => {
+            return Err(Error::Internal {
+                what: format!("{}: the thread of its start panicked", module.name),
+            });
         }
-        match told.recv_timeout(VETO_PATIENCE) {
-            Ok(mapped) => self.take_out(&module, &about, mapped),
-            // The thread panicked, which was printed.
-            Err(RecvTimeoutError::Disconnected) => {}
-            Err(RecvTimeoutError::Timeout) => {
-                module.quarantine(&about, vec![hanging_pin("its Drop")]);
-            }
+        Err(RecvTimeoutError::Timeout) => {
+            // Nothing else is told by it.
+            about.is_cancelled.store(true, Ordering::Relaxed);
+            module.quarantine(&about, vec![hanging_pin("its on_load")]);
+            // From here on the thread is told that nobody waits for it, and takes the version out when it can.
+            drop(told);
+            drop(starting);
+            let (module, version) = (module.name.to_string(), about.id.version.clone());
+            return Err(Error::OnLoadHangs { module, version, after: patience });
+        }
+    };
+    took.on_load = Some(lap(&mut clock));
+    match started {
+        Ok(image) => {
+            shared.observer.reached(&module.name, about.id.generation, Phase::Started);
+            let version = Arc::new(Version { image, about });
+            Ok(Ready { module, version, candidate, admitted, is_sticky, warnings, took, starting })
+        }
+        Err(vetoed) => {
+            drop(starting);
+            let Vetoed { mapped, fault } = *vetoed;
+            take_out(shared, &module, &about, mapped);
+            Err(Error::OnLoad {
+                module: module.name.to_string(),
+                version: about.id.version.clone(),
+                reason: fault.to_string(),
+            })
         }
     }
+}
 
-    /// Takes a version out that was quarantined because it did not come to an end, and now has.
-    fn take_out_late(&self, module: &Arc<Module>, about: &Arc<About>, mapped: Mapped) {
-        let begun = Instant::now();
+fn run_on_load(
+    shared: &Arc<Shared>,
+    module: &Arc<Module>,
+    about: &Arc<About>,
+    mapped: Mapped,
+    tell: &Sender<Started>,
+) {
+    let started = mapped.on_load();
+    // This thread will not enter the image again: what the module's start has left on it is destroyed here.
+    match &started {
+        Ok(image) => image.detach_thread(),
+        Err(vetoed) => vetoed.mapped.detach_thread(),
+    };
+    let Err(too_late) = tell.send(started) else { return };
+    let mapped = match too_late.into_inner() {
+        // Its end, whose panic is in the log, says nothing more.
+        Ok(image) => image.unload().0,
+        Err(vetoed) => vetoed.mapped,
+    };
+    take_out_late(shared, module, about, mapped);
+}
+
+/// Takes a version out that has started and was never current. Where its `Drop` does not return it is quarantined: it runs on a
+/// thread of its own, which nobody waits for any more then.
+pub(super) fn undo(shared: &Arc<Shared>, Ready { module, mut version, starting, .. }: Ready) {
+    drop(starting);
+    let version = loop {
+        match Arc::try_unwrap(version) {
+            Ok(version) => break version,
+            // Whoever makes its side of an interface.
+            Err(shared) => version = shared,
+        }
+        thread::sleep(Duration::from_micros(200));
+    };
+    let Version { image, about } = version;
+    let (tell, told) = bounded(0);
+    let (of_task, of_thread, of_end) = (shared.clone(), module.clone(), about.clone());
+    let begun = shared.journeys.carry(format!("drop {}", module.name), image, move |image: Image| {
+        // Its start went well; so does its end, whose panic is in the log.
+        let (mapped, _) = image.unload();
         mapped.detach_thread();
-        self.wait_for_threads(module, about, &mapped);
-        self.leave(module, about, mapped.unmap(), Duration::ZERO, begun);
+        if let Err(too_late) = tell.send(mapped) {
+            take_out_late(&of_task, &of_thread, &of_end, too_late.into_inner());
+        }
+    });
+    if let Err((_, image)) = begun {
+        return take_out(shared, &module, &about, image.unload().0);
     }
+    match told.recv_timeout(VETO_PATIENCE) {
+        Ok(mapped) => take_out(shared, &module, &about, mapped),
+        // The thread panicked, which was printed.
+        Err(RecvTimeoutError::Disconnected) => {}
+        Err(RecvTimeoutError::Timeout) => {
+            module.quarantine(&about, vec![hanging_pin("its Drop")]);
+        }
+    }
+}
 
-    /// Takes a version out that never was current.
-    pub(super) fn take_out(self: &Arc<Self>, module: &Arc<Module>, about: &Arc<About>, mapped: Mapped) {
-        mapped.detach_thread();
-        // What it says is said by `unmap` again.
-        let _ = mapped.wait_for_threads(Instant::now() + VETO_PATIENCE);
-        if let Err(kept) = mapped.unmap() {
-            self.keep_trying(module, about, kept);
-        }
-    }
+/// Takes a version out that was quarantined because it did not come to an end, and now has.
+fn take_out_late(shared: &Shared, module: &Arc<Module>, about: &Arc<About>, mapped: Mapped) {
+    let begun = Instant::now();
+    mapped.detach_thread();
+    idle::wait_for_threads(shared, module, about, &mapped);
+    retire::leave(shared, module, about, mapped.unmap(), Duration::ZERO, begun);
+}
 
-    /// Puts a version that never was current in quarantine, and takes it out when that can be done.
-    fn keep_trying(self: &Arc<Self>, module: &Arc<Module>, about: &Arc<About>, kept: Kept) {
-        let begun = Instant::now();
-        module.quarantine(about, kept_pins(&kept));
-        let (inner, of_journey, about) = (self.clone(), module.clone(), about.clone());
-        let journey = self.journeys.begin(format!("purge {}", module.name), move || {
-            inner.leave(&of_journey, &about, Err(kept), Duration::ZERO, begun);
-        });
-        if let Err(error) = journey {
-            // The image went with the journey that did not begin, and so stays in memory; it is listed.
-            tracing::error!(module = %module.name, "a version that refused to start stays in memory: {error}");
-        }
+/// Takes a version out that never was current.
+pub(super) fn take_out(shared: &Arc<Shared>, module: &Arc<Module>, about: &Arc<About>, mapped: Mapped) {
+    mapped.detach_thread();
+    // What it says is said by `unmap` again.
+    let _ = mapped.wait_for_threads(Instant::now() + VETO_PATIENCE);
+    if let Err(kept) = mapped.unmap() {
+        keep_trying(shared, module, about, kept);
     }
+}
 
-    fn not_mapped(self: &Arc<Self>, module: &Arc<Module>, about: &Arc<About>, failure: MapFailure) -> Error {
-        if let Some(retained) = failure.retained {
-            self.keep_trying(module, about, Kept::Retained(retained));
-        }
-        Error::Map {
-            path: about.source.clone().into(),
-            module: module.name.to_string(),
-            source: failure.error,
-        }
+/// Puts a version that never was current in quarantine, and takes it out when that can be done.
+fn keep_trying(shared: &Arc<Shared>, module: &Arc<Module>, about: &Arc<About>, kept: Kept) {
+    let begun = Instant::now();
+    module.quarantine(about, kept_pins(&kept));
+    let (of_task, of_journey, about) = (shared.clone(), module.clone(), about.clone());
+    let journey = shared.journeys.begin(format!("purge {}", module.name), move || {
+        retire::leave(&of_task, &of_journey, &about, Err(kept), Duration::ZERO, begun);
+    });
+    if let Err(error) = journey {
+        // The image went with the journey that did not begin, and so stays in memory; it is listed.
+        tracing::error!(module = %module.name, "a version that refused to start stays in memory: {error}");
     }
+}
+
+fn not_mapped(shared: &Arc<Shared>, module: &Arc<Module>, about: &Arc<About>, failure: MapFailure) -> Error {
+    if let Some(retained) = failure.retained {
+        keep_trying(shared, module, about, Kept::Retained(retained));
+    }
+    Error::Map { path: about.source.clone().into(), module: module.name.to_string(), source: failure.error }
 }
 
 fn hanging_pin(what: &str) -> Pin {

@@ -1,0 +1,79 @@
+//! What all clones of a runtime, and its threads, share.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use parking_lot::RwLock;
+use segue_loader::CrashReports;
+
+use crate::{
+    Error, Events, first::Waits, journey::Journeys, module::Module, once::Keys, options::Limits,
+    passers::Passers, phase::Observer, resident::Residents, state_dir::StateDir,
+};
+
+/// What all clones, and the runtime's threads, share.
+pub(crate) struct Shared {
+    pub(crate) modules: RwLock<BTreeMap<String, Arc<Module>>>,
+    pub(crate) events: Events,
+    pub(crate) state: StateDir,
+    pub(crate) residents: Arc<Residents>,
+    pub(crate) passers: Arc<Passers>,
+    pub(crate) limits: Limits,
+    pub(crate) journeys: Arc<Journeys>,
+    /// The generation that the next load gets. Only counted: Relaxed is enough.
+    pub(crate) next_generation: AtomicU64,
+    /// Set once, by `shutdown`. Nothing else is told by it: Relaxed is enough.
+    pub(crate) is_closing: AtomicBool,
+    pub(crate) observer: Observer,
+    pub(crate) keys: Keys,
+    pub(crate) waits: Waits,
+    /// Written while versions become current or cease to be, for the moment of the stores; read by whoever wants to find all modules
+    /// as they are at one time.
+    pub(crate) changing: RwLock<()>,
+    /// Where a crash of one of its versions is told; none where nothing is to be told.
+    pub(crate) crash_reports: OnceLock<CrashReports>,
+}
+
+// === impl Shared ===
+
+impl Shared {
+    /// A module of which a version was loaded, or is starting.
+    pub(crate) fn module(&self, name: &str) -> Result<Arc<Module>, Error> {
+        let module = self.modules.read().get(name).cloned().ok_or_else(|| no_such_module(name))?;
+        // One whose first version is starting can be had already: whoever calls it waits for that, and asking for it must not.
+        let is_there = {
+            let book = module.book();
+            book.is_known || book.starting.is_some()
+        };
+        if is_there { Ok(module) } else { Err(no_such_module(name)) }
+    }
+
+    /// The module of this name, made where there is none. It is shown to nobody until a version of it is current.
+    pub(crate) fn module_to_be(&self, name: &str) -> Arc<Module> {
+        if let Some(module) = self.modules.read().get(name) {
+            return module.clone();
+        }
+        self.modules
+            .write()
+            .entry(name.to_owned())
+            .or_insert_with(|| Module::new(name, &self.events, &self.passers, self.limits.first_patience))
+            .clone()
+    }
+
+    pub(crate) fn new_generation(&self) -> u64 {
+        self.next_generation.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.is_closing.load(Ordering::Relaxed)
+    }
+}
+
+pub(crate) fn no_such_module(name: &str) -> Error {
+    Error::NoSuchModule { name: name.to_owned() }
+}
