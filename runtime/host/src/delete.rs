@@ -8,12 +8,7 @@ use std::{
 use crate::load;
 use crate::retire;
 use crate::{
-    Deleted, Error, Event, Runtime,
-    book::{Old, Phase},
-    journey::micros,
-    ledger::Change,
-    load::Turn,
-    module::Module,
+    Deleted, Error, Event, Runtime, journey::micros, ledger::Change, load::Turn, module::Module,
     shared::Shared,
 };
 
@@ -49,7 +44,7 @@ impl Runtime {
 fn run(shared: &Shared, module: &Arc<Module>, asked: &crate::Asked) -> Result<Deleted, Error> {
     let begun = Instant::now();
     // Before the turn: it may be held by a drop-in that waits for the old version, for as long as that takes.
-    if module.book().current.is_some() {
+    if module.state().current().is_some() {
         load::room::has_room(shared, module)?;
     }
     // After a load that goes on, and before the next.
@@ -58,14 +53,14 @@ fn run(shared: &Shared, module: &Arc<Module>, asked: &crate::Asked) -> Result<De
         return Err(Error::ShuttingDown);
     }
     let mut answer = Deleted { module: module.name.to_string(), deleted: false, old: None, took_us: 0 };
-    if module.book().current.is_none() {
+    if module.state().current().is_none() {
         return Ok(answer);
     }
     // With the turn ours, no other version becomes old.
     load::room::has_room(shared, module)?;
-    let mut book = module.book();
-    let Some(current) = book.current.clone() else { return Ok(answer) };
-    if book.is_sticky {
+    let mut state = module.state();
+    let Some(current) = state.current().cloned() else { return Ok(answer) };
+    if state.is_sticky() {
         return Err(Error::Sticky { module: answer.module });
     }
     answer.deleted = true;
@@ -73,17 +68,12 @@ fn run(shared: &Shared, module: &Arc<Module>, asked: &crate::Asked) -> Result<De
     let event = Event::Deleted { module: answer.module.clone(), old: current.id.clone() };
     let mut changes = vec![Change::Absent { module: answer.module.clone() }];
     changes.extend(asked.answered(&format!("delete {}", answer.module), &answer));
-    shared.events.commit(&asked.by, vec![(event, changes)], || {
-        // Nobody takes a snapshot meanwhile.
-        let _changing = shared.changing.write();
-        // There is a current version, no old one, and no candidate, since the turn is ours.
-        if module.cell.withdraw().is_ok() {
-            book.current = None;
-            book.trial = None;
-            book.old = Some(Old { about: current, since: Instant::now(), phase: Phase::Draining });
-        }
-    })?;
-    drop(book);
+    // There is a current version, no old one, and no candidate, since the turn is ours.
+    let recorded = state.withdraw(&module.cell, &shared.changing, |happen| {
+        shared.events.commit(&asked.by, vec![(event, changes)], happen)
+    });
+    recorded.transpose()?;
+    drop(state);
     module.tell_change();
     answer.took_us = micros(begun.elapsed());
     Ok(answer)

@@ -22,7 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Nobody can enter the version any more, and it is still in its place in the cell, so that a thread that ends meanwhile
 /// departs from it.
 pub(crate) fn run(shared: &Shared, module: &Module, generation: u64) {
-    let place = || module.book().place(generation);
+    let place = || module.state().place(generation);
     let Some((which, version)) = place().and_then(|which| Some((which, module.cell.occupant(which)?))) else {
         return;
     };
@@ -46,7 +46,7 @@ pub(crate) fn run(shared: &Shared, module: &Module, generation: u64) {
             if awaited.is_empty() || version.image.is_left_clean() {
                 break;
             }
-            module.book().note_pins(
+            module.state().note_pins(
                 generation,
                 awaited.iter().map(|thread| stranger_pin(*thread, &version)).collect(),
             );
@@ -106,14 +106,9 @@ pub(crate) fn take_out_of_cell(module: &Module, generation: u64) -> Option<Arc<V
     loop {
         let rung = module.bell().count();
         {
-            let mut book = module.book();
-            let which = book.place(generation)?;
-            module.cell.watch(which);
-            match module.cell.vacate(which) {
-                Vacate::Vacant(version) => {
-                    book.left_cell(generation);
-                    return Some(version);
-                }
+            let mut state = module.state();
+            match state.vacate(&module.cell, generation)? {
+                Vacate::Vacant(version) => return Some(version),
                 Vacate::Nothing => return None,
                 // A thread that ends is saying goodbye.
                 Vacate::Busy { .. } => {}

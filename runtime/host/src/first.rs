@@ -43,11 +43,11 @@ impl Coming {
     /// From now on callers wait for it, where there is no current version and none is starting. Not where there is an old one, which
     /// was deleted: it is no first then, and its load waits for old, perhaps for ever.
     pub(crate) fn begin(module: &Arc<Module>) -> Self {
-        let mut book = module.book();
-        if book.current.is_none() && book.old.is_none() && book.starting.is_none() {
-            book.starting = Some(COMING);
+        let mut state = module.state();
+        if state.current().is_none() && state.old().is_none() && state.starting().is_none() {
+            state.begin_start(COMING);
         }
-        drop(book);
+        drop(state);
         Coming { module: module.clone() }
     }
 }
@@ -55,7 +55,7 @@ impl Coming {
 impl Drop for Coming {
     fn drop(&mut self) {
         // Where its start has begun, that says when it is over.
-        self.module.book().starting.take_if(|generation| *generation == COMING);
+        self.module.state().end_start(COMING);
         self.module.tell_change();
     }
 }
@@ -87,12 +87,12 @@ impl Module {
             return;
         }
         let deadline = Instant::now().checked_add(patience);
-        drop(self.wait_for(deadline, |book| book.current.is_some() || book.starting.is_none()));
+        drop(self.wait_for(deadline, |state| state.current().is_some() || state.starting().is_none()));
     }
 
     fn is_first_starting(&self) -> bool {
-        let book = self.book();
-        book.current.is_none() && book.starting.is_some()
+        let state = self.state();
+        state.current().is_none() && state.starting().is_some()
     }
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn await_first_for(shared: &Shared, by: &About, module: &Module) {
     }
     let is_in_start = {
         let caller = shared.modules.read().get(&*by.module).cloned();
-        caller.is_some_and(|caller| caller.book().starting == Some(by.id.generation))
+        caller.is_some_and(|caller| caller.state().starting() == Some(by.id.generation))
     };
     if !is_in_start {
         return module.await_first(shared.limits.first_patience);

@@ -24,7 +24,7 @@ pub(crate) fn wait_for_threads(shared: &Shared, module: &Module, about: &About, 
     let begun = Instant::now();
     let mut look = LOOK_SOON;
     loop {
-        module.book().note_pins(about.id.generation, thread_pins(mapped));
+        module.state().note_pins(about.id.generation, thread_pins(mapped));
         if mapped.wait_for_threads(Instant::now() + look) {
             return;
         }

@@ -13,21 +13,21 @@ const SHARE: u64 = 10;
 /// What is assumed of a machine that does not say how much memory it has, in bytes.
 const MACHINE_BYTES: u64 = 4 << 30;
 
-/// The memory that such versions of all modules take. No book may be locked.
+/// The memory that such versions of all modules take. No state may be locked.
 pub(crate) fn bytes(shared: &Shared) -> u64 {
     let modules: Vec<_> = shared.modules.read().values().cloned().collect();
-    let of = |module: &Module| module.book().kept().map(|about| about.memory_bytes()).sum::<u64>();
+    let of = |module: &Module| module.state().kept().map(|about| about.memory_bytes()).sum::<u64>();
     modules.iter().map(|module| of(module)).sum()
 }
 
 /// How many more such versions of this module there may be, if they take what the last one does; none if it has none. No
-/// book may be locked.
+/// state may be locked.
 pub(crate) fn releases_left(shared: &Shared, module: &Module) -> Option<u64> {
-    let cost = module.book().kept().next_back()?.memory_bytes().max(1);
+    let cost = module.state().kept().next_back()?.memory_bytes().max(1);
     Some(shared.limits.kept_bytes_max.saturating_sub(bytes(shared)) / cost)
 }
 
-/// Refuses a version of a module whose versions stay, if there is no memory for one more. No book may be locked.
+/// Refuses a version of a module whose versions stay, if there is no memory for one more. No state may be locked.
 pub(crate) fn check(shared: &Shared, module: &Module) -> Result<(), Error> {
     if releases_left(shared, module) != Some(0) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! One module: its cell, and the book that is kept about it.
+//! One module: its cell, and the state that is kept about it.
 
 use std::{
     sync::Arc,
@@ -12,13 +12,14 @@ use segue_loader::{InterfaceMismatch, Unmapped};
 use crate::{
     By, CallError, CallFailure, Error, Event, Events, ModuleStatus, Pin, Standing, Step, VersionStatus,
     bell::Bell,
-    book::{Book, Gone, Old, Phase, Quarantined},
     caller::{Caller, Callers},
     journey::micros,
     passers::Passers,
     pins::call_pins,
     resident::Residents,
+    state::ModuleState,
     version::{About, Version},
+    versions::{Old, Phase},
 };
 
 /// One module of a runtime.
@@ -29,10 +30,10 @@ pub(crate) struct Module {
     pub(crate) turn: Mutex<()>,
     /// Which drop-in is the newest; an earlier one that still waits gives way.
     pub(crate) newest_drop_in: Mutex<u64>,
-    /// Who has a handle to it. One is admitted with the book locked, so that no version becomes current meanwhile.
+    /// Who has a handle to it. One is admitted with the state locked, so that no version becomes current meanwhile.
     pub(crate) callers: Callers,
-    book: Mutex<Book>,
-    /// Rung at each change of the book.
+    state: Mutex<ModuleState>,
+    /// Rung at each change of the state.
     changed: Condvar,
     bell: Arc<Bell>,
     events: Events,
@@ -61,7 +62,7 @@ impl Module {
             turn: Mutex::new(()),
             newest_drop_in: Mutex::new(0),
             callers: Callers::default(),
-            book: Mutex::default(),
+            state: Mutex::default(),
             changed: Condvar::new(),
             bell,
             events: events.clone(),
@@ -71,8 +72,8 @@ impl Module {
 
     /// Admits a caller whom the current version fits, and makes what it calls through, before another version can come.
     pub(crate) fn admit<R>(&self, caller: &Arc<Caller>, make: impl FnOnce() -> R) -> Result<R, Error> {
-        let book = self.book();
-        if let (Some(expected), Some(offered)) = (caller.expected(), &book.offered) {
+        let state = self.state();
+        if let (Some(expected), Some(offered)) = (caller.expected(), state.offered()) {
             // Once more, and with what it exports, when it becomes current.
             expected.check(offered).map_err(|source| self.does_not_fit(&offered.version, None, source))?;
         } else if let (Some(expected), Some(current)) =
@@ -108,76 +109,62 @@ impl Module {
         &self.bell
     }
 
-    /// The book, in which no version has been leaving for too long: whoever takes it out may be stuck in the module's own
+    /// The state, in which no version has been leaving for too long: whoever takes it out may be stuck in the module's own
     /// `Drop`, so it is whoever looks that puts it in quarantine.
-    pub(crate) fn book(&self) -> MutexGuard<'_, Book> {
-        let mut book = self.book.lock();
-        if book.overdue_at().is_some_and(|at| Instant::now() >= at)
-            && let Some(Old { about, phase: Phase::Leaving { pins, .. }, .. }) = &book.old
+    pub(crate) fn state(&self) -> MutexGuard<'_, ModuleState> {
+        let mut state = self.state.lock();
+        if state.overdue_at().is_some_and(|at| Instant::now() >= at)
+            && let Some(Old { about, phase: Phase::Leaving { pins, .. }, .. }) = state.old()
         {
             let (about, pins) = (about.clone(), pins.clone());
-            self.quarantine_in(&mut book, &about, pins);
+            self.quarantine_in(&mut state, &about, pins);
         }
-        book
+        state
     }
 
     /// Puts a version in quarantine that cannot leave, old or never current; where it is there, notes what keeps it. Answers
     /// whether it was not there.
     pub(crate) fn quarantine(&self, about: &Arc<About>, pins: Vec<Pin>) -> bool {
-        let mut book = self.book.lock();
-        if book.quarantined(about.id.generation).is_some() {
-            book.note_pins(about.id.generation, pins);
+        let mut state = self.state.lock();
+        if state.quarantined(about.id.generation).is_some() {
+            state.note_pins(about.id.generation, pins);
             return false;
         }
-        self.quarantine_in(&mut book, about, pins);
-        drop(book);
+        self.quarantine_in(&mut state, about, pins);
+        drop(state);
         self.tell_change();
         true
     }
 
     /// Puts the old version in quarantine, where it is this one. Callers may be inside; then it keeps its lane.
     pub(crate) fn quarantine_old(&self, generation: u64, pins: Vec<Pin>) {
-        let mut book = self.book.lock();
-        if let Some(old) = book.old.as_ref().filter(|old| old.about.id.generation == generation) {
+        let mut state = self.state.lock();
+        if let Some(old) = state.old().filter(|old| old.about.id.generation == generation) {
             let about = old.about.clone();
-            self.quarantine_in(&mut book, &about, pins);
+            self.quarantine_in(&mut state, &about, pins);
         }
-        drop(book);
+        drop(state);
         self.tell_change();
     }
 
-    fn quarantine_in(&self, book: &mut Book, about: &Arc<About>, pins: Vec<Pin>) {
+    fn quarantine_in(&self, state: &mut ModuleState, about: &Arc<About>, pins: Vec<Pin>) {
         let id = &about.id;
         tracing::warn!(
             module = %self.name, version = id.version, generation = id.generation, ?pins, "quarantined"
         );
-        let mut place = None;
-        let mut calls = 0;
-        if let Some(old) = book.old.take_if(|old| old.about.id.generation == id.generation) {
-            // None where it has left the cell already.
-            place = self.cell.quarantine_old();
-            calls = match old.phase {
-                Phase::Leaving { calls, .. } => calls,
-                Phase::Draining | Phase::Warm => 0,
-            };
-        }
-        let (since, told) = (Instant::now(), pins.clone());
-        book.quarantined.push(Quarantined { about: about.clone(), since, place, calls, pins: told });
-        book.is_known = true;
         let (module, old) = (self.name.to_string(), about.id.clone());
         let by = about.purge_asked.lock().clone().unwrap_or_else(|| By::runtime("it could not leave"));
-        self.events.push(&by, Event::Retained { module, old, pins });
+        let event = Event::Retained { module, old, pins: pins.clone() };
+        state.quarantine(&self.cell, about, pins, || self.events.push(&by, event));
         self.changed.notify_all();
     }
 
-    /// A version has left memory. It is told with the book locked, so that no load that it made room for is told before.
+    /// A version has left memory. It is told with the state locked, so that no load that it made room for is told before.
     pub(crate) fn forget(&self, about: &About, drain: Duration, purge: Duration, unmapped: Unmapped) {
         let old = &about.id;
         let by =
             about.purge_asked.lock().clone().unwrap_or_else(|| By::runtime("it was not needed any more"));
-        let mut book = self.book.lock();
-        book.old.take_if(|version| version.about.id.generation == old.generation);
-        book.quarantined.retain(|version| version.about.id.generation != old.generation);
+        let mut state = self.state.lock();
         let purged = Event::Purged {
             module: self.name.to_string(),
             old: old.clone(),
@@ -188,38 +175,37 @@ impl Module {
             left_open: unmapped.left_open.clone(),
             threads_ended: about.threads_ended.load(std::sync::atomic::Ordering::Relaxed),
         };
-        book.gone = Some(Gone { generation: old.generation, unmapped });
-        self.events.push(&by, purged);
-        drop(book);
+        state.record_purged(old.generation, unmapped, || self.events.push(&by, purged));
+        drop(state);
         self.tell_change();
     }
 
-    /// To be called after each change of the book, or of what waiters of the book look at: they look again.
+    /// To be called after each change of the state, or of what waiters of the state look at: they look again.
     pub(crate) fn tell_change(&self) {
         // A waiter that has looked and does not wait yet holds the lock.
-        drop(self.book.lock());
+        drop(self.state.lock());
         self.changed.notify_all();
         self.bell.ring();
     }
 
-    /// Waits until this is so of the book, and answers with the book; none where it is not so at the deadline. Without a
+    /// Waits until this is so of the state, and answers with the state; none where it is not so at the deadline. Without a
     /// deadline it waits for ever.
     pub(crate) fn wait_for(
         &self,
         deadline: Option<Instant>,
-        mut is_so: impl FnMut(&mut Book) -> bool,
-    ) -> Option<MutexGuard<'_, Book>> {
+        mut is_so: impl FnMut(&mut ModuleState) -> bool,
+    ) -> Option<MutexGuard<'_, ModuleState>> {
         loop {
-            let mut book = self.book();
-            if is_so(&mut book) {
-                return Some(book);
+            let mut state = self.state();
+            if is_so(&mut state) {
+                return Some(state);
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return None;
             }
-            match [deadline, book.overdue_at()].into_iter().flatten().min() {
-                None => self.changed.wait(&mut book),
-                Some(until) => drop(self.changed.wait_until(&mut book, until)),
+            match [deadline, state.overdue_at()].into_iter().flatten().min() {
+                None => self.changed.wait(&mut state),
+                Some(until) => drop(self.changed.wait_until(&mut state, until)),
             }
         }
     }
@@ -231,8 +217,8 @@ impl Module {
 
     /// What is told of the module; none where no version of it was ever current.
     pub(crate) fn status(&self, residents: &Residents, releases_left: Option<u64>) -> Option<ModuleStatus> {
-        let book = self.book();
-        if !book.is_known {
+        let state = self.state();
+        if !state.is_known() {
             return None;
         }
         let entered = |about: &About, which, status| {
@@ -244,9 +230,9 @@ impl Module {
                 ..told(about, status)
             }
         };
-        let standing = if book.trial.is_some() { Standing::Trial } else { Standing::Confirmed };
-        let current = book.current.as_deref().map(|about| entered(about, Which::Current, standing));
-        let old = book.old.as_ref().map(|old| match &old.phase {
+        let standing = if state.trial().is_some() { Standing::Trial } else { Standing::Confirmed };
+        let current = state.current().map(|about| entered(about, Which::Current, standing));
+        let old = state.old().map(|old| match &old.phase {
             Phase::Draining => VersionStatus {
                 pins: self.call_pins(&old.about, Which::Old, old.since, residents),
                 ..entered(&old.about, Which::Old, Standing::Draining)
@@ -256,8 +242,8 @@ impl Module {
                 VersionStatus { calls: *calls, pins: pins.clone(), ..told(&old.about, Standing::Pinned) }
             }
         });
-        let quarantined = book
-            .quarantined
+        let quarantined = state
+            .all_quarantined()
             .iter()
             .map(|version| {
                 let (about, since) = (&version.about, version.since);
@@ -280,7 +266,7 @@ impl Module {
             current,
             old,
             quarantined,
-            sticky: book.is_sticky,
+            sticky: state.is_sticky(),
             releases_left,
             callers: self.callers.status(),
         })

@@ -41,18 +41,18 @@ impl Runtime {
     }
 }
 
-/// What holds a version that is to leave. Asks all modules, so no book may be locked.
+/// What holds a version that is to leave. Asks all modules, so no state may be locked.
 pub(crate) fn of_version(shared: &Shared, module: &Module, generation: u64) -> Vec<Pin> {
     let (about, place, since, noted) = {
-        let book = module.book();
-        let Some(place) = book.place(generation) else { return book.noted_pins(generation) };
-        let found = match (&book.old, book.quarantined(generation)) {
+        let state = module.state();
+        let Some(place) = state.place(generation) else { return state.noted_pins(generation) };
+        let found = match (state.old(), state.quarantined(generation)) {
             (Some(old), None) => Some((old.about.clone(), old.since)),
             (_, Some(version)) => Some((version.about.clone(), version.since)),
             _ => None,
         };
         let Some((about, since)) = found else { return Vec::new() };
-        (about, place, since, book.noted_pins(generation))
+        (about, place, since, state.noted_pins(generation))
     };
     let elsewhere = |thread: ThreadId| others_with(shared, module, thread);
     let calls = call_pins(&shared.residents, module, &about, place, since, elsewhere);

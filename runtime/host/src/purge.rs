@@ -11,11 +11,8 @@ use segue_loader::LeftOpen;
 
 use crate::pins;
 use crate::{
-    By, Error, Purged, Runtime,
-    book::{Book, Phase},
-    journey::micros,
-    module::Module,
-    shared::Shared,
+    By, Error, Purged, Runtime, journey::micros, module::Module, shared::Shared, state::ModuleState,
+    versions::Phase,
 };
 
 /// How long a soft purge waits for an old version that nobody is inside to be out of memory.
@@ -31,15 +28,15 @@ impl Runtime {
         let module = self.shared.module(name)?;
         let begun = Instant::now();
         // Somebody inside: that is the answer. Nobody: it is on its way out.
-        let is_draining = |book: &Book| {
-            book.old
-                .as_ref()
+        let is_draining = |state: &ModuleState| {
+            state
+                .old()
                 .is_some_and(|old| matches!(old.phase, Phase::Draining) && module.inside(Which::Old) > 0)
         };
         let Some(generation) = old_of(&module) else { return Ok(nothing_to_purge(&module)) };
         if module.inside(Which::Old) == 0 {
             // Where it is kept for a rollback: that is over.
-            module.book().let_old_go();
+            module.state().let_old_go();
             module.tell_change();
         }
         Ok(purged_when(&self.shared, &module, generation, begun, SOFT_PATIENCE, is_draining))
@@ -65,13 +62,13 @@ impl Runtime {
 pub(crate) fn run(shared: &Shared, module: &Module, deadline: Duration, by: &By) -> Purged {
     let begun = Instant::now();
     let generation = {
-        let mut book = module.book();
-        let Some(old) = &book.old else { return nothing_to_purge(module) };
+        let mut state = module.state();
+        let Some(old) = state.old() else { return nothing_to_purge(module) };
         old.about.is_cancelled.store(true, Ordering::Relaxed);
         *old.about.purge_asked.lock() = Some(by.clone());
         let generation = old.about.id.generation;
         // Where it is kept for a rollback: that is over.
-        book.let_old_go();
+        state.let_old_go();
         generation
     };
     module.tell_change();
@@ -82,33 +79,33 @@ pub(crate) fn run(shared: &Shared, module: &Module, deadline: Duration, by: &By)
     report
 }
 
-/// Waits until the version that is old is gone, or this is so of the book, or time is up.
+/// Waits until the version that is old is gone, or this is so of the state, or time is up.
 fn purged_when(
     shared: &Shared,
     module: &Module,
     generation: u64,
     begun: Instant,
     patience: Duration,
-    enough: impl Fn(&Book) -> bool,
+    enough: impl Fn(&ModuleState) -> bool,
 ) -> Purged {
     let mut report = nothing_to_purge(module);
-    let is_old = |book: &Book| book.old.as_ref().is_some_and(|old| old.about.id.generation == generation);
+    let is_old = |state: &ModuleState| state.is_old(generation);
     let deadline = begun.checked_add(patience);
-    let waited = module.wait_for(deadline, |book| !is_old(book) || enough(book));
+    let waited = module.wait_for(deadline, |state| !is_old(state) || enough(state));
     drop(waited);
 
     let pins = pins::of_version(shared, module, generation);
-    let book = module.book();
+    let state = module.state();
     report.took_us = micros(begun.elapsed());
-    let is_current = book.current.as_ref().is_some_and(|about| about.id.generation == generation);
-    if let Some(place) = book.place(generation) {
+    let is_current = state.is_current(generation);
+    if let Some(place) = state.place(generation) {
         report.lingering = module.inside(place);
         report.pins = pins;
-    } else if let Some(version) = book.quarantined(generation) {
+    } else if let Some(version) = state.quarantined(generation) {
         report.pins = version.pins.clone();
     } else if !is_current {
         // Where it is current, it was rolled back to meanwhile, and nothing was purged.
-        let gone = book.gone.as_ref().filter(|gone| gone.generation == generation);
+        let gone = state.purged(generation);
         report.purged = true;
         report.unmapped = true;
         report.leaked_bytes = gone.map(|gone| gone.unmapped.leaked_bytes);
@@ -118,7 +115,7 @@ fn purged_when(
 }
 
 fn old_of(module: &Module) -> Option<u64> {
-    module.book().old.as_ref().map(|old| old.about.id.generation)
+    module.state().old().map(|old| old.about.id.generation)
 }
 
 fn nothing_to_purge(module: &Module) -> Purged {

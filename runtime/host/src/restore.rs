@@ -53,7 +53,8 @@ fn restore_one(shared: &Arc<Shared>, source: &Source, by: &By) -> Result<(), Err
 
 /// Whether this is what a restart returns to, and it could not be restored, since the store does not have it any more.
 pub(crate) fn is_missed(shared: &Shared, name: &str, digest: &Digest) -> Result<bool, Error> {
-    let has_current = shared.modules.read().get(name).is_some_and(|module| module.book().current.is_some());
+    let has_current =
+        shared.modules.read().get(name).is_some_and(|module| module.state().current().is_some());
     if has_current {
         return Ok(false);
     }

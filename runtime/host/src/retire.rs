@@ -6,7 +6,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use segue_core::Which;
 use segue_loader::{Kept, Obstacle, Unmapped};
 
 use crate::detach;
@@ -14,13 +13,13 @@ use crate::idle;
 use crate::kept;
 use crate::{
     Error, Pin, PinKind,
-    book::{Old, Phase},
     detach::take_out_of_cell,
     journey::micros,
     module::Module,
     phase::Phase as Reached,
     pins::{kept_pins, thread_pins},
     shared::Shared,
+    state::{Drained, Keep, Stores},
     version::{About, Version},
 };
 
@@ -124,8 +123,8 @@ pub(crate) fn withdraw(shared: &Arc<Shared>, module: &Arc<Module>) -> Result<(),
     shared.journeys.begin(format!("purge {}", module.name), move || {
         // The load that goes on, if any, sees that the runtime is closing, or is done when its turn is.
         let _turn = module.turn.lock();
-        drop(module.wait_for(None, |book| book.old.is_none()));
-        if let Some(generation) = withdraw_current(&module) {
+        drop(module.wait_for(None, |state| state.old().is_none()));
+        if let Some(generation) = withdraw_current(&module, &of_task.changing) {
             run(&of_task, &module, generation);
         }
     })
@@ -138,21 +137,18 @@ fn wait_until_empty(shared: &Shared, module: &Module, generation: u64) -> Option
     loop {
         let rung = module.bell().count();
         {
-            let mut book = module.book();
-            let place = book.place(generation)?;
+            let mut state = module.state();
+            let place = state.place(generation)?;
             // First the flag, then the look: whoever leaves in between rings the bell, whose count is older than both.
             module.cell.watch(place);
             let count = module.cell.count(place)?;
             if count.inside == 0 {
-                let is_kept = book.keeps_warm(generation) && !shared.is_closing();
-                match book.old.as_mut().filter(|_| place == Which::Old) {
+                let keep = if shared.is_closing() { Keep::Never } else { Keep::ForRollback };
+                match state.drained(generation, count.calls, keep) {
                     // Whoever ends the trial rings the bell.
-                    Some(old) if is_kept => old.phase = Phase::Warm,
-                    Some(old) => {
-                        let (since, calls) = (Instant::now(), count.calls);
-                        old.phase = Phase::Leaving { since, calls, pins: Vec::new() };
-                        return Some(old.since.elapsed());
-                    }
+                    Some(Drained::Warm) => {}
+                    Some(Drained::Leaving(drain)) => return Some(drain),
+                    // It is in quarantine.
                     None => return Some(begun.elapsed()),
                 }
             }
@@ -191,16 +187,14 @@ fn is_for_good(kept: &Kept) -> bool {
 
 /// Notes what keeps a version that is leaving.
 fn pin(module: &Module, about: &About, pins: Vec<Pin>) {
-    module.book().note_pins(about.id.generation, pins);
+    module.state().note_pins(about.id.generation, pins);
 }
 
-fn withdraw_current(module: &Module) -> Option<u64> {
-    let mut book = module.book();
-    module.cell.withdraw().ok()?;
-    let about = book.current.take()?;
-    let generation = about.id.generation;
-    book.old = Some(Old { about, since: Instant::now(), phase: Phase::Draining });
-    drop(book);
+fn withdraw_current(module: &Module, stores: &Stores) -> Option<u64> {
+    let mut state = module.state();
+    let generation = state.current()?.id.generation;
+    state.withdraw(&module.cell, stores, |happen| happen())?;
+    drop(state);
     module.tell_change();
     Some(generation)
 }

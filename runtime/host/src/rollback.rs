@@ -11,13 +11,13 @@ use crate::load;
 use crate::retire;
 use crate::{
     Asked, Error, Event, LoadOptions, Loaded, Policy, RolledBack, Runtime, Source, Step, WentBack,
-    book::{Book, Old, Phase},
     events::Recorded,
     journey::micros,
     ledger::{Change, Durability},
     load::{Left, Purpose, Terms},
     module::Module,
     shared::Shared,
+    state::ModuleState,
     version::About,
 };
 
@@ -86,8 +86,8 @@ fn switch(
     asked: &Asked,
 ) -> Result<RolledBack, Error> {
     let nothing = || Error::NothingToRollBack { module: module.name.to_string() };
-    let mut book = module.book();
-    let (current, old) = in_memory(&book, only).ok_or_else(nothing)?;
+    let mut state = module.state();
+    let (current, old) = in_memory(&state, only).ok_or_else(nothing)?;
     // Who came while it was old was not checked against it.
     if let Some(version) = module.cell.occupant(Which::Old) {
         let checked = module.callers.check(|expected| version.image.check_interface(expected));
@@ -98,37 +98,35 @@ fn switch(
         })?;
     }
     let begun = Instant::now();
-    {
-        // Nobody takes a snapshot meanwhile.
-        let _changing = shared.changing.write();
-        module.cell.rollback().map_err(|_| nothing())?;
-    }
-    let took_us = micros(begun.elapsed());
+    let rolled_back = state.roll_back(&module.cell, &shared.changing, || {
+        record(shared, &current, &old, micros(begun.elapsed()), asked)
+    });
+    drop(state);
+    module.tell_change();
+    rolled_back.ok_or_else(nothing)
+}
+
+/// Records that old became current, with the state locked, so that events are told in the order in which things happened.
+fn record(shared: &Shared, current: &About, old: &About, took_us: u64, asked: &Asked) -> RolledBack {
     // Where a purge had asked its calls to come to their end: that purge is off.
     old.is_cancelled.store(false, Ordering::Relaxed);
     *old.purge_asked.lock() = None;
     let mut rolled_back = RolledBack {
-        module: module.name.to_string(),
+        module: old.module.to_string(),
         current: old.id.clone(),
         old: current.id.clone(),
         from: WentBack::Memory,
         recorded: true,
         took_us,
     };
-    let (name, digest, version) = (module.name.to_string(), old.digest, old.id.version.clone());
+    let (name, digest, version) = (rolled_back.module.clone(), old.digest, old.id.version.clone());
     let event =
         Event::RolledBack { module: name.clone(), current: old.id.clone(), old: current.id.clone(), digest };
     let mut changes = vec![Change::Confirmed { module: name, digest, version }];
-    changes.extend(asked.answered(&format!("rollback {}", module.name), &rolled_back));
-    book.current = Some(old);
-    book.old = Some(Old { about: current, since: begun, phase: Phase::Draining });
-    book.trial = None;
-    // With the book locked, so that events are told in the order in which things happened.
+    changes.extend(asked.answered(&format!("rollback {}", rolled_back.module), &rolled_back));
     let recorded = shared.events.tell(&asked.by, event, changes, Durability::OnDisk);
     rolled_back.recorded = recorded == Recorded::Yes;
-    drop(book);
-    module.tell_change();
-    Ok(rolled_back)
+    rolled_back
 }
 
 /// Loads the version again that was confirmed before the current one.
@@ -139,7 +137,7 @@ fn load_before(
     asked: &Asked,
 ) -> Result<RolledBack, Error> {
     let nothing = || Error::NothingToRollBack { module: module.name.to_string() };
-    let current = module.book().current.clone().ok_or_else(nothing)?;
+    let current = module.state().current().cloned().ok_or_else(nothing)?;
     if only.is_some_and(|only| only != current.id.generation) {
         return Err(nothing());
     }
@@ -173,13 +171,8 @@ fn load_stored(
 }
 
 /// What is current, and what can become current again by one store.
-fn in_memory(book: &Book, only: Option<u64>) -> Option<(Arc<About>, Arc<About>)> {
-    match (&book.current, &book.old) {
-        (Some(current), Some(Old { about, phase: Phase::Draining | Phase::Warm, .. }))
-            if only.is_none_or(|only| only == current.id.generation && book.is_on_trial(only)) =>
-        {
-            Some((current.clone(), about.clone()))
-        }
-        _ => None,
-    }
+fn in_memory(state: &ModuleState, only: Option<u64>) -> Option<(Arc<About>, Arc<About>)> {
+    let (current, old) = state.to_swap()?;
+    let is_meant = only.is_none_or(|only| only == current.id.generation && state.is_on_trial(only));
+    is_meant.then(|| (current.clone(), old.clone()))
 }

@@ -47,8 +47,8 @@ impl Shared {
         let module = self.modules.read().get(name).cloned().ok_or_else(|| no_such_module(name))?;
         // One whose first version is starting can be had already: whoever calls it waits for that, and asking for it must not.
         let is_there = {
-            let book = module.book();
-            book.is_known || book.starting.is_some()
+            let state = module.state();
+            state.is_known() || state.starting().is_some()
         };
         if is_there { Ok(module) } else { Err(no_such_module(name)) }
     }

@@ -27,15 +27,15 @@ impl Runtime {
         self.once(&command, || {
             let module = self.shared.module(name)?;
             let is_sticky = matches!(event, Event::Stuck { .. });
-            let mut book = module.book();
-            let changed = book.is_sticky != is_sticky;
+            let mut state = module.state();
+            let changed = state.is_sticky() != is_sticky;
             let answer = Stickiness { module: name.to_owned(), sticky: is_sticky, changed };
             if changed {
                 let mut changes = vec![Change::Sticky { module: name.to_owned(), is_sticky }];
                 changes.extend(self.asked.answered(&command, &answer));
                 self.shared
                     .events
-                    .commit(&self.asked.by, vec![(event.clone(), changes)], || book.is_sticky = is_sticky)?;
+                    .commit(&self.asked.by, vec![(event.clone(), changes)], || state.set_sticky(is_sticky))?;
             }
             Ok(answer)
         })

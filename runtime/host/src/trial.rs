@@ -43,11 +43,11 @@ pub(crate) fn confirm(
     asked: &Asked,
 ) -> Result<Confirmed, Error> {
     let begun = Instant::now();
-    let mut book = module.book();
-    let Some(about) = book.current.clone() else {
+    let mut state = module.state();
+    let Some(about) = state.current().cloned() else {
         return Err(Error::NoCurrent { name: module.name.to_string() });
     };
-    let is_on_trial = book.trial.is_some() && only.is_none_or(|only| only == about.id.generation);
+    let is_on_trial = state.trial().is_some() && only.is_none_or(|only| only == about.id.generation);
     let mut answer = Confirmed {
         module: module.name.to_string(),
         confirmed: is_on_trial,
@@ -61,8 +61,8 @@ pub(crate) fn confirm(
     let event = Event::Confirmed { module: name.clone(), current: about.id.clone(), digest };
     let mut changes = vec![Change::Confirmed { module: name, digest, version: about.id.version.clone() }];
     changes.extend(asked.answered(&format!("confirm {}", answer.module), &answer));
-    shared.events.commit(&asked.by, vec![(event, changes)], || book.trial = None)?;
-    drop(book);
+    shared.events.commit(&asked.by, vec![(event, changes)], || state.confirm())?;
+    drop(state);
     // Old need not be kept any more.
     module.tell_change();
     tracing::info!(module = %module.name, current = %about.id, "confirmed");
@@ -72,13 +72,13 @@ pub(crate) fn confirm(
 
 /// Waits for the end of a trial, however it ends, and at its time ends it as was asked. Runs on a thread of its own.
 pub(crate) fn watch(shared: &Arc<Shared>, module: &Arc<Module>, generation: u64) {
-    let (mut due, at_end) = match &module.book().trial {
+    let (mut due, at_end) = match module.state().trial() {
         Some(trial) if trial.generation == generation => (trial.until, trial.at_end),
         _ => return,
     };
     let mut pause = PAUSE_FIRST;
     loop {
-        let has_ended = module.wait_for(due, |book| shared.is_closing() || !book.is_on_trial(generation));
+        let has_ended = module.wait_for(due, |state| shared.is_closing() || !state.is_on_trial(generation));
         if has_ended.is_some() {
             return;
         }
@@ -114,9 +114,9 @@ fn end_trial(
 
 /// Tells that it stays, unconfirmed: it cannot be gone back.
 fn tell_over(shared: &Shared, module: &Module, generation: u64) {
-    let book = module.book();
+    let state = module.state();
     // Where it is not on trial any more, somebody was faster.
-    if let Some(about) = book.current.as_ref().filter(|_| book.is_on_trial(generation)) {
+    if let Some(about) = state.current().filter(|_| state.is_on_trial(generation)) {
         let (module, current) = (module.name.to_string(), about.id.clone());
         shared.events.push(&By::runtime(END), Event::TrialOver { module, current });
     }

@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Instant};
 
 use parking_lot::MutexGuard;
-use segue_core::Seat;
 use segue_loader::Inspected;
 
 use super::{
@@ -13,12 +12,12 @@ use super::{
 use crate::detach;
 use crate::{
     Error, Event, LoadOutcome, Loaded, Step, Took, Warning,
-    book::{Book, Old, OnTrial, Phase as OldPhase},
     journey::{lap, micros},
     ledger::Change,
     module::Module,
     phase::Phase,
     shared::Shared,
+    state::{ModuleState, Publication},
     version::Version,
 };
 
@@ -48,7 +47,7 @@ pub(super) fn run(
     terms: &Terms,
 ) -> Result<Vec<Loaded>, Error> {
     let asked_for: Vec<Arc<str>> = ready.iter().map(|member| member.module.name.clone()).collect();
-    // In the order of their names, as the turns: the books are locked one after the other.
+    // In the order of their names, as the turns: the states are locked one after the other.
     ready.sort_by(|a, b| a.module.name.cmp(&b.module.name));
     let stored = all(ready.iter().map(|member| store(shared, member)));
     match stored.and_then(|_| commit(shared, &ready, set, terms)) {
@@ -80,15 +79,16 @@ fn commit(
     set: &[String],
     terms: &Terms,
 ) -> Result<(Vec<Loaded>, Result<(), Error>), Error> {
-    let mut books: Vec<MutexGuard<'_, Book>> = ready.iter().map(|member| member.module.book()).collect();
-    all(ready.iter().zip(&books).map(|(member, book)| terms.is_wanted(&member.module, book)))?;
+    let mut states: Vec<MutexGuard<'_, ModuleState>> =
+        ready.iter().map(|member| member.module.state()).collect();
+    all(ready.iter().zip(&states).map(|(member, state)| terms.is_wanted(&member.module, state)))?;
     all(ready.iter().map(Ready::fits_who_came))?;
     all(ready.iter().map(Ready::answers_itself))?;
     // Unless somebody has come whom they do not fit, only a bug makes this fail: the turns are ours, and there is no old
     // version. A seat that is dropped is given back.
-    let seats = all(ready.iter().map(Ready::reserve))?;
+    let publications = all(ready.iter().map(|member| member.reserve(terms)))?;
     let mut loaded: Vec<Loaded> =
-        ready.iter().zip(&books).map(|(member, book)| member.report(book, terms)).collect();
+        ready.iter().zip(&states).map(|(member, state)| member.report(state, terms)).collect();
     let entries = entries(ready, &loaded, set, terms);
     shared.events.commit(&terms.asked.by, entries, || {
         for Ready { module, version, .. } in ready {
@@ -97,13 +97,12 @@ fn commit(
         let mut clock = Instant::now();
         // Nobody takes a snapshot meanwhile.
         let changing = shared.changing.write();
-        for (seat, loaded) in seats.into_iter().zip(&mut loaded) {
-            drop(seat.publish());
+        for ((publication, state), loaded) in publications.into_iter().zip(&mut states).zip(&mut loaded) {
+            publication.publish(state, &changing);
             loaded.took_us.publish = Some(lap(&mut clock));
         }
         drop(changing);
-        for ((member, book), loaded) in ready.iter().zip(&mut books).zip(&mut loaded) {
-            member.note(book, terms);
+        for loaded in &mut loaded {
             loaded.took_us.total = micros(terms.started.elapsed());
         }
     })?;
@@ -182,43 +181,27 @@ impl Ready {
         checked.map_err(|source| module.does_not_fit(&version.about.id.version, Some(Step::Publish), source))
     }
 
-    fn reserve(&self) -> Result<Seat<'_, Version>, Error> {
+    fn reserve(&self, terms: &Terms) -> Result<Publication<'_, Version>, Error> {
         let seat = self.module.cell.reserve(self.version.clone());
-        seat.map_err(|refused| Error::Internal { what: format!("{}: {refused}", self.module.name) })
+        let seat =
+            seat.map_err(|refused| Error::Internal { what: format!("{}: {refused}", self.module.name) })?;
+        let about = self.version.about.clone();
+        Ok(Publication { seat, about, trial: terms.trial, is_sticky: self.is_sticky })
     }
 
     /// What is to be answered, as far as it is known before the publish.
-    fn report(&self, book: &Book, terms: &Terms) -> Loaded {
+    fn report(&self, state: &ModuleState, terms: &Terms) -> Loaded {
         let about = &self.version.about;
         Loaded {
             module: about.module.to_string(),
             version: about.id.version.clone(),
             generation: about.id.generation,
             digest: about.digest,
-            replaced: book.current.as_ref().map(|about| about.id.clone()),
+            replaced: state.current().map(|about| about.id.clone()),
             outcome: LoadOutcome::Loaded,
             warnings: self.warnings.clone(),
             took_us: Took { total: micros(terms.started.elapsed()), ..self.took.clone() },
         }
-    }
-
-    /// It is current now.
-    fn note(&self, book: &mut Book, terms: &Terms) {
-        let about = self.version.about.clone();
-        let generation = about.id.generation;
-        // Also where the book knows of one that never was current.
-        if book.current.is_none() {
-            book.is_sticky |= self.is_sticky;
-        }
-        let replaced = book.current.replace(about);
-        book.trial = terms.trial.map(|trial| OnTrial {
-            generation,
-            keeps: replaced.as_ref().map(|about| about.id.generation),
-            at_end: trial.at_end,
-            until: Instant::now().checked_add(trial.length),
-        });
-        book.old = replaced.map(|about| Old { about, since: Instant::now(), phase: OldPhase::Draining });
-        book.is_known = true;
     }
 
     /// Whether what callers will meet is its own code.
@@ -230,7 +213,7 @@ impl Ready {
         Err(Error::Internal { what: format!("{module} {id} would answer by the code of another image") })
     }
 
-    /// Whether whoever calls now gets this version: the acknowledgement is not to lie. Its book is locked, so nothing has changed
+    /// Whether whoever calls now gets this version: the acknowledgement is not to lie. Its state is locked, so nothing has changed
     /// it since.
     fn answers_the_public(&self) -> Result<(), Error> {
         if self.module.cell.meets(&self.version) {

@@ -219,7 +219,7 @@ fn start_and_publish(
     let ready = start_all(shared, members, terms);
     let published = ready.and_then(|ready| commit::run(shared, ready, set, terms));
     if offers_each_other {
-        modules.iter().for_each(|module| module.book().offered = None);
+        modules.iter().for_each(|module| module.state().offer(None));
     }
     published
 }
@@ -261,9 +261,9 @@ fn start_all(shared: &Arc<Shared>, members: Vec<Member>, terms: &Terms) -> Resul
 fn may_be_loaded(shared: &Shared, Member { module, request }: &Member, terms: &Terms) -> Result<(), Error> {
     let (metadata, digest) = (request.candidate.metadata(), request.candidate.digest());
     {
-        let book = module.book();
-        terms.is_wanted(module, &book)?;
-        if book.is_sticky && book.current.is_some() {
+        let state = module.state();
+        terms.is_wanted(module, &state)?;
+        if state.is_sticky() && state.current().is_some() {
             return Err(Error::Sticky { module: module.name.to_string() });
         }
     }
@@ -280,7 +280,7 @@ fn may_be_loaded(shared: &Shared, Member { module, request }: &Member, terms: &T
 }
 
 fn tell_unchanged(shared: &Shared, Member { module, request }: &Member, terms: &Terms) {
-    let Some(current) = module.book().current.clone() else { return };
+    let Some(current) = module.state().current().cloned() else { return };
     let (current, source) = (current.id.clone(), request.source.clone());
     let event = Event::Unchanged { module: module.name.to_string(), current, source };
     // Current or not: it was taken, and is nothing new after a restart.
@@ -293,7 +293,7 @@ fn tell_unchanged(shared: &Shared, Member { module, request }: &Member, terms: &
 impl Member {
     /// The report of a load that has nothing to do: the same file is current.
     fn unchanged(&self, terms: &Terms) -> Option<Loaded> {
-        let current = self.module.book().current.clone()?;
+        let current = self.module.state().current().cloned()?;
         if current.digest != self.request.candidate.digest() {
             return None;
         }
@@ -311,13 +311,14 @@ impl Member {
 
     /// Whether the same file is current.
     fn is_current(&self) -> bool {
-        let book = self.module.book();
-        book.current.as_ref().is_some_and(|current| current.digest == self.request.candidate.digest())
+        let state = self.module.state();
+        state.current().is_some_and(|current| current.digest == self.request.candidate.digest())
     }
 
     /// Has whoever starts in the same set see what this will be.
     fn offer(&self) {
-        self.module.book().offered = Some(Arc::new(self.request.candidate.metadata().clone()));
+        let metadata = Arc::new(self.request.candidate.metadata().clone());
+        self.module.state().offer(Some(metadata));
     }
 }
 

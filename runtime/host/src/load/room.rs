@@ -15,9 +15,9 @@ use crate::pins;
 use crate::purge;
 use crate::{
     Error, OldState, Policy,
-    book::{Old, Phase},
     module::Module,
     shared::Shared,
+    versions::{Old, Phase},
 };
 
 /// The turn of a load: loads of one module go one after the other, in the order in which they came.
@@ -77,9 +77,9 @@ fn has_room_for(shared: &Shared, member: &Member) -> Result<(), Error> {
     has_room(shared, &member.module).or_else(|refused| member.is_current().then_some(()).ok_or(refused))
 }
 
-/// Refuses a third version, where there is an old one. No book may be locked: it says who is inside.
+/// Refuses a third version, where there is an old one. No state may be locked: it says who is inside.
 pub(crate) fn has_room(shared: &Shared, module: &Module) -> Result<(), Error> {
-    let (about, since, state) = match &module.book().old {
+    let (about, since, state) = match module.state().old() {
         None => return Ok(()),
         Some(Old { about, since, phase }) => {
             let state = match phase {
@@ -114,14 +114,14 @@ pub(super) fn wait_for_room(shared: &Shared, member: &Member, terms: &Terms) -> 
     match terms.policy {
         Policy::Refuse => has_room_for(shared, member)?,
         Policy::Wait => {
-            let room = module.wait_for(terms.deadline, |book| book.old.is_none() || gives_way());
-            let book = room.ok_or_else(|| Error::Deadline {
+            let room = module.wait_for(terms.deadline, |state| state.old().is_none() || gives_way());
+            let state = room.ok_or_else(|| Error::Deadline {
                 module: Some(module.name.to_string()),
                 what: format!("the old version of {} to leave memory", module.name),
                 after: terms.after,
             })?;
-            if book.old.is_some() || shared.is_closing() {
-                drop(book);
+            if state.old().is_some() || shared.is_closing() {
+                drop(state);
                 return Err(gave_way());
             }
         }
@@ -135,7 +135,7 @@ pub(super) fn wait_for_room(shared: &Shared, member: &Member, terms: &Terms) -> 
         }
     }
     // These may never leave, so nobody waits for them.
-    let (quarantined, limit) = (module.book().busy_quarantined(), shared.limits.quarantine_max);
+    let (quarantined, limit) = (module.state().busy_quarantined(), shared.limits.quarantine_max);
     if quarantined >= limit {
         return Err(Error::QuarantineFull { module: module.name.to_string(), quarantined, limit });
     }

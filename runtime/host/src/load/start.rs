@@ -45,18 +45,19 @@ type Started = Result<Image, Box<Vetoed>>;
 /// Says while it exists that a version is starting: from its `on_load` until it is current, or is known not to be.
 pub(super) struct Starting {
     module: Arc<Module>,
+    generation: u64,
 }
 
 impl Starting {
     fn begin(module: &Arc<Module>, generation: u64) -> Self {
-        module.book().starting = Some(generation);
-        Starting { module: module.clone() }
+        module.state().begin_start(generation);
+        Starting { module: module.clone(), generation }
     }
 }
 
 impl Drop for Starting {
     fn drop(&mut self) {
-        self.module.book().starting = None;
+        self.module.state().end_start(self.generation);
         self.module.tell_change();
     }
 }

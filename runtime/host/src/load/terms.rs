@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{Asked, By, Digest, Error, Policy, Source, Trial, book::Book, ledger::Change, module::Module};
+use crate::{
+    Asked, By, Digest, Error, Policy, Source, Trial, ledger::Change, module::Module, state::ModuleState,
+};
 
 /// How a load is to go.
 pub(crate) struct Terms {
@@ -76,11 +78,10 @@ impl Terms {
         }
     }
 
-    /// Whether there is still a reason for it, as the book has it now.
-    pub(super) fn is_wanted(&self, module: &Module, book: &Book) -> Result<(), Error> {
+    /// Whether there is still a reason for it, as the state has it now.
+    pub(super) fn is_wanted(&self, module: &Module, state: &ModuleState) -> Result<(), Error> {
         let Purpose::Rollback(left) = self.purpose else { return Ok(()) };
-        let is_current = book.current.as_ref().is_some_and(|about| about.id.generation == left.generation);
-        if is_current && (!left.is_on_trial || book.is_on_trial(left.generation)) {
+        if state.is_current(left.generation) && (!left.is_on_trial || state.is_on_trial(left.generation)) {
             return Ok(());
         }
         Err(Error::NothingToRollBack { module: module.name.to_string() })
