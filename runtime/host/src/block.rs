@@ -2,6 +2,7 @@
 
 use segue_loader::Digest;
 
+use crate::command::Command;
 use crate::{BlockedFile, Error, Event, Runtime, Unblocked, ledger::Change};
 
 impl Runtime {
@@ -27,7 +28,7 @@ impl Runtime {
     ///
     /// Where the ledger cannot be read or written.
     pub fn unblock(&self, digest: &Digest) -> Result<Unblocked, Error> {
-        let command = format!("unblock {digest}");
+        let command = Command::Unblock { digest: *digest };
         self.once(&command, || {
             let events = &self.shared.events;
             let block = events.look_up(|ledger| ledger.block_of(digest))?;

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::command::Command;
 use crate::load;
 use crate::retire;
 use crate::{
@@ -25,7 +26,7 @@ impl Runtime {
     /// Where there is no such module; where it has an old version still; where it is sticky;
     /// where a load of it goes on for longer than 30 s; and where the ledger cannot be written.
     pub fn delete(&self, name: &str) -> Result<Deleted, Error> {
-        self.once(&format!("delete {name}"), || {
+        self.once(&Command::Delete { module: name.to_owned() }, || {
             let module = self.shared.module(name)?;
             let (shared, asked) = (self.shared.clone(), self.asked.clone());
             self.shared.journeys.ask(format!("delete {name}"), move |answer| {
@@ -67,7 +68,7 @@ fn run(shared: &Shared, module: &Arc<Module>, asked: &crate::Asked) -> Result<De
     answer.old = Some(current.id.clone());
     let event = Event::Deleted { module: answer.module.clone(), old: current.id.clone() };
     let mut changes = vec![Change::Absent { module: answer.module.clone() }];
-    changes.extend(asked.answered(&format!("delete {}", answer.module), &answer));
+    changes.extend(asked.answered(&Command::Delete { module: answer.module.clone() }, &answer));
     // There is a current version, no old one, and no candidate, since the turn is ours.
     let recorded = state.withdraw(&module.cell, &shared.changing, |happen| {
         shared.events.commit(&asked.by, vec![(event, changes)], happen)

@@ -7,6 +7,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::{
     By, Error, Event, Record,
+    command::Command,
     ledger::{Change, Durability, Entry, Ledger},
 };
 
@@ -72,7 +73,7 @@ pub(crate) enum Recorded {
 
 /// A command that had a key, and its answer.
 pub(crate) struct Answered {
-    pub(crate) command: String,
+    pub(crate) command: Command,
     pub(crate) answer: String,
     pub(crate) recorded: Recorded,
 }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Instant};
 
-use segue_loader::{Candidate, Inspected, MapError, StageError};
+use segue_loader::{Candidate, Inspected, StageError};
 
 use crate::{Error, Took, journey::lap};
 
@@ -40,28 +40,4 @@ fn check_name(path: &Path, found: &str) -> Result<(), Error> {
 /// Whether a file could not be read because somebody writes to it.
 pub(crate) fn is_being_written(error: &Error) -> bool {
     matches!(error, Error::Stage(StageError::Changed { .. }))
-}
-
-/// Whether it was for the file that it was refused, which a restart changes nothing about; and not since the runtime could not do its
-/// part, was ending, or is on a system that lacks something.
-pub(crate) fn is_of_the_file(error: &Error) -> bool {
-    !matches!(
-        error,
-        Error::ShuttingDown
-            | Error::QuarantineFull { .. }
-            | Error::KeptFull { .. }
-            | Error::Stage(_)
-            | Error::Store { .. }
-            | Error::Ledger { .. }
-            | Error::Io { .. }
-            | Error::Thread { .. }
-            | Error::Internal { .. }
-            | Error::Map {
-                source: MapError::MissingLibrary { .. }
-                    | MapError::MissingVersion { .. }
-                    | MapError::LibraryOverwritten { .. }
-                    | MapError::Noexec { .. },
-                ..
-            }
-    )
 }

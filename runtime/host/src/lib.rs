@@ -74,6 +74,7 @@ mod block;
 mod builder;
 mod caller;
 mod check;
+mod command;
 mod crashes;
 mod delete;
 mod detach;

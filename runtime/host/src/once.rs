@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::{
     Asked, Error, Runtime,
+    command::Command,
     events::{Answered, Recorded},
     ledger::Change,
 };
@@ -24,11 +25,11 @@ impl Asked {
     /// What the ledger is to keep of an answer, in the transaction of what it answers for.
     ///
     /// The times in it are those until then: a command that is asked for again is answered with these.
-    pub(crate) fn answered(&self, command: &str, answer: &impl Serialize) -> Option<Change> {
+    pub(crate) fn answered(&self, command: &Command, answer: &impl Serialize) -> Option<Change> {
         let key = self.key.clone()?;
         // An answer of ours can always be written.
         let answer = serde_json::to_string(answer).ok()?;
-        Some(Change::Answered { key, command: command.to_owned(), answer })
+        Some(Change::Answered { key, command: command.clone(), answer })
     }
 }
 
@@ -48,11 +49,11 @@ impl Answered {
 // === impl Runtime ===
 
 impl Runtime {
-    /// Does a command, which is told with what it is about; or, where it was done under the same key, answers what was answered then. A command that was refused, or
+    /// Does a command. If it was done under the same key, it answers what was answered then. A command that was refused, or
     /// had nothing to do, is tried again.
     pub(crate) fn once<R: DeserializeOwned>(
         &self,
-        command: &str,
+        command: &Command,
         act: impl FnOnce() -> Result<R, Error>,
     ) -> Result<R, Error> {
         let Some(key) = &self.asked.key else { return act() };
@@ -63,10 +64,12 @@ impl Runtime {
             match self.shared.events.answer(key) {
                 Err(error) => Err(error),
                 Ok(None) => act(),
-                Ok(Some(answered)) if answered.command == command => answered
+                Ok(Some(answered)) if answered.command == *command => answered
                     .read()
                     .map_err(|error| Error::Internal { what: format!("the answer of key {key:?}: {error}") }),
-                Ok(Some(Answered { command, .. })) => Err(Error::KeyReused { key: key.clone(), command }),
+                Ok(Some(Answered { command, .. })) => {
+                    Err(Error::KeyReused { key: key.clone(), command: command.to_string() })
+                }
             }
         };
         let mut busy = self.shared.keys.busy.lock();

@@ -11,6 +11,7 @@ use crate::load;
 use crate::retire;
 use crate::{
     Asked, Error, Event, LoadOptions, Loaded, Policy, RolledBack, Runtime, Source, Step, WentBack,
+    command::Command,
     events::Recorded,
     journey::micros,
     ledger::{Change, Durability},
@@ -35,7 +36,7 @@ impl Runtime {
     /// Where there is no such module, and where there is nothing to go back to. Where somebody has a typed handle that the version
     /// before does not fit. And, where it has to be loaded again, as for a load.
     pub fn rollback(&self, name: &str) -> Result<RolledBack, Error> {
-        self.once(&format!("rollback {name}"), || {
+        self.once(&Command::Rollback { module: name.to_owned() }, || {
             let module = self.shared.module(name)?;
             run(&self.shared, &module, None, &self.asked)
         })
@@ -123,7 +124,7 @@ fn record(shared: &Shared, current: &About, old: &About, took_us: u64, asked: &A
     let event =
         Event::RolledBack { module: name.clone(), current: old.id.clone(), old: current.id.clone(), digest };
     let mut changes = vec![Change::Confirmed { module: name, digest, version }];
-    changes.extend(asked.answered(&format!("rollback {}", rolled_back.module), &rolled_back));
+    changes.extend(asked.answered(&Command::Rollback { module: rolled_back.module.clone() }, &rolled_back));
     let recorded = shared.events.tell(&asked.by, event, changes, Durability::OnDisk);
     rolled_back.recorded = recorded == Recorded::Yes;
     rolled_back
@@ -161,10 +162,12 @@ fn load_stored(
     asked: &Asked,
 ) -> Result<Vec<Loaded>, Error> {
     let request = load::read(shared, source)?;
+    let module = request.candidate.metadata().name.clone();
     let purpose = Purpose::Rollback(Left { generation: left, is_on_trial: only.is_some() });
     let terms = Terms {
         // Where there is an old version it is on its way out, as it could not be gone back to.
         policy: Policy::Wait,
+        command: Some(Command::Rollback { module }),
         ..Terms::of(purpose, asked.clone(), Instant::now()).within(LoadOptions::default().deadline)
     };
     load::begin(shared, vec![request], terms)

@@ -9,6 +9,7 @@ use std::{
 use parking_lot::Mutex;
 use segue_loader::Candidate;
 
+use crate::command::Command;
 use crate::{
     Asked, Builder, Digest, Error, Events, LoadOptions, Loaded, ModuleHandle, ModuleStatus, Resident, Source,
     kept, load,
@@ -16,6 +17,10 @@ use crate::{
     shared::{Shared, no_such_module},
     shutdown,
     watch::Watch,
+};
+use crate::{
+    load::{Purpose, Terms},
+    trial,
 };
 
 /// The modules of a process: loads them, hands out handles to them, and takes old versions out of memory.
@@ -75,7 +80,12 @@ impl Runtime {
     ///
     /// Whatever it says, nothing has changed. Where several members are refused, [`Error::Set`] has the reason of each.
     pub fn load_set(&self, sources: &[Source], options: &LoadOptions) -> Result<Vec<Loaded>, Error> {
-        self.once(&load::command(sources), || load::run(&self.shared, sources, options, &self.asked))
+        let command = Command::load(sources);
+        self.once(&command, || {
+            let plan = Terms::of(Purpose::Load, self.asked.clone(), Instant::now())
+                .with_options(options, trial::WATCH);
+            load::run(&self.shared, sources, Terms { command: Some(command.clone()), ..plan })
+        })
     }
 
     /// The same runtime, for somebody: what is asked through it is recorded as asked by them, and done once for each key.

@@ -5,11 +5,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::command::Command;
+use crate::error::Cause;
+use crate::load::AfterPublish;
 use crate::rollback;
 use crate::{
     Asked, By, Confirmed, Error, Event, Runtime, TrialEnd, journey::micros, ledger::Change, module::Module,
     shared::Shared,
 };
+
+/// What follows when a version on trial is current.
+pub(crate) const WATCH: AfterPublish = AfterPublish { name: "trial", run: watch };
 
 /// Who ends a trial whose time is over.
 const END: &str = "the end of its trial";
@@ -28,7 +34,7 @@ impl Runtime {
     ///
     /// Where there is no such module, or it has no current version, and where the ledger cannot be written.
     pub fn confirm(&self, name: &str) -> Result<Confirmed, Error> {
-        self.once(&format!("confirm {name}"), || {
+        self.once(&Command::Confirm { module: name.to_owned() }, || {
             let module = self.shared.module(name)?;
             confirm(&self.shared, &module, None, &self.asked)
         })
@@ -60,7 +66,7 @@ pub(crate) fn confirm(
     let (name, digest) = (module.name.to_string(), about.digest);
     let event = Event::Confirmed { module: name.clone(), current: about.id.clone(), digest };
     let mut changes = vec![Change::Confirmed { module: name, digest, version: about.id.version.clone() }];
-    changes.extend(asked.answered(&format!("confirm {}", answer.module), &answer));
+    changes.extend(asked.answered(&Command::Confirm { module: answer.module.clone() }, &answer));
     shared.events.commit(&asked.by, vec![(event, changes)], || state.confirm())?;
     drop(state);
     // Old need not be kept any more.
@@ -71,7 +77,7 @@ pub(crate) fn confirm(
 }
 
 /// Waits for the end of a trial, however it ends, and at its time ends it as was asked. Runs on a thread of its own.
-pub(crate) fn watch(shared: &Arc<Shared>, module: &Arc<Module>, generation: u64) {
+fn watch(shared: &Arc<Shared>, module: &Arc<Module>, generation: u64) {
     let (mut due, at_end) = match module.state().trial() {
         Some(trial) if trial.generation == generation => (trial.until, trial.at_end),
         _ => return,
@@ -84,7 +90,8 @@ pub(crate) fn watch(shared: &Arc<Shared>, module: &Arc<Module>, generation: u64)
         }
         let Err(error) = end_trial(shared, module, generation, at_end) else { return };
         tracing::error!(module = %module.name, generation, "its trial could not be ended: {error}");
-        if is_lasting(&error) {
+        // The file of the version before is not run over and over.
+        if error.cause() == Cause::File {
             return tell_over(shared, module, generation);
         }
         due = Instant::now().checked_add(pause);
@@ -120,17 +127,4 @@ fn tell_over(shared: &Shared, module: &Module, generation: u64) {
         let (module, current) = (module.name.to_string(), about.id.clone());
         shared.events.push(&By::runtime(END), Event::TrialOver { module, current });
     }
-}
-
-/// Whether it will be so the next time too: for the file of the version before it is. It is not run over and over.
-fn is_lasting(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::StoreDamaged { .. }
-            | Error::Check { .. }
-            | Error::NameMismatch { .. }
-            | Error::OnLoad { .. }
-            | Error::OnLoadHangs { .. }
-            | Error::Blocked { .. }
-    )
 }

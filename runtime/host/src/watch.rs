@@ -20,6 +20,7 @@ use notify::{
     event::{AccessKind, AccessMode, ModifyKind, RenameMode},
 };
 
+use crate::error::Cause;
 use crate::restore;
 use crate::{
     Asked, By, Error, Event, Policy, Took,
@@ -289,7 +290,7 @@ impl Watching {
                 drop(coming);
                 if let Err(error) = loaded {
                     // After a restart the same bytes there are nothing new.
-                    let taken = intake::is_of_the_file(&error).then_some(taken);
+                    let taken = (error.cause() == Cause::File).then_some(taken);
                     load::tell_refused(&of_journey, &by, source, &error, taken.into_iter().collect());
                 }
                 // Fails where nobody waits for it: only the start does.

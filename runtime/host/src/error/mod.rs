@@ -1,6 +1,7 @@
 //! Why something did not happen: one error for the whole runtime, which names the step, the reason and what to try next. What is
 //! told of each is in `told`, and how it is written in JSON in `object`.
 
+mod cause;
 mod object;
 mod told;
 
@@ -8,6 +9,7 @@ use std::{path::PathBuf, time::Duration};
 
 use segue_loader::{CheckError, Digest, InterfaceMismatch, MapError, StageError};
 
+pub(crate) use cause::Cause;
 pub use object::{Code, ErrorObject, Step};
 pub(crate) use told::NO_EXECUTABLE_STACK;
 use told::{list, who};

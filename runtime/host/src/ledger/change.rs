@@ -1,8 +1,9 @@
 //! What an event changes of what a restart finds.
 
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use segue_loader::Digest;
 
-use crate::Record;
+use crate::{Record, command::Command};
 
 /// An event that is to be written, with what it changes.
 #[derive(Clone, Debug)]
@@ -33,7 +34,7 @@ pub(crate) enum Change {
     /// The file names its own directory (`$ORIGIN`), and was loaded from here.
     Origin { digest: Digest, file: String },
     /// A command with a key was answered.
-    Answered { key: String, command: String, answer: String },
+    Answered { key: String, command: Command, answer: String },
     /// The last generation that was given away.
     Generation(u64),
 }
@@ -45,4 +46,21 @@ pub(crate) struct Block {
     pub(crate) module: String,
     pub(crate) version: String,
     pub(crate) why: String,
+}
+
+// === impl Command ===
+
+/// As JSON.
+impl ToSql for Command {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let json = serde_json::to_string(self);
+        let json = json.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        Ok(json.into())
+    }
+}
+
+impl FromSql for Command {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        serde_json::from_str(value.as_str()?).map_err(|error| FromSqlError::Other(Box::new(error)))
+    }
 }

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, Row, params, types::Type};
 use segue_loader::Digest;
 
 use super::{Block, Ledger};
-use crate::{Error, Record};
+use crate::{Error, Record, command::Command};
 
 /// A module as a restart is to have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,7 +197,7 @@ impl Ledger {
     }
 
     /// What the command with a key was, and what it was answered.
-    pub(crate) fn answer(&self, key: &str) -> Result<Option<(String, String)>, Error> {
+    pub(crate) fn answer(&self, key: &str) -> Result<Option<(Command, String)>, Error> {
         self.connection
             .query_row("SELECT command, answer FROM answers WHERE key = ?1", [key], |row| {
                 Ok((row.get(0)?, row.get(1)?))

@@ -9,6 +9,7 @@ use super::{
     Purpose, Terms, all,
     start::{self, Starting},
 };
+use crate::command::Command;
 use crate::detach;
 use crate::{
     Error, Event, LoadOutcome, Loaded, Step, Took, Warning,
@@ -120,11 +121,13 @@ fn store(shared: &Shared, Ready { module, version, candidate, .. }: &Ready) -> R
 /// What the ledger is told.
 fn entries(ready: &[Ready], loaded: &[Loaded], set: &[String], terms: &Terms) -> Vec<(Event, Vec<Change>)> {
     let mut entries: Vec<_> = ready.iter().zip(loaded).map(|it| entry(it.0, it.1, set, terms)).collect();
-    let answered = match terms.purpose {
-        Purpose::Rollback(_) => loaded.first().and_then(Loaded::as_rollback).and_then(|rolled_back| {
-            terms.asked.answered(&format!("rollback {}", rolled_back.module), &rolled_back)
-        }),
-        Purpose::Load | Purpose::Restore => terms.asked.answered(&terms.command, &loaded),
+    let answered = match &terms.command {
+        Some(command @ Command::Rollback { .. }) => {
+            let rolled_back = loaded.first().and_then(Loaded::as_rollback);
+            rolled_back.and_then(|rolled_back| terms.asked.answered(command, &rolled_back))
+        }
+        Some(command) => terms.asked.answered(command, &loaded),
+        None => None,
     };
     if let Some((_, changes)) = entries.first_mut() {
         changes.extend(answered);

@@ -1,12 +1,11 @@
-//! What goes on after a load was answered: the version that was displaced is taken out of memory, and a trial is watched over.
+//! What goes on after a load was answered: the version that was displaced leaves memory, and what else follows.
 
 use std::sync::Arc;
 
 use crossbeam_channel::{Sender, bounded};
 
-use super::Terms;
+use super::terms::{AfterPublish, Terms};
 use crate::retire;
-use crate::trial;
 use crate::{Error, module::Module, shared::Shared};
 
 /// Sees one member of a load through, after it was answered.
@@ -15,8 +14,8 @@ pub(super) struct Escort {
     module: Arc<Module>,
     /// The thread that takes out what was displaced; none where it is the journey's own.
     retiring: Option<Sender<u64>>,
-    /// The thread that watches over the trial, if it is one.
-    watching: Option<Sender<u64>>,
+    /// The thread of what follows, if anything does.
+    following: Option<Sender<u64>>,
 }
 
 /// Whether a member has the journey's own thread.
@@ -39,11 +38,11 @@ pub(super) fn escort(
         Threads::TheJourneys => None,
         Threads::ItsOwn => Some(waiting(shared, module, "purge", retire::run)?),
     };
-    let watching = match terms.trial {
+    let following = match terms.after_publish {
         None => None,
-        Some(_) => Some(waiting(shared, module, "trial", trial::watch)?),
+        Some(AfterPublish { name, run }) => Some(waiting(shared, module, name, run)?),
     };
-    Ok(Escort { shared: shared.clone(), module: module.clone(), retiring, watching })
+    Ok(Escort { shared: shared.clone(), module: module.clone(), retiring, following })
 }
 
 fn waiting(
@@ -68,9 +67,9 @@ fn waiting(
 impl Escort {
     /// The version of this generation is current, and displaced that one. Returns at once where it has threads of its own.
     pub(super) fn depart(self, generation: u64, displaced: Option<u64>) {
-        if let Some(watching) = &self.watching {
+        if let Some(following) = &self.following {
             // Its thread is there, and has room for one.
-            let _ = watching.send(generation);
+            let _ = following.send(generation);
         }
         match (displaced, &self.retiring) {
             (None, _) => {}

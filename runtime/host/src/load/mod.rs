@@ -10,12 +10,12 @@ pub(crate) mod room;
 mod start;
 mod terms;
 
-use std::{collections::HashSet, path::PathBuf, sync::Arc, time::Instant};
+use std::{collections::HashSet, path::PathBuf, sync::Arc};
 
 use segue_loader::Inspected;
 
 use crate::{
-    Asked, By, Error, ErrorObject, Event, LoadOptions, LoadOutcome, Loaded, Source, Step, Took, intake,
+    By, Error, ErrorObject, Event, LoadOutcome, Loaded, Source, Step, Took, intake,
     journey::micros,
     ledger::{Change, Durability},
     module::Module,
@@ -25,7 +25,7 @@ use crate::{
 use commit::Ready;
 use escort::Threads;
 pub(crate) use room::Turn;
-pub(crate) use terms::{Left, Purpose, Terms, command};
+pub(crate) use terms::{AfterPublish, Left, Purpose, Terms};
 
 /// A candidate that was read.
 pub(crate) struct Request {
@@ -44,16 +44,13 @@ struct Member {
 // === impl Shared ===
 
 /// Loads files as one: either all are current afterwards, or none is that was not.
-pub(crate) fn run(
-    shared: &Arc<Shared>,
-    sources: &[Source],
-    options: &LoadOptions,
-    asked: &Asked,
-) -> Result<Vec<Loaded>, Error> {
-    let loaded = try_run(shared, sources, options, asked);
+pub(crate) fn run(shared: &Arc<Shared>, sources: &[Source], plan: Terms) -> Result<Vec<Loaded>, Error> {
+    let by = plan.asked.by.clone();
+    let requests = all(sources.iter().map(|source| read(shared, source)));
+    let loaded = requests.and_then(|requests| begin(shared, requests, plan));
     if let Err(error) = &loaded {
         let names: Vec<String> = sources.iter().map(Source::to_string).collect();
-        tell_refused(shared, &asked.by, names.join(", "), error, Vec::new());
+        tell_refused(shared, &by, names.join(", "), error, Vec::new());
     }
     loaded
 }
@@ -72,23 +69,6 @@ pub(crate) fn tell_refused(shared: &Shared, by: &By, source: String, error: &Err
         error => Event::Refused { source, error: ErrorObject::from(error) },
     };
     shared.events.tell(by, event, changes, Durability::InSystem);
-}
-
-fn try_run(
-    shared: &Arc<Shared>,
-    sources: &[Source],
-    options: &LoadOptions,
-    asked: &Asked,
-) -> Result<Vec<Loaded>, Error> {
-    let started = Instant::now();
-    let requests = all(sources.iter().map(|source| read(shared, source)))?;
-    let terms = Terms {
-        policy: options.policy,
-        trial: options.trial,
-        command: command(sources),
-        ..Terms::of(Purpose::Load, asked.clone(), started).within(options.deadline)
-    };
-    begin(shared, requests, terms)
 }
 
 /// Begins the journey of a load, and waits for its answer.

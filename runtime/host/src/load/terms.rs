@@ -1,9 +1,14 @@
 //! How a load is to go.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use crate::command::Command;
 use crate::{
-    Asked, By, Digest, Error, Policy, Source, Trial, ledger::Change, module::Module, state::ModuleState,
+    Asked, By, Digest, Error, LoadOptions, Policy, Trial, ledger::Change, module::Module, shared::Shared,
+    state::ModuleState,
 };
 
 /// How a load is to go.
@@ -16,16 +21,21 @@ pub(crate) struct Terms {
     pub(crate) drop_in: Option<u64>,
     pub(crate) started: Instant,
     pub(crate) trial: Option<Trial>,
+    /// What follows when the version is current; none if nothing does.
+    pub(crate) after_publish: Option<AfterPublish>,
     pub(crate) asked: Asked,
     pub(crate) purpose: Purpose,
-    /// What is asked for, as it is kept with a key.
-    pub(crate) command: String,
+    /// The command that asks for it; none if it is the runtime's own.
+    pub(crate) command: Option<Command>,
 }
 
-/// A load, as it is kept with a key.
-pub(crate) fn command(sources: &[Source]) -> String {
-    let sources: Vec<String> = sources.iter().map(Source::to_string).collect();
-    format!("load {}", sources.join(" "))
+/// What follows when a version is current, on a thread of its own. A load knows nothing else of it.
+#[derive(Clone, Copy)]
+pub(crate) struct AfterPublish {
+    /// What its thread is called, before the module's name.
+    pub(crate) name: &'static str,
+    /// Gets the generation that is current.
+    pub(crate) run: fn(&Arc<Shared>, &Arc<Module>, u64),
 }
 
 /// What a load is for.
@@ -59,9 +69,20 @@ impl Terms {
             drop_in: None,
             started,
             trial: None,
+            after_publish: None,
             asked,
             purpose,
-            command: String::new(),
+            command: None,
+        }
+    }
+
+    /// That of a load with these options. `after_publish` follows if it is on trial.
+    pub(crate) fn with_options(self, options: &LoadOptions, after_publish: AfterPublish) -> Self {
+        Terms {
+            policy: options.policy,
+            trial: options.trial,
+            after_publish: options.trial.map(|_| after_publish),
+            ..self.within(options.deadline)
         }
     }
 
