@@ -1,46 +1,35 @@
-//! Files that are not loaded, however they come: those of versions that have ended the process.
+//! Blocked files: those of versions that have ended the process. They are not loaded, however they come.
 
 use segue_loader::Digest;
 
-use crate::command::Command;
-use crate::{BlockedFile, Error, Event, Runtime, Unblocked, ledger::Change};
+use crate::{Asked, BlockedFile, Error, Event, Unblocked, command::Command, ledger::Change, shared::Shared};
 
-impl Runtime {
-    /// The files that are blocked.
-    ///
-    /// # Errors
-    ///
-    /// Where the ledger cannot be read.
-    pub fn blocked(&self) -> Result<Vec<BlockedFile>, Error> {
-        let blocked = self.shared.events.look_up(|ledger| ledger.blocked())?;
-        let told = blocked.into_iter().map(|block| BlockedFile {
-            module: block.module,
-            version: block.version,
-            digest: block.digest,
-            why: block.why,
-        });
-        Ok(told.collect())
-    }
+/// The blocked files.
+pub(crate) fn list(shared: &Shared) -> Result<Vec<BlockedFile>, Error> {
+    let blocked = shared.events.look_up(|ledger| ledger.blocked())?;
+    let files = blocked.into_iter().map(|block| BlockedFile {
+        module: block.module,
+        version: block.version,
+        digest: block.digest,
+        why: block.why,
+    });
+    Ok(files.collect())
+}
 
-    /// A file may be loaded again. Where it was not blocked nothing is done, and the answer says so.
-    ///
-    /// # Errors
-    ///
-    /// Where the ledger cannot be read or written.
-    pub fn unblock(&self, digest: &Digest) -> Result<Unblocked, Error> {
-        let command = Command::Unblock { digest: *digest };
-        self.once(&command, || {
-            let events = &self.shared.events;
-            let block = events.look_up(|ledger| ledger.block_of(digest))?;
-            let answer = Unblocked { digest: *digest, unblocked: block.is_some() };
-            if let Some(block) = block {
-                let event =
-                    Event::Unblocked { module: block.module, version: block.version, digest: *digest };
-                let mut changes = vec![Change::Unblocked { digest: *digest }];
-                changes.extend(self.asked.answered(&command, &answer));
-                events.commit(&self.asked.by, vec![(event, changes)], || {})?;
-            }
-            Ok(answer)
-        })
+/// Allows a file to be loaded again, and records it. If it was not blocked, nothing is recorded.
+pub(crate) fn unblock(
+    shared: &Shared,
+    digest: &Digest,
+    asked: &Asked,
+    command: &Command,
+) -> Result<Unblocked, Error> {
+    let block = shared.events.look_up(|ledger| ledger.block_of(digest))?;
+    let answer = Unblocked { digest: *digest, unblocked: block.is_some() };
+    if let Some(block) = block {
+        let event = Event::Unblocked { module: block.module, version: block.version, digest: *digest };
+        let mut changes = vec![Change::Unblocked { digest: *digest }];
+        changes.extend(asked.answered(command, &answer));
+        shared.events.commit(&asked.by, vec![(event, changes)], || {})?;
     }
+    Ok(answer)
 }

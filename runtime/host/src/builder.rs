@@ -68,7 +68,7 @@ impl Builder {
     /// not end. At the limit a load of a module that has such versions is refused.
     #[must_use]
     pub fn kept_bytes_max(mut self, bytes: u64) -> Self {
-        self.limits.kept_bytes_max = bytes;
+        self.limits.kept_bytes_max = Some(bytes);
         self
     }
 

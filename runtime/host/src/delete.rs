@@ -9,40 +9,27 @@ use crate::command::Command;
 use crate::load;
 use crate::retire;
 use crate::{
-    Deleted, Error, Event, Runtime, journey::micros, ledger::Change, load::Turn, module::Module,
-    shared::Shared,
+    Asked, Deleted, Error, Event, clock::micros, ledger::Change, module::Module, shared::Shared, turn::Turn,
 };
 
 /// How long a delete waits for a load that goes on.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-impl Runtime {
-    /// Makes the current version of a module old, without another in its place: new calls answer that there is none, and calls
-    /// inside finish there. A restart does not bring it back; a load does. Where there is no current version nothing is done, and the
-    /// answer says so.
-    ///
-    /// # Errors
-    ///
-    /// Where there is no such module; where it has an old version still; where it is sticky;
-    /// where a load of it goes on for longer than 30 s; and where the ledger cannot be written.
-    pub fn delete(&self, name: &str) -> Result<Deleted, Error> {
-        self.once(&Command::Delete { module: name.to_owned() }, || {
-            let module = self.shared.module(name)?;
-            let (shared, asked) = (self.shared.clone(), self.asked.clone());
-            self.shared.journeys.ask(format!("delete {name}"), move |answer| {
-                let deleted = run(&shared, &module, &asked);
-                let displaced = deleted.as_ref().ok().and_then(|deleted| deleted.old.clone());
-                // Fails where nobody waits for it any more.
-                let _ = answer.send(deleted);
-                if let Some(old) = displaced {
-                    retire::run(&shared, &module, old.generation);
-                }
-            })
-        })
-    }
+/// Makes the current version old, without another in its place. Returns when that is so; the version leaves afterwards.
+pub(crate) fn run(shared: &Arc<Shared>, module: &Arc<Module>, asked: &Asked) -> Result<Deleted, Error> {
+    let (of_task, module, asked) = (shared.clone(), module.clone(), asked.clone());
+    shared.journeys.ask(format!("delete {}", module.name), move |answer| {
+        let deleted = withdraw(&of_task, &module, &asked);
+        let displaced = deleted.as_ref().ok().and_then(|deleted| deleted.old.clone());
+        // Fails if nobody waits for it any more.
+        let _ = answer.send(deleted);
+        if let Some(old) = displaced {
+            retire::run(&of_task, &module, old.generation);
+        }
+    })
 }
 
-fn run(shared: &Shared, module: &Arc<Module>, asked: &crate::Asked) -> Result<Deleted, Error> {
+fn withdraw(shared: &Shared, module: &Arc<Module>, asked: &Asked) -> Result<Deleted, Error> {
     let begun = Instant::now();
     // Before the turn: it may be held by a drop-in that waits for the old version, for as long as that takes.
     if module.state().current().is_some() {

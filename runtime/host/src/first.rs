@@ -1,11 +1,11 @@
-//! Waiting for a module's first version, while that is starting.
+//! Waiting for a module's first version while it is starting.
 //!
-//! Whoever calls a module that has a current version never waits. But where there is none yet, and the first is in its `on_load`, a
-//! caller who comes early waits for it, for a while, instead of being told that there is nobody.
+//! A call of a module that has a current version never waits. If there is none yet, and the first one is in its `on_load`, a
+//! caller that comes early waits for it, for a while, instead of getting an error.
 //!
-//! That `on_load` may call other modules, whose first version is starting too. Two that wait for each other would wait in vain, so
-//! who waits for whom is noted, and whoever would close a circle is told that there is nobody. So is the module's own `on_load`
-//! that calls its own module, and that of a member of a set that calls another one: they become current together.
+//! That `on_load` may call other modules whose first version is starting too. Two that wait for each other would wait until
+//! they time out. So the [`WaitGraph`] has an edge for each wait, and a caller that would close a cycle gets the error at
+//! once. The same goes for an `on_load` that calls its own module, and for members of a set: they become current together.
 
 use std::{
     collections::HashMap,
@@ -15,73 +15,111 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::{module::Module, shared::Shared, version::About};
+use crate::module::Module;
 
 /// Which modules' starts wait for which modules' first versions.
 #[derive(Default)]
-pub(crate) struct Waits {
+pub(crate) struct WaitGraph {
     by_module: Mutex<HashMap<Arc<str>, Arc<str>>>,
 }
 
-/// Says while it exists that some wait for another.
-pub(crate) struct Held<'a> {
-    waits: &'a Waits,
-    names: Vec<Arc<str>>,
+/// Some modules wait for another one, as long as this exists.
+pub(crate) struct WaitEdge<'a> {
+    graph: &'a WaitGraph,
+    from: Vec<Arc<str>>,
 }
 
-/// Says while it exists that a first version of a module is coming, whose start has not begun.
-pub(crate) struct Coming {
+/// A first version of a module is coming whose start has not begun, as long as this exists.
+pub(crate) struct PendingLoad {
     module: Arc<Module>,
 }
 
-/// What stands for the generation of a version that is coming: no version has it.
-const COMING: u64 = 0;
+/// A version is starting, as long as this exists: from its `on_load` until it is current, or is known not to be.
+pub(crate) struct Starting {
+    module: Arc<Module>,
+    generation: u64,
+}
 
-// === impl Coming ===
+/// The generation of a version that is coming. No version has it.
+const PENDING: u64 = 0;
 
-impl Coming {
-    /// From now on callers wait for it, where there is no current version and none is starting. Not where there is an old one, which
-    /// was deleted: it is no first then, and its load waits for old, perhaps for ever.
+// === impl PendingLoad ===
+
+impl PendingLoad {
+    /// From now on callers wait for the module's first version, unless there is a current one or one is starting. They do
+    /// not wait if there is an old version, which was deleted: the load waits for it, perhaps for ever.
     pub(crate) fn begin(module: &Arc<Module>) -> Self {
         let mut state = module.state();
         if state.current().is_none() && state.old().is_none() && state.starting().is_none() {
-            state.begin_start(COMING);
+            state.begin_start(PENDING);
         }
         drop(state);
-        Coming { module: module.clone() }
+        PendingLoad { module: module.clone() }
     }
 }
 
-impl Drop for Coming {
+impl Drop for PendingLoad {
     fn drop(&mut self) {
-        // Where its start has begun, that says when it is over.
-        self.module.state().end_start(COMING);
+        // If its start has begun, `Starting` says when that is over.
+        self.module.state().end_start(PENDING);
         self.module.tell_change();
     }
 }
 
-// === impl Waits ===
+// === impl Starting ===
 
-impl Waits {
-    /// Notes that these, which have started, wait for another one of their set.
-    pub(crate) fn hold(&self, names: impl Iterator<Item = Arc<str>>, on: &Arc<str>) -> Held<'_> {
-        let names: Vec<Arc<str>> = names.collect();
-        self.by_module.lock().extend(names.iter().map(|name| (name.clone(), on.clone())));
-        Held { waits: self, names }
+impl Starting {
+    pub(crate) fn begin(module: &Arc<Module>, generation: u64) -> Self {
+        module.state().begin_start(generation);
+        Starting { module: module.clone(), generation }
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for Starting {
     fn drop(&mut self) {
-        let mut waits = self.waits.by_module.lock();
-        self.names.iter().for_each(|name| drop(waits.remove(name)));
+        self.module.state().end_start(self.generation);
+        self.module.tell_change();
+    }
+}
+
+// === impl WaitGraph ===
+
+impl WaitGraph {
+    /// Modules that have started wait for another one of their set.
+    pub(crate) fn add_set(&self, from: impl Iterator<Item = Arc<str>>, to: &Arc<str>) -> WaitEdge<'_> {
+        let from: Vec<Arc<str>> = from.collect();
+        self.by_module.lock().extend(from.iter().map(|name| (name.clone(), to.clone())));
+        WaitEdge { graph: self, from }
+    }
+
+    /// The start of one module waits for another module. None if that would close a cycle.
+    pub(crate) fn add(&self, from: &Arc<str>, to: &Arc<str>) -> Option<WaitEdge<'_>> {
+        let mut waits = self.by_module.lock();
+        let mut end = to;
+        while end != from {
+            match waits.get(end) {
+                Some(next) => end = next,
+                None => {
+                    waits.insert(from.clone(), to.clone());
+                    return Some(WaitEdge { graph: self, from: vec![from.clone()] });
+                }
+            }
+        }
+        None
+    }
+}
+
+impl Drop for WaitEdge<'_> {
+    fn drop(&mut self) {
+        let mut waits = self.graph.by_module.lock();
+        self.from.iter().for_each(|name| drop(waits.remove(name)));
     }
 }
 
 // === impl Module ===
 
 impl Module {
-    /// Waits for the first version, where that is starting. Returns at once where there is a current version, or none is coming.
+    /// Waits for the first version if it is starting. Returns at once if there is a current version, or none is coming.
     pub(crate) fn await_first(&self, patience: Duration) {
         if !self.is_first_starting() {
             return;
@@ -90,41 +128,9 @@ impl Module {
         drop(self.wait_for(deadline, |state| state.current().is_some() || state.starting().is_none()));
     }
 
-    fn is_first_starting(&self) -> bool {
+    /// Whether the first version is starting.
+    pub(crate) fn is_first_starting(&self) -> bool {
         let state = self.state();
         state.current().is_none() && state.starting().is_some()
     }
-}
-
-// === impl Shared ===
-
-/// Waits for the first version of a module, for a module that calls it; unless that is waited for by the first.
-pub(crate) fn await_first_for(shared: &Shared, by: &About, module: &Module) {
-    if !module.is_first_starting() {
-        return;
-    }
-    let is_in_start = {
-        let caller = shared.modules.read().get(&*by.module).cloned();
-        caller.is_some_and(|caller| caller.state().starting() == Some(by.id.generation))
-    };
-    if !is_in_start {
-        return module.await_first(shared.limits.first_patience);
-    }
-    let (from, to) = (by.module.clone(), module.name.clone());
-    {
-        let mut waits = shared.waits.by_module.lock();
-        let mut end = to.clone();
-        while end != from {
-            match waits.get(&end) {
-                Some(next) => end = next.clone(),
-                None => break,
-            }
-        }
-        if end == from {
-            return;
-        }
-        waits.insert(from.clone(), to);
-    }
-    module.await_first(shared.limits.first_patience);
-    shared.waits.by_module.lock().remove(&from);
 }

@@ -4,17 +4,26 @@ use std::{path::Path, time::Instant};
 
 use segue_loader::{Candidate, Inspected, StageError};
 
-use crate::{Error, Took, journey::lap};
+use crate::{Error, Took, clock::lap};
 
 /// Reads and inspects a file.
 pub(crate) fn read(path: &Path, took: &mut Took) -> Result<Inspected, Error> {
     let mut clock = Instant::now();
     let candidate = Candidate::read(path)?;
     took.stage = Some(lap(&mut clock));
-    let inspected = candidate.inspect().map_err(|source| Error::Check { path: path.to_owned(), source })?;
+    let inspected = inspect_candidate(candidate, path)?;
     check_name(path, &inspected.metadata().name)?;
     took.read = Some(lap(&mut clock));
     Ok(inspected)
+}
+
+/// Inspects the bytes of a file that has no name of its own; `path` names it in an error.
+pub(crate) fn inspect(bytes: &[u8], path: &Path) -> Result<Inspected, Error> {
+    inspect_candidate(Candidate::from_bytes(bytes.to_owned()), path)
+}
+
+fn inspect_candidate(candidate: Candidate, path: &Path) -> Result<Inspected, Error> {
+    candidate.inspect().map_err(|source| Error::Check { path: path.to_owned(), source })
 }
 
 /// Refuses a file whose name says that it is another module: `lib<name>.so`, as cargo calls it, where something may follow

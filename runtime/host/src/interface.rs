@@ -7,7 +7,7 @@ use segue_interface::Interface;
 use segue_loader::{Expected, Implementation};
 
 use crate::{
-    CallError, CallFailure, Error, OwnedCallGuard, Runtime, VersionId, caller::Caller, module::Module,
+    CallError, CallFailure, Error, OwnedCallGuard, VersionId, caller::Caller, module::Module,
     version::Version,
 };
 
@@ -48,27 +48,15 @@ pub struct InterfaceGuard<'a, I: Interface> {
 /// A version, as callers of one interface see it.
 struct Typed<I>(PhantomData<fn() -> I>);
 
-// === impl Runtime ===
+// === impl InterfaceHandle ===
 
-impl Runtime {
-    /// The handle to a typed interface of a module. It is checked now, and every version that is loaded later is checked
-    /// against it.
-    ///
-    /// # Errors
-    ///
-    /// Where no version of the module was ever loaded, and where the current one does not export the interface, or exports
-    /// another form of it.
-    pub fn interface<I: Interface>(&self, module: &str) -> Result<InterfaceHandle<I>, Error> {
-        let module = self.shared.module(module)?;
+impl<I: Interface> InterfaceHandle<I> {
+    pub(crate) fn new(module: Arc<Module>) -> Result<Self, Error> {
         let caller = Arc::new(Caller::embedder(Expected::of::<I>()));
         let facet = module.admit(&caller, || module.cell.facet(Typed(PhantomData)))?;
         Ok(InterfaceHandle { module, facet, caller })
     }
-}
 
-// === impl InterfaceHandle ===
-
-impl<I: Interface> InterfaceHandle<I> {
     /// The module's name.
     pub fn name(&self) -> &str {
         &self.module.name

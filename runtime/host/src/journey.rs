@@ -5,11 +5,7 @@
 //! thread, which answers whoever asked as soon as the new version is current, and then takes out what it displaced. It
 //! exists before anything has changed, so that nothing can fail afterwards for want of a thread.
 
-use std::{
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, thread, time::Instant};
 
 use crossbeam_channel::{Sender, bounded};
 use parking_lot::{Condvar, Mutex};
@@ -103,15 +99,4 @@ impl Journeys {
         }
         true
     }
-}
-
-/// A duration in microseconds, as the reports have it.
-pub(crate) fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// The time since the clock's last lap, in microseconds.
-pub(crate) fn lap(clock: &mut Instant) -> u64 {
-    let now = Instant::now();
-    micros(now - std::mem::replace(clock, now))
 }

@@ -3,7 +3,7 @@
 //! Such a version links a library that may call it, or one of its threads does not end. It costs memory and nothing else, so
 //! memory is what bounds it: a service with an idle pool of threads in each version can be released many times.
 
-use std::fs;
+use std::{fs, sync::LazyLock};
 
 use crate::{Error, module::Module, shared::Shared};
 
@@ -24,7 +24,7 @@ pub(crate) fn bytes(shared: &Shared) -> u64 {
 /// state may be locked.
 pub(crate) fn releases_left(shared: &Shared, module: &Module) -> Option<u64> {
     let cost = module.state().kept().next_back()?.memory_bytes().max(1);
-    Some(shared.limits.kept_bytes_max.saturating_sub(bytes(shared)) / cost)
+    Some(bytes_max(shared).saturating_sub(bytes(shared)) / cost)
 }
 
 /// Refuses a version of a module whose versions stay, if there is no memory for one more. No state may be locked.
@@ -33,7 +33,7 @@ pub(crate) fn check(shared: &Shared, module: &Module) -> Result<(), Error> {
         return Ok(());
     }
     let (module, kept_bytes) = (module.name.to_string(), bytes(shared));
-    Err(Error::KeptFull { module, kept_bytes, max_bytes: shared.limits.kept_bytes_max })
+    Err(Error::KeptFull { module, kept_bytes, max_bytes: bytes_max(shared) })
 }
 
 /// Warns if the next release of this module is the last one.
@@ -46,8 +46,14 @@ pub(crate) fn warn_of_last(shared: &Shared, module: &Module) {
     }
 }
 
+/// The limit, in bytes.
+fn bytes_max(shared: &Shared) -> u64 {
+    static DEFAULT: LazyLock<u64> = LazyLock::new(default_bytes_max);
+    shared.limits.kept_bytes_max.unwrap_or(*DEFAULT)
+}
+
 /// A tenth of the memory that this process may have, in bytes.
-pub(crate) fn default_bytes_max() -> u64 {
+fn default_bytes_max() -> u64 {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let machine = total_of(&read("/proc/meminfo")).unwrap_or(MACHINE_BYTES);
     // "max" if the group has no limit.

@@ -74,6 +74,7 @@ mod block;
 mod builder;
 mod caller;
 mod check;
+mod clock;
 mod command;
 mod crashes;
 mod delete;
@@ -86,7 +87,6 @@ mod first;
 mod guest;
 pub mod guide;
 mod handle;
-mod history;
 mod idle;
 mod intake;
 mod interface;
@@ -98,8 +98,10 @@ mod load;
 mod log;
 mod message;
 mod module;
+mod module_status;
 mod once;
 mod options;
+mod outcome;
 mod passers;
 mod phase;
 mod pins;
@@ -119,6 +121,7 @@ mod state_dir;
 mod status;
 mod stick;
 mod trial;
+mod turn;
 mod version;
 mod versions;
 mod warning;
@@ -135,6 +138,10 @@ pub use handle::{CallGuard, ModuleHandle, OwnedCallGuard};
 pub use interface::{InterfaceGuard, InterfaceHandle};
 pub use message::{Reply, Request};
 pub use options::{LoadOptions, ParsePolicyError, ParseTrialEndError, Policy, Source, Trial, TrialEnd};
+pub use outcome::{
+    BlockedFile, Confirmed, Deleted, LoadOutcome, Loaded, Purged, RolledBack, Stickiness, Took, Unblocked,
+    WentBack,
+};
 pub use phase::{Phase, Reached};
 pub use post_mortem::{Crash, crashes_in};
 pub use resident::{Calling, Errand, Resident};
@@ -145,11 +152,7 @@ pub use segue_loader::{
     descriptors_in_use, descriptors_left_open, signal_name,
 };
 pub use snapshot::Snapshot;
-pub use status::{
-    BlockedFile, CallerStatus, Confirmed, Deleted, Held, LoadOutcome, Loaded, ModuleStatus, Pin, PinKind,
-    Pins, Purged, RolledBack, Standing, Stickiness, Took, Unblocked, VersionStatus, WentBack,
-};
-
+pub use status::{CallerStatus, Held, ModuleStatus, Pin, PinKind, Pins, Standing, VersionStatus};
 pub use warning::Warning;
 
 /// What the expansion of [`macro@interface`] and [`macro@data`] names. No part of the library's interface.

@@ -5,10 +5,13 @@ use std::sync::{Arc, Weak};
 use segue_core::{Facet, FacetMissing, View};
 use segue_loader::{Link, Reached, ReplyBuffer, abi::RequestRef};
 
-use crate::first;
 use crate::{
-    CallError, Error, Snapshot, caller::Caller, interface::missing, module::Module, shared::Shared,
-    version::Version,
+    CallError, Error, Snapshot,
+    caller::Caller,
+    interface::missing,
+    module::Module,
+    shared::Shared,
+    version::{About, Version},
 };
 
 /// What a module has of another one.
@@ -41,7 +44,7 @@ impl LinkTo {
     #[cold]
     fn await_first(&self) {
         if let (Some(runtime), Some(by)) = (self.runtime.upgrade(), self.caller.by()) {
-            first::await_first_for(&runtime, by, &self.module);
+            await_first(&runtime, by, &self.module);
         }
     }
 }
@@ -74,6 +77,19 @@ impl Link for LinkTo {
         let guard = entered.map_err(|why| missing(&self.module, why, &self.caller))?;
         visit(guard.get());
         Ok(())
+    }
+}
+
+/// Waits for the first version of a module, for a module that calls it; unless that one waits for the caller.
+fn await_first(shared: &Shared, by: &About, module: &Module) {
+    if !module.is_first_starting() {
+        return;
+    }
+    let caller = shared.modules.read().get(&*by.module).cloned();
+    let is_in_start = caller.is_some_and(|caller| caller.state().starting() == Some(by.id.generation));
+    let edge = if is_in_start { shared.waits.add(&by.module, &module.name) } else { None };
+    if !is_in_start || edge.is_some() {
+        module.await_first(shared.limits.first_patience);
     }
 }
 

@@ -10,17 +10,17 @@ use segue_core::{Cell, Which};
 use segue_loader::{InterfaceMismatch, Unmapped};
 
 use crate::{
-    By, CallError, CallFailure, Error, Event, Events, ModuleStatus, Pin, Standing, Step, VersionStatus,
+    By, CallError, CallFailure, Error, Event, Pin, Step,
     bell::Bell,
     caller::{Caller, Callers},
-    journey::micros,
-    passers::Passers,
-    pins::call_pins,
-    resident::Residents,
+    clock::micros,
     state::ModuleState,
     version::{About, Version},
     versions::{Old, Phase},
 };
+
+/// Records what happened to a module, on behalf of somebody.
+pub(crate) type Record = Box<dyn Fn(&By, Event) + Send + Sync>;
 
 /// One module of a runtime.
 pub(crate) struct Module {
@@ -36,7 +36,7 @@ pub(crate) struct Module {
     /// Rung at each change of the state.
     changed: Condvar,
     bell: Arc<Bell>,
-    events: Events,
+    record: Record,
     /// How long callers wait for the module's first version while it is starting.
     first_patience: Duration,
 }
@@ -44,17 +44,18 @@ pub(crate) struct Module {
 // === impl Module ===
 
 impl Module {
+    /// `left` is called by each thread that leaves a version that somebody watches.
     pub(crate) fn new(
         name: &str,
-        events: &Events,
-        passers: &Arc<Passers>,
+        record: Record,
+        left: impl Fn() + Send + Sync + 'static,
         first_patience: Duration,
     ) -> Arc<Self> {
         let bell = Arc::new(Bell::default());
-        let (rung_by_leavers, passers) = (bell.clone(), passers.clone());
+        let rung_by_leavers = bell.clone();
         let wake = move || {
             rung_by_leavers.ring();
-            passers.pass();
+            left();
         };
         Arc::new(Module {
             name: name.into(),
@@ -65,7 +66,7 @@ impl Module {
             state: Mutex::default(),
             changed: Condvar::new(),
             bell,
-            events: events.clone(),
+            record,
             first_patience,
         })
     }
@@ -155,7 +156,7 @@ impl Module {
         let (module, old) = (self.name.to_string(), about.id.clone());
         let by = about.purge_asked.lock().clone().unwrap_or_else(|| By::runtime("it could not leave"));
         let event = Event::Retained { module, old, pins: pins.clone() };
-        state.quarantine(&self.cell, about, pins, || self.events.push(&by, event));
+        state.quarantine(&self.cell, about, pins, || (self.record)(&by, event));
         self.changed.notify_all();
     }
 
@@ -175,7 +176,7 @@ impl Module {
             left_open: unmapped.left_open.clone(),
             threads_ended: about.threads_ended.load(std::sync::atomic::Ordering::Relaxed),
         };
-        state.record_purged(old.generation, unmapped, || self.events.push(&by, purged));
+        state.record_purged(old.generation, unmapped, || (self.record)(&by, purged));
         drop(state);
         self.tell_change();
     }
@@ -213,84 +214,5 @@ impl Module {
     /// The calls inside a version now.
     pub(crate) fn inside(&self, which: Which) -> u64 {
         self.cell.count(which).map_or(0, |count| count.inside)
-    }
-
-    /// What is told of the module; none where no version of it was ever current.
-    pub(crate) fn status(&self, residents: &Residents, releases_left: Option<u64>) -> Option<ModuleStatus> {
-        let state = self.state();
-        if !state.is_known() {
-            return None;
-        }
-        let entered = |about: &About, which, status| {
-            let count = self.cell.count(which);
-            VersionStatus {
-                inside: count.map_or(0, |count| count.inside),
-                calls: count.map_or(0, |count| count.calls),
-                oldest_ms: residents.oldest_ms(about.id.generation),
-                ..told(about, status)
-            }
-        };
-        let standing = if state.trial().is_some() { Standing::Trial } else { Standing::Confirmed };
-        let current = state.current().map(|about| entered(about, Which::Current, standing));
-        let old = state.old().map(|old| match &old.phase {
-            Phase::Draining => VersionStatus {
-                pins: self.call_pins(&old.about, Which::Old, old.since, residents),
-                ..entered(&old.about, Which::Old, Standing::Draining)
-            },
-            Phase::Warm => entered(&old.about, Which::Old, Standing::Warm),
-            Phase::Leaving { calls, pins, .. } => {
-                VersionStatus { calls: *calls, pins: pins.clone(), ..told(&old.about, Standing::Pinned) }
-            }
-        });
-        let quarantined = state
-            .all_quarantined()
-            .iter()
-            .map(|version| {
-                let (about, since) = (&version.about, version.since);
-                let place = version.place.map(Which::Quarantined);
-                match place.filter(|place| self.inside(*place) > 0) {
-                    Some(place) => VersionStatus {
-                        pins: self.call_pins(about, place, since, residents),
-                        ..entered(about, place, Standing::Pinned)
-                    },
-                    None => VersionStatus {
-                        calls: version.calls,
-                        pins: version.pins.clone(),
-                        ..told(about, Standing::Pinned)
-                    },
-                }
-            })
-            .collect();
-        Some(ModuleStatus {
-            name: self.name.to_string(),
-            current,
-            old,
-            quarantined,
-            sticky: state.is_sticky(),
-            releases_left,
-            callers: self.callers.status(),
-        })
-    }
-
-    /// The calls that keep a version.
-    fn call_pins(&self, about: &About, place: Which, since: Instant, residents: &Residents) -> Vec<Pin> {
-        call_pins(residents, self, about, place, since, |_| Vec::new())
-    }
-}
-
-/// What is told of any version.
-fn told(about: &About, status: Standing) -> VersionStatus {
-    VersionStatus {
-        version: about.id.version.clone(),
-        generation: about.id.generation,
-        digest: about.digest,
-        source: about.source.clone(),
-        loaded_at: about.loaded_at,
-        status,
-        inside: 0,
-        oldest_ms: None,
-        calls: 0,
-        live_bytes: about.live_bytes(),
-        pins: Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
-    Asked, Error, Runtime,
+    Asked, Error, Events,
     command::Command,
     events::{Answered, Recorded},
     ledger::Change,
@@ -46,22 +46,24 @@ impl Answered {
     }
 }
 
-// === impl Runtime ===
+// === impl Keys ===
 
-impl Runtime {
-    /// Does a command. If it was done under the same key, it answers what was answered then. A command that was refused, or
-    /// had nothing to do, is tried again.
+impl Keys {
+    /// Runs a command. If it was done under the same key before, it answers what was answered then. A command that was
+    /// refused, or had nothing to do, runs again.
     pub(crate) fn once<R: DeserializeOwned>(
         &self,
+        events: &Events,
+        asked: &Asked,
         command: &Command,
         act: impl FnOnce() -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let Some(key) = &self.asked.key else { return act() };
-        let turn = self.shared.keys.busy.lock().entry(key.clone()).or_default().clone();
+        let Some(key) = &asked.key else { return act() };
+        let turn = self.busy.lock().entry(key.clone()).or_default().clone();
         let done = {
             // The same command that came before, and goes on, is waited for.
             let _turn = turn.lock();
-            match self.shared.events.answer(key) {
+            match events.answer(key) {
                 Err(error) => Err(error),
                 Ok(None) => act(),
                 Ok(Some(answered)) if answered.command == *command => answered
@@ -72,7 +74,7 @@ impl Runtime {
                 }
             }
         };
-        let mut busy = self.shared.keys.busy.lock();
+        let mut busy = self.busy.lock();
         drop(turn);
         if busy.get(key).is_some_and(|turn| Arc::strong_count(turn) == 1) {
             busy.remove(key);

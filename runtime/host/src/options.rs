@@ -5,8 +5,6 @@ use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 use segue_loader::Digest;
 use serde::{Deserialize, Serialize};
 
-use crate::kept;
-
 /// Where a version comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -68,8 +66,8 @@ pub enum Policy {
 pub(crate) struct Limits {
     /// Versions of one module in quarantine before a load of it is refused.
     pub(crate) quarantine_max: usize,
-    /// The memory of versions that stay though nobody is inside, of all modules, before a load that may add to it is refused.
-    pub(crate) kept_bytes_max: u64,
+    /// The memory of versions that stay though nobody is inside, of all modules, before a load that may add to it is refused; none if the machine decides.
+    pub(crate) kept_bytes_max: Option<u64>,
     /// How long a purge waits for threads that cannot be asked.
     pub(crate) stranger_patience: Duration,
     /// How long the threads of a version whose value has gone may wait before they are ended.
@@ -98,7 +96,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             quarantine_max: 4,
-            kept_bytes_max: kept::default_bytes_max(),
+            kept_bytes_max: None,
             stranger_patience: Duration::from_millis(100),
             idle_patience: Duration::from_secs(5),
             first_patience: Duration::from_secs(5),

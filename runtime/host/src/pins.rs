@@ -12,33 +12,25 @@ use segue_core::{Inside, ThreadId, Which};
 use segue_loader::{Kept, Mapped, ModuleThread, Obstacle};
 
 use crate::{
-    Error, Held, Pin, PinKind, Pins, Runtime,
+    Error, Held, Pin, PinKind, Pins,
     module::Module,
+    module_status,
     resident::{Residents, millis},
     shared::Shared,
     version::About,
 };
 
-impl Runtime {
-    /// Who holds the old version of a module, and those in quarantine, and what each of them waits for.
-    ///
-    /// A call is told with its thread and for how long, and where a [`Resident`](crate::Resident) makes it, with its request;
-    /// with the other modules that the same thread is in.
-    ///
-    /// # Errors
-    ///
-    /// Where no version of the module was ever loaded.
-    pub fn pins(&self, name: &str) -> Result<Pins, Error> {
-        let module = self.shared.module(name)?;
-        let status = self.status(name)?;
-        let held = status.old.into_iter().chain(status.quarantined).map(|version| Held {
-            pins: of_version(&self.shared, &module, version.generation),
-            version: version.version,
-            generation: version.generation,
-            status: version.status,
-        });
-        Ok(Pins { module: name.to_owned(), held: held.collect() })
-    }
+/// What holds the old version of a module, and those in quarantine.
+pub(crate) fn report(shared: &Shared, name: &str) -> Result<Pins, Error> {
+    let module = shared.module(name)?;
+    let status = module_status::of(shared, name)?;
+    let held = status.old.into_iter().chain(status.quarantined).map(|version| Held {
+        pins: of_version(shared, &module, version.generation),
+        version: version.version,
+        generation: version.generation,
+        status: version.status,
+    });
+    Ok(Pins { module: name.to_owned(), held: held.collect() })
 }
 
 /// What holds a version that is to leave. Asks all modules, so no state may be locked.

@@ -10,52 +10,25 @@ use segue_core::Which;
 use segue_loader::LeftOpen;
 
 use crate::pins;
-use crate::{
-    By, Error, Purged, Runtime, journey::micros, module::Module, shared::Shared, state::ModuleState,
-    versions::Phase,
-};
+use crate::{By, Purged, clock::micros, module::Module, shared::Shared, state::ModuleState, versions::Phase};
 
 /// How long a soft purge waits for an old version that nobody is inside to be out of memory.
 const SOFT_PATIENCE: Duration = Duration::from_secs(10);
 
-impl Runtime {
-    /// Erlang's soft purge: the old version is gone, or somebody is inside and nothing was done about it.
-    ///
-    /// # Errors
-    ///
-    /// Where there is no such module.
-    pub fn soft_purge(&self, name: &str) -> Result<Purged, Error> {
-        let module = self.shared.module(name)?;
-        let begun = Instant::now();
-        // Somebody inside: that is the answer. Nobody: it is on its way out.
-        let is_draining = |state: &ModuleState| {
-            state
-                .old()
-                .is_some_and(|old| matches!(old.phase, Phase::Draining) && module.inside(Which::Old) > 0)
-        };
-        let Some(generation) = old_of(&module) else { return Ok(nothing_to_purge(&module)) };
-        if module.inside(Which::Old) == 0 {
-            // Where it is kept for a rollback: that is over.
-            module.state().let_old_go();
-            module.tell_change();
-        }
-        Ok(purged_when(&self.shared, &module, generation, begun, SOFT_PATIENCE, is_draining))
+/// Removes the old version if nobody is inside; see [`Runtime::soft_purge`](crate::Runtime::soft_purge).
+pub(crate) fn soft(shared: &Shared, module: &Module) -> Purged {
+    let begun = Instant::now();
+    // Somebody inside: that is the answer. Nobody: it is on its way out.
+    let is_draining = |state: &ModuleState| {
+        state.old().is_some_and(|old| matches!(old.phase, Phase::Draining) && module.inside(Which::Old) > 0)
+    };
+    let Some(generation) = old_of(module) else { return nothing_to_purge(module) };
+    if module.inside(Which::Old) == 0 {
+        // If it is kept for a rollback: that is over.
+        module.state().let_old_go();
+        module.tell_change();
     }
-
-    /// Erlang's purge: asks the calls inside the old version to come to their end, and waits until it is gone, at most so
-    /// long. Where the deadline passes it is put in quarantine: it is not old any more, so that another can come; it is never
-    /// taken from under who is inside, the answer says who that is, and it still goes as soon as it can.
-    ///
-    /// A module sees that it is asked by `is_cancelled` of its `Request` or `Host`; its calls to other modules fail.
-    ///
-    /// # Errors
-    ///
-    /// Where there is no such module. A deadline that passes is no error: the answer says
-    /// [`purged: false`](Purged::purged).
-    pub fn purge(&self, name: &str, deadline: Duration) -> Result<Purged, Error> {
-        let module = self.shared.module(name)?;
-        Ok(run(&self.shared, &module, deadline, &self.asked.by))
-    }
+    purged_when(shared, module, generation, begun, SOFT_PATIENCE, is_draining)
 }
 
 /// Purges the old version of a module, if there is one, as [`Runtime::purge`] does.

@@ -8,7 +8,7 @@ use segue_loader::Digest;
 use crate::load;
 use crate::{
     Asked, By, Error, Event, Source,
-    first::Coming,
+    first::PendingLoad,
     ledger::{Change, Durability, ToRestore},
     load::{Purpose, Terms},
     shared::Shared,
@@ -26,7 +26,7 @@ pub(crate) fn run(shared: &Arc<Shared>) -> Result<(), Error> {
     // All at once, and all are known to be coming before one of them starts: it may call any other in its start.
     let to_restore = shared.events.look_up(|ledger| ledger.to_restore())?;
     let coming: Vec<_> =
-        to_restore.into_iter().map(|of| (Coming::begin(&shared.module_to_be(&of.module)), of)).collect();
+        to_restore.into_iter().map(|of| (PendingLoad::begin(&shared.module_to_be(&of.module)), of)).collect();
     let (tell, told) = bounded::<()>(0);
     for (coming, of) in coming {
         let (of_task, by, tell) = (shared.clone(), by.clone(), tell.clone());

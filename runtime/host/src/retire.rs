@@ -13,8 +13,8 @@ use crate::idle;
 use crate::kept;
 use crate::{
     Error, Pin, PinKind,
+    clock::micros,
     detach::take_out_of_cell,
-    journey::micros,
     module::Module,
     phase::Phase as Reached,
     pins::{kept_pins, thread_pins},

@@ -10,10 +10,10 @@ use segue_core::Which;
 use crate::load;
 use crate::retire;
 use crate::{
-    Asked, Error, Event, LoadOptions, Loaded, Policy, RolledBack, Runtime, Source, Step, WentBack,
+    Asked, Error, Event, LoadOptions, Loaded, Policy, RolledBack, Source, Step, WentBack,
+    clock::micros,
     command::Command,
     events::Recorded,
-    journey::micros,
     ledger::{Change, Durability},
     load::{Left, Purpose, Terms},
     module::Module,
@@ -21,27 +21,6 @@ use crate::{
     state::ModuleState,
     version::About,
 };
-
-impl Runtime {
-    /// Makes the version before current again, and the current one old.
-    ///
-    /// While the version before is in memory, because calls are inside it or it is kept during a trial, this needs no file and is one
-    /// store. After that its file is loaded again from the store of the state directory, as any other, through all checks.
-    ///
-    /// A rollback out of memory is done first and recorded then, so that a full disk does not keep anybody from going back;
-    /// [`RolledBack::recorded`] says whether a restart knows of it.
-    ///
-    /// # Errors
-    ///
-    /// Where there is no such module, and where there is nothing to go back to. Where somebody has a typed handle that the version
-    /// before does not fit. And, where it has to be loaded again, as for a load.
-    pub fn rollback(&self, name: &str) -> Result<RolledBack, Error> {
-        self.once(&Command::Rollback { module: name.to_owned() }, || {
-            let module = self.shared.module(name)?;
-            run(&self.shared, &module, None, &self.asked)
-        })
-    }
-}
 
 /// Goes back; where a generation is given, only if that one is current, and on trial.
 pub(crate) fn run(

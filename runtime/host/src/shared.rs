@@ -12,7 +12,7 @@ use parking_lot::RwLock;
 use segue_loader::CrashReports;
 
 use crate::{
-    Error, Events, first::Waits, journey::Journeys, module::Module, once::Keys, options::Limits,
+    By, Error, Events, first::WaitGraph, journey::Journeys, module::Module, once::Keys, options::Limits,
     passers::Passers, phase::Observer, resident::Residents, state_dir::StateDir,
 };
 
@@ -31,7 +31,7 @@ pub(crate) struct Shared {
     pub(crate) is_closing: AtomicBool,
     pub(crate) observer: Observer,
     pub(crate) keys: Keys,
-    pub(crate) waits: Waits,
+    pub(crate) waits: WaitGraph,
     /// Written while versions become current or cease to be, for the moment of the stores; read by whoever wants to find all modules
     /// as they are at one time.
     pub(crate) changing: RwLock<()>,
@@ -61,7 +61,11 @@ impl Shared {
         self.modules
             .write()
             .entry(name.to_owned())
-            .or_insert_with(|| Module::new(name, &self.events, &self.passers, self.limits.first_patience))
+            .or_insert_with(|| {
+                let (events, passers) = (self.events.clone(), self.passers.clone());
+                let record = Box::new(move |by: &By, event| events.push(by, event));
+                Module::new(name, record, move || passers.pass(), self.limits.first_patience)
+            })
             .clone()
     }
 

@@ -2,13 +2,14 @@
 
 use std::{
     sync::{Arc, atomic::Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use crate::{Asked, Event, module::Module, retire, shared::Shared};
+use crate::{Asked, Error, Event, module::Module, retire, shared::Shared};
 
-/// Without a deadline it waits for ever.
-pub(crate) fn run(shared: &Arc<Shared>, deadline: Option<Instant>, asked: &Asked) -> bool {
+/// Ends the runtime; see [`Runtime::shutdown`](crate::Runtime::shutdown).
+pub(crate) fn run(shared: &Arc<Shared>, patience: Duration, asked: &Asked) -> Result<(), Error> {
+    let deadline = Instant::now().checked_add(patience);
     shared.is_closing.store(true, Ordering::Relaxed);
     let modules: Vec<Arc<Module>> = shared.modules.read().values().cloned().collect();
     let mut all = true;
@@ -18,10 +19,11 @@ pub(crate) fn run(shared: &Arc<Shared>, deadline: Option<Instant>, asked: &Asked
         all &= retire::withdraw(shared, &module).is_ok();
     }
     all &= shared.journeys.wait(deadline);
-    // Otherwise there is more to come.
-    if all {
-        shared.events.push(&asked.by, Event::Stopped { pid: std::process::id() });
-        shared.events.close();
+    if !all {
+        let what = "the end of all calls and of the modules' threads".to_owned();
+        return Err(Error::Deadline { module: None, what, after: patience });
     }
-    all
+    shared.events.push(&asked.by, Event::Stopped { pid: std::process::id() });
+    shared.events.close();
+    Ok(())
 }

@@ -2,11 +2,12 @@
 
 use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
+use parking_lot::RwLock;
 use segue_interface::Interface;
 
 use crate::{
-    CallError, CallFailure, InterfaceHandle, OwnedCallGuard, Reply, Request, Runtime, VersionId,
-    interface::missing_in, module::Module,
+    CallError, CallFailure, InterfaceHandle, OwnedCallGuard, Reply, Request, VersionId,
+    interface::missing_in, module::Module, state::Stores,
 };
 
 /// All modules of a runtime as they were at one moment. Calls through it, and the calls that modules make from within these, go to the
@@ -51,26 +52,21 @@ struct Entered {
     before: Option<Snapshot>,
 }
 
-// === impl Runtime ===
+// === impl Snapshot ===
 
-impl Runtime {
-    /// All modules as they are now. See [`Snapshot`] for what it costs and keeps.
-    pub fn snapshot(&self) -> Snapshot {
-        // Nothing becomes current meanwhile, or ceases to be. Before the list: or a set could become current whose new module is not
-        // in it.
-        let _still = self.shared.changing.read();
-        let modules: Vec<Arc<Module>> = self.shared.modules.read().values().cloned().collect();
+impl Snapshot {
+    pub(crate) fn take(stores: &Stores, modules: &RwLock<BTreeMap<String, Arc<Module>>>) -> Self {
+        // Nothing becomes current meanwhile, or ceases to be. Taken before the list: otherwise a set could become current
+        // whose new module is not in the list.
+        let _still = stores.read();
+        let modules: Vec<Arc<Module>> = modules.read().values().cloned().collect();
         let entered = modules.iter().filter_map(|module| {
             let guard = OwnedCallGuard::enter(module)?;
             Some((module.name.clone(), guard))
         });
         Snapshot { versions: Arc::new(entered.collect()) }
     }
-}
 
-// === impl Snapshot ===
-
-impl Snapshot {
     /// The version of a module that is in it.
     pub fn version(&self, module: &str) -> Option<&VersionId> {
         self.versions.get(module).map(OwnedCallGuard::version)

@@ -10,7 +10,7 @@ use crate::error::Cause;
 use crate::load::AfterPublish;
 use crate::rollback;
 use crate::{
-    Asked, By, Confirmed, Error, Event, Runtime, TrialEnd, journey::micros, ledger::Change, module::Module,
+    Asked, By, Confirmed, Error, Event, TrialEnd, clock::micros, ledger::Change, module::Module,
     shared::Shared,
 };
 
@@ -25,21 +25,6 @@ const PAUSE_FIRST: Duration = Duration::from_secs(1);
 
 /// The longest that this becomes.
 const PAUSE_MOST: Duration = Duration::from_secs(3600);
-
-impl Runtime {
-    /// Ends the trial of a module's current version: a restart returns to it from now on, and the version before it is kept no
-    /// longer than calls are inside. Where there is no trial nothing is done, and the answer says so.
-    ///
-    /// # Errors
-    ///
-    /// Where there is no such module, or it has no current version, and where the ledger cannot be written.
-    pub fn confirm(&self, name: &str) -> Result<Confirmed, Error> {
-        self.once(&Command::Confirm { module: name.to_owned() }, || {
-            let module = self.shared.module(name)?;
-            confirm(&self.shared, &module, None, &self.asked)
-        })
-    }
-}
 
 /// Confirms the current version; where a generation is given, only if it is that one.
 pub(crate) fn confirm(

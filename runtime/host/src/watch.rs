@@ -25,7 +25,7 @@ use crate::restore;
 use crate::{
     Asked, By, Error, Event, Policy, Took,
     beginning::Beginning,
-    first::Coming,
+    first::PendingLoad,
     intake::{self, is_being_written},
     ledger::{self, ToRestore},
     load,
@@ -272,7 +272,7 @@ impl Watching {
         };
         // Those that wait for their old version look whether they were overtaken.
         module.tell_change();
-        let request = load::Request { candidate, source: source.clone(), took };
+        let request = load::set::Request { candidate, source: source.clone(), took };
         let by = By::File { path: source.clone() };
         let asked = Asked { by: by.clone(), key: None };
         let terms = load::Terms {
@@ -282,7 +282,7 @@ impl Watching {
         };
         let (tell, told) = bounded(1);
         let of_journey = shared.clone();
-        let coming = Coming::begin(&module);
+        let coming = PendingLoad::begin(&module);
         shared.journeys.begin(format!("load {}", module.name), move || {
             // Disconnected when it is open.
             let _ = gate.recv();

@@ -6,14 +6,16 @@ use parking_lot::MutexGuard;
 use segue_loader::Inspected;
 
 use super::{
-    Purpose, Terms, all,
-    start::{self, Starting},
+    set::all,
+    start,
+    terms::{Purpose, Terms},
 };
 use crate::command::Command;
 use crate::detach;
 use crate::{
     Error, Event, LoadOutcome, Loaded, Step, Took, Warning,
-    journey::{lap, micros},
+    clock::{lap, micros},
+    first::Starting,
     ledger::Change,
     module::Module,
     phase::Phase,

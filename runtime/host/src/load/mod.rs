@@ -7,16 +7,14 @@
 mod commit;
 mod escort;
 pub(crate) mod room;
+pub(crate) mod set;
 mod start;
 mod terms;
 
 use std::{collections::HashSet, path::PathBuf, sync::Arc};
 
-use segue_loader::Inspected;
-
 use crate::{
     By, Error, ErrorObject, Event, LoadOutcome, Loaded, Source, Step, Took, intake,
-    journey::micros,
     ledger::{Change, Durability},
     module::Module,
     phase::Phase,
@@ -24,22 +22,8 @@ use crate::{
 };
 use commit::Ready;
 use escort::Threads;
-pub(crate) use room::Turn;
+use set::{Member, Request, all, one_or_set};
 pub(crate) use terms::{AfterPublish, Left, Purpose, Terms};
-
-/// A candidate that was read.
-pub(crate) struct Request {
-    pub(crate) candidate: Inspected,
-    /// What the file is called in reports.
-    pub(crate) source: String,
-    pub(crate) took: Took,
-}
-
-/// One of a set: a file, and the module that it is to be.
-struct Member {
-    module: Arc<Module>,
-    request: Request,
-}
 
 // === impl Shared ===
 
@@ -221,7 +205,7 @@ fn start_all(shared: &Arc<Shared>, members: Vec<Member>, terms: &Terms) -> Resul
             true => {
                 // Those that have started are current when this one is: it is not to wait for them.
                 let _held =
-                    shared.waits.hold(ready.iter().map(|it| it.module.name.clone()), &member.module.name);
+                    shared.waits.add_set(ready.iter().map(|it| it.module.name.clone()), &member.module.name);
                 match start::run(shared, member, terms) {
                     Ok(member) => ready.push(member),
                     Err(error) => errors.push(error),
@@ -266,58 +250,4 @@ fn tell_unchanged(shared: &Shared, Member { module, request }: &Member, terms: &
     // Current or not: it was taken, and is nothing new after a restart.
     let taken = terms.taken(request.candidate.digest()).into_iter().collect();
     shared.events.tell(&terms.asked.by, event, taken, Durability::InSystem);
-}
-
-// === impl Member ===
-
-impl Member {
-    /// The report of a load that has nothing to do: the same file is current.
-    fn unchanged(&self, terms: &Terms) -> Option<Loaded> {
-        let current = self.module.state().current().cloned()?;
-        if current.digest != self.request.candidate.digest() {
-            return None;
-        }
-        Some(Loaded {
-            module: self.module.name.to_string(),
-            version: current.id.version.clone(),
-            generation: current.id.generation,
-            digest: current.digest,
-            replaced: None,
-            outcome: LoadOutcome::Unchanged,
-            warnings: Vec::new(),
-            took_us: Took { total: micros(terms.started.elapsed()), ..self.request.took.clone() },
-        })
-    }
-
-    /// Whether the same file is current.
-    fn is_current(&self) -> bool {
-        let state = self.module.state();
-        state.current().is_some_and(|current| current.digest == self.request.candidate.digest())
-    }
-
-    /// Has whoever starts in the same set see what this will be.
-    fn offer(&self) {
-        let metadata = Arc::new(self.request.candidate.metadata().clone());
-        self.module.state().offer(Some(metadata));
-    }
-}
-
-/// All of them; or what is wrong with each that is an error.
-fn all<T>(results: impl Iterator<Item = Result<T, Error>>) -> Result<Vec<T>, Error> {
-    let (mut good, mut errors) = (Vec::new(), Vec::new());
-    for result in results {
-        match result {
-            Ok(value) => good.push(value),
-            Err(error) => errors.push(error),
-        }
-    }
-    if errors.is_empty() { Ok(good) } else { Err(one_or_set(errors)) }
-}
-
-/// One error as it is; several as those of a set.
-fn one_or_set(mut errors: Vec<Error>) -> Error {
-    match errors.len() {
-        1 => errors.remove(0),
-        _ => Error::Set { errors },
-    }
 }

@@ -1,13 +1,8 @@
 //! How a load waits: for its turn, and for there to be no old version.
 
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, time::Instant};
 
-use parking_lot::MutexGuard;
-
-use super::{Member, Terms};
+use super::{set::Member, terms::Terms};
 use segue_core::Which;
 
 use crate::kept;
@@ -17,20 +12,9 @@ use crate::{
     Error, OldState, Policy,
     module::Module,
     shared::Shared,
+    turn::Turn,
     versions::{Old, Phase},
 };
-
-/// The turn of a load: loads of one module go one after the other, in the order in which they came.
-pub(crate) struct Turn<'a>(Option<MutexGuard<'a, ()>>);
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        if let Some(turn) = self.0.take() {
-            // To whoever has waited longest, and to nobody who comes by just now.
-            MutexGuard::unlock_fair(turn);
-        }
-    }
-}
 
 // === impl Terms ===
 
@@ -38,27 +22,6 @@ impl Terms {
     /// Waits for the module's turn.
     pub(super) fn take_turn<'a>(&self, module: &'a Module) -> Result<Turn<'a>, Error> {
         Turn::take(module, self.deadline, self.after)
-    }
-}
-
-// === impl Turn ===
-
-impl<'a> Turn<'a> {
-    /// Waits for the module's turn; without a deadline for ever.
-    pub(crate) fn take(
-        module: &'a Module,
-        deadline: Option<Instant>,
-        after: Duration,
-    ) -> Result<Self, Error> {
-        let turn = match deadline {
-            Some(deadline) => module.turn.try_lock_until(deadline).ok_or_else(|| Error::Deadline {
-                module: Some(module.name.to_string()),
-                what: format!("another load of {}", module.name),
-                after,
-            })?,
-            None => module.turn.lock(),
-        };
-        Ok(Turn(Some(turn)))
     }
 }
 

@@ -9,13 +9,18 @@ use std::{
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use segue_loader::{Image, Inspected, Kept, MapFailure, Mapped, Vetoed};
 
-use super::{Member, Terms, commit::Ready};
+use super::{
+    commit::Ready,
+    set::{Member, Request},
+    terms::Terms,
+};
 use crate::idle;
 use crate::retire;
 use crate::{
     Error, Pin, PinKind, Step, Took, VersionId, Warning,
+    clock::lap,
+    first::Starting,
     guest::Guest,
-    journey::lap,
     module::Module,
     phase::Phase,
     pins::kept_pins,
@@ -42,30 +47,10 @@ pub(super) struct InMemory {
 /// How a start ended.
 type Started = Result<Image, Box<Vetoed>>;
 
-/// Says while it exists that a version is starting: from its `on_load` until it is current, or is known not to be.
-pub(super) struct Starting {
-    module: Arc<Module>,
-    generation: u64,
-}
-
-impl Starting {
-    fn begin(module: &Arc<Module>, generation: u64) -> Self {
-        module.state().begin_start(generation);
-        Starting { module: module.clone(), generation }
-    }
-}
-
-impl Drop for Starting {
-    fn drop(&mut self) {
-        self.module.state().end_start(self.generation);
-        self.module.tell_change();
-    }
-}
-
 /// Stages and maps a candidate. Where that fails, it is taken out again.
 pub(super) fn map(shared: &Arc<Shared>, member: Member) -> Result<InMemory, Error> {
     let Member { module, request } = member;
-    let super::Request { candidate, source, mut took } = request;
+    let Request { candidate, source, mut took } = request;
     let id = VersionId { version: candidate.metadata().version.clone(), generation: shared.new_generation() };
     let about = Arc::new(About::new(module.name.clone(), id, candidate.digest(), source));
     let admitted = module.callers.admitted();

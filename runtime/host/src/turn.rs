@@ -1,0 +1,40 @@
+//! Loads of one module go one after the other.
+
+use std::time::{Duration, Instant};
+
+use parking_lot::MutexGuard;
+
+use crate::{Error, module::Module};
+
+/// The turn of a load: loads of one module go one after the other, in the order in which they came.
+pub(crate) struct Turn<'a>(Option<MutexGuard<'a, ()>>);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(turn) = self.0.take() {
+            // To whoever has waited longest, and to nobody who comes by just now.
+            MutexGuard::unlock_fair(turn);
+        }
+    }
+}
+
+// === impl Turn ===
+
+impl<'a> Turn<'a> {
+    /// Waits for the module's turn; without a deadline for ever.
+    pub(crate) fn take(
+        module: &'a Module,
+        deadline: Option<Instant>,
+        after: Duration,
+    ) -> Result<Self, Error> {
+        let turn = match deadline {
+            Some(deadline) => module.turn.try_lock_until(deadline).ok_or_else(|| Error::Deadline {
+                module: Some(module.name.to_string()),
+                what: format!("another load of {}", module.name),
+                after,
+            })?,
+            None => module.turn.lock(),
+        };
+        Ok(Turn(Some(turn)))
+    }
+}
