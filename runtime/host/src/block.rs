@@ -1,8 +1,15 @@
 //! Blocked files: those of versions that have ended the process. They are not loaded, however they come.
 
+use crate::{
+    asked::Asked,
+    command::Command,
+    error::Error,
+    event::Event,
+    ledger::Change,
+    outcome::{BlockedFile, Unblocked},
+    shared::Shared,
+};
 use segue_loader::Digest;
-
-use crate::{Asked, BlockedFile, Error, Event, Unblocked, command::Command, ledger::Change, shared::Shared};
 
 /// The blocked files.
 pub(crate) fn list(shared: &Shared) -> Result<Vec<BlockedFile>, Error> {

@@ -9,15 +9,23 @@ use std::{
     time::Duration,
 };
 
+use crate::{
+    asked::Asked,
+    beginning::Beginning,
+    crashes,
+    error::Error,
+    events::Events,
+    ledger::Ledger,
+    options::Limits,
+    phase::{Observer, Reached},
+    restore,
+    runtime::Runtime,
+    shared::Shared,
+    state_dir::StateDir,
+    watch::Watch,
+};
 use parking_lot::Mutex;
 use segue_loader::CrashReports;
-
-use crate::crashes;
-use crate::restore;
-use crate::{
-    Asked, Error, Events, Reached, Runtime, beginning::Beginning, ledger::Ledger, options::Limits,
-    phase::Observer, shared::Shared, state_dir::StateDir, watch::Watch,
-};
 
 /// Makes a [`Runtime`].
 #[derive(Clone, Debug, Default)]
@@ -184,5 +192,12 @@ impl Builder {
         let watch = watched.map(|(directory, beginning)| Watch::begin(&shared, directory, &beginning));
         let watch = Arc::new(Mutex::new(watch.transpose()?));
         Ok(Runtime { shared, watch, asked: Asked::default() })
+    }
+}
+
+impl Runtime {
+    /// Starts to configure a runtime.
+    pub fn builder() -> Builder {
+        Builder::default()
     }
 }

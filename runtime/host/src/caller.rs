@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Weak};
 
+use crate::{status::CallerStatus, version::About};
 use parking_lot::Mutex;
+use segue_interface::{CallError, CallFailure};
 use segue_loader::{Expected, InterfaceMismatch, Metadata};
-
-use crate::{CallError, CallFailure, CallerStatus, version::About};
 
 /// Somebody who has a handle to a module.
 pub(crate) struct Caller {

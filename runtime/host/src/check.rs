@@ -2,10 +2,14 @@
 
 use std::path::Path;
 
+use crate::{
+    error::Error,
+    findings::{self, Finding},
+    intake::read,
+    outcome::Took,
+};
 use segue_loader::{Digest, Imports, Metadata};
 use serde::{Deserialize, Serialize};
-
-use crate::{Error, Finding, Took, findings, intake::read};
 
 /// What a file says of itself, and is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
+use crate::options::Source;
 use segue_loader::Digest;
 use serde::{Deserialize, Serialize};
-
-use crate::Source;
 
 /// One command, with what it is about. The ledger keeps it with its key and its answer, and compares it with what comes
 /// under the same key later.

@@ -2,13 +2,15 @@
 
 use std::fs;
 
-use segue_loader::{CrashReport, clear_reports, read_reports};
-
 use crate::{
-    By, Error, Event, VersionId,
+    asked::By,
+    error::Error,
+    event::Event,
     ledger::{Block, Change},
     shared::Shared,
 };
+use segue_interface::VersionId;
+use segue_loader::{CrashReport, clear_reports, read_reports};
 
 /// Records what the process before this one wrote. A version that had not settled, or was on trial, is blocked.
 pub(crate) fn note_all(shared: &Shared) -> Result<(), Error> {

@@ -1,15 +1,12 @@
 //! Erlang's delete: a module without a current version.
 
+use crate::{
+    asked::Asked, clock::micros, command::Command, error::Error, event::Event, ledger::Change, load,
+    module::Module, outcome::Deleted, retire, shared::Shared, turn::Turn,
+};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
-};
-
-use crate::command::Command;
-use crate::load;
-use crate::retire;
-use crate::{
-    Asked, Deleted, Error, Event, clock::micros, ledger::Change, module::Module, shared::Shared, turn::Turn,
 };
 
 /// How long a delete waits for a load that goes on.

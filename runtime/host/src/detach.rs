@@ -6,12 +6,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::{
+    module::Module,
+    pins::told_thread,
+    resident::Errand,
+    shared::Shared,
+    status::{Pin, PinKind},
+    version::Version,
+};
 use crossbeam_channel::{Receiver, unbounded};
 use segue_core::{Hail, ThreadId, Vacate};
-
-use crate::{
-    Pin, PinKind, module::Module, pins::told_thread, resident::Errand, shared::Shared, version::Version,
-};
 
 /// How often is looked who has passed, or ended.
 const LOOK_EVERY: Duration = Duration::from_millis(5);

@@ -1,10 +1,10 @@
 //! What can happen. This is the only place where events are named.
 
+use crate::{asked::By, error::ErrorObject, status::Pin, warning::Warning};
 use jiff::Timestamp;
+use segue_interface::VersionId;
 use segue_loader::{Digest, LeftOpen};
 use serde::{Deserialize, Serialize};
-
-use crate::{By, ErrorObject, Pin, VersionId, Warning};
 
 /// One event with its number, its time, and who asked for it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

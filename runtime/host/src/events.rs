@@ -2,14 +2,15 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use jiff::Timestamp;
-use parking_lot::{Condvar, Mutex};
-
 use crate::{
-    By, Error, Event, Record,
+    asked::By,
     command::Command,
+    error::Error,
+    event::{Event, Record},
     ledger::{Change, Durability, Entry, Ledger},
 };
+use jiff::Timestamp;
+use parking_lot::{Condvar, Mutex};
 
 /// How many events are kept in memory, for those who follow; older ones are read from the ledger.
 const KEPT_MAX: usize = 4096;

@@ -3,10 +3,9 @@
 
 use std::path::Path;
 
+use crate::error::NO_EXECUTABLE_STACK;
 use segue_loader::{Imports, Missing, Unload, is_system_library};
 use serde::{Deserialize, Serialize};
-
-use crate::error::NO_EXECUTABLE_STACK;
 
 /// Something that a file shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

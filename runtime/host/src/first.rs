@@ -13,9 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parking_lot::Mutex;
-
 use crate::module::Module;
+use parking_lot::Mutex;
 
 /// Which modules' starts wait for which modules' first versions.
 #[derive(Default)]

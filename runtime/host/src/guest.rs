@@ -5,11 +5,10 @@ use std::{
     sync::{Arc, Weak, atomic::AtomicU64},
 };
 
+use crate::{caller::Caller, error::Error, link::LinkTo, shared::Shared, version::About};
 use parking_lot::Mutex;
 use segue_loader::{Expected, Link, Services};
 use tracing::Span;
-
-use crate::{Error, caller::Caller, link::LinkTo, shared::Shared, version::About};
 
 /// One image, as the services of the host see it. What it does with log records is in `log.rs`.
 pub(crate) struct Guest {

@@ -2,12 +2,16 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
+use crate::{
+    message::{Reply, Request},
+    module::Module,
+    version::Version,
+};
+use segue_interface::{CallError, VersionId};
 use segue_loader::{
     ReplyBuffer,
     abi::{HeaderRef, RequestRef},
 };
-
-use crate::{CallError, Reply, Request, VersionId, module::Module, version::Version};
 
 /// Calls one module: always its current version. Cheap to clone, and can be used from any thread.
 #[derive(Clone)]

@@ -5,9 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use segue_loader::Mapped;
-
 use crate::{module::Module, pins::thread_pins, shared::Shared, version::About};
+use segue_loader::Mapped;
 
 /// How often is looked, for the list of pins to be true.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

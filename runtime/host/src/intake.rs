@@ -2,9 +2,8 @@
 
 use std::{path::Path, time::Instant};
 
+use crate::{clock::lap, error::Error, outcome::Took};
 use segue_loader::{Candidate, Inspected, StageError};
-
-use crate::{Error, Took, clock::lap};
 
 /// Reads and inspects a file.
 pub(crate) fn read(path: &Path, took: &mut Took) -> Result<Inspected, Error> {

@@ -2,14 +2,11 @@
 
 use std::{marker::PhantomData, ops::Deref, sync::Arc};
 
+use crate::{caller::Caller, error::Error, handle::OwnedCallGuard, module::Module, version::Version};
 use segue_core::{Facet, FacetGuard, FacetMissing, View};
 use segue_interface::Interface;
+use segue_interface::{CallError, CallFailure, VersionId};
 use segue_loader::{Expected, Implementation};
-
-use crate::{
-    CallError, CallFailure, Error, OwnedCallGuard, VersionId, caller::Caller, module::Module,
-    version::Version,
-};
 
 /// Calls one module through a typed interface: always its current version. Cheap to clone, and can be used from any thread.
 ///

@@ -7,10 +7,9 @@
 
 use std::{sync::Arc, thread, time::Instant};
 
+use crate::error::Error;
 use crossbeam_channel::{Sender, bounded};
 use parking_lot::{Condvar, Mutex};
-
-use crate::Error;
 
 /// The journeys of one runtime that have not ended.
 #[derive(Default)]

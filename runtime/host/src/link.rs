@@ -2,17 +2,18 @@
 
 use std::sync::{Arc, Weak};
 
-use segue_core::{Facet, FacetMissing, View};
-use segue_loader::{Link, Reached, ReplyBuffer, abi::RequestRef};
-
 use crate::{
-    CallError, Error, Snapshot,
     caller::Caller,
+    error::Error,
     interface::missing,
     module::Module,
     shared::Shared,
+    snapshot::Snapshot,
     version::{About, Version},
 };
+use segue_core::{Facet, FacetMissing, View};
+use segue_interface::CallError;
+use segue_loader::{Link, Reached, ReplyBuffer, abi::RequestRef};
 
 /// What a module has of another one.
 pub(crate) struct LinkTo {

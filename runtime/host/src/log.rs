@@ -6,13 +6,12 @@
 
 use std::{fmt::Write, sync::atomic::Ordering};
 
+use crate::guest::Guest;
 use segue_loader::{
     Log,
     abi::{FieldRef, Level, RecordRef, SpanRef, ValueRef, abi_stable::std_types::ROption},
 };
 use tracing::{Span, field};
-
-use crate::guest::Guest;
 
 /// Runs `$macro` with the level as a constant, as tracing's macros want it.
 macro_rules! at_level {

@@ -5,19 +5,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
-use segue_core::{Cell, Which};
-use segue_loader::{InterfaceMismatch, Unmapped};
-
 use crate::{
-    By, CallError, CallFailure, Error, Event, Pin, Step,
+    asked::By,
     bell::Bell,
     caller::{Caller, Callers},
     clock::micros,
+    error::{Error, Step},
+    event::Event,
     state::ModuleState,
+    status::Pin,
     version::{About, Version},
     versions::{Old, Phase},
 };
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use segue_core::{Cell, Which};
+use segue_interface::{CallError, CallFailure};
+use segue_loader::{InterfaceMismatch, Unmapped};
 
 /// Records what happened to a module, on behalf of somebody.
 pub(crate) type Record = Box<dyn Fn(&By, Event) + Send + Sync>;

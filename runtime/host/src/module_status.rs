@@ -2,17 +2,18 @@
 
 use std::{sync::Arc, time::Instant};
 
-use segue_core::Which;
-
 use crate::{
-    Error, ModuleStatus, Pin, Standing, VersionStatus, kept,
+    error::Error,
+    kept,
     module::Module,
     pins::call_pins,
     shared::{Shared, no_such_module},
     state::ModuleState,
+    status::{ModuleStatus, Pin, Standing, VersionStatus},
     version::About,
     versions::{Old, Phase, Quarantined},
 };
+use segue_core::Which;
 
 /// One module, while its state is locked.
 struct Look<'a> {

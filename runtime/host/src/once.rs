@@ -2,16 +2,16 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use crate::{
+    asked::Asked,
+    command::Command,
+    error::Error,
+    events::{Answered, Events, Recorded},
+    ledger::Change,
+};
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-
-use crate::{
-    Asked, Error, Events,
-    command::Command,
-    events::{Answered, Recorded},
-    ledger::Change,
-};
 
 /// The commands with a key that go on.
 #[derive(Default)]

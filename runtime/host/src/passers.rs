@@ -7,10 +7,9 @@
 
 use std::collections::HashMap;
 
+use crate::resident::Errand;
 use parking_lot::Mutex;
 use segue_core::ThreadId;
-
-use crate::resident::Errand;
 
 /// The threads that purges of one runtime await.
 #[derive(Default)]

@@ -8,17 +8,17 @@ use std::{
     time::Instant,
 };
 
-use segue_core::{Inside, ThreadId, Which};
-use segue_loader::{Kept, Mapped, ModuleThread, Obstacle};
-
 use crate::{
-    Error, Held, Pin, PinKind, Pins,
+    error::Error,
     module::Module,
     module_status,
     resident::{Residents, millis},
     shared::Shared,
+    status::{Held, Pin, PinKind, Pins},
     version::About,
 };
+use segue_core::{Inside, ThreadId, Which};
+use segue_loader::{Kept, Mapped, ModuleThread, Obstacle};
 
 /// What holds the old version of a module, and those in quarantine.
 pub(crate) fn report(shared: &Shared, name: &str) -> Result<Pins, Error> {

@@ -5,10 +5,9 @@
 
 use std::{fs, io, path::Path};
 
+use segue_interface::VersionId;
 use segue_loader::{AttributedBy, read_reports};
 use serde::{Deserialize, Serialize};
-
-use crate::VersionId;
 
 /// The end of a process by a fatal signal, or by a module that called `exit`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,10 +7,11 @@ use std::{
 
 use segue_core::Which;
 
+use crate::{
+    asked::By, clock::micros, module::Module, outcome::Purged, pins, shared::Shared, state::ModuleState,
+    versions::Phase,
+};
 use segue_loader::LeftOpen;
-
-use crate::pins;
-use crate::{By, Purged, clock::micros, module::Module, shared::Shared, state::ModuleState, versions::Phase};
 
 /// How long a soft purge waits for an old version that nobody is inside to be out of memory.
 const SOFT_PATIENCE: Duration = Duration::from_secs(10);

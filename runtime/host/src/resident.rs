@@ -7,11 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::version::Version;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use parking_lot::Mutex;
 use segue_core::ThreadId;
-
-use crate::{VersionId, version::Version};
+use segue_interface::VersionId;
 
 /// How long a purge waits for a resident to run its errand. One that does not come in time has what it keeps for the
 /// version dropped without running, and counted.

@@ -2,17 +2,18 @@
 
 use std::{sync::Arc, time::Instant};
 
-use crossbeam_channel::bounded;
-use segue_loader::Digest;
-
-use crate::load;
 use crate::{
-    Asked, By, Error, Event, Source,
+    asked::{Asked, By},
+    error::Error,
+    event::Event,
     first::PendingLoad,
     ledger::{Change, Durability, ToRestore},
-    load::{Purpose, Terms},
+    load::{self, Purpose, Terms},
+    options::Source,
     shared::Shared,
 };
+use crossbeam_channel::bounded;
+use segue_loader::Digest;
 
 /// Loads of each module what a restart returns to. What cannot be loaded is told as refused, and is no error.
 pub(crate) fn run(shared: &Arc<Shared>) -> Result<(), Error> {

@@ -6,22 +6,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use segue_loader::{Kept, Obstacle, Unmapped};
-
-use crate::detach;
-use crate::idle;
-use crate::kept;
 use crate::{
-    Error, Pin, PinKind,
     clock::micros,
-    detach::take_out_of_cell,
+    detach::{self, take_out_of_cell},
+    error::Error,
+    idle, kept,
     module::Module,
     phase::Phase as Reached,
     pins::{kept_pins, thread_pins},
     shared::Shared,
     state::{Drained, Keep, Stores},
+    status::{Pin, PinKind},
     version::{About, Version},
 };
+use segue_loader::{Kept, Obstacle, Unmapped};
 
 /// How often is looked whether what keeps a version has gone.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

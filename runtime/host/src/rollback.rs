@@ -5,22 +5,24 @@ use std::{
     time::Instant,
 };
 
-use segue_core::Which;
-
-use crate::load;
-use crate::retire;
 use crate::{
-    Asked, Error, Event, LoadOptions, Loaded, Policy, RolledBack, Source, Step, WentBack,
+    asked::Asked,
     clock::micros,
     command::Command,
+    error::{Error, Step},
+    event::Event,
     events::Recorded,
     ledger::{Change, Durability},
-    load::{Left, Purpose, Terms},
+    load::{self, Left, Purpose, Terms},
     module::Module,
+    options::{LoadOptions, Policy, Source},
+    outcome::{Loaded, RolledBack, WentBack},
+    retire,
     shared::Shared,
     state::ModuleState,
     version::About,
 };
+use segue_core::Which;
 
 /// Goes back; where a generation is given, only if that one is current, and on trial.
 pub(crate) fn run(

@@ -7,25 +7,37 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parking_lot::Mutex;
-use segue_interface::Interface;
-use segue_loader::Digest;
-use serde::de::DeserializeOwned;
-
 use crate::{
-    Asked, BlockedFile, Builder, Confirmed, Deleted, Error, Events, InterfaceHandle, LoadOptions, Loaded,
-    ModuleHandle, ModuleStatus, Pins, Purged, Record, Resident, RolledBack, Snapshot, Source, Stickiness,
-    Unblocked, block,
+    asked::Asked,
+    block,
     command::Command,
-    delete, intake, kept,
+    delete,
+    error::Error,
+    event::Record,
+    events::Events,
+    handle::ModuleHandle,
+    intake,
+    interface::InterfaceHandle,
+    kept,
     load::{self, Purpose, Terms},
-    module_status, pins, purge, rollback,
+    module_status,
+    options::{LoadOptions, Source},
+    outcome::{BlockedFile, Confirmed, Deleted, Loaded, Purged, RolledBack, Stickiness, Unblocked},
+    pins, purge,
+    resident::Resident,
+    rollback,
     shared::Shared,
     shutdown,
+    snapshot::Snapshot,
+    status::{ModuleStatus, Pins},
     stick::{self, Sticky},
     trial,
     watch::Watch,
 };
+use parking_lot::Mutex;
+use segue_interface::Interface;
+use segue_loader::Digest;
+use serde::de::DeserializeOwned;
 
 /// The modules of a process. It loads them, hands out handles to them, and removes old versions from memory.
 ///
@@ -41,11 +53,6 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Starts to configure a runtime.
-    pub fn builder() -> Builder {
-        Builder::default()
-    }
-
     /// The same runtime on behalf of somebody. Commands through it are recorded as theirs, and run once for each key.
     #[must_use]
     pub fn on_behalf_of(&self, asked: Asked) -> Runtime {

@@ -8,13 +8,12 @@ use std::{
     },
 };
 
+use crate::{
+    asked::By, error::Error, events::Events, first::WaitGraph, journey::Journeys, module::Module, once::Keys,
+    options::Limits, passers::Passers, phase::Observer, resident::Residents, state_dir::StateDir,
+};
 use parking_lot::RwLock;
 use segue_loader::CrashReports;
-
-use crate::{
-    By, Error, Events, first::WaitGraph, journey::Journeys, module::Module, once::Keys, options::Limits,
-    passers::Passers, phase::Observer, resident::Residents, state_dir::StateDir,
-};
 
 /// What all clones, and the runtime's threads, share.
 pub(crate) struct Shared {

@@ -1,11 +1,10 @@
 //! The end of a runtime: nothing new is taken, and every version leaves memory.
 
+use crate::{asked::Asked, error::Error, event::Event, module::Module, retire, shared::Shared};
 use std::{
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
-
-use crate::{Asked, Error, Event, module::Module, retire, shared::Shared};
 
 /// Ends the runtime; see [`Runtime::shutdown`](crate::Runtime::shutdown).
 pub(crate) fn run(shared: &Arc<Shared>, patience: Duration, asked: &Asked) -> Result<(), Error> {

@@ -2,13 +2,16 @@
 
 use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
+use crate::{
+    handle::OwnedCallGuard,
+    interface::{InterfaceHandle, missing_in},
+    message::{Reply, Request},
+    module::Module,
+    state::Stores,
+};
 use parking_lot::RwLock;
 use segue_interface::Interface;
-
-use crate::{
-    CallError, CallFailure, InterfaceHandle, OwnedCallGuard, Reply, Request, VersionId,
-    interface::missing_in, module::Module, state::Stores,
-};
+use segue_interface::{CallError, CallFailure, VersionId};
 
 /// All modules of a runtime as they were at one moment. Calls through it, and the calls that modules make from within these, go to the
 /// versions of that moment, also when others have become current since.

@@ -13,15 +13,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parking_lot::{RwLock, RwLockWriteGuard};
-use segue_core::{Cell, Occupant, Seat, Vacate, Which};
-use segue_loader::{Metadata, Unmapped};
-
 use crate::{
-    Pin, Trial,
+    options::Trial,
+    status::Pin,
     version::About,
     versions::{Old, OnTrial, Phase, PurgedVersion, Quarantined},
 };
+use parking_lot::{RwLock, RwLockWriteGuard};
+use segue_core::{Cell, Occupant, Seat, Vacate, Which};
+use segue_loader::{Metadata, Unmapped};
 
 /// Locked for writing while versions become current or cease to be, for the moment of the stores. Whoever reads it finds
 /// all modules as they are at one time.

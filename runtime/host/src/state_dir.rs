@@ -9,10 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::error::Error;
 use segue_loader::Digest;
 use tempfile::{NamedTempFile, TempDir};
-
-use crate::Error;
 
 /// How long the lock is waited for, and how long between two attempts.
 const LOCK_PATIENCE: Duration = Duration::from_millis(500);

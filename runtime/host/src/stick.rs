@@ -1,7 +1,7 @@
 //! Sticky modules, which are not replaced.
-
 use crate::{
-    Asked, Error, Event, Stickiness, command::Command, ledger::Change, module::Module, shared::Shared,
+    asked::Asked, command::Command, error::Error, event::Event, ledger::Change, module::Module,
+    outcome::Stickiness, shared::Shared,
 };
 
 /// Whether a module may be replaced.

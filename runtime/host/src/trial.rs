@@ -1,17 +1,22 @@
 //! Trials: a version that is current, and that a restart does not return to until somebody has confirmed it.
 
+use crate::{
+    asked::{Asked, By},
+    clock::micros,
+    command::Command,
+    error::{Cause, Error},
+    event::Event,
+    ledger::Change,
+    load::AfterPublish,
+    module::Module,
+    options::TrialEnd,
+    outcome::Confirmed,
+    rollback,
+    shared::Shared,
+};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
-};
-
-use crate::command::Command;
-use crate::error::Cause;
-use crate::load::AfterPublish;
-use crate::rollback;
-use crate::{
-    Asked, By, Confirmed, Error, Event, TrialEnd, clock::micros, ledger::Change, module::Module,
-    shared::Shared,
 };
 
 /// What follows when a version on trial is current.

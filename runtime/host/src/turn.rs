@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::{error::Error, module::Module};
 use parking_lot::MutexGuard;
-
-use crate::{Error, module::Module};
 
 /// The turn of a load: loads of one module go one after the other, in the order in which they came.
 pub(crate) struct Turn<'a>(Option<MutexGuard<'a, ()>>);

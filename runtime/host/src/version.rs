@@ -5,12 +5,12 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 
+use crate::asked::By;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use segue_core::Occupant;
+use segue_interface::VersionId;
 use segue_loader::{Digest, Image, Usage};
-
-use crate::{By, VersionId};
 
 /// What is told of a version, and stays true when its image is gone.
 pub(crate) struct About {

@@ -5,10 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::{
+    options::TrialEnd,
+    status::{Pin, PinKind},
+    version::About,
+};
 use segue_core::Quarantine;
 use segue_loader::Unmapped;
-
-use crate::{Pin, PinKind, TrialEnd, version::About};
 
 /// How long an old version that nobody is inside may keep the place of old, while its `Drop` or its threads run or
 /// something holds it. Then it is quarantined: a new version can come, and the runtime goes on removing it.

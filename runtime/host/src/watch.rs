@@ -14,23 +14,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
-use notify::{
-    EventKind, RecommendedWatcher, RecursiveMode, Watcher,
-    event::{AccessKind, AccessMode, ModifyKind, RenameMode},
-};
-
-use crate::error::Cause;
-use crate::restore;
 use crate::{
-    Asked, By, Error, Event, Policy, Took,
+    asked::{Asked, By},
     beginning::Beginning,
+    error::{Cause, Error},
+    event::Event,
     first::PendingLoad,
     intake::{self, is_being_written},
     ledger::{self, ToRestore},
     load,
+    options::Policy,
+    outcome::Took,
+    restore,
     settle::{Change, Settling, Stamp},
     shared::Shared,
+};
+use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
+use notify::{
+    EventKind, RecommendedWatcher, RecursiveMode, Watcher,
+    event::{AccessKind, AccessMode, ModifyKind, RenameMode},
 };
 
 /// How often the directory is looked through, whatever the kernel tells.

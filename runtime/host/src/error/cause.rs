@@ -2,7 +2,7 @@
 
 use segue_loader::MapError;
 
-use super::Error;
+use super::kind::Error;
 
 /// What an error is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,12 @@
 //! What is told of an error: its kind, its step, its module, and what to try next.
 
-use std::time::Duration;
-
 use segue_loader::{CheckError, MapError, StageError};
 
-use super::{Code, Error, OldState, Step};
-use crate::Pin;
+use super::{
+    code::{Code, Step},
+    kind::Error,
+    text::OldState,
+};
 
 // === impl Error ===
 
@@ -214,36 +215,3 @@ impl Error {
 /// What to do about an executable stack, as `segue check` says it too.
 pub(crate) const NO_EXECUTABLE_STACK: &str =
     "add `.section .note.GNU-stack,\"\",@progbits` to its assembly files, or link it with `-z noexecstack`";
-
-/// How many of those who hold a version are told in an error; `segue pins` tells them all.
-const TOLD_MAX: usize = 3;
-
-pub(super) fn who(pins: &[Pin]) -> String {
-    let told: Vec<&str> = pins.iter().take(TOLD_MAX).map(|pin| pin.detail.as_str()).collect();
-    match pins.len() {
-        0 => String::new(),
-        count if count > TOLD_MAX => format!(": {}; and {} more", told.join("; "), count - TOLD_MAX),
-        _ => format!(": {}", told.join("; ")),
-    }
-}
-
-pub(super) fn list(errors: &[Error]) -> String {
-    errors.iter().map(Error::to_string).collect::<Vec<_>>().join("; ")
-}
-
-// === impl OldState ===
-
-impl OldState {
-    pub(super) fn told(self, inside: u64, since: Duration) -> String {
-        let since = since.as_secs_f64();
-        match self {
-            OldState::Draining => {
-                format!("has calls inside still: {inside}; it has been old for {since:.1} s")
-            }
-            OldState::Warm => {
-                format!("is kept for a rollback, since current is on trial: {since:.1} s by now")
-            }
-            OldState::Leaving => format!("is being taken out of memory; it has been old for {since:.1} s"),
-        }
-    }
-}

@@ -1,9 +1,8 @@
 //! What an event changes of what a restart finds.
 
+use crate::{command::Command, event::Record};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use segue_loader::Digest;
-
-use crate::{Record, command::Command};
 
 /// An event that is to be written, with what it changes.
 #[derive(Clone, Debug)]

@@ -3,8 +3,8 @@
 use rusqlite::{OptionalExtension, Row, params, types::Type};
 use segue_loader::Digest;
 
-use super::{Block, Ledger};
-use crate::{Error, Record, command::Command};
+use super::{change::Block, database::Ledger};
+use crate::{command::Command, error::Error, event::Record};
 
 /// A module as a restart is to have it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,10 @@
 
 use rusqlite::{Transaction, params};
 
-use super::{Block, Change, Entry, Ledger};
+use super::{
+    change::{Block, Change, Entry},
+    database::Ledger,
+};
 
 /// Whether the disk is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,18 +10,21 @@ use super::{
     start,
     terms::{Purpose, Terms},
 };
-use crate::command::Command;
-use crate::detach;
 use crate::{
-    Error, Event, LoadOutcome, Loaded, Step, Took, Warning,
     clock::{lap, micros},
+    command::Command,
+    detach,
+    error::{Error, Step},
+    event::Event,
     first::Starting,
     ledger::Change,
     module::Module,
+    outcome::{LoadOutcome, Loaded, Took},
     phase::Phase,
     shared::Shared,
     state::{ModuleState, Publication},
     version::Version,
+    warning::Warning,
 };
 
 /// A version that has started, and that nobody can call yet.

@@ -11,18 +11,22 @@ pub(crate) mod set;
 mod start;
 mod terms;
 
-use std::{collections::HashSet, path::PathBuf, sync::Arc};
-
 use crate::{
-    By, Error, ErrorObject, Event, LoadOutcome, Loaded, Source, Step, Took, intake,
+    asked::By,
+    error::{Error, ErrorObject, Step},
+    event::Event,
+    intake,
     ledger::{Change, Durability},
     module::Module,
+    options::Source,
+    outcome::{LoadOutcome, Loaded, Took},
     phase::Phase,
     shared::Shared,
 };
 use commit::Ready;
 use escort::Threads;
 use set::{Member, Request, all, one_or_set};
+use std::{collections::HashSet, path::PathBuf, sync::Arc};
 pub(crate) use terms::{AfterPublish, Left, Purpose, Terms};
 
 // === impl Shared ===

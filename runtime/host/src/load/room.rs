@@ -3,18 +3,17 @@
 use std::{path::PathBuf, time::Instant};
 
 use super::{set::Member, terms::Terms};
-use segue_core::Which;
-
-use crate::kept;
-use crate::pins;
-use crate::purge;
 use crate::{
-    Error, OldState, Policy,
+    error::{Error, OldState},
+    kept,
     module::Module,
+    options::Policy,
+    pins, purge,
     shared::Shared,
     turn::Turn,
     versions::{Old, Phase},
 };
+use segue_core::Which;
 
 // === impl Terms ===
 

@@ -5,7 +5,12 @@ use std::sync::Arc;
 use segue_loader::Inspected;
 
 use super::terms::Terms;
-use crate::{Error, LoadOutcome, Loaded, Took, clock::micros, module::Module};
+use crate::{
+    clock::micros,
+    error::Error,
+    module::Module,
+    outcome::{LoadOutcome, Loaded, Took},
+};
 
 /// A candidate that was read.
 pub(crate) struct Request {

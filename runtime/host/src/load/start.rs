@@ -14,19 +14,23 @@ use super::{
     set::{Member, Request},
     terms::Terms,
 };
-use crate::idle;
-use crate::retire;
 use crate::{
-    Error, Pin, PinKind, Step, Took, VersionId, Warning,
     clock::lap,
+    error::{Error, Step},
     first::Starting,
     guest::Guest,
+    idle,
     module::Module,
+    outcome::Took,
     phase::Phase,
     pins::kept_pins,
+    retire,
     shared::Shared,
+    status::{Pin, PinKind},
     version::{About, Version},
+    warning::Warning,
 };
+use segue_interface::VersionId;
 
 /// How long the threads of a version that refused to start have to end, while whoever asked for it waits. After that it is
 /// quarantined until they have.

@@ -1,14 +1,19 @@
 //! How a load is to go.
 
+use crate::{
+    asked::{Asked, By},
+    command::Command,
+    error::Error,
+    ledger::Change,
+    module::Module,
+    options::{LoadOptions, Policy, Trial},
+    shared::Shared,
+    state::ModuleState,
+};
+use segue_loader::Digest;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
-};
-
-use crate::command::Command;
-use crate::{
-    Asked, By, Digest, Error, LoadOptions, Policy, Trial, ledger::Change, module::Module, shared::Shared,
-    state::ModuleState,
 };
 
 /// How a load is to go.

@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use segue_loader::LeftOpen;
 
 use super::*;
-use crate::{Digest, TrialEnd, VersionId};
+use crate::options::TrialEnd;
+use segue_interface::VersionId;
+use segue_loader::Digest;
 
 /// What occupies the cell in these tests: a generation.
 struct Generation(u64);
