@@ -1,12 +1,7 @@
 //! Blocked files: those of versions that have ended the process. They are not loaded, however they come.
-
 use crate::{
-    asked::Asked,
-    command::Command,
-    error::Error,
-    event::Event,
+    api::{Asked, BlockedFile, Command, Error, Event, Unblocked},
     ledger::Change,
-    outcome::{BlockedFile, Unblocked},
     shared::Shared,
 };
 use segue_loader::Digest;

@@ -1,23 +1,11 @@
 //! Making a runtime.
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64},
-    },
-    time::Duration,
-};
-
 use crate::{
-    asked::Asked,
+    api::{Asked, Error, Limits, Observer, Reached},
     beginning::Beginning,
     crashes,
-    error::Error,
     events::Events,
     ledger::Ledger,
-    options::Limits,
-    phase::{Observer, Reached},
     restore,
     runtime::Runtime,
     shared::Shared,
@@ -26,6 +14,14 @@ use crate::{
 };
 use parking_lot::Mutex;
 use segue_loader::CrashReports;
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64},
+    },
+    time::Duration,
+};
 
 /// Makes a [`Runtime`].
 #[derive(Clone, Debug, Default)]

@@ -1,11 +1,10 @@
 //! Who has a handle to a module: who calls whom, and what they were compiled with.
 
-use std::sync::{Arc, Weak};
-
-use crate::{status::CallerStatus, version::About};
+use crate::{api::CallerStatus, version::About};
 use parking_lot::Mutex;
 use segue_interface::{CallError, CallFailure};
 use segue_loader::{Expected, InterfaceMismatch, Metadata};
+use std::sync::{Arc, Weak};
 
 /// Somebody who has a handle to a module.
 pub(crate) struct Caller {

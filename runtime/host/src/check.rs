@@ -1,15 +1,13 @@
 //! Reading a file without running it.
 
-use std::path::Path;
-
 use crate::{
-    error::Error,
+    api::{Error, Took},
     findings::{self, Finding},
     intake::read,
-    outcome::Took,
 };
 use segue_loader::{Digest, Imports, Metadata};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// What a file says of itself, and is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,8 +1,13 @@
 //! Erlang's delete: a module without a current version.
-
 use crate::{
-    asked::Asked, clock::micros, command::Command, error::Error, event::Event, ledger::Change, load,
-    module::Module, outcome::Deleted, retire, shared::Shared, turn::Turn,
+    api::{Asked, Command, Deleted, Error, Event},
+    clock::micros,
+    ledger::Change,
+    load,
+    module::Module,
+    retire,
+    shared::Shared,
+    turn::Turn,
 };
 use std::{
     sync::Arc,

@@ -1,21 +1,20 @@
 //! Having threads of the host destroy what a version that leaves has left on them.
 
+use crate::{
+    api::{Pin, PinKind},
+    module::Module,
+    pins::told_thread,
+    resident::Errand,
+    shared::Shared,
+    version::Version,
+};
+use crossbeam_channel::{Receiver, unbounded};
+use segue_core::{Hail, ThreadId, Vacate};
 use std::{
     collections::HashSet,
     sync::Arc,
     time::{Duration, Instant},
 };
-
-use crate::{
-    module::Module,
-    pins::told_thread,
-    resident::Errand,
-    shared::Shared,
-    status::{Pin, PinKind},
-    version::Version,
-};
-use crossbeam_channel::{Receiver, unbounded};
-use segue_core::{Hail, ThreadId, Vacate};
 
 /// How often is looked who has passed, or ended.
 const LOOK_EVERY: Duration = Duration::from_millis(5);

@@ -1,13 +1,12 @@
 //! One image, as the services of the host see it: who asks.
 
+use crate::{api::Error, caller::Caller, link::LinkTo, shared::Shared, version::About};
+use parking_lot::Mutex;
+use segue_loader::{Expected, Link, Services};
 use std::{
     collections::HashMap,
     sync::{Arc, Weak, atomic::AtomicU64},
 };
-
-use crate::{caller::Caller, error::Error, link::LinkTo, shared::Shared, version::About};
-use parking_lot::Mutex;
-use segue_loader::{Expected, Link, Services};
 use tracing::Span;
 
 /// One image, as the services of the host see it. What it does with log records is in `log.rs`.

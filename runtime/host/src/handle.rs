@@ -1,9 +1,7 @@
 //! Calling a module.
 
-use std::sync::{Arc, atomic::Ordering};
-
 use crate::{
-    message::{Reply, Request},
+    api::{Reply, Request},
     module::Module,
     version::Version,
 };
@@ -12,6 +10,7 @@ use segue_loader::{
     ReplyBuffer,
     abi::{HeaderRef, RequestRef},
 };
+use std::sync::{Arc, atomic::Ordering};
 
 /// Calls one module: always its current version. Cheap to clone, and can be used from any thread.
 #[derive(Clone)]

@@ -1,12 +1,11 @@
 //! The threads of a version that leaves: they are waited for, and those that wait for ever are ended.
 
+use crate::{module::Module, pins::thread_pins, shared::Shared, version::About};
+use segue_loader::Mapped;
 use std::{
     sync::atomic::Ordering,
     time::{Duration, Instant},
 };
-
-use crate::{module::Module, pins::thread_pins, shared::Shared, version::About};
-use segue_loader::Mapped;
 
 /// How often is looked, for the list of pins to be true.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

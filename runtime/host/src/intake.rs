@@ -1,9 +1,11 @@
 //! Reading a file, for a load and for a check: nothing of it is run.
 
-use std::{path::Path, time::Instant};
-
-use crate::{clock::lap, error::Error, outcome::Took};
+use crate::{
+    api::{Error, Took},
+    clock::lap,
+};
 use segue_loader::{Candidate, Inspected, StageError};
+use std::{path::Path, time::Instant};
 
 /// Reads and inspects a file.
 pub(crate) fn read(path: &Path, took: &mut Took) -> Result<Inspected, Error> {

@@ -1,12 +1,11 @@
 //! Calling a module through a typed interface.
 
-use std::{marker::PhantomData, ops::Deref, sync::Arc};
-
-use crate::{caller::Caller, error::Error, handle::OwnedCallGuard, module::Module, version::Version};
+use crate::{api::Error, caller::Caller, handle::OwnedCallGuard, module::Module, version::Version};
 use segue_core::{Facet, FacetGuard, FacetMissing, View};
 use segue_interface::Interface;
 use segue_interface::{CallError, CallFailure, VersionId};
 use segue_loader::{Expected, Implementation};
+use std::{marker::PhantomData, ops::Deref, sync::Arc};
 
 /// Calls one module through a typed interface: always its current version. Cheap to clone, and can be used from any thread.
 ///

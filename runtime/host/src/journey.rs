@@ -5,11 +5,10 @@
 //! thread, which answers whoever asked as soon as the new version is current, and then takes out what it displaced. It
 //! exists before anything has changed, so that nothing can fail afterwards for want of a thread.
 
-use std::{sync::Arc, thread, time::Instant};
-
-use crate::error::Error;
+use crate::api::Error;
 use crossbeam_channel::{Sender, bounded};
 use parking_lot::{Condvar, Mutex};
+use std::{sync::Arc, thread, time::Instant};
 
 /// The journeys of one runtime that have not ended.
 #[derive(Default)]

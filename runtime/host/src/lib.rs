@@ -67,7 +67,7 @@
 
 #![forbid(unsafe_code)]
 
-mod asked;
+mod api;
 mod beginning;
 mod bell;
 mod block;
@@ -75,12 +75,9 @@ mod builder;
 mod caller;
 mod check;
 mod clock;
-mod command;
 mod crashes;
 mod delete;
 mod detach;
-mod error;
-mod event;
 mod events;
 mod findings;
 mod first;
@@ -96,14 +93,10 @@ mod ledger;
 mod link;
 mod load;
 mod log;
-mod message;
 mod module;
 mod module_status;
 mod once;
-mod options;
-mod outcome;
 mod passers;
-mod phase;
 mod pins;
 mod post_mortem;
 mod purge;
@@ -118,31 +111,31 @@ mod shutdown;
 mod snapshot;
 mod state;
 mod state_dir;
-mod status;
 mod stick;
 mod trial;
 mod turn;
 mod version;
 mod versions;
-mod warning;
 mod watch;
 
-pub use asked::{Asked, By};
+pub use api::Warning;
+pub use api::{Asked, By};
+pub use api::{
+    BlockedFile, Confirmed, Deleted, LoadOutcome, Loaded, Purged, RolledBack, Stickiness, Took, Unblocked,
+    WentBack,
+};
+pub use api::{CallerStatus, Held, ModuleStatus, Pin, PinKind, Pins, Standing, VersionStatus};
+pub use api::{Code, Error, ErrorObject, OldState, Step};
+pub use api::{Event, Record};
+pub use api::{LoadOptions, ParsePolicyError, ParseTrialEndError, Policy, Source, Trial, TrialEnd};
+pub use api::{Phase, Reached};
+pub use api::{Reply, Request};
 pub use builder::Builder;
 pub use check::{FileReport, check};
-pub use error::{Code, Error, ErrorObject, OldState, Step};
-pub use event::{Event, Record};
 pub use events::{Events, Next, Subscription};
 pub use findings::{Finding, FindingKind};
 pub use handle::{CallGuard, ModuleHandle, OwnedCallGuard};
 pub use interface::{InterfaceGuard, InterfaceHandle};
-pub use message::{Reply, Request};
-pub use options::{LoadOptions, ParsePolicyError, ParseTrialEndError, Policy, Source, Trial, TrialEnd};
-pub use outcome::{
-    BlockedFile, Confirmed, Deleted, LoadOutcome, Loaded, Purged, RolledBack, Stickiness, Took, Unblocked,
-    WentBack,
-};
-pub use phase::{Phase, Reached};
 pub use post_mortem::{Crash, crashes_in};
 pub use resident::{Calling, Errand, Resident};
 pub use runtime::Runtime;
@@ -152,8 +145,6 @@ pub use segue_loader::{
     descriptors_in_use, descriptors_left_open, signal_name,
 };
 pub use snapshot::Snapshot;
-pub use status::{CallerStatus, Held, ModuleStatus, Pin, PinKind, Pins, Standing, VersionStatus};
-pub use warning::Warning;
 
 /// What the expansion of [`macro@interface`] and [`macro@data`] names. No part of the library's interface.
 #[doc(hidden)]

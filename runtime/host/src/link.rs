@@ -1,10 +1,8 @@
 //! Modules that call modules: what one has of another.
 
-use std::sync::{Arc, Weak};
-
 use crate::{
+    api::Error,
     caller::Caller,
-    error::Error,
     interface::missing,
     module::Module,
     shared::Shared,
@@ -14,6 +12,7 @@ use crate::{
 use segue_core::{Facet, FacetMissing, View};
 use segue_interface::CallError;
 use segue_loader::{Link, Reached, ReplyBuffer, abi::RequestRef};
+use std::sync::{Arc, Weak};
 
 /// What a module has of another one.
 pub(crate) struct LinkTo {

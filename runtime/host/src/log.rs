@@ -4,13 +4,12 @@
 //! is one per level here, with the target `segue::module`, the module's name, version and generation as fields, and the
 //! record's own fields, whose names are not known here, as one text.
 
-use std::{fmt::Write, sync::atomic::Ordering};
-
 use crate::guest::Guest;
 use segue_loader::{
     Log,
     abi::{FieldRef, Level, RecordRef, SpanRef, ValueRef, abi_stable::std_types::ROption},
 };
+use std::{fmt::Write, sync::atomic::Ordering};
 use tracing::{Span, field};
 
 /// Runs `$macro` with the level as a constant, as tracing's macros want it.

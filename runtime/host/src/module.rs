@@ -1,19 +1,11 @@
 //! One module: its cell, and the state that is kept about it.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
-
 use crate::{
-    asked::By,
+    api::{By, Error, Event, Pin, Step},
     bell::Bell,
     caller::{Caller, Callers},
     clock::micros,
-    error::{Error, Step},
-    event::Event,
     state::ModuleState,
-    status::Pin,
     version::{About, Version},
     versions::{Old, Phase},
 };
@@ -21,6 +13,10 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use segue_core::{Cell, Which};
 use segue_interface::{CallError, CallFailure};
 use segue_loader::{InterfaceMismatch, Unmapped};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// Records what happened to a module, on behalf of somebody.
 pub(crate) type Record = Box<dyn Fn(&By, Event) + Send + Sync>;

@@ -1,19 +1,17 @@
 //! What is loaded, as `segue ls` shows it.
 
-use std::{sync::Arc, time::Instant};
-
 use crate::{
-    error::Error,
+    api::{Error, ModuleStatus, Pin, Standing, VersionStatus},
     kept,
     module::Module,
     pins::call_pins,
     shared::{Shared, no_such_module},
     state::ModuleState,
-    status::{ModuleStatus, Pin, Standing, VersionStatus},
     version::About,
     versions::{Old, Phase, Quarantined},
 };
 use segue_core::Which;
+use std::{sync::Arc, time::Instant};
 
 /// One module, while its state is locked.
 struct Look<'a> {

@@ -1,17 +1,14 @@
 //! Commands with a key: sent twice, done once.
 
-use std::{collections::HashMap, sync::Arc};
-
 use crate::{
-    asked::Asked,
-    command::Command,
-    error::Error,
+    api::{Asked, Command, Error},
     events::{Answered, Events, Recorded},
     ledger::Change,
 };
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use std::{collections::HashMap, sync::Arc};
 
 /// The commands with a key that go on.
 #[derive(Default)]

@@ -5,11 +5,10 @@
 //! ([`Cell::hail`](segue_core::Cell::hail)), and whoever leaves comes by [`pass`](Passers::pass). Nothing is added to a call
 //! at other times.
 
-use std::collections::HashMap;
-
 use crate::resident::Errand;
 use parking_lot::Mutex;
 use segue_core::ThreadId;
+use std::collections::HashMap;
 
 /// The threads that purges of one runtime await.
 #[derive(Default)]

@@ -2,23 +2,21 @@
 //! counters, which say who is inside by thread, from the notes of residents, and from what the system knows of a thread.
 //! A call leaves no record for it.
 
+use crate::{
+    api::{Error, Held, Pin, PinKind, Pins},
+    module::Module,
+    module_status,
+    resident::{Residents, millis},
+    shared::Shared,
+    version::About,
+};
+use segue_core::{Inside, ThreadId, Which};
+use segue_loader::{Kept, Mapped, ModuleThread, Obstacle};
 use std::{
     fs,
     sync::{Arc, atomic::Ordering},
     time::Instant,
 };
-
-use crate::{
-    error::Error,
-    module::Module,
-    module_status,
-    resident::{Residents, millis},
-    shared::Shared,
-    status::{Held, Pin, PinKind, Pins},
-    version::About,
-};
-use segue_core::{Inside, ThreadId, Which};
-use segue_loader::{Kept, Mapped, ModuleThread, Obstacle};
 
 /// What holds the old version of a module, and those in quarantine.
 pub(crate) fn report(shared: &Shared, name: &str) -> Result<Pins, Error> {

@@ -5,12 +5,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use segue_core::Which;
-
 use crate::{
-    asked::By, clock::micros, module::Module, outcome::Purged, pins, shared::Shared, state::ModuleState,
+    api::{By, Purged},
+    clock::micros,
+    module::Module,
+    pins,
+    shared::Shared,
+    state::ModuleState,
     versions::Phase,
 };
+use segue_core::Which;
 use segue_loader::LeftOpen;
 
 /// How long a soft purge waits for an old version that nobody is inside to be out of memory.

@@ -1,17 +1,16 @@
 //! Threads of the host that take part in purges: what an old version left on them is destroyed on them.
 
+use crate::version::Version;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use parking_lot::Mutex;
+use segue_core::ThreadId;
+use segue_interface::VersionId;
 use std::{
     collections::HashMap,
     marker::PhantomData,
     sync::{Arc, Weak},
     time::{Duration, Instant},
 };
-
-use crate::version::Version;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
-use parking_lot::Mutex;
-use segue_core::ThreadId;
-use segue_interface::VersionId;
 
 /// How long a purge waits for a resident to run its errand. One that does not come in time has what it keeps for the
 /// version dropped without running, and counted.

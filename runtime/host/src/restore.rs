@@ -1,19 +1,15 @@
 //! What a runtime begins with: what was confirmed last when the one before it ended, however it ended.
 
-use std::{sync::Arc, time::Instant};
-
 use crate::{
-    asked::{Asked, By},
-    error::Error,
-    event::Event,
+    api::{Asked, By, Error, Event, Source},
     first::PendingLoad,
     ledger::{Change, Durability, ToRestore},
     load::{self, Purpose, Terms},
-    options::Source,
     shared::Shared,
 };
 use crossbeam_channel::bounded;
 use segue_loader::Digest;
+use std::{sync::Arc, time::Instant};
 
 /// Loads of each module what a restart returns to. What cannot be loaded is told as refused, and is no error.
 pub(crate) fn run(shared: &Arc<Shared>) -> Result<(), Error> {

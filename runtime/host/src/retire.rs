@@ -1,25 +1,22 @@
 //! The way of an old version out: drained, its threads ended, its thread-locals destroyed, unmapped, proven gone.
 
+use crate::{
+    api::{Error, Phase as Reached, Pin, PinKind},
+    clock::micros,
+    detach::{self, take_out_of_cell},
+    idle, kept,
+    module::Module,
+    pins::{kept_pins, thread_pins},
+    shared::Shared,
+    state::{Drained, Keep, Stores},
+    version::{About, Version},
+};
+use segue_loader::{Kept, Obstacle, Unmapped};
 use std::{
     sync::Arc,
     thread,
     time::{Duration, Instant},
 };
-
-use crate::{
-    clock::micros,
-    detach::{self, take_out_of_cell},
-    error::Error,
-    idle, kept,
-    module::Module,
-    phase::Phase as Reached,
-    pins::{kept_pins, thread_pins},
-    shared::Shared,
-    state::{Drained, Keep, Stores},
-    status::{Pin, PinKind},
-    version::{About, Version},
-};
-use segue_loader::{Kept, Obstacle, Unmapped};
 
 /// How often is looked whether what keeps a version has gone.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

@@ -1,28 +1,22 @@
 //! Going back: old becomes current again, by one store; or, when it has left memory, the file of the version before is loaded again.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Instant,
-};
-
 use crate::{
-    asked::Asked,
+    api::{Asked, Command, Error, Event, LoadOptions, Loaded, Policy, RolledBack, Source, Step, WentBack},
     clock::micros,
-    command::Command,
-    error::{Error, Step},
-    event::Event,
     events::Recorded,
     ledger::{Change, Durability},
     load::{self, Left, Purpose, Terms},
     module::Module,
-    options::{LoadOptions, Policy, Source},
-    outcome::{Loaded, RolledBack, WentBack},
     retire,
     shared::Shared,
     state::ModuleState,
     version::About,
 };
 use segue_core::Which;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
 
 /// Goes back; where a generation is given, only if that one is current, and on trial.
 pub(crate) fn run(

@@ -1,35 +1,23 @@
 //! The runtime: all that can be done with the modules of a process, on one page. Each method delegates to its room.
 
-use std::{
-    path::Path,
-    slice,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-
 use crate::{
-    asked::Asked,
-    block,
-    command::Command,
-    delete,
-    error::Error,
-    event::Record,
+    api::{
+        Asked, BlockedFile, Command, Confirmed, Deleted, Error, LoadOptions, Loaded, ModuleStatus, Pins,
+        Purged, Record, RolledBack, Source, Stickiness, Unblocked,
+    },
+    block, delete,
     events::Events,
     handle::ModuleHandle,
     intake,
     interface::InterfaceHandle,
     kept,
     load::{self, Purpose, Terms},
-    module_status,
-    options::{LoadOptions, Source},
-    outcome::{BlockedFile, Confirmed, Deleted, Loaded, Purged, RolledBack, Stickiness, Unblocked},
-    pins, purge,
+    module_status, pins, purge,
     resident::Resident,
     rollback,
     shared::Shared,
     shutdown,
     snapshot::Snapshot,
-    status::{ModuleStatus, Pins},
     stick::{self, Sticky},
     trial,
     watch::Watch,
@@ -38,6 +26,12 @@ use parking_lot::Mutex;
 use segue_interface::Interface;
 use segue_loader::Digest;
 use serde::de::DeserializeOwned;
+use std::{
+    path::Path,
+    slice,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// The modules of a process. It loads them, hands out handles to them, and removes old versions from memory.
 ///

@@ -1,5 +1,18 @@
 //! What all clones of a runtime, and its threads, share.
 
+use crate::{
+    api::{By, Error, Limits, Observer},
+    events::Events,
+    first::WaitGraph,
+    journey::Journeys,
+    module::Module,
+    once::Keys,
+    passers::Passers,
+    resident::Residents,
+    state_dir::StateDir,
+};
+use parking_lot::RwLock;
+use segue_loader::CrashReports;
 use std::{
     collections::BTreeMap,
     sync::{
@@ -7,13 +20,6 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
-
-use crate::{
-    asked::By, error::Error, events::Events, first::WaitGraph, journey::Journeys, module::Module, once::Keys,
-    options::Limits, passers::Passers, phase::Observer, resident::Residents, state_dir::StateDir,
-};
-use parking_lot::RwLock;
-use segue_loader::CrashReports;
 
 /// What all clones, and the runtime's threads, share.
 pub(crate) struct Shared {

@@ -1,6 +1,10 @@
 //! The end of a runtime: nothing new is taken, and every version leaves memory.
-
-use crate::{asked::Asked, error::Error, event::Event, module::Module, retire, shared::Shared};
+use crate::{
+    api::{Asked, Error, Event},
+    module::Module,
+    retire,
+    shared::Shared,
+};
 use std::{
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},

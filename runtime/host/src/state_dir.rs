@@ -1,5 +1,7 @@
 //! The runtime's own directory: the private copies that are mapped, and the store of files by digest.
 
+use crate::api::Error;
+use segue_loader::Digest;
 use std::{
     fs::{self, DirBuilder, File, TryLockError},
     io::{self, BufRead, BufReader, Write},
@@ -8,9 +10,6 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-
-use crate::error::Error;
-use segue_loader::Digest;
 use tempfile::{NamedTempFile, TempDir};
 
 /// How long the lock is waited for, and how long between two attempts.

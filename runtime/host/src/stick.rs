@@ -1,7 +1,9 @@
 //! Sticky modules, which are not replaced.
 use crate::{
-    asked::Asked, command::Command, error::Error, event::Event, ledger::Change, module::Module,
-    outcome::Stickiness, shared::Shared,
+    api::{Asked, Command, Error, Event, Stickiness},
+    ledger::Change,
+    module::Module,
+    shared::Shared,
 };
 
 /// Whether a module may be replaced.

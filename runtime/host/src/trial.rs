@@ -1,16 +1,10 @@
 //! Trials: a version that is current, and that a restart does not return to until somebody has confirmed it.
-
 use crate::{
-    asked::{Asked, By},
+    api::{Asked, By, Cause, Command, Confirmed, Error, Event, TrialEnd},
     clock::micros,
-    command::Command,
-    error::{Cause, Error},
-    event::Event,
     ledger::Change,
     load::AfterPublish,
     module::Module,
-    options::TrialEnd,
-    outcome::Confirmed,
     rollback,
     shared::Shared,
 };

@@ -1,9 +1,8 @@
 //! Loads of one module go one after the other.
 
-use std::time::{Duration, Instant};
-
-use crate::{error::Error, module::Module};
+use crate::{api::Error, module::Module};
 use parking_lot::MutexGuard;
+use std::time::{Duration, Instant};
 
 /// The turn of a load: loads of one module go one after the other, in the order in which they came.
 pub(crate) struct Turn<'a>(Option<MutexGuard<'a, ()>>);

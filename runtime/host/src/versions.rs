@@ -1,17 +1,15 @@
 //! The versions of a module that are not current, and the trial of the one that is: plain data.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
-
 use crate::{
-    options::TrialEnd,
-    status::{Pin, PinKind},
+    api::{Pin, PinKind, TrialEnd},
     version::About,
 };
 use segue_core::Quarantine;
 use segue_loader::Unmapped;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// How long an old version that nobody is inside may keep the place of old, while its `Drop` or its threads run or
 /// something holds it. Then it is quarantined: a new version can come, and the runtime goes on removing it.

@@ -6,26 +6,13 @@
 //! One thread reads the files, in the order in which they settled, and begins a journey for each; so a module that waits
 //! for its old version holds nobody else up, and of two files of one module the later one wins.
 
-use std::{
-    fs,
-    path::{self, Path, PathBuf},
-    sync::{Arc, Weak},
-    thread,
-    time::{Duration, Instant},
-};
-
 use crate::{
-    asked::{Asked, By},
+    api::{Asked, By, Cause, Error, Event, Policy, Took},
     beginning::Beginning,
-    error::{Cause, Error},
-    event::Event,
     first::PendingLoad,
     intake::{self, is_being_written},
     ledger::{self, ToRestore},
-    load,
-    options::Policy,
-    outcome::Took,
-    restore,
+    load, restore,
     settle::{Change, Settling, Stamp},
     shared::Shared,
 };
@@ -33,6 +20,13 @@ use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
 use notify::{
     EventKind, RecommendedWatcher, RecursiveMode, Watcher,
     event::{AccessKind, AccessMode, ModifyKind, RenameMode},
+};
+use std::{
+    fs,
+    path::{self, Path, PathBuf},
+    sync::{Arc, Weak},
+    thread,
+    time::{Duration, Instant},
 };
 
 /// How often the directory is looked through, whatever the kernel tells.

@@ -1,6 +1,5 @@
 //! What an event changes of what a restart finds.
-
-use crate::{command::Command, event::Record};
+use crate::api::{Command, Record};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use segue_loader::Digest;
 

@@ -1,9 +1,8 @@
 //! The database: made, opened and trimmed.
 
-use std::path::{Path, PathBuf};
-
-use crate::error::Error;
+use crate::api::Error;
 use rusqlite::Connection;
+use std::path::{Path, PathBuf};
 
 /// Which form of the tables this program knows. A ledger of a later form is refused: what it means is not known.
 const FORM: i64 = 1;

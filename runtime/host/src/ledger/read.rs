@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, Row, params, types::Type};
 use segue_loader::Digest;
 
 use super::{change::Block, database::Ledger};
-use crate::{command::Command, error::Error, event::Record};
+use crate::api::{Command, Error, Record};
 
 /// A module as a restart is to have it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,20 +11,15 @@ use super::{
     terms::{Purpose, Terms},
 };
 use crate::{
+    api::{Command, Error, Event, LoadOutcome, Loaded, Phase, Step, Took, Warning},
     clock::{lap, micros},
-    command::Command,
     detach,
-    error::{Error, Step},
-    event::Event,
     first::Starting,
     ledger::Change,
     module::Module,
-    outcome::{LoadOutcome, Loaded, Took},
-    phase::Phase,
     shared::Shared,
     state::{ModuleState, Publication},
     version::Version,
-    warning::Warning,
 };
 
 /// A version that has started, and that nobody can call yet.

@@ -10,17 +10,11 @@ pub(crate) mod room;
 pub(crate) mod set;
 mod start;
 mod terms;
-
 use crate::{
-    asked::By,
-    error::{Error, ErrorObject, Step},
-    event::Event,
+    api::{By, Error, ErrorObject, Event, LoadOutcome, Loaded, Phase, Source, Step, Took},
     intake,
     ledger::{Change, Durability},
     module::Module,
-    options::Source,
-    outcome::{LoadOutcome, Loaded, Took},
-    phase::Phase,
     shared::Shared,
 };
 use commit::Ready;

@@ -4,10 +4,9 @@ use std::{path::PathBuf, time::Instant};
 
 use super::{set::Member, terms::Terms};
 use crate::{
-    error::{Error, OldState},
+    api::{Error, OldState, Policy},
     kept,
     module::Module,
-    options::Policy,
     pins, purge,
     shared::Shared,
     turn::Turn,

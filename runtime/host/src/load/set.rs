@@ -6,10 +6,9 @@ use segue_loader::Inspected;
 
 use super::terms::Terms;
 use crate::{
+    api::{Error, LoadOutcome, Loaded, Took},
     clock::micros,
-    error::Error,
     module::Module,
-    outcome::{LoadOutcome, Loaded, Took},
 };
 
 /// A candidate that was read.

@@ -15,20 +15,16 @@ use super::{
     terms::Terms,
 };
 use crate::{
+    api::{Error, Phase, Pin, PinKind, Step, Took, Warning},
     clock::lap,
-    error::{Error, Step},
     first::Starting,
     guest::Guest,
     idle,
     module::Module,
-    outcome::Took,
-    phase::Phase,
     pins::kept_pins,
     retire,
     shared::Shared,
-    status::{Pin, PinKind},
     version::{About, Version},
-    warning::Warning,
 };
 use segue_interface::VersionId;
 

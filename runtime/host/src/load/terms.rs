@@ -1,12 +1,8 @@
 //! How a load is to go.
-
 use crate::{
-    asked::{Asked, By},
-    command::Command,
-    error::Error,
+    api::{Asked, By, Command, Error, LoadOptions, Policy, Trial},
     ledger::Change,
     module::Module,
-    options::{LoadOptions, Policy, Trial},
     shared::Shared,
     state::ModuleState,
 };

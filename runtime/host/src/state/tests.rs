@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use segue_loader::LeftOpen;
 
 use super::*;
-use crate::options::TrialEnd;
+use crate::api::TrialEnd;
 use segue_interface::VersionId;
 use segue_loader::Digest;
 

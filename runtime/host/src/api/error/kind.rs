@@ -8,7 +8,7 @@ use super::{
     code::Step,
     text::{OldState, list, who},
 };
-use crate::status::Pin;
+use crate::api::status::Pin;
 
 /// Why something did not happen. Whatever it says, nothing has changed.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,5 @@
 //! What a command did, as it is answered. The field names are a promise.
-
-use crate::{status::Pin, warning::Warning};
+use crate::api::{status::Pin, warning::Warning};
 use segue_interface::VersionId;
 use segue_loader::{Digest, LeftOpen};
 use serde::{Deserialize, Serialize};

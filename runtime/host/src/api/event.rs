@@ -1,6 +1,5 @@
 //! What can happen. This is the only place where events are named.
-
-use crate::{asked::By, error::ErrorObject, status::Pin, warning::Warning};
+use crate::api::{error::ErrorObject, origin::By, status::Pin, warning::Warning};
 use jiff::Timestamp;
 use segue_interface::VersionId;
 use segue_loader::{Digest, LeftOpen};

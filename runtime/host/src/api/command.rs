@@ -1,10 +1,9 @@
 //! The commands that an idempotency key can name.
 
-use std::fmt;
-
-use crate::options::Source;
+use crate::api::options::Source;
 use segue_loader::Digest;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// One command, with what it is about. The ledger keeps it with its key and its answer, and compares it with what comes
 /// under the same key later.

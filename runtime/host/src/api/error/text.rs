@@ -1,6 +1,5 @@
 //! Parts of the messages of errors.
-
-use crate::status::Pin;
+use crate::api::status::Pin;
 use std::time::Duration;
 
 /// What keeps an old version that a third cannot take the place of.
