@@ -1,8 +1,8 @@
 //! Blocked files: those of versions that have ended the process. They are not loaded, however they come.
 use crate::{
     api::{Asked, BlockedFile, Command, Error, Event, Unblocked},
-    ledger::Change,
     shared::Shared,
+    store::ledger::Change,
 };
 use segue_loader::Digest;
 

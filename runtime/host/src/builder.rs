@@ -1,15 +1,11 @@
 //! Making a runtime.
-
 use crate::{
     api::{Asked, Error, Limits, Observer, Reached},
     beginning::Beginning,
-    crashes,
-    events::Events,
-    ledger::Ledger,
-    restore,
+    crashes, restore,
     runtime::Runtime,
     shared::Shared,
-    state_dir::StateDir,
+    store::{event_log::Events, ledger::Ledger, state_dir::StateDir},
     watch::Watch,
 };
 use parking_lot::Mutex;

@@ -1,5 +1,4 @@
 //! Reading a file without running it.
-
 use crate::{
     api::{Error, Took},
     findings::{self, Finding},

@@ -1,9 +1,8 @@
 //! What the process before this one wrote as it died: told once, and held against the version whose code it was.
-
 use crate::{
     api::{By, Error, Event},
-    ledger::{Block, Change},
     shared::Shared,
+    store::ledger::{Block, Change},
 };
 use segue_interface::VersionId;
 use segue_loader::{CrashReport, clear_reports, read_reports};

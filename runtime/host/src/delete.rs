@@ -2,11 +2,11 @@
 use crate::{
     api::{Asked, Command, Deleted, Error, Event},
     clock::micros,
-    ledger::Change,
     load,
     module::Module,
     retire,
     shared::Shared,
+    store::ledger::Change,
     turn::Turn,
 };
 use std::{

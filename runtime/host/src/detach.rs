@@ -1,5 +1,4 @@
 //! Having threads of the host destroy what a version that leaves has left on them.
-
 use crate::{
     api::{Pin, PinKind},
     module::Module,

@@ -1,5 +1,4 @@
 //! One image, as the services of the host see it: who asks.
-
 use crate::{api::Error, caller::Caller, link::LinkTo, shared::Shared, version::About};
 use parking_lot::Mutex;
 use segue_loader::{Expected, Link, Services};

@@ -1,5 +1,4 @@
 //! Calling a module.
-
 use crate::{
     api::{Reply, Request},
     module::Module,

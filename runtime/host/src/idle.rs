@@ -1,5 +1,4 @@
 //! The threads of a version that leaves: they are waited for, and those that wait for ever are ended.
-
 use crate::{module::Module, pins::thread_pins, shared::Shared, version::About};
 use segue_loader::Mapped;
 use std::{

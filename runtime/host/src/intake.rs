@@ -1,5 +1,4 @@
 //! Reading a file, for a load and for a check: nothing of it is run.
-
 use crate::{
     api::{Error, Took},
     clock::lap,

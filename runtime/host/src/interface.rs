@@ -1,5 +1,4 @@
 //! Calling a module through a typed interface.
-
 use crate::{api::Error, caller::Caller, handle::OwnedCallGuard, module::Module, version::Version};
 use segue_core::{Facet, FacetGuard, FacetMissing, View};
 use segue_interface::Interface;

@@ -4,7 +4,6 @@
 //! the embedder: what it leaves on its thread could then not be destroyed. So each load, and each rollback, begins a
 //! thread, which answers whoever asked as soon as the new version is current, and then takes out what it displaced. It
 //! exists before anything has changed, so that nothing can fail afterwards for want of a thread.
-
 use crate::api::Error;
 use crossbeam_channel::{Sender, bounded};
 use parking_lot::{Condvar, Mutex};

@@ -78,7 +78,6 @@ mod clock;
 mod crashes;
 mod delete;
 mod detach;
-mod events;
 mod findings;
 mod first;
 mod guest;
@@ -89,13 +88,11 @@ mod intake;
 mod interface;
 mod journey;
 mod kept;
-mod ledger;
 mod link;
 mod load;
 mod log;
 mod module;
 mod module_status;
-mod once;
 mod passers;
 mod pins;
 mod post_mortem;
@@ -110,8 +107,8 @@ mod shared;
 mod shutdown;
 mod snapshot;
 mod state;
-mod state_dir;
 mod stick;
+mod store;
 mod trial;
 mod turn;
 mod version;
@@ -132,7 +129,6 @@ pub use api::{Phase, Reached};
 pub use api::{Reply, Request};
 pub use builder::Builder;
 pub use check::{FileReport, check};
-pub use events::{Events, Next, Subscription};
 pub use findings::{Finding, FindingKind};
 pub use handle::{CallGuard, ModuleHandle, OwnedCallGuard};
 pub use interface::{InterfaceGuard, InterfaceHandle};
@@ -145,6 +141,7 @@ pub use segue_loader::{
     descriptors_in_use, descriptors_left_open, signal_name,
 };
 pub use snapshot::Snapshot;
+pub use store::event_log::{Events, Next, Subscription};
 
 /// What the expansion of [`macro@interface`] and [`macro@data`] names. No part of the library's interface.
 #[doc(hidden)]

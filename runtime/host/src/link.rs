@@ -1,5 +1,4 @@
 //! Modules that call modules: what one has of another.
-
 use crate::{
     api::Error,
     caller::Caller,

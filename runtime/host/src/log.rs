@@ -3,7 +3,6 @@
 //! A record comes as data: level, target, text, fields. The host's subscriber wants callsites that live for ever, so there
 //! is one per level here, with the target `segue::module`, the module's name, version and generation as fields, and the
 //! record's own fields, whose names are not known here, as one text.
-
 use crate::guest::Guest;
 use segue_loader::{
     Log,

@@ -1,5 +1,4 @@
 //! One module: its cell, and the state that is kept about it.
-
 use crate::{
     api::{By, Error, Event, Pin, Step},
     bell::Bell,

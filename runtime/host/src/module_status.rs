@@ -1,5 +1,4 @@
 //! What is loaded, as `segue ls` shows it.
-
 use crate::{
     api::{Error, ModuleStatus, Pin, Standing, VersionStatus},
     kept,

@@ -1,7 +1,6 @@
 //! Who holds a version, and what each of them waits for. Everything here is derived when somebody asks: from the cell's
 //! counters, which say who is inside by thread, from the notes of residents, and from what the system knows of a thread.
 //! A call leaves no record for it.
-
 use crate::{
     api::{Error, Held, Pin, PinKind, Pins},
     module::Module,

@@ -1,10 +1,5 @@
 //! Asking for the old version to be gone. It goes by itself when nobody is inside; these two tell whether, and wait.
 
-use std::{
-    sync::atomic::Ordering,
-    time::{Duration, Instant},
-};
-
 use crate::{
     api::{By, Purged},
     clock::micros,
@@ -16,6 +11,10 @@ use crate::{
 };
 use segue_core::Which;
 use segue_loader::LeftOpen;
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 /// How long a soft purge waits for an old version that nobody is inside to be out of memory.
 const SOFT_PATIENCE: Duration = Duration::from_secs(10);

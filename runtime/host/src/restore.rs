@@ -1,11 +1,10 @@
 //! What a runtime begins with: what was confirmed last when the one before it ended, however it ended.
-
 use crate::{
     api::{Asked, By, Error, Event, Source},
     first::PendingLoad,
-    ledger::{Change, Durability, ToRestore},
     load::{self, Purpose, Terms},
     shared::Shared,
+    store::ledger::{Change, Durability, ToRestore},
 };
 use crossbeam_channel::bounded;
 use segue_loader::Digest;

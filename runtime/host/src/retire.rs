@@ -1,5 +1,4 @@
 //! The way of an old version out: drained, its threads ended, its thread-locals destroyed, unmapped, proven gone.
-
 use crate::{
     api::{Error, Phase as Reached, Pin, PinKind},
     clock::micros,

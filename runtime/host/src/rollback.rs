@@ -1,15 +1,16 @@
 //! Going back: old becomes current again, by one store; or, when it has left memory, the file of the version before is loaded again.
-
 use crate::{
     api::{Asked, Command, Error, Event, LoadOptions, Loaded, Policy, RolledBack, Source, Step, WentBack},
     clock::micros,
-    events::Recorded,
-    ledger::{Change, Durability},
     load::{self, Left, Purpose, Terms},
     module::Module,
     retire,
     shared::Shared,
     state::ModuleState,
+    store::{
+        event_log::Recorded,
+        ledger::{Change, Durability},
+    },
     version::About,
 };
 use segue_core::Which;

@@ -1,12 +1,10 @@
 //! The runtime: all that can be done with the modules of a process, on one page. Each method delegates to its room.
-
 use crate::{
     api::{
         Asked, BlockedFile, Command, Confirmed, Deleted, Error, LoadOptions, Loaded, ModuleStatus, Pins,
         Purged, Record, RolledBack, Source, Stickiness, Unblocked,
     },
     block, delete,
-    events::Events,
     handle::ModuleHandle,
     intake,
     interface::InterfaceHandle,
@@ -19,6 +17,7 @@ use crate::{
     shutdown,
     snapshot::Snapshot,
     stick::{self, Sticky},
+    store::event_log::Events,
     trial,
     watch::Watch,
 };

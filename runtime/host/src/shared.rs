@@ -1,15 +1,12 @@
 //! What all clones of a runtime, and its threads, share.
-
 use crate::{
     api::{By, Error, Limits, Observer},
-    events::Events,
     first::WaitGraph,
     journey::Journeys,
     module::Module,
-    once::Keys,
     passers::Passers,
     resident::Residents,
-    state_dir::StateDir,
+    store::{event_log::Events, idempotency::Keys, state_dir::StateDir},
 };
 use parking_lot::RwLock;
 use segue_loader::CrashReports;

@@ -1,5 +1,4 @@
 //! All modules as they are at one moment: for whoever must not meet one module as it was before a release, and another as it is after.
-
 use crate::{
     api::{Reply, Request},
     handle::OwnedCallGuard,

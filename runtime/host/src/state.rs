@@ -7,7 +7,6 @@
 //!
 //! A step that is recorded takes the record as a closure, because the order differs: a load and a delete are written first,
 //! so a restart never misses what was acknowledged; a rollback happens first, so a full disk cannot prevent it.
-
 use crate::{
     api::{Pin, Trial},
     version::About,

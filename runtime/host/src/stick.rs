@@ -1,9 +1,9 @@
 //! Sticky modules, which are not replaced.
 use crate::{
     api::{Asked, Command, Error, Event, Stickiness},
-    ledger::Change,
     module::Module,
     shared::Shared,
+    store::ledger::Change,
 };
 
 /// Whether a module may be replaced.

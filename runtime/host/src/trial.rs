@@ -2,11 +2,11 @@
 use crate::{
     api::{Asked, By, Cause, Command, Confirmed, Error, Event, TrialEnd},
     clock::micros,
-    ledger::Change,
     load::AfterPublish,
     module::Module,
     rollback,
     shared::Shared,
+    store::ledger::Change,
 };
 use std::{
     sync::Arc,

@@ -1,5 +1,4 @@
 //! Loads of one module go one after the other.
-
 use crate::{api::Error, module::Module};
 use parking_lot::MutexGuard;
 use std::time::{Duration, Instant};

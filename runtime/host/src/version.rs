@@ -1,5 +1,4 @@
 //! One version of a module, in memory: what occupies a cell.
-
 use crate::api::By;
 use jiff::Timestamp;
 use parking_lot::Mutex;

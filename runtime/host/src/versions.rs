@@ -1,5 +1,4 @@
 //! The versions of a module that are not current, and the trial of the one that is: plain data.
-
 use crate::{
     api::{Pin, PinKind, TrialEnd},
     version::About,

@@ -5,16 +5,15 @@
 //!
 //! One thread reads the files, in the order in which they settled, and begins a journey for each; so a module that waits
 //! for its old version holds nobody else up, and of two files of one module the later one wins.
-
 use crate::{
     api::{Asked, By, Cause, Error, Event, Policy, Took},
     beginning::Beginning,
     first::PendingLoad,
     intake::{self, is_being_written},
-    ledger::{self, ToRestore},
     load, restore,
     settle::{Change, Settling, Stamp},
     shared::Shared,
+    store::ledger::{self, ToRestore},
 };
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
 use notify::{

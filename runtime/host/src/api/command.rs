@@ -1,5 +1,4 @@
 //! The commands that an idempotency key can name.
-
 use crate::api::options::Source;
 use segue_loader::Digest;
 use serde::{Deserialize, Serialize};

@@ -15,10 +15,10 @@ use crate::{
     clock::{lap, micros},
     detach,
     first::Starting,
-    ledger::Change,
     module::Module,
     shared::Shared,
     state::{ModuleState, Publication},
+    store::ledger::Change,
     version::Version,
 };
 

@@ -13,9 +13,9 @@ mod terms;
 use crate::{
     api::{By, Error, ErrorObject, Event, LoadOutcome, Loaded, Phase, Source, Step, Took},
     intake,
-    ledger::{Change, Durability},
     module::Module,
     shared::Shared,
+    store::ledger::{Change, Durability},
 };
 use commit::Ready;
 use escort::Threads;

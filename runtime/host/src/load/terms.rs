@@ -1,10 +1,10 @@
 //! How a load is to go.
 use crate::{
     api::{Asked, By, Command, Error, LoadOptions, Policy, Trial},
-    ledger::Change,
     module::Module,
     shared::Shared,
     state::ModuleState,
+    store::ledger::Change,
 };
 use segue_loader::Digest;
 use std::{

@@ -1,9 +1,10 @@
 //! Commands with a key: sent twice, done once.
-
 use crate::{
     api::{Asked, Command, Error},
-    events::{Answered, Events, Recorded},
-    ledger::Change,
+    store::{
+        event_log::{Answered, Events, Recorded},
+        ledger::Change,
+    },
 };
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};

@@ -1,5 +1,4 @@
 //! The database: made, opened and trimmed.
-
 use crate::api::Error;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,4 @@
 //! The runtime's own directory: the private copies that are mapped, and the store of files by digest.
-
 use crate::api::Error;
 use segue_loader::Digest;
 use std::{

@@ -1,8 +1,7 @@
 //! The story of a runtime: events in order and numbered, in the ledger and for whoever follows.
-
 use crate::{
     api::{By, Command, Error, Event, Record},
-    ledger::{Change, Durability, Entry, Ledger},
+    store::ledger::{Change, Durability, Entry, Ledger},
 };
 use jiff::Timestamp;
 use parking_lot::{Condvar, Mutex};
