@@ -3,8 +3,8 @@ use crate::{
     api::{Pin, PinKind},
     module::Module,
     pins::told_thread,
-    resident::Errand,
     shared::Shared,
+    threads::resident::Errand,
     version::Version,
 };
 use crossbeam_channel::{Receiver, unbounded};

@@ -86,18 +86,15 @@ mod handle;
 mod idle;
 mod intake;
 mod interface;
-mod journey;
 mod kept;
 mod link;
 mod load;
 mod log;
 mod module;
 mod module_status;
-mod passers;
 mod pins;
 mod post_mortem;
 mod purge;
-mod resident;
 mod restore;
 mod retire;
 mod rollback;
@@ -109,6 +106,7 @@ mod snapshot;
 mod state;
 mod stick;
 mod store;
+mod threads;
 mod trial;
 mod turn;
 mod version;
@@ -133,7 +131,6 @@ pub use findings::{Finding, FindingKind};
 pub use handle::{CallGuard, ModuleHandle, OwnedCallGuard};
 pub use interface::{InterfaceGuard, InterfaceHandle};
 pub use post_mortem::{Crash, crashes_in};
-pub use resident::{Calling, Errand, Resident};
 pub use runtime::Runtime;
 pub use segue_interface::{Bytes, CallError, CallFailure, Fault, List, Str, VersionId, data, interface};
 pub use segue_loader::{
@@ -142,6 +139,7 @@ pub use segue_loader::{
 };
 pub use snapshot::Snapshot;
 pub use store::event_log::{Events, Next, Subscription};
+pub use threads::resident::{Calling, Errand, Resident};
 
 /// What the expansion of [`macro@interface`] and [`macro@data`] names. No part of the library's interface.
 #[doc(hidden)]

@@ -5,8 +5,8 @@ use crate::{
     api::{Error, Held, Pin, PinKind, Pins},
     module::Module,
     module_status,
-    resident::{Residents, millis},
     shared::Shared,
+    threads::resident::{Residents, millis},
     version::About,
 };
 use segue_core::{Inside, ThreadId, Which};

@@ -1,5 +1,4 @@
 //! Asking for the old version to be gone. It goes by itself when nobody is inside; these two tell whether, and wait.
-
 use crate::{
     api::{By, Purged},
     clock::micros,

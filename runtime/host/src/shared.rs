@@ -2,11 +2,9 @@
 use crate::{
     api::{By, Error, Limits, Observer},
     first::WaitGraph,
-    journey::Journeys,
     module::Module,
-    passers::Passers,
-    resident::Residents,
     store::{event_log::Events, idempotency::Keys, state_dir::StateDir},
+    threads::{resident::Residents, tasks::Journeys, visitors::Passers},
 };
 use parking_lot::RwLock;
 use segue_loader::CrashReports;

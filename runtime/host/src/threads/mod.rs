@@ -1,0 +1,7 @@
+//! Threads of the runtime and of the host.
+//! A line belongs here if it starts a thread, or has one do something.
+//! Never use any other room here, except `api` and `module/version.rs`.
+
+pub(crate) mod resident;
+pub(crate) mod tasks;
+pub(crate) mod visitors;
