@@ -3,11 +3,10 @@ use crate::{
     api::{Asked, Command, Deleted, Error, Event},
     clock::micros,
     load,
-    module::Module,
+    module::{Module, turn::Turn},
     retire,
     shared::Shared,
     store::ledger::Change,
-    turn::Turn,
 };
 use std::{
     sync::Arc,

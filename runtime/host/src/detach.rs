@@ -1,11 +1,10 @@
 //! Having threads of the host destroy what a version that leaves has left on them.
 use crate::{
     api::{Pin, PinKind},
-    module::Module,
+    module::{Module, version::Version},
     pins::told_thread,
     shared::Shared,
     threads::resident::Errand,
-    version::Version,
 };
 use crossbeam_channel::{Receiver, unbounded};
 use segue_core::{Hail, ThreadId, Vacate};

@@ -1,5 +1,10 @@
 //! One image, as the services of the host see it: who asks.
-use crate::{api::Error, caller::Caller, link::LinkTo, shared::Shared, version::About};
+use crate::{
+    api::Error,
+    link::LinkTo,
+    module::{callers::Caller, version::About},
+    shared::Shared,
+};
 use parking_lot::Mutex;
 use segue_loader::{Expected, Link, Services};
 use std::{

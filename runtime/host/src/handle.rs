@@ -1,8 +1,7 @@
 //! Calling a module.
 use crate::{
     api::{Reply, Request},
-    module::Module,
-    version::Version,
+    module::{Module, version::Version},
 };
 use segue_interface::{CallError, VersionId};
 use segue_loader::{

@@ -1,5 +1,9 @@
 //! The threads of a version that leaves: they are waited for, and those that wait for ever are ended.
-use crate::{module::Module, pins::thread_pins, shared::Shared, version::About};
+use crate::{
+    module::{Module, version::About},
+    pins::thread_pins,
+    shared::Shared,
+};
 use segue_loader::Mapped;
 use std::{
     sync::atomic::Ordering,

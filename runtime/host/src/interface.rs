@@ -1,5 +1,9 @@
 //! Calling a module through a typed interface.
-use crate::{api::Error, caller::Caller, handle::OwnedCallGuard, module::Module, version::Version};
+use crate::{
+    api::Error,
+    handle::OwnedCallGuard,
+    module::{Module, callers::Caller, version::Version},
+};
 use segue_core::{Facet, FacetGuard, FacetMissing, View};
 use segue_interface::Interface;
 use segue_interface::{CallError, CallFailure, VersionId};

@@ -69,17 +69,14 @@
 
 mod api;
 mod beginning;
-mod bell;
 mod block;
 mod builder;
-mod caller;
 mod check;
 mod clock;
 mod crashes;
 mod delete;
 mod detach;
 mod findings;
-mod first;
 mod guest;
 pub mod guide;
 mod handle;
@@ -103,14 +100,10 @@ mod settle;
 mod shared;
 mod shutdown;
 mod snapshot;
-mod state;
 mod stick;
 mod store;
 mod threads;
 mod trial;
-mod turn;
-mod version;
-mod versions;
 mod watch;
 
 pub use api::Warning;

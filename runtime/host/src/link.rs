@@ -1,12 +1,14 @@
 //! Modules that call modules: what one has of another.
 use crate::{
     api::Error,
-    caller::Caller,
     interface::missing,
-    module::Module,
+    module::{
+        Module,
+        callers::Caller,
+        version::{About, Version},
+    },
     shared::Shared,
     snapshot::Snapshot,
-    version::{About, Version},
 };
 use segue_core::{Facet, FacetMissing, View};
 use segue_interface::CallError;

@@ -2,12 +2,14 @@
 use crate::{
     api::{Error, ModuleStatus, Pin, Standing, VersionStatus},
     kept,
-    module::Module,
+    module::{
+        Module,
+        state::ModuleState,
+        version::About,
+        versions::{Old, Phase, Quarantined},
+    },
     pins::call_pins,
     shared::{Shared, no_such_module},
-    state::ModuleState,
-    version::About,
-    versions::{Old, Phase, Quarantined},
 };
 use segue_core::Which;
 use std::{sync::Arc, time::Instant};

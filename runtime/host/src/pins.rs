@@ -3,11 +3,10 @@
 //! A call leaves no record for it.
 use crate::{
     api::{Error, Held, Pin, PinKind, Pins},
-    module::Module,
+    module::{Module, version::About},
     module_status,
     shared::Shared,
     threads::resident::{Residents, millis},
-    version::About,
 };
 use segue_core::{Inside, ThreadId, Which};
 use segue_loader::{Kept, Mapped, ModuleThread, Obstacle};

@@ -2,11 +2,9 @@
 use crate::{
     api::{By, Purged},
     clock::micros,
-    module::Module,
+    module::{Module, state::ModuleState, versions::Phase},
     pins,
     shared::Shared,
-    state::ModuleState,
-    versions::Phase,
 };
 use segue_core::Which;
 use segue_loader::LeftOpen;

@@ -1,8 +1,8 @@
 //! What a runtime begins with: what was confirmed last when the one before it ended, however it ended.
 use crate::{
     api::{Asked, By, Error, Event, Source},
-    first::PendingLoad,
     load::{self, Purpose, Terms},
+    module::starting::PendingLoad,
     shared::Shared,
     store::ledger::{Change, Durability, ToRestore},
 };

@@ -4,11 +4,13 @@ use crate::{
     clock::micros,
     detach::{self, take_out_of_cell},
     idle, kept,
-    module::Module,
+    module::{
+        Module,
+        state::{Drained, Keep, Stores},
+        version::{About, Version},
+    },
     pins::{kept_pins, thread_pins},
     shared::Shared,
-    state::{Drained, Keep, Stores},
-    version::{About, Version},
 };
 use segue_loader::{Kept, Obstacle, Unmapped};
 use std::{

@@ -3,15 +3,13 @@ use crate::{
     api::{Asked, Command, Error, Event, LoadOptions, Loaded, Policy, RolledBack, Source, Step, WentBack},
     clock::micros,
     load::{self, Left, Purpose, Terms},
-    module::Module,
+    module::{Module, state::ModuleState, version::About},
     retire,
     shared::Shared,
-    state::ModuleState,
     store::{
         event_log::Recorded,
         ledger::{Change, Durability},
     },
-    version::About,
 };
 use segue_core::Which;
 use std::{

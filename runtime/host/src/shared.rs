@@ -1,8 +1,7 @@
 //! What all clones of a runtime, and its threads, share.
 use crate::{
     api::{By, Error, Limits, Observer},
-    first::WaitGraph,
-    module::Module,
+    module::{Module, starting::WaitGraph},
     store::{event_log::Events, idempotency::Keys, state_dir::StateDir},
     threads::{resident::Residents, tasks::Journeys, visitors::Passers},
 };

@@ -3,8 +3,7 @@ use crate::{
     api::{Reply, Request},
     handle::OwnedCallGuard,
     interface::{InterfaceHandle, missing_in},
-    module::Module,
-    state::Stores,
+    module::{Module, state::Stores},
 };
 use parking_lot::RwLock;
 use segue_interface::Interface;

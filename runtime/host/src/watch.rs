@@ -8,9 +8,10 @@
 use crate::{
     api::{Asked, By, Cause, Error, Event, Policy, Took},
     beginning::Beginning,
-    first::PendingLoad,
     intake::{self, is_being_written},
-    load, restore,
+    load,
+    module::starting::PendingLoad,
+    restore,
     settle::{Change, Settling, Stamp},
     shared::Shared,
     store::ledger::{self, ToRestore},

@@ -14,12 +14,14 @@ use crate::{
     api::{Command, Error, Event, LoadOutcome, Loaded, Phase, Step, Took, Warning},
     clock::{lap, micros},
     detach,
-    first::Starting,
-    module::Module,
+    module::{
+        Module,
+        starting::Starting,
+        state::{ModuleState, Publication},
+        version::Version,
+    },
     shared::Shared,
-    state::{ModuleState, Publication},
     store::ledger::Change,
-    version::Version,
 };
 
 /// A version that has started, and that nobody can call yet.

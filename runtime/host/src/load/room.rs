@@ -6,11 +6,13 @@ use super::{set::Member, terms::Terms};
 use crate::{
     api::{Error, OldState, Policy},
     kept,
-    module::Module,
+    module::{
+        Module,
+        turn::Turn,
+        versions::{Old, Phase},
+    },
     pins, purge,
     shared::Shared,
-    turn::Turn,
-    versions::{Old, Phase},
 };
 use segue_core::Which;
 

@@ -17,14 +17,16 @@ use super::{
 use crate::{
     api::{Error, Phase, Pin, PinKind, Step, Took, Warning},
     clock::lap,
-    first::Starting,
     guest::Guest,
     idle,
-    module::Module,
+    module::{
+        Module,
+        starting::Starting,
+        version::{About, Version},
+    },
     pins::kept_pins,
     retire,
     shared::Shared,
-    version::{About, Version},
 };
 use segue_interface::VersionId;
 

@@ -1,9 +1,8 @@
 //! How a load is to go.
 use crate::{
     api::{Asked, By, Command, Error, LoadOptions, Policy, Trial},
-    module::Module,
+    module::{Module, state::ModuleState},
     shared::Shared,
-    state::ModuleState,
     store::ledger::Change,
 };
 use segue_loader::Digest;

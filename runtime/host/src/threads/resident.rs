@@ -1,5 +1,5 @@
 //! Threads of the host that take part in purges: what an old version left on them is destroyed on them.
-use crate::version::Version;
+use crate::module::version::Version;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use parking_lot::Mutex;
 use segue_core::ThreadId;

@@ -1,7 +1,7 @@
 //! The versions of a module that are not current, and the trial of the one that is: plain data.
 use crate::{
     api::{Pin, PinKind, TrialEnd},
-    version::About,
+    module::version::About,
 };
 use segue_core::Quarantine;
 use segue_loader::Unmapped;

@@ -9,8 +9,10 @@
 //! so a restart never misses what was acknowledged; a rollback happens first, so a full disk cannot prevent it.
 use crate::{
     api::{Pin, Trial},
-    version::About,
-    versions::{Old, OnTrial, Phase, PurgedVersion, Quarantined},
+    module::{
+        version::About,
+        versions::{Old, OnTrial, Phase, PurgedVersion, Quarantined},
+    },
 };
 use parking_lot::{RwLock, RwLockWriteGuard};
 use segue_core::{Cell, Occupant, Seat, Vacate, Which};

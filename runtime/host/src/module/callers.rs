@@ -1,5 +1,5 @@
 //! Who has a handle to a module: who calls whom, and what they were compiled with.
-use crate::{api::CallerStatus, version::About};
+use crate::{api::CallerStatus, module::version::About};
 use parking_lot::Mutex;
 use segue_interface::{CallError, CallFailure};
 use segue_loader::{Expected, InterfaceMismatch, Metadata};

@@ -1,12 +1,22 @@
 //! One module: its cell, and the state that is kept about it.
+
+pub(crate) mod callers;
+pub(crate) mod starting;
+pub(crate) mod state;
+pub(crate) mod turn;
+pub(crate) mod version;
+pub(crate) mod versions;
+pub(crate) mod waker;
 use crate::{
     api::{By, Error, Event, Pin, Step},
-    bell::Bell,
-    caller::{Caller, Callers},
     clock::micros,
-    state::ModuleState,
-    version::{About, Version},
-    versions::{Old, Phase},
+    module::{
+        callers::{Caller, Callers},
+        state::ModuleState,
+        version::{About, Version},
+        versions::{Old, Phase},
+        waker::Bell,
+    },
 };
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use segue_core::{Cell, Which};
