@@ -71,6 +71,7 @@ mod api;
 mod beginning;
 mod block;
 mod builder;
+mod call;
 mod check;
 mod clock;
 mod crashes;
@@ -79,10 +80,8 @@ mod detach;
 mod findings;
 mod guest;
 pub mod guide;
-mod handle;
 mod idle;
 mod intake;
-mod interface;
 mod kept;
 mod link;
 mod load;
@@ -99,7 +98,6 @@ mod runtime;
 mod settle;
 mod shared;
 mod shutdown;
-mod snapshot;
 mod stick;
 mod store;
 mod threads;
@@ -119,10 +117,11 @@ pub use api::{LoadOptions, ParsePolicyError, ParseTrialEndError, Policy, Source,
 pub use api::{Phase, Reached};
 pub use api::{Reply, Request};
 pub use builder::Builder;
+pub use call::handle::{CallGuard, ModuleHandle, OwnedCallGuard};
+pub use call::interface::{InterfaceGuard, InterfaceHandle};
+pub use call::snapshot::Snapshot;
 pub use check::{FileReport, check};
 pub use findings::{Finding, FindingKind};
-pub use handle::{CallGuard, ModuleHandle, OwnedCallGuard};
-pub use interface::{InterfaceGuard, InterfaceHandle};
 pub use post_mortem::{Crash, crashes_in};
 pub use runtime::Runtime;
 pub use segue_interface::{Bytes, CallError, CallFailure, Fault, List, Str, VersionId, data, interface};
@@ -130,7 +129,6 @@ pub use segue_loader::{
     Argument, AttributedBy, Digest, Interface, InterfaceMismatch, LeftOpen, Metadata, Method, Type, Unload,
     descriptors_in_use, descriptors_left_open, signal_name,
 };
-pub use snapshot::Snapshot;
 pub use store::event_log::{Events, Next, Subscription};
 pub use threads::resident::{Calling, Errand, Resident};
 

@@ -1,14 +1,13 @@
 //! Modules that call modules: what one has of another.
 use crate::{
     api::Error,
-    interface::missing,
+    call::{interface::missing, snapshot::Snapshot},
     module::{
         Module,
         callers::Caller,
         version::{About, Version},
     },
     shared::Shared,
-    snapshot::Snapshot,
 };
 use segue_core::{Facet, FacetMissing, View};
 use segue_interface::CallError;

@@ -1,7 +1,7 @@
 //! Calling a module through a typed interface.
 use crate::{
     api::Error,
-    handle::OwnedCallGuard,
+    call::handle::OwnedCallGuard,
     module::{Module, callers::Caller, version::Version},
 };
 use segue_core::{Facet, FacetGuard, FacetMissing, View};

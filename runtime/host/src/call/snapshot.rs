@@ -1,8 +1,10 @@
 //! All modules as they are at one moment: for whoever must not meet one module as it was before a release, and another as it is after.
 use crate::{
     api::{Reply, Request},
-    handle::OwnedCallGuard,
-    interface::{InterfaceHandle, missing_in},
+    call::{
+        handle::OwnedCallGuard,
+        interface::{InterfaceHandle, missing_in},
+    },
     module::{Module, state::Stores},
 };
 use parking_lot::RwLock;
