@@ -1,7 +1,10 @@
 //! One image, as the services of the host see it: who asks.
+
+pub(crate) mod link;
+pub(crate) mod log;
 use crate::{
     api::Error,
-    link::LinkTo,
+    guest::link::LinkTo,
     module::{callers::Caller, version::About},
     shared::Shared,
 };
