@@ -8,7 +8,7 @@
 use crate::{
     api::{Asked, By, Cause, Error, Event, Policy, Took},
     beginning::Beginning,
-    intake::{self, is_being_written},
+    intake::{self, read::is_being_written},
     load,
     module::starting::PendingLoad,
     restore,

@@ -1,8 +1,10 @@
 //! Reading a file without running it.
 use crate::{
     api::{Error, Took},
-    findings::{self, Finding},
-    intake::read,
+    intake::{
+        findings::{self, Finding},
+        read::read,
+    },
 };
 use segue_loader::{Digest, Imports, Metadata};
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,9 @@
+//! Reads and judges a file without running any of it.
+//! A line belongs here if it looks at a file that may become a version.
+//! Never use `load` or `module` here.
+
+pub(crate) mod check;
+pub(crate) mod findings;
+pub(crate) mod read;
+
+pub(crate) use read::{inspect, read};
