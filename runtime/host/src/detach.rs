@@ -1,8 +1,8 @@
 //! Having threads of the host destroy what a version that leaves has left on them.
 use crate::{
     api::{Pin, PinKind},
+    inspect::pins::told_thread,
     module::{Module, version::Version},
-    pins::told_thread,
     shared::Shared,
     threads::resident::Errand,
 };

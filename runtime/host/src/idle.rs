@@ -1,7 +1,7 @@
 //! The threads of a version that leaves: they are waited for, and those that wait for ever are ended.
 use crate::{
+    inspect::pins::thread_pins,
     module::{Module, version::About},
-    pins::thread_pins,
     shared::Shared,
 };
 use segue_loader::Mapped;

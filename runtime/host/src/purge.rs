@@ -2,8 +2,8 @@
 use crate::{
     api::{By, Purged},
     clock::micros,
+    inspect::pins,
     module::{Module, state::ModuleState, versions::Phase},
-    pins,
     shared::Shared,
 };
 use segue_core::Which;

@@ -3,13 +3,16 @@ use crate::{
     api::{Error, Phase as Reached, Pin, PinKind},
     clock::micros,
     detach::{self, take_out_of_cell},
-    idle, kept,
+    idle,
+    inspect::{
+        kept,
+        pins::{kept_pins, thread_pins},
+    },
     module::{
         Module,
         state::{Drained, Keep, Stores},
         version::{About, Version},
     },
-    pins::{kept_pins, thread_pins},
     shared::Shared,
 };
 use segue_loader::{Kept, Obstacle, Unmapped};

@@ -6,9 +6,11 @@ use crate::{
     },
     block,
     call::{handle::ModuleHandle, interface::InterfaceHandle, snapshot::Snapshot},
-    delete, intake, kept,
+    delete,
+    inspect::{kept, pins, status},
+    intake,
     load::{self, Purpose, Terms},
-    module_status, pins, purge, rollback,
+    purge, rollback,
     shared::Shared,
     shutdown,
     stick::{self, Sticky},
@@ -258,7 +260,7 @@ impl Runtime {
 
     /// What is loaded, by name.
     pub fn modules(&self) -> Vec<ModuleStatus> {
-        module_status::all(&self.shared)
+        status::all(&self.shared)
     }
 
     /// What is loaded of one module.
@@ -267,7 +269,7 @@ impl Runtime {
     ///
     /// [`Error::NoSuchModule`].
     pub fn status(&self, name: &str) -> Result<ModuleStatus, Error> {
-        module_status::of(&self.shared, name)
+        status::of(&self.shared, name)
     }
 
     /// What holds the old version of a module and those in quarantine, and what each holder waits for.

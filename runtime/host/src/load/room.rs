@@ -5,13 +5,13 @@ use std::{path::PathBuf, time::Instant};
 use super::{set::Member, terms::Terms};
 use crate::{
     api::{Error, OldState, Policy},
-    kept,
+    inspect::{kept, pins},
     module::{
         Module,
         turn::Turn,
         versions::{Old, Phase},
     },
-    pins, purge,
+    purge,
     shared::Shared,
 };
 use segue_core::Which;

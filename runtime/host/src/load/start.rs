@@ -19,12 +19,12 @@ use crate::{
     clock::lap,
     guest::Guest,
     idle,
+    inspect::pins::kept_pins,
     module::{
         Module,
         starting::Starting,
         version::{About, Version},
     },
-    pins::kept_pins,
     retire,
     shared::Shared,
 };

@@ -3,8 +3,8 @@
 //! A call leaves no record for it.
 use crate::{
     api::{Error, Held, Pin, PinKind, Pins},
+    inspect::status,
     module::{Module, version::About},
-    module_status,
     shared::Shared,
     threads::resident::{Residents, millis},
 };
@@ -19,7 +19,7 @@ use std::{
 /// What holds the old version of a module, and those in quarantine.
 pub(crate) fn report(shared: &Shared, name: &str) -> Result<Pins, Error> {
     let module = shared.module(name)?;
-    let status = module_status::of(shared, name)?;
+    let status = status::of(shared, name)?;
     let held = status.old.into_iter().chain(status.quarantined).map(|version| Held {
         pins: of_version(shared, &module, version.generation),
         version: version.version,

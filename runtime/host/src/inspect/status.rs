@@ -1,14 +1,13 @@
 //! What is loaded, as `segue ls` shows it.
 use crate::{
     api::{Error, ModuleStatus, Pin, Standing, VersionStatus},
-    kept,
+    inspect::{kept, pins::call_pins},
     module::{
         Module,
         state::ModuleState,
         version::About,
         versions::{Old, Phase, Quarantined},
     },
-    pins::call_pins,
     shared::{Shared, no_such_module},
 };
 use segue_core::Which;
