@@ -4,7 +4,7 @@ use crate::{
     clock::micros,
     load,
     module::{Module, turn::Turn},
-    retire,
+    purge::retire,
     shared::Shared,
     store::ledger::Change,
 };

@@ -4,7 +4,7 @@ use crate::{
     clock::micros,
     load::{self, Left, Purpose, Terms},
     module::{Module, state::ModuleState, version::About},
-    retire,
+    purge::retire,
     shared::Shared,
     store::{
         event_log::Recorded,

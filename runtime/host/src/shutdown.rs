@@ -2,7 +2,7 @@
 use crate::{
     api::{Asked, Error, Event},
     module::Module,
-    retire,
+    purge::retire,
     shared::Shared,
 };
 use std::{

@@ -13,13 +13,13 @@ use super::{
 use crate::{
     api::{Command, Error, Event, LoadOutcome, Loaded, Phase, Step, Took, Warning},
     clock::{lap, micros},
-    detach,
     module::{
         Module,
         starting::Starting,
         state::{ModuleState, Publication},
         version::Version,
     },
+    purge::detach,
     shared::Shared,
     store::ledger::Change,
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Sender, bounded};
 
 use super::terms::{AfterPublish, Terms};
-use crate::{api::Error, module::Module, retire, shared::Shared};
+use crate::{api::Error, module::Module, purge::retire, shared::Shared};
 
 /// Sees one member of a load through, after it was answered.
 pub(super) struct Escort {

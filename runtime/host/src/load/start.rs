@@ -18,14 +18,13 @@ use crate::{
     api::{Error, Phase, Pin, PinKind, Step, Took, Warning},
     clock::lap,
     guest::Guest,
-    idle,
     inspect::pins::kept_pins,
     module::{
         Module,
         starting::Starting,
         version::{About, Version},
     },
-    retire,
+    purge::{idle, retire},
     shared::Shared,
 };
 use segue_interface::VersionId;

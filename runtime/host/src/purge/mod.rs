@@ -1,4 +1,8 @@
 //! Asking for the old version to be gone. It goes by itself when nobody is inside; these two tell whether, and wait.
+
+pub(crate) mod detach;
+pub(crate) mod idle;
+pub(crate) mod retire;
 use crate::{
     api::{By, Purged},
     clock::micros,

@@ -2,8 +2,6 @@
 use crate::{
     api::{Error, Phase as Reached, Pin, PinKind},
     clock::micros,
-    detach::{self, take_out_of_cell},
-    idle,
     inspect::{
         kept,
         pins::{kept_pins, thread_pins},
@@ -12,6 +10,10 @@ use crate::{
         Module,
         state::{Drained, Keep, Stores},
         version::{About, Version},
+    },
+    purge::{
+        detach::{self, take_out_of_cell},
+        idle,
     },
     shared::Shared,
 };
