@@ -34,7 +34,7 @@ fn withdraw(shared: &Shared, module: &Arc<Module>, asked: &Asked) -> Result<Dele
     let begun = Instant::now();
     // Before the turn: it may be held by a drop-in that waits for the old version, for as long as that takes.
     if module.state().current().is_some() {
-        load::room::has_room(shared, module)?;
+        load::admission::has_room(shared, module)?;
     }
     // After a load that goes on, and before the next.
     let _turn = Turn::take(module, begun.checked_add(PATIENCE), PATIENCE)?;
@@ -46,7 +46,7 @@ fn withdraw(shared: &Shared, module: &Arc<Module>, asked: &Asked) -> Result<Dele
         return Ok(answer);
     }
     // With the turn ours, no other version becomes old.
-    load::room::has_room(shared, module)?;
+    load::admission::has_room(shared, module)?;
     let mut state = module.state();
     let Some(current) = state.current().cloned() else { return Ok(answer) };
     if state.is_sticky() {

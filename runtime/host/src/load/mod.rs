@@ -4,12 +4,12 @@
 //! `terms` is how a load is to go, `room` how it waits for its turn and for the old version, `start` the part in which code of the new version runs,
 //! `commit` the part that cannot fail, and `escort` what goes on after it was answered.
 
-mod commit;
-mod escort;
-pub(crate) mod room;
+pub(crate) mod admission;
+mod followup;
+mod plan;
+mod publish;
 pub(crate) mod set;
 mod start;
-mod terms;
 use crate::{
     api::{By, Error, ErrorObject, Event, LoadOutcome, Loaded, Phase, Source, Step, Took},
     intake,
@@ -17,11 +17,11 @@ use crate::{
     shared::Shared,
     store::ledger::{Change, Durability},
 };
-use commit::Ready;
-use escort::Threads;
+use followup::Threads;
+pub(crate) use plan::{AfterPublish, Left, Purpose, Terms};
+use publish::Ready;
 use set::{Member, Request, all, one_or_set};
 use std::{collections::HashSet, path::PathBuf, sync::Arc};
-pub(crate) use terms::{AfterPublish, Left, Purpose, Terms};
 
 // === impl Shared ===
 
@@ -108,7 +108,7 @@ pub(crate) fn travel(
     let escorts = all(modules
         .iter()
         .enumerate()
-        .map(|(at, module)| escort::escort(shared, module, threads(at), terms)));
+        .map(|(at, module)| followup::escort(shared, module, threads(at), terms)));
     let loaded = escorts.and_then(|escorts| Ok((make_current(shared, members, terms)?, escorts)));
     match loaded {
         Err(error) => answer(Err(error)),
@@ -138,13 +138,13 @@ fn make_current(shared: &Arc<Shared>, members: Vec<Member>, terms: &Terms) -> Re
         return Ok(unchanged);
     }
     let changed = members.iter().filter(|member| member.unchanged(terms).is_none());
-    all(changed.map(|member| room::is_refused(shared, member, terms)))?;
+    all(changed.map(|member| admission::is_refused(shared, member, terms)))?;
 
     // In the order of their names, so that two sets do not wait for each other.
     let mut modules: Vec<Arc<Module>> = members.iter().map(|member| member.module.clone()).collect();
     modules.sort_by(|a, b| a.name.cmp(&b.name));
     let _turns = all(modules.iter().map(|module| terms.take_turn(module)))?;
-    all(members.iter().map(|member| room::wait_for_room(shared, member, terms)))?;
+    all(members.iter().map(|member| admission::wait_for_room(shared, member, terms)))?;
 
     let names: Vec<String> = members.iter().map(|member| member.module.name.to_string()).collect();
     let mut places: Vec<Option<Loaded>> = Vec::new();
@@ -179,7 +179,7 @@ fn start_and_publish(
         members.iter().for_each(Member::offer);
     }
     let ready = start_all(shared, members, terms);
-    let published = ready.and_then(|ready| commit::run(shared, ready, set, terms));
+    let published = ready.and_then(|ready| publish::run(shared, ready, set, terms));
     if offers_each_other {
         modules.iter().for_each(|module| module.state().offer(None));
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use segue_loader::Inspected;
 
-use super::terms::Terms;
+use super::plan::Terms;
 use crate::{
     api::{Error, LoadOutcome, Loaded, Took},
     clock::micros,

@@ -10,9 +10,9 @@ use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use segue_loader::{Image, Inspected, Kept, MapFailure, Mapped, Vetoed};
 
 use super::{
-    commit::Ready,
+    plan::Terms,
+    publish::Ready,
     set::{Member, Request},
-    terms::Terms,
 };
 use crate::{
     api::{Error, Phase, Pin, PinKind, Step, Took, Warning},

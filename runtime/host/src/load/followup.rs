@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Sender, bounded};
 
-use super::terms::{AfterPublish, Terms};
+use super::plan::{AfterPublish, Terms};
 use crate::{api::Error, module::Module, purge::retire, shared::Shared};
 
 /// Sees one member of a load through, after it was answered.

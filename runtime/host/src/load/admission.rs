@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Instant};
 
-use super::{set::Member, terms::Terms};
+use super::{plan::Terms, set::Member};
 use crate::{
     api::{Error, OldState, Policy},
     inspect::{kept, pins},

@@ -6,9 +6,9 @@ use parking_lot::MutexGuard;
 use segue_loader::Inspected;
 
 use super::{
+    plan::{Purpose, Terms},
     set::all,
     start,
-    terms::{Purpose, Terms},
 };
 use crate::{
     api::{Command, Error, Event, LoadOutcome, Loaded, Phase, Step, Took, Warning},
