@@ -69,12 +69,10 @@
 
 mod api;
 mod beginning;
-mod block;
 mod builder;
 mod call;
 mod clock;
 mod crashes;
-mod delete;
 mod guest;
 pub mod guide;
 mod inspect;
@@ -84,15 +82,13 @@ mod module;
 mod post_mortem;
 mod purge;
 mod restore;
-mod rollback;
+mod rollout;
 mod runtime;
 mod settle;
 mod shared;
 mod shutdown;
-mod stick;
 mod store;
 mod threads;
-mod trial;
 mod watch;
 
 pub use api::Warning;

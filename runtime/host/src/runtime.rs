@@ -4,19 +4,20 @@ use crate::{
         Asked, BlockedFile, Command, Confirmed, Deleted, Error, LoadOptions, Loaded, ModuleStatus, Pins,
         Purged, Record, RolledBack, Source, Stickiness, Unblocked,
     },
-    block,
     call::{handle::ModuleHandle, interface::InterfaceHandle, snapshot::Snapshot},
-    delete,
     inspect::{kept, pins, status},
     intake,
     load::{self, Purpose, Terms},
-    purge, rollback,
+    purge,
+    rollout::{
+        block, delete, rollback,
+        sticky::{self, Sticky},
+        trial,
+    },
     shared::Shared,
     shutdown,
-    stick::{self, Sticky},
     store::event_log::Events,
     threads::resident::Resident,
-    trial,
     watch::Watch,
 };
 use parking_lot::Mutex;
@@ -207,7 +208,7 @@ impl Runtime {
     fn set_sticky(&self, command: Command, name: &str, sticky: Sticky) -> Result<Stickiness, Error> {
         self.once(&command, || {
             let module = self.shared.module(name)?;
-            stick::set(&self.shared, &module, sticky, &self.asked, &command)
+            sticky::set(&self.shared, &module, sticky, &self.asked, &command)
         })
     }
 

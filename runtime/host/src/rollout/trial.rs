@@ -4,7 +4,7 @@ use crate::{
     clock::micros,
     load::AfterPublish,
     module::Module,
-    rollback,
+    rollout::rollback,
     shared::Shared,
     store::ledger::Change,
 };
