@@ -1,8 +1,7 @@
 //! Making a runtime.
 use crate::{
     api::{Asked, Error, Limits, Observer, Reached},
-    beginning::Beginning,
-    crashes, restore,
+    recovery::{crashes, restore, start_attempts::Beginning},
     runtime::Runtime,
     shared::Shared,
     store::{event_log::Events, ledger::Ledger, state_dir::StateDir},

@@ -68,20 +68,17 @@
 #![forbid(unsafe_code)]
 
 mod api;
-mod beginning;
 mod builder;
 mod call;
 mod clock;
-mod crashes;
 mod guest;
 pub mod guide;
 mod inspect;
 mod intake;
 mod load;
 mod module;
-mod post_mortem;
 mod purge;
-mod restore;
+mod recovery;
 mod rollout;
 mod runtime;
 mod settle;
@@ -109,7 +106,7 @@ pub use call::interface::{InterfaceGuard, InterfaceHandle};
 pub use call::snapshot::Snapshot;
 pub use intake::check::{FileReport, check};
 pub use intake::findings::{Finding, FindingKind};
-pub use post_mortem::{Crash, crashes_in};
+pub use recovery::post_mortem::{Crash, crashes_in};
 pub use runtime::Runtime;
 pub use segue_interface::{Bytes, CallError, CallFailure, Fault, List, Str, VersionId, data, interface};
 pub use segue_loader::{

@@ -7,11 +7,10 @@
 //! for its old version holds nobody else up, and of two files of one module the later one wins.
 use crate::{
     api::{Asked, By, Cause, Error, Event, Policy, Took},
-    beginning::Beginning,
     intake::{self, read::is_being_written},
     load,
     module::starting::PendingLoad,
-    restore,
+    recovery::{restore, start_attempts::Beginning},
     settle::{Change, Settling, Stamp},
     shared::Shared,
     store::ledger::{self, ToRestore},

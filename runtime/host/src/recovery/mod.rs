@@ -1,0 +1,8 @@
+//! What a start restores, and what it makes of the crash before it.
+//! A line belongs here if it decides what a start restores.
+//! Never use `runtime` or `watch` here.
+
+pub(crate) mod crashes;
+pub(crate) mod post_mortem;
+pub(crate) mod restore;
+pub(crate) mod start_attempts;
