@@ -81,7 +81,6 @@ mod purge;
 mod recovery;
 mod rollout;
 mod runtime;
-mod settle;
 mod shared;
 mod shutdown;
 mod store;

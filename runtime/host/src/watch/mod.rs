@@ -5,15 +5,17 @@
 //!
 //! One thread reads the files, in the order in which they settled, and begins a journey for each; so a module that waits
 //! for its old version holds nobody else up, and of two files of one module the later one wins.
+
+pub(crate) mod settle;
 use crate::{
     api::{Asked, By, Cause, Error, Event, Policy, Took},
     intake::{self, read::is_being_written},
     load,
     module::starting::PendingLoad,
     recovery::{restore, start_attempts::Beginning},
-    settle::{Change, Settling, Stamp},
     shared::Shared,
     store::ledger::{self, ToRestore},
+    watch::settle::{Change, Settling, Stamp},
 };
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
 use notify::{
