@@ -68,7 +68,6 @@
 #![forbid(unsafe_code)]
 
 mod api;
-mod builder;
 mod call;
 mod clock;
 mod guest;
@@ -82,7 +81,6 @@ mod recovery;
 mod rollout;
 mod runtime;
 mod shared;
-mod shutdown;
 mod store;
 mod threads;
 mod watch;
@@ -99,7 +97,6 @@ pub use api::{Event, Record};
 pub use api::{LoadOptions, ParsePolicyError, ParseTrialEndError, Policy, Source, Trial, TrialEnd};
 pub use api::{Phase, Reached};
 pub use api::{Reply, Request};
-pub use builder::Builder;
 pub use call::handle::{CallGuard, ModuleHandle, OwnedCallGuard};
 pub use call::interface::{InterfaceGuard, InterfaceHandle};
 pub use call::snapshot::Snapshot;
@@ -107,6 +104,7 @@ pub use intake::check::{FileReport, check};
 pub use intake::findings::{Finding, FindingKind};
 pub use recovery::post_mortem::{Crash, crashes_in};
 pub use runtime::Runtime;
+pub use runtime::builder::Builder;
 pub use segue_interface::{Bytes, CallError, CallFailure, Fault, List, Str, VersionId, data, interface};
 pub use segue_loader::{
     Argument, AttributedBy, Digest, Interface, InterfaceMismatch, LeftOpen, Metadata, Method, Type, Unload,

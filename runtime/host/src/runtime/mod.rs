@@ -1,4 +1,7 @@
 //! The runtime: all that can be done with the modules of a process, on one page. Each method delegates to its room.
+
+pub(crate) mod builder;
+pub(crate) mod shutdown;
 use crate::{
     api::{
         Asked, BlockedFile, Command, Confirmed, Deleted, Error, LoadOptions, Loaded, ModuleStatus, Pins,
@@ -15,7 +18,6 @@ use crate::{
         trial,
     },
     shared::Shared,
-    shutdown,
     store::event_log::Events,
     threads::resident::Resident,
     watch::Watch,
