@@ -1,18 +1,21 @@
 //! What all clones of a runtime, and its threads, share.
-use crate::{
-    api::{By, Error, Limits, Observer},
-    module::{Module, starting::WaitGraph},
-    store::{event_log::Events, idempotency::Keys, state_dir::StateDir},
-    threads::{resident::Residents, tasks::Journeys, visitors::Passers},
-};
-use parking_lot::RwLock;
-use segue_loader::CrashReports;
+
 use std::{
     collections::BTreeMap,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+};
+
+use parking_lot::RwLock;
+use segue_loader::CrashReports;
+
+use crate::{
+    api::{By, Error, Limits, Observer},
+    module::{Module, starting::WaitGraph},
+    store::{event_log::Events, idempotency::Keys, state_dir::StateDir},
+    threads::{resident::Residents, tasks::Journeys, visitors::Passers},
 };
 
 /// What all clones, and the runtime's threads, share.

@@ -1,8 +1,11 @@
 //! The commands that an idempotency key can name.
-use crate::api::options::Source;
+
+use std::fmt;
+
 use segue_loader::Digest;
 use serde::{Deserialize, Serialize};
-use std::fmt;
+
+use crate::api::options::Source;
 
 /// One command, with what it is about. The ledger keeps it with its key and its answer, and compares it with what comes
 /// under the same key later.

@@ -1,9 +1,11 @@
 //! What can happen. This is the only place where events are named.
-use crate::api::{error::ErrorObject, origin::By, status::Pin, warning::Warning};
+
 use jiff::Timestamp;
 use segue_interface::VersionId;
 use segue_loader::{Digest, LeftOpen};
 use serde::{Deserialize, Serialize};
+
+use crate::api::{error::ErrorObject, origin::By, status::Pin, warning::Warning};
 
 /// One event with its number, its time, and who asked for it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,8 +1,10 @@
 //! What a command did, as it is answered. The field names are a promise.
-use crate::api::{status::Pin, warning::Warning};
+
 use segue_interface::VersionId;
 use segue_loader::{Digest, LeftOpen};
 use serde::{Deserialize, Serialize};
+
+use crate::api::{status::Pin, warning::Warning};
 
 /// What a load did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

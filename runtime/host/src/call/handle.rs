@@ -1,14 +1,17 @@
 //! Calling a module.
-use crate::{
-    api::{Reply, Request},
-    module::{Module, version::Version},
-};
+
+use std::sync::{Arc, atomic::Ordering};
+
 use segue_interface::{CallError, VersionId};
 use segue_loader::{
     ReplyBuffer,
     abi::{HeaderRef, RequestRef},
 };
-use std::sync::{Arc, atomic::Ordering};
+
+use crate::{
+    api::{Reply, Request},
+    module::{Module, version::Version},
+};
 
 /// Calls one module: always its current version. Cheap to clone, and can be used from any thread.
 #[derive(Clone)]

@@ -1,14 +1,17 @@
 //! Calling a module through a typed interface.
+
+use std::{marker::PhantomData, ops::Deref, sync::Arc};
+
+use segue_core::{Facet, FacetGuard, FacetMissing, View};
+use segue_interface::Interface;
+use segue_interface::{CallError, CallFailure, VersionId};
+use segue_loader::{Expected, Implementation};
+
 use crate::{
     api::Error,
     call::handle::OwnedCallGuard,
     module::{Module, callers::Caller, version::Version},
 };
-use segue_core::{Facet, FacetGuard, FacetMissing, View};
-use segue_interface::Interface;
-use segue_interface::{CallError, CallFailure, VersionId};
-use segue_loader::{Expected, Implementation};
-use std::{marker::PhantomData, ops::Deref, sync::Arc};
 
 /// Calls one module through a typed interface: always its current version. Cheap to clone, and can be used from any thread.
 ///

@@ -1,4 +1,11 @@
 //! All modules as they are at one moment: for whoever must not meet one module as it was before a release, and another as it is after.
+
+use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
+
+use parking_lot::RwLock;
+use segue_interface::Interface;
+use segue_interface::{CallError, CallFailure, VersionId};
+
 use crate::{
     api::{Reply, Request},
     call::{
@@ -7,10 +14,6 @@ use crate::{
     },
     module::{Module, state::Stores},
 };
-use parking_lot::RwLock;
-use segue_interface::Interface;
-use segue_interface::{CallError, CallFailure, VersionId};
-use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
 /// All modules of a runtime as they were at one moment. Calls through it, and the calls that modules make from within these, go to the
 /// versions of that moment, also when others have become current since.

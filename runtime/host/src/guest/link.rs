@@ -1,4 +1,11 @@
 //! Modules that call modules: what one has of another.
+
+use std::sync::{Arc, Weak};
+
+use segue_core::{Facet, FacetMissing, View};
+use segue_interface::CallError;
+use segue_loader::{Link, Reached, ReplyBuffer, abi::RequestRef};
+
 use crate::{
     api::Error,
     call::{interface::missing, snapshot::Snapshot},
@@ -9,10 +16,6 @@ use crate::{
     },
     shared::Shared,
 };
-use segue_core::{Facet, FacetMissing, View};
-use segue_interface::CallError;
-use segue_loader::{Link, Reached, ReplyBuffer, abi::RequestRef};
-use std::sync::{Arc, Weak};
 
 /// What a module has of another one.
 pub(crate) struct LinkTo {

@@ -3,13 +3,16 @@
 //! A record comes as data: level, target, text, fields. The host's subscriber wants callsites that live for ever, so there
 //! is one per level here, with the target `segue::module`, the module's name, version and generation as fields, and the
 //! record's own fields, whose names are not known here, as one text.
-use crate::guest::Guest;
+
+use std::{fmt::Write, sync::atomic::Ordering};
+
 use segue_loader::{
     Log,
     abi::{FieldRef, Level, RecordRef, SpanRef, ValueRef, abi_stable::std_types::ROption},
 };
-use std::{fmt::Write, sync::atomic::Ordering};
 use tracing::{Span, field};
+
+use crate::guest::Guest;
 
 /// Runs `$macro` with the level as a constant, as tracing's macros want it.
 macro_rules! at_level {

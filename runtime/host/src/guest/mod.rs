@@ -2,19 +2,22 @@
 
 pub(crate) mod link;
 pub(crate) mod log;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak, atomic::AtomicU64},
+};
+
+use parking_lot::Mutex;
+use segue_loader::{Expected, Link, Services};
+use tracing::Span;
+
 use crate::{
     api::Error,
     guest::link::LinkTo,
     module::{callers::Caller, version::About},
     shared::Shared,
 };
-use parking_lot::Mutex;
-use segue_loader::{Expected, Link, Services};
-use std::{
-    collections::HashMap,
-    sync::{Arc, Weak, atomic::AtomicU64},
-};
-use tracing::Span;
 
 /// One image, as the services of the host see it. What it does with log records is in `log.rs`.
 pub(crate) struct Guest {

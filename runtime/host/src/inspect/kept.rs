@@ -2,8 +2,10 @@
 //!
 //! Such a version links a library that may call it, or one of its threads does not end. It costs memory and nothing else, so
 //! memory is what bounds it: a service with an idle pool of threads in each version can be released many times.
-use crate::{api::Error, module::Module, shared::Shared};
+
 use std::{fs, sync::LazyLock};
+
+use crate::{api::Error, module::Module, shared::Shared};
 
 /// Which part of the memory such versions may take by default.
 const SHARE: u64 = 10;

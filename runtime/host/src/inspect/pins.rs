@@ -1,19 +1,22 @@
 //! Who holds a version, and what each of them waits for. Everything here is derived when somebody asks: from the cell's
 //! counters, which say who is inside by thread, from the notes of residents, and from what the system knows of a thread.
 //! A call leaves no record for it.
+
+use std::{
+    fs,
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
+
+use segue_core::{Inside, ThreadId, Which};
+use segue_loader::{Kept, Mapped, ModuleThread, Obstacle};
+
 use crate::{
     api::{Error, Held, Pin, PinKind, Pins},
     inspect::status,
     module::{Module, version::About},
     shared::Shared,
     threads::resident::{Residents, millis},
-};
-use segue_core::{Inside, ThreadId, Which};
-use segue_loader::{Kept, Mapped, ModuleThread, Obstacle};
-use std::{
-    fs,
-    sync::{Arc, atomic::Ordering},
-    time::Instant,
 };
 
 /// What holds the old version of a module, and those in quarantine.

@@ -1,4 +1,9 @@
 //! What is loaded, as `segue ls` shows it.
+
+use std::{sync::Arc, time::Instant};
+
+use segue_core::Which;
+
 use crate::{
     api::{Error, ModuleStatus, Pin, Standing, VersionStatus},
     inspect::{kept, pins::call_pins},
@@ -10,8 +15,6 @@ use crate::{
     },
     shared::{Shared, no_such_module},
 };
-use segue_core::Which;
-use std::{sync::Arc, time::Instant};
 
 /// One module, while its state is locked.
 struct Look<'a> {

@@ -1,4 +1,10 @@
 //! Reading a file without running it.
+
+use std::path::Path;
+
+use segue_loader::{Digest, Imports, Metadata};
+use serde::{Deserialize, Serialize};
+
 use crate::{
     api::{Error, Took},
     intake::{
@@ -6,9 +12,6 @@ use crate::{
         read::read,
     },
 };
-use segue_loader::{Digest, Imports, Metadata};
-use serde::{Deserialize, Serialize};
-use std::path::Path;
 
 /// What a file says of itself, and is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,12 @@
 //! What a file shows of itself that matters when it leaves memory, or before it can be loaded: one finding each, with what it means
 //! and what to set. Everything comes from the file and from the system's libraries; nothing is executed.
-use crate::api::NO_EXECUTABLE_STACK;
+
+use std::path::Path;
+
 use segue_loader::{Imports, Missing, Unload, is_system_library};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+
+use crate::api::NO_EXECUTABLE_STACK;
 
 /// Something that a file shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

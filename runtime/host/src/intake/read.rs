@@ -1,10 +1,13 @@
 //! Reading a file, for a load and for a check: nothing of it is run.
+
+use std::{path::Path, time::Instant};
+
+use segue_loader::{Candidate, Inspected, StageError};
+
 use crate::{
     api::{Error, Took},
     clock::lap,
 };
-use segue_loader::{Candidate, Inspected, StageError};
-use std::{path::Path, time::Instant};
 
 /// Reads and inspects a file.
 pub(crate) fn read(path: &Path, took: &mut Took) -> Result<Inspected, Error> {

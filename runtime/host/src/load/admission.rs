@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, time::Instant};
 
+use segue_core::Which;
+
 use super::{plan::Terms, set::Member};
 use crate::{
     api::{Error, OldState, Policy},
@@ -14,7 +16,6 @@ use crate::{
     purge,
     shared::Shared,
 };
-use segue_core::Which;
 
 // === impl Terms ===
 
@@ -24,8 +25,6 @@ impl Terms {
         Turn::take(module, self.deadline, self.after)
     }
 }
-
-// === impl Shared ===
 
 /// Whether a load is refused already, without having waited.
 pub(super) fn is_refused(shared: &Shared, member: &Member, terms: &Terms) -> Result<(), Error> {

@@ -24,8 +24,6 @@ pub(super) enum Threads {
     ItsOwn,
 }
 
-// === impl Shared ===
-
 /// Starts the threads that a member will need, which end where it does not.
 pub(super) fn escort(
     shared: &Arc<Shared>,

@@ -10,6 +10,9 @@ mod plan;
 mod publish;
 pub(crate) mod set;
 mod start;
+
+use std::{collections::HashSet, path::PathBuf, sync::Arc};
+
 use crate::{
     api::{By, Error, ErrorObject, Event, LoadOutcome, Loaded, Phase, Source, Step, Took},
     intake,
@@ -21,9 +24,6 @@ use followup::Threads;
 pub(crate) use plan::{AfterPublish, Left, Purpose, Terms};
 use publish::Ready;
 use set::{Member, Request, all, one_or_set};
-use std::{collections::HashSet, path::PathBuf, sync::Arc};
-
-// === impl Shared ===
 
 /// Loads files as one: either all are current afterwards, or none is that was not.
 pub(crate) fn run(shared: &Arc<Shared>, sources: &[Source], plan: Terms) -> Result<Vec<Loaded>, Error> {

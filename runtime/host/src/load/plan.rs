@@ -1,14 +1,17 @@
 //! How a load is to go.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use segue_loader::Digest;
+
 use crate::{
     api::{Asked, By, Command, Error, LoadOptions, Policy, Trial},
     module::{Module, state::ModuleState},
     shared::Shared,
     store::ledger::Change,
-};
-use segue_loader::Digest;
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
 };
 
 /// How a load is to go.

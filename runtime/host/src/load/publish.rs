@@ -40,8 +40,6 @@ pub(super) struct Ready {
     pub(super) starting: Starting,
 }
 
-// === impl Shared ===
-
 /// Makes all of them current, by one transaction of the ledger and one store each; or takes all out again.
 pub(super) fn run(
     shared: &Arc<Shared>,

@@ -7,6 +7,7 @@ use std::{
 };
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use segue_interface::VersionId;
 use segue_loader::{Image, Inspected, Kept, MapFailure, Mapped, Vetoed};
 
 use super::{
@@ -27,7 +28,6 @@ use crate::{
     purge::{idle, retire},
     shared::Shared,
 };
-use segue_interface::VersionId;
 
 /// How long the threads of a version that refused to start have to end, while whoever asked for it waits. After that it is
 /// quarantined until they have.

@@ -1,9 +1,12 @@
 //! Who has a handle to a module: who calls whom, and what they were compiled with.
-use crate::{api::CallerStatus, module::version::About};
+
+use std::sync::{Arc, Weak};
+
 use parking_lot::Mutex;
 use segue_interface::{CallError, CallFailure};
 use segue_loader::{Expected, InterfaceMismatch, Metadata};
-use std::sync::{Arc, Weak};
+
+use crate::{api::CallerStatus, module::version::About};
 
 /// Somebody who has a handle to a module.
 pub(crate) struct Caller {

@@ -7,6 +7,17 @@ pub(crate) mod turn;
 pub(crate) mod version;
 pub(crate) mod versions;
 pub(crate) mod waker;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use segue_core::{Cell, Which};
+use segue_interface::{CallError, CallFailure};
+use segue_loader::{InterfaceMismatch, Unmapped};
+
 use crate::{
     api::{By, Error, Event, Pin, Step},
     clock::micros,
@@ -17,14 +28,6 @@ use crate::{
         versions::{Old, Phase},
         waker::Bell,
     },
-};
-use parking_lot::{Condvar, Mutex, MutexGuard};
-use segue_core::{Cell, Which};
-use segue_interface::{CallError, CallFailure};
-use segue_loader::{InterfaceMismatch, Unmapped};
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
 };
 
 /// Records what happened to a module, on behalf of somebody.

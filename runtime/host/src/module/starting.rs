@@ -6,13 +6,16 @@
 //! That `on_load` may call other modules whose first version is starting too. Two that wait for each other would wait until
 //! they time out. So the [`WaitGraph`] has an edge for each wait, and a caller that would close a cycle gets the error at
 //! once. The same goes for an `on_load` that calls its own module, and for members of a set: they become current together.
-use crate::module::Module;
-use parking_lot::Mutex;
+
 use std::{
     collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
+
+use parking_lot::Mutex;
+
+use crate::module::Module;
 
 /// Which modules' starts wait for which modules' first versions.
 #[derive(Default)]

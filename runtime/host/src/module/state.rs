@@ -7,19 +7,22 @@
 //!
 //! A step that is recorded takes the record as a closure, because the order differs: a load and a delete are written first,
 //! so a restart never misses what was acknowledged; a rollback happens first, so a full disk cannot prevent it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use parking_lot::{RwLock, RwLockWriteGuard};
+use segue_core::{Cell, Occupant, Seat, Vacate, Which};
+use segue_loader::{Metadata, Unmapped};
+
 use crate::{
     api::{Pin, Trial},
     module::{
         version::About,
         versions::{Old, OnTrial, Phase, PurgedVersion, Quarantined},
     },
-};
-use parking_lot::{RwLock, RwLockWriteGuard};
-use segue_core::{Cell, Occupant, Seat, Vacate, Which};
-use segue_loader::{Metadata, Unmapped};
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
 };
 
 /// Locked for writing while versions become current or cease to be, for the moment of the stores. Whoever reads it finds

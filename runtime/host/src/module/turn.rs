@@ -1,7 +1,10 @@
 //! Loads of one module go one after the other.
-use crate::{api::Error, module::Module};
-use parking_lot::MutexGuard;
+
 use std::time::{Duration, Instant};
+
+use parking_lot::MutexGuard;
+
+use crate::{api::Error, module::Module};
 
 /// The turn of a load: loads of one module go one after the other, in the order in which they came.
 pub(crate) struct Turn<'a>(Option<MutexGuard<'a, ()>>);

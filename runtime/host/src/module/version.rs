@@ -1,14 +1,17 @@
 //! One version of a module, in memory: what occupies a cell.
-use crate::api::By;
+
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+};
+
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use segue_core::Occupant;
 use segue_interface::VersionId;
 use segue_loader::{Digest, Image, Usage};
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
-};
+
+use crate::api::By;
 
 /// What is told of a version, and stays true when its image is gone.
 pub(crate) struct About {

@@ -1,13 +1,16 @@
 //! The versions of a module that are not current, and the trial of the one that is: plain data.
-use crate::{
-    api::{Pin, PinKind, TrialEnd},
-    module::version::About,
-};
-use segue_core::Quarantine;
-use segue_loader::Unmapped;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
+};
+
+use segue_core::Quarantine;
+use segue_loader::Unmapped;
+
+use crate::{
+    api::{Pin, PinKind, TrialEnd},
+    module::version::About,
 };
 
 /// How long an old version that nobody is inside may keep the place of old, while its `Drop` or its threads run or

@@ -1,17 +1,20 @@
 //! Having threads of the host destroy what a version that leaves has left on them.
+
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, unbounded};
+use segue_core::{Hail, ThreadId, Vacate};
+
 use crate::{
     api::{Pin, PinKind},
     inspect::pins::told_thread,
     module::{Module, version::Version},
     shared::Shared,
     threads::resident::Errand,
-};
-use crossbeam_channel::{Receiver, unbounded};
-use segue_core::{Hail, ThreadId, Vacate};
-use std::{
-    collections::HashSet,
-    sync::Arc,
-    time::{Duration, Instant},
 };
 
 /// How often is looked who has passed, or ended.

@@ -1,13 +1,16 @@
 //! The threads of a version that leaves: they are waited for, and those that wait for ever are ended.
+
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+use segue_loader::Mapped;
+
 use crate::{
     inspect::pins::thread_pins,
     module::{Module, version::About},
     shared::Shared,
-};
-use segue_loader::Mapped;
-use std::{
-    sync::atomic::Ordering,
-    time::{Duration, Instant},
 };
 
 /// How often is looked, for the list of pins to be true.

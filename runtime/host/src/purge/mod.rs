@@ -3,18 +3,21 @@
 pub(crate) mod detach;
 pub(crate) mod idle;
 pub(crate) mod retire;
+
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+use segue_core::Which;
+use segue_loader::LeftOpen;
+
 use crate::{
     api::{By, Purged},
     clock::micros,
     inspect::pins,
     module::{Module, state::ModuleState, versions::Phase},
     shared::Shared,
-};
-use segue_core::Which;
-use segue_loader::LeftOpen;
-use std::{
-    sync::atomic::Ordering,
-    time::{Duration, Instant},
 };
 
 /// How long a soft purge waits for an old version that nobody is inside to be out of memory.

@@ -1,4 +1,13 @@
 //! The way of an old version out: drained, its threads ended, its thread-locals destroyed, unmapped, proven gone.
+
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use segue_loader::{Kept, Obstacle, Unmapped};
+
 use crate::{
     api::{Error, Phase as Reached, Pin, PinKind},
     clock::micros,
@@ -16,12 +25,6 @@ use crate::{
         idle,
     },
     shared::Shared,
-};
-use segue_loader::{Kept, Obstacle, Unmapped};
-use std::{
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
 };
 
 /// How often is looked whether what keeps a version has gone.

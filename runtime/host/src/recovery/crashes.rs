@@ -1,12 +1,15 @@
 //! What the process before this one wrote as it died: told once, and held against the version whose code it was.
+
+use std::fs;
+
+use segue_interface::VersionId;
+use segue_loader::{CrashReport, clear_reports, read_reports};
+
 use crate::{
     api::{By, Error, Event},
     shared::Shared,
     store::ledger::{Block, Change},
 };
-use segue_interface::VersionId;
-use segue_loader::{CrashReport, clear_reports, read_reports};
-use std::fs;
 
 /// Records what the process before this one wrote. A version that had not settled, or was on trial, is blocked.
 pub(crate) fn note_all(shared: &Shared) -> Result<(), Error> {

@@ -1,4 +1,10 @@
 //! What a runtime begins with: what was confirmed last when the one before it ended, however it ended.
+
+use std::{sync::Arc, time::Instant};
+
+use crossbeam_channel::bounded;
+use segue_loader::Digest;
+
 use crate::{
     api::{Asked, By, Error, Event, Source},
     load::{self, Purpose, Terms},
@@ -6,9 +12,6 @@ use crate::{
     shared::Shared,
     store::ledger::{Change, Durability, ToRestore},
 };
-use crossbeam_channel::bounded;
-use segue_loader::Digest;
-use std::{sync::Arc, time::Instant};
 
 /// Loads of each module what a restart returns to. What cannot be loaded is told as refused, and is no error.
 pub(crate) fn run(shared: &Arc<Shared>) -> Result<(), Error> {

@@ -1,10 +1,12 @@
 //! Blocked files: those of versions that have ended the process. They are not loaded, however they come.
+
+use segue_loader::Digest;
+
 use crate::{
     api::{Asked, BlockedFile, Command, Error, Event, Unblocked},
     shared::Shared,
     store::ledger::Change,
 };
-use segue_loader::Digest;
 
 /// The blocked files.
 pub(crate) fn list(shared: &Shared) -> Result<Vec<BlockedFile>, Error> {

@@ -1,4 +1,10 @@
 //! Erlang's delete: a module without a current version.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
 use crate::{
     api::{Asked, Command, Deleted, Error, Event},
     clock::micros,
@@ -7,10 +13,6 @@ use crate::{
     purge::retire,
     shared::Shared,
     store::ledger::Change,
-};
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
 };
 
 /// How long a delete waits for a load that goes on.

@@ -1,4 +1,12 @@
 //! Going back: old becomes current again, by one store; or, when it has left memory, the file of the version before is loaded again.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
+
+use segue_core::Which;
+
 use crate::{
     api::{Asked, Command, Error, Event, LoadOptions, Loaded, Policy, RolledBack, Source, Step, WentBack},
     clock::micros,
@@ -10,11 +18,6 @@ use crate::{
         event_log::Recorded,
         ledger::{Change, Durability},
     },
-};
-use segue_core::Which;
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Instant,
 };
 
 /// Goes back; where a generation is given, only if that one is current, and on trial.

@@ -1,4 +1,5 @@
 //! Sticky modules, which are not replaced.
+
 use crate::{
     api::{Asked, Command, Error, Event, Stickiness},
     module::Module,

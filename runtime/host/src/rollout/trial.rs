@@ -1,4 +1,10 @@
 //! Trials: a version that is current, and that a restart does not return to until somebody has confirmed it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
 use crate::{
     api::{Asked, By, Cause, Command, Confirmed, Error, Event, TrialEnd},
     clock::micros,
@@ -7,10 +13,6 @@ use crate::{
     rollout::rollback,
     shared::Shared,
     store::ledger::Change,
-};
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
 };
 
 /// What follows when a version on trial is current.

@@ -1,14 +1,5 @@
 //! Making a runtime.
-use crate::{
-    api::{Asked, Error, Limits, Observer, Reached},
-    recovery::{crashes, restore, start_attempts::Beginning},
-    runtime::Runtime,
-    shared::Shared,
-    store::{event_log::Events, ledger::Ledger, state_dir::StateDir},
-    watch::Watch,
-};
-use parking_lot::Mutex;
-use segue_loader::CrashReports;
+
 use std::{
     path::PathBuf,
     sync::{
@@ -16,6 +7,18 @@ use std::{
         atomic::{AtomicBool, AtomicU64},
     },
     time::Duration,
+};
+
+use parking_lot::Mutex;
+use segue_loader::CrashReports;
+
+use crate::{
+    api::{Asked, Error, Limits, Observer, Reached},
+    recovery::{crashes, restore, start_attempts::Beginning},
+    runtime::Runtime,
+    shared::Shared,
+    store::{event_log::Events, ledger::Ledger, state_dir::StateDir},
+    watch::Watch,
 };
 
 /// Makes a [`Runtime`].

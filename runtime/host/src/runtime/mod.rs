@@ -2,6 +2,19 @@
 
 pub(crate) mod builder;
 pub(crate) mod shutdown;
+
+use std::{
+    path::Path,
+    slice,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use segue_interface::Interface;
+use segue_loader::Digest;
+use serde::de::DeserializeOwned;
+
 use crate::{
     api::{
         Asked, BlockedFile, Command, Confirmed, Deleted, Error, LoadOptions, Loaded, ModuleStatus, Pins,
@@ -21,16 +34,6 @@ use crate::{
     store::event_log::Events,
     threads::resident::Resident,
     watch::Watch,
-};
-use parking_lot::Mutex;
-use segue_interface::Interface;
-use segue_loader::Digest;
-use serde::de::DeserializeOwned;
-use std::{
-    path::Path,
-    slice,
-    sync::Arc,
-    time::{Duration, Instant},
 };
 
 /// The modules of a process. It loads them, hands out handles to them, and removes old versions from memory.

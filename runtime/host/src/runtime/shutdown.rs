@@ -1,13 +1,15 @@
 //! The end of a runtime: nothing new is taken, and every version leaves memory.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
 use crate::{
     api::{Asked, Error, Event},
     module::Module,
     purge::retire,
     shared::Shared,
-};
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::{Duration, Instant},
 };
 
 /// Ends the runtime; see [`Runtime::shutdown`](crate::Runtime::shutdown).

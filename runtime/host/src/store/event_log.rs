@@ -1,11 +1,14 @@
 //! The story of a runtime: events in order and numbered, in the ledger and for whoever follows.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use parking_lot::{Condvar, Mutex};
+
 use crate::{
     api::{By, Command, Error, Event, Record},
     store::ledger::{Change, Durability, Entry, Ledger},
 };
-use jiff::Timestamp;
-use parking_lot::{Condvar, Mutex};
-use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 /// How many events are kept in memory, for those who follow; older ones are read from the ledger.
 const KEPT_MAX: usize = 4096;

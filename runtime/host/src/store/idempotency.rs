@@ -1,4 +1,11 @@
 //! Commands with a key: sent twice, done once.
+
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::Mutex;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
 use crate::{
     api::{Asked, Command, Error},
     store::{
@@ -6,10 +13,6 @@ use crate::{
         ledger::Change,
     },
 };
-use parking_lot::Mutex;
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
-use std::{collections::HashMap, sync::Arc};
 
 /// The commands with a key that go on.
 #[derive(Default)]

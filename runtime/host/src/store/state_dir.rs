@@ -1,6 +1,5 @@
 //! The runtime's own directory: the private copies that are mapped, and the store of files by digest.
-use crate::api::Error;
-use segue_loader::Digest;
+
 use std::{
     fs::{self, DirBuilder, File, TryLockError},
     io::{self, BufRead, BufReader, Write},
@@ -9,7 +8,11 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+
+use segue_loader::Digest;
 use tempfile::{NamedTempFile, TempDir};
+
+use crate::api::Error;
 
 /// How long the lock is waited for, and how long between two attempts.
 const LOCK_PATIENCE: Duration = Duration::from_millis(500);

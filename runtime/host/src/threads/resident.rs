@@ -1,15 +1,18 @@
 //! Threads of the host that take part in purges: what an old version left on them is destroyed on them.
-use crate::module::version::Version;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
-use parking_lot::Mutex;
-use segue_core::ThreadId;
-use segue_interface::VersionId;
+
 use std::{
     collections::HashMap,
     marker::PhantomData,
     sync::{Arc, Weak},
     time::{Duration, Instant},
 };
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use parking_lot::Mutex;
+use segue_core::ThreadId;
+use segue_interface::VersionId;
+
+use crate::module::version::Version;
 
 /// How long a purge waits for a resident to run its errand. One that does not come in time has what it keeps for the
 /// version dropped without running, and counted.

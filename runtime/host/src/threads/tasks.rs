@@ -4,10 +4,13 @@
 //! the embedder: what it leaves on its thread could then not be destroyed. So each load, and each rollback, begins a
 //! thread, which answers whoever asked as soon as the new version is current, and then takes out what it displaced. It
 //! exists before anything has changed, so that nothing can fail afterwards for want of a thread.
-use crate::api::Error;
+
+use std::{sync::Arc, thread, time::Instant};
+
 use crossbeam_channel::{Sender, bounded};
 use parking_lot::{Condvar, Mutex};
-use std::{sync::Arc, thread, time::Instant};
+
+use crate::api::Error;
 
 /// The journeys of one runtime that have not ended.
 #[derive(Default)]

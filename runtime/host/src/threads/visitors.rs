@@ -4,10 +4,13 @@
 //! looks at a flag anyway. While somebody is awaited, that flag is up on every module's current version
 //! ([`Cell::hail`](segue_core::Cell::hail)), and whoever leaves comes by [`pass`](Passers::pass). Nothing is added to a call
 //! at other times.
-use crate::threads::resident::Errand;
+
+use std::collections::HashMap;
+
 use parking_lot::Mutex;
 use segue_core::ThreadId;
-use std::collections::HashMap;
+
+use crate::threads::resident::Errand;
 
 /// The threads that purges of one runtime await.
 #[derive(Default)]

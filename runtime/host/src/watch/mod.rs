@@ -7,6 +7,21 @@
 //! for its old version holds nobody else up, and of two files of one module the later one wins.
 
 pub(crate) mod settle;
+
+use std::{
+    fs,
+    path::{self, Path, PathBuf},
+    sync::{Arc, Weak},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
+use notify::{
+    EventKind, RecommendedWatcher, RecursiveMode, Watcher,
+    event::{AccessKind, AccessMode, ModifyKind, RenameMode},
+};
+
 use crate::{
     api::{Asked, By, Cause, Error, Event, Policy, Took},
     intake::{self, read::is_being_written},
@@ -16,18 +31,6 @@ use crate::{
     shared::Shared,
     store::ledger::{self, ToRestore},
     watch::settle::{Change, Settling, Stamp},
-};
-use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
-use notify::{
-    EventKind, RecommendedWatcher, RecursiveMode, Watcher,
-    event::{AccessKind, AccessMode, ModifyKind, RenameMode},
-};
-use std::{
-    fs,
-    path::{self, Path, PathBuf},
-    sync::{Arc, Weak},
-    thread,
-    time::{Duration, Instant},
 };
 
 /// How often the directory is looked through, whatever the kernel tells.

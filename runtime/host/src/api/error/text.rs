@@ -1,6 +1,8 @@
 //! Parts of the messages of errors.
-use crate::api::status::Pin;
+
 use std::time::Duration;
+
+use crate::api::status::Pin;
 
 /// What keeps an old version that a third cannot take the place of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,12 +2,12 @@
 //! and the model must say the same.
 
 use proptest::prelude::*;
+use segue_interface::VersionId;
+use segue_loader::Digest;
 use segue_loader::LeftOpen;
 
 use super::*;
 use crate::api::TrialEnd;
-use segue_interface::VersionId;
-use segue_loader::Digest;
 
 /// What occupies the cell in these tests: a generation.
 struct Generation(u64);

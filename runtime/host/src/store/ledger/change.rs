@@ -1,7 +1,9 @@
 //! What an event changes of what a restart finds.
-use crate::api::{Command, Record};
+
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use segue_loader::Digest;
+
+use crate::api::{Command, Record};
 
 /// An event that is to be written, with what it changes.
 #[derive(Clone, Debug)]

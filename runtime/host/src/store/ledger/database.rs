@@ -1,7 +1,10 @@
 //! The database: made, opened and trimmed.
-use crate::api::Error;
-use rusqlite::Connection;
+
 use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use crate::api::Error;
 
 /// Which form of the tables this program knows. A ledger of a later form is refused: what it means is not known.
 const FORM: i64 = 1;
