@@ -124,7 +124,7 @@ fn run() -> Result<(), Box<dyn Error>> {
 fn call_until(stop: &AtomicBool, runtime: &Runtime, greeter: &ModuleHandle) -> Result<Answers, CallError> {
     // A thread that lives long and calls modules is a resident: a version that leaves memory has its thread-locals
     // destroyed here, on the thread that made them.
-    let resident = runtime.resident();
+    let resident = runtime.register_thread();
     let mut answers = Answers::new();
     while !stop.load(Ordering::Relaxed) {
         // To know who answers, enter first; `greeter.call(…)` does both.

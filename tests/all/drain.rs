@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use segue::{Error, LoadOptions, Policy, Request, Source, Standing};
+use segue::{Error, LoadOptions, Policy, Request, Source, VersionState};
 use segue_tests::{Bench, V1, V2, fixture, until};
 
 /// A call that sleeps in sleeper's current version.
@@ -30,7 +30,7 @@ fn a_call_inside_old_finishes_there_while_current_answers() {
         assert_eq!(sleeper.call(&Request::get("/")).unwrap().body, V2.as_bytes());
     }
     let old = bench.runtime.status("sleeper").unwrap().old.expect("old is there while somebody is inside");
-    assert_eq!((old.status, old.inside, old.version.as_str()), (Standing::Draining, 1, V1));
+    assert_eq!((old.status, old.inside, old.version.as_str()), (VersionState::Draining, 1, V1));
     assert_eq!(old.pins.len(), 1, "and it is told what keeps it");
     assert_eq!(bench.runtime.images_mapped(), 2);
 

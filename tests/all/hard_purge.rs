@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use segue::{Code, Event, ModuleHandle, PinKind, Request, Runtime, Standing};
+use segue::{Code, Event, ModuleHandle, PinKind, Request, Runtime, VersionState};
 use segue_tests::{Bench, V1, V2, fixture, until};
 use tempfile::TempDir;
 
@@ -105,9 +105,9 @@ fn a_call_that_does_not_look_keeps_its_version_in_quarantine_and_others_may_come
     let status = bench.runtime.status("holder").unwrap();
     assert!(status.old.is_none(), "it is not old any more");
     let held = &status.quarantined[0];
-    assert_eq!((held.status, held.inside, held.pins.len()), (Standing::Pinned, 1, 1), "{held:?}");
+    assert_eq!((held.status, held.inside, held.pins.len()), (VersionState::Pinned, 1, 1), "{held:?}");
     let told = bench.runtime.events().kept(0);
-    assert!(told.iter().any(|record| matches!(record.event, Event::Retained { .. })), "{told:?}");
+    assert!(told.iter().any(|record| matches!(record.event, Event::Quarantined { .. })), "{told:?}");
 
     load(&bench.runtime, V1).unwrap();
     until("the version between has left", || bench.runtime.images_mapped() == 2);

@@ -3,7 +3,7 @@
 use std::{fs, os::unix::process::ExitStatusExt, process::Command, thread, time::Duration};
 
 use crossbeam_channel::bounded;
-use segue::{Code, Event, ModuleHandle, PinKind, Request, Runtime, Standing, Step};
+use segue::{Code, Event, ModuleHandle, PinKind, Request, Runtime, Step, VersionState};
 use segue_tests::{Bench, V1, V2, dies_in_child, fixture, in_child, until, within};
 
 fn call(module: &ModuleHandle, query: &str) -> String {
@@ -39,7 +39,7 @@ fn a_signal_handler_past_the_sdk_is_named_and_lets_go_when_another_takes_its_pla
             pins.held.into_iter().find(|held| held.pins.iter().any(|pin| pin.kind == PinKind::Signal))
         });
         assert!(held.pins[0].detail.contains("SIGUSR2"), "{held:?}");
-        assert_eq!(held.status, Standing::Pinned);
+        assert_eq!(held.status, VersionState::Pinned);
         assert_eq!(bench.runtime.images_mapped(), 2, "its handler's code is there");
         assert!(
             bench.runtime.status("holder").unwrap().old.is_none(),

@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 fn runtime(patience: Duration) -> (Runtime, TempDir) {
     let state = TempDir::new().unwrap();
-    (Runtime::builder().state_dir(state.path()).idle_patience(patience).build().unwrap(), state)
+    (Runtime::builder().state_dir(state.path()).idle_thread_timeout(patience).build().unwrap(), state)
 }
 
 fn call(runtime: &Runtime, module: &str, query: &str) {

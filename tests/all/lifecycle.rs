@@ -1,6 +1,6 @@
 //! A module is loaded, called, replaced, and the version before it leaves memory.
 
-use segue::{Error, Event, LoadOutcome, Request, Standing};
+use segue::{Error, Event, LoadOutcome, Request, VersionState};
 use segue_tests::{Bench, V1, V2, fixture, until};
 
 /// What greeter answers to `/ada`.
@@ -31,7 +31,7 @@ fn a_version_replaces_another_which_leaves_memory() {
     assert_eq!(bench.staged().len(), 1, "and one private copy is left");
     let status = bench.runtime.status("greeter").unwrap();
     let current = status.current.unwrap();
-    assert_eq!((current.status, current.calls, current.inside), (Standing::Confirmed, 1, 0));
+    assert_eq!((current.status, current.calls, current.inside), (VersionState::Confirmed, 1, 0));
     assert!(status.quarantined.is_empty());
 }
 

@@ -116,7 +116,7 @@ fn a_version_that_goes_back_would_have_been_noticed() {
     load.retire(generation(&status, "current").unwrap());
     until("it is noticed", || load.progress().lost > 0);
     let outcome = load.stop();
-    assert!(outcome.losses.keys().any(|loss| *loss == Loss::WentBack), "{:?}", outcome.losses);
+    assert!(outcome.losses.keys().any(|loss| *loss == Loss::RollbackSource), "{:?}", outcome.losses);
 }
 
 #[test]

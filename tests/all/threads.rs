@@ -1,6 +1,6 @@
 //! Threads that a module starts keep it in memory until they end, and no longer.
 
-use segue::{Code, Event, PinKind, Request, Standing, WentBack};
+use segue::{Code, Event, PinKind, Request, RollbackSource, VersionState};
 use segue_tests::{Bench, V1, V2, fixture, in_child, until};
 
 #[test]
@@ -24,11 +24,11 @@ fn a_thread_that_nobody_joins_keeps_its_version_until_it_ends() {
         let old = bench.runtime.status("thread-spawner").unwrap().old;
         old.filter(|old| old.pins.iter().any(|pin| pin.kind == PinKind::Thread))
     });
-    assert_eq!(old.status, Standing::Pinned);
+    assert_eq!(old.status, VersionState::Pinned);
     assert_eq!(bench.runtime.images_mapped(), 2);
     // It is past going back to: the rollback waits for it to be gone, and loads its file again.
     let back = bench.runtime.rollback("thread-spawner").unwrap();
-    assert_eq!((back.from, &*back.current.version), (WentBack::Store, V1));
+    assert_eq!((back.from, &*back.current.version), (RollbackSource::Store, V1));
     until("the thread has ended and old is gone", || bench.runtime.images_mapped() == 1);
     assert!(bench.runtime.status("thread-spawner").unwrap().quarantined.is_empty());
 }

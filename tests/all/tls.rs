@@ -17,7 +17,7 @@ impl Worker {
         let (calls, inbox) = unbounded::<(String, Sender<()>)>();
         let runtime = runtime.clone();
         let thread = thread::spawn(move || {
-            let resident = runtime.resident();
+            let resident = runtime.register_thread();
             loop {
                 select! {
                     recv(inbox) -> call => {
@@ -176,7 +176,7 @@ fn a_thread_that_is_no_resident_does_not_keep_the_version() {
 fn patient() -> (tempfile::TempDir, Runtime) {
     let state = tempfile::TempDir::new().unwrap();
     let patience = std::time::Duration::from_secs(60);
-    let runtime = Runtime::builder().state_dir(state.path()).stranger_patience(patience).build().unwrap();
+    let runtime = Runtime::builder().state_dir(state.path()).cleanup_timeout(patience).build().unwrap();
     (state, runtime)
 }
 
@@ -207,7 +207,7 @@ fn a_thread_that_is_no_resident_destroys_what_it_left_when_it_makes_another_call
             pins.held.into_iter().find(|held| !held.pins.is_empty())
         });
         assert_eq!(held.pins[0].kind, segue::PinKind::Tls, "{held:?}");
-        assert_eq!(held.status, segue::Standing::Pinned, "it is past going back to");
+        assert_eq!(held.status, segue::VersionState::Pinned, "it is past going back to");
         assert_eq!((runtime.images_mapped(), notes(&file).len()), (3, 0));
         call.send(()).unwrap();
         has_called.recv().unwrap();
@@ -285,7 +285,7 @@ fn a_resident_inside_a_long_call_does_not_keep_the_version() {
     let runtime = bench.runtime.clone();
     let (asleep, is_asleep) = bounded(1);
     let busy = thread::spawn(move || {
-        let resident = runtime.resident();
+        let resident = runtime.register_thread();
         module.call(&Request::get("/")).unwrap();
         let guard = sleeper.enter().unwrap();
         let _calling = resident.calling(guard.version(), || "a long call".to_owned());

@@ -2,12 +2,12 @@
 
 use std::{env, fs, os::unix::process::ExitStatusExt, path::Path, time::Duration};
 
-use segue::{By, Code, Event, LoadOptions, Request, Runtime, Source, Trial, TrialEnd};
+use segue::{Actor, Code, Event, LoadOptions, Request, Runtime, Source, Trial, TrialEnd};
 use segue_tests::{Dead, V1, V2, dies_in_child, fixture};
 use tempfile::TempDir;
 
-fn start(home: &Path, settle_time: Duration) -> Runtime {
-    Runtime::builder().state_dir(home.join("state")).settle_time(settle_time).build().unwrap()
+fn start(home: &Path, crash_window: Duration) -> Runtime {
+    Runtime::builder().state_dir(home.join("state")).crash_window(crash_window).build().unwrap()
 }
 
 fn current(runtime: &Runtime) -> Option<String> {
@@ -74,7 +74,7 @@ fn a_version_that_crashes_before_it_has_settled_is_blocked_and_the_one_before_se
     assert_eq!((&*signal, &*version.unwrap().version), ("SIGSEGV", V2));
     assert!(place.is_some_and(|place| place.contains("crasher::write_at_null+0x")), "the function is named");
     let by = history.iter().find(|record| matches!(record.event, Event::Blocked { .. })).unwrap().by.clone();
-    assert!(matches!(by, By::Runtime { .. }), "{by:?}");
+    assert!(matches!(by, Actor::Runtime { .. }), "{by:?}");
 
     let refused = runtime.load(fixture("crasher", V2)).unwrap_err();
     assert_eq!(refused.code(), Code::Blocked);
@@ -221,7 +221,7 @@ fn a_file_at_whose_start_two_processes_are_killed_is_left_behind_by_the_third() 
     let runtime = start_watching(home.path());
     let history = runtime.history(Some("crasher"), 100).unwrap();
     let left = history.iter().filter_map(|record| match &record.event {
-        Event::LeftBehind { version, why, .. } => Some((version.as_str(), why.contains("killed"))),
+        Event::NotRestored { version, why, .. } => Some((version.as_str(), why.contains("killed"))),
         _ => None,
     });
     assert_eq!(left.collect::<Vec<_>>(), [(V2, true)], "once");

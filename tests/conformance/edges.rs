@@ -3,7 +3,7 @@
 use std::{fs, path::Path, thread, time::Duration};
 
 use segue::{
-    Code, Event, LoadOptions, OwnedCallGuard, Phase, Policy, Runtime, Source, Standing, Trial, TrialEnd,
+    Code, Event, LoadOptions, OwnedCallGuard, Phase, Policy, Runtime, Source, Trial, TrialEnd, VersionState,
 };
 use segue_tests::{V1, V2, fixture, until};
 use tempfile::TempDir;
@@ -74,7 +74,7 @@ fn callers_of_what_was_deleted_do_not_wait_for_a_drop_in_that_waits() {
     let home = TempDir::new().unwrap();
     let modules = home.path().join("modules");
     fs::create_dir(&modules).unwrap();
-    let runtime = Runtime::builder().modules_dir(&modules).first_patience(2 * LONG).build().unwrap();
+    let runtime = Runtime::builder().modules_dir(&modules).first_version_timeout(2 * LONG).build().unwrap();
     runtime.load(fixture("greeter", V1)).unwrap();
     let greeter = runtime.module("greeter").unwrap();
     let keeps_old = greeter.enter_owned().unwrap();
@@ -151,7 +151,7 @@ fn a_version_that_is_confirmed_as_its_trial_ends_stays() {
     house.gate.open();
     until("the first has ended again", || house.logged("drop hooks 1.0.0") == 2);
     let hooks = house.runtime.status("hooks").unwrap().current.unwrap();
-    assert_eq!((&*hooks.version, hooks.status), (V2, Standing::Confirmed));
+    assert_eq!((&*hooks.version, hooks.status), (V2, VersionState::Confirmed));
     house.runtime.shutdown(LONG).unwrap();
     let undone = |event: &Event| matches!(event, Event::RolledBack { .. } | Event::TrialOver { .. });
     assert!(!house.events().iter().any(undone), "{:?}", house.events());
@@ -182,7 +182,7 @@ fn a_sticky_module_stays_sticky_where_its_restart_hung() {
     house.runtime.shutdown(LONG).unwrap();
     let House { runtime, state, .. } = house;
     drop(runtime);
-    let house = House::in_state(state, |builder| builder.start_patience(SHORT));
+    let house = House::in_state(state, |builder| builder.on_load_timeout(SHORT));
     assert_eq!(house.runtime.status("hooks").unwrap().quarantined.len(), 1);
     house.release("end");
     house.load("hooks", V1).unwrap();

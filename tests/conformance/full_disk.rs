@@ -12,7 +12,8 @@ use std::{
 };
 
 use segue::{
-    Asked, By, Code, LoadOptions, LoadOutcome, Request, Runtime, Source, Standing, Step, Trial, TrialEnd,
+    Actor, Code, LoadOptions, LoadOutcome, Request, RequestContext, Runtime, Source, Step, Trial, TrialEnd,
+    VersionState,
 };
 use segue_tests::{V1, V2, fixture, until};
 use tempfile::TempDir;
@@ -181,7 +182,9 @@ fn a_rollback_that_could_not_be_recorded_is_done_once_for_its_key() {
         let keeps_first = module.enter_owned().unwrap();
         runtime.load(fixture("greeter", V2)).unwrap();
         let keeps_second = module.enter_owned().unwrap();
-        let under = |key: &str| runtime.on_behalf_of(Asked { by: By::Embedder, key: Some(key.to_owned()) });
+        let under = |key: &str| {
+            runtime.on_behalf_of(RequestContext { by: Actor::Embedder, key: Some(key.to_owned()) })
+        };
         disk.leave(0);
         let mut attempt = 0;
         let (key, done) = loop {
@@ -245,9 +248,9 @@ fn a_trial_that_cannot_be_confirmed_at_its_end_is_when_there_is_room() {
         let standing = || runtime.status("greeter").unwrap().current.unwrap().status;
         // Time for the trial's end, and for one try that fails.
         std::thread::sleep(Duration::from_millis(3500));
-        assert_eq!(standing(), Standing::Trial, "nobody can have written that it is confirmed");
+        assert_eq!(standing(), VersionState::Trial, "nobody can have written that it is confirmed");
         disk.clear();
-        until("it is confirmed", || standing() == Standing::Confirmed);
+        until("it is confirmed", || standing() == VersionState::Confirmed);
         drop(runtime);
         let again = disk.begin();
         assert!(answer(&again).contains(V2));

@@ -10,7 +10,7 @@ use crate::house::{House, LONG, SHORT, code, get, script_in, set, text, told};
 
 /// Callers wait for a first version as long as it takes.
 fn patient_house() -> House {
-    House::built(|builder| builder.first_patience(LONG))
+    House::built(|builder| builder.first_version_timeout(LONG))
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn k_on_load_binary() {
     assert!(!house.runtime.purge("hooks", LONG).unwrap().purged, "it went by itself");
     assert_eq!((house.logged("drop"), house.runtime.images_mapped()), (1, 0));
     // The control: where nobody comes, whoever waits is told so in the end.
-    let house = House::built(|builder| builder.first_patience(SHORT));
+    let house = House::built(|builder| builder.first_version_timeout(SHORT));
     house.script("hooks", V1, "hang go\n");
     thread::scope(|scope| {
         let load = scope.spawn(|| house.load("hooks", V1));

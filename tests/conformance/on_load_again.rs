@@ -49,7 +49,7 @@ fn k_on_load_purge() {
     house.script("hooks", V1, "thread stop\nfail and leave a worker\n");
     assert_eq!(code(house.load("hooks", V1)), Code::OnLoadFailed);
     assert!(house.runtime.status("hooks").unwrap().quarantined.is_empty());
-    let retained = house.events().iter().filter(|event| matches!(event, Event::Retained { .. })).count();
+    let retained = house.events().iter().filter(|event| matches!(event, Event::Quarantined { .. })).count();
     assert_eq!(retained, 1);
 }
 

@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use segue::{Code, OwnedCallGuard, PinKind, Request, Standing};
+use segue::{Code, OwnedCallGuard, PinKind, Request, VersionState};
 use segue_tests::{V1, V2, fixture, until};
 
 use crate::house::{House, LONG, SHORT, code, get, text, told};
@@ -84,7 +84,7 @@ fn k_soft_purge() {
         // No effect at all: nobody was asked, and old can be gone back to.
         thread::sleep(SHORT);
         assert!(!inside.is_finished());
-        assert_eq!(house.runtime.status("hooks").unwrap().old.unwrap().status, Standing::Draining);
+        assert_eq!(house.runtime.status("hooks").unwrap().old.unwrap().status, VersionState::Draining);
         assert_eq!(house.runtime.rollback("hooks").unwrap().current.generation, first.generation);
         house.old_is_gone("hooks");
         house.load("hooks", V2).unwrap();
@@ -98,7 +98,7 @@ fn k_soft_purge() {
     let options = segue::LoadOptions { trial: Some(trial), ..Default::default() };
     house.runtime.load_with(&segue::Source::File(fixture("hooks", V1)), &options).unwrap();
     until("old is kept warm", || {
-        house.runtime.status("hooks").unwrap().old.is_some_and(|old| old.status == Standing::Warm)
+        house.runtime.status("hooks").unwrap().old.is_some_and(|old| old.status == VersionState::Warm)
     });
     assert!(house.runtime.soft_purge("hooks").unwrap().purged);
     assert_eq!(house.runtime.images_mapped(), 1);

@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use segue::{Code, Error, OldState, Phase, Standing, WentBack};
+use segue::{Code, Error, OldState, Phase, RollbackSource, VersionState};
 use segue_tests::{SIX, V1, V2, until};
 
 use crate::house::{House, LONG, code, get, set, text, told};
@@ -29,7 +29,7 @@ fn a_purge_held_at_each_phase_answers_whoever_arrives() {
         let hooks = house.module("hooks");
         // Who asks is answered at once.
         let old = house.runtime.status("hooks").unwrap().old.unwrap();
-        assert_eq!((old.generation, old.inside, old.status), (1, 0, Standing::Pinned), "{phase:?}");
+        assert_eq!((old.generation, old.inside, old.status), (1, 0, VersionState::Pinned), "{phase:?}");
         assert_eq!(house.runtime.pins("hooks").unwrap().held.len(), 1);
         assert_eq!(house.runtime.modules().len(), 2);
         // There is no room yet for a third, nor for no current one.
@@ -79,7 +79,7 @@ fn a_purge_held_at_each_phase_has_a_rollback_wait_for_its_file() {
             assert_eq!(text(hooks.call(&get("/"))), told(V2));
             house.gate.open();
             let back = back.join().unwrap();
-            assert_eq!((back.from, back.current.version.as_str()), (WentBack::Store, V1), "{phase:?}");
+            assert_eq!((back.from, back.current.version.as_str()), (RollbackSource::Store, V1), "{phase:?}");
         });
         assert_eq!(text(hooks.call(&get("/"))), told(V1));
         house.old_is_gone("hooks");
@@ -99,7 +99,7 @@ fn a_purge_held_at_each_phase_and_given_up_makes_room() {
         // The next one may come, and go, and be gone back to, while the other is still held.
         let inside = house.module("hooks").enter_owned().unwrap();
         house.load("hooks", SIX[2]).unwrap();
-        assert_eq!(house.runtime.rollback("hooks").unwrap().from, WentBack::Memory, "{phase:?}");
+        assert_eq!(house.runtime.rollback("hooks").unwrap().from, RollbackSource::Memory, "{phase:?}");
         assert_eq!(house.ask("hooks", "/"), told(V2));
         drop(inside);
         house.gate.open();

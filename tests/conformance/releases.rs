@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use segue::{Code, Error, Event, LoadOptions, Next, Source, Standing, Trial, TrialEnd, WentBack};
+use segue::{Code, Error, Event, LoadOptions, Next, RollbackSource, Source, Trial, TrialEnd, VersionState};
 use segue_tests::{V1, V2, fixture, until};
 
 use crate::house::{House, LONG, SHORT, code, set, told};
@@ -17,7 +17,7 @@ fn try_out(house: &House, version: &str) {
     house.runtime.load_with(&Source::File(fixture("hooks", version)), &TRIAL).unwrap();
 }
 
-fn standing(house: &House) -> (Option<Standing>, Option<Standing>) {
+fn standing(house: &House) -> (Option<VersionState>, Option<VersionState>) {
     let status = house.runtime.status("hooks").unwrap();
     (status.current.map(|it| it.status), status.old.map(|it| it.status))
 }
@@ -45,8 +45,8 @@ fn r_upgrade() {
     try_out(&house, V2);
     assert_eq!(house.ask("hooks", "/"), told(V2));
     let house = house.restarted();
-    assert_eq!((house.ask("hooks", "/"), standing(&house).0), (told(V1), Some(Standing::Confirmed)));
-    let left_behind = |event: &&Event| matches!(event, Event::LeftBehind { version, .. } if version == V2);
+    assert_eq!((house.ask("hooks", "/"), standing(&house).0), (told(V1), Some(VersionState::Confirmed)));
+    let left_behind = |event: &&Event| matches!(event, Event::NotRestored { version, .. } if version == V2);
     assert_eq!(house.events().iter().filter(left_behind).count(), 1);
     // Installed and made permanent: kept.
     try_out(&house, V2);
@@ -56,7 +56,7 @@ fn r_upgrade() {
     assert_eq!(house.ask("hooks", "/"), told(V2));
     // The old one, from the store since nothing of it is in memory; and that is kept, too.
     let back = house.runtime.rollback("hooks").unwrap();
-    assert_eq!((back.from, back.recorded, house.ask("hooks", "/")), (WentBack::Store, true, told(V1)));
+    assert_eq!((back.from, back.recorded, house.ask("hooks", "/")), (RollbackSource::Store, true, told(V1)));
     let house = house.restarted();
     assert_eq!(house.ask("hooks", "/"), told(V1));
     assert_eq!(history(&house).iter().filter(|event| matches!(event, Event::Started { .. })).count(), 4);
@@ -66,18 +66,18 @@ fn r_upgrade() {
 fn r_upgrade_restart() {
     let house = House::new();
     house.load("hooks", V1).unwrap();
-    assert_eq!(standing(&house), (Some(Standing::Confirmed), None));
+    assert_eq!(standing(&house), (Some(VersionState::Confirmed), None));
     try_out(&house, V2);
-    until("old is kept", || standing(&house) == (Some(Standing::Trial), Some(Standing::Warm)));
+    until("old is kept", || standing(&house) == (Some(VersionState::Trial), Some(VersionState::Warm)));
     // The trial is undone, with no restart at all.
     let back = house.runtime.rollback("hooks").unwrap();
-    assert_eq!((back.from, house.ask("hooks", "/")), (WentBack::Memory, told(V1)));
+    assert_eq!((back.from, house.ask("hooks", "/")), (RollbackSource::Memory, told(V1)));
     house.old_is_gone("hooks");
-    assert_eq!(standing(&house), (Some(Standing::Confirmed), None));
+    assert_eq!(standing(&house), (Some(VersionState::Confirmed), None));
     try_out(&house, V2);
     house.runtime.confirm("hooks").unwrap();
     house.old_is_gone("hooks");
-    assert_eq!(standing(&house), (Some(Standing::Confirmed), None), "then old is not kept any more");
+    assert_eq!(standing(&house), (Some(VersionState::Confirmed), None), "then old is not kept any more");
     // A first version that is on trial, and nothing to go back to.
     house.runtime.load_with(&Source::File(fixture("hooks-a", V1)), &TRIAL).unwrap();
     assert_eq!(code(house.runtime.rollback("hooks-a")), Code::NothingToRollBack);
@@ -109,9 +109,9 @@ fn r_release_handler_which_releases() {
     house.load("hooks", V1).unwrap();
     let session = house.module("hooks").enter_owned().unwrap();
     try_out(&house, V2);
-    assert_eq!(standing(&house), (Some(Standing::Trial), Some(Standing::Draining)));
+    assert_eq!(standing(&house), (Some(VersionState::Trial), Some(VersionState::Draining)));
     drop(session);
-    until("old is kept warm", || standing(&house).1 == Some(Standing::Warm));
+    until("old is kept warm", || standing(&house).1 == Some(VersionState::Warm));
     house.runtime.confirm("hooks").unwrap();
     house.old_is_gone("hooks");
     let house = house.restarted();
@@ -192,12 +192,12 @@ fn r_eval_appup() {
     // Up and down, one component alone.
     house.load("hooks", V2).unwrap();
     house.old_is_gone("hooks");
-    assert_eq!(house.runtime.rollback("hooks").unwrap().from, WentBack::Store);
+    assert_eq!(house.runtime.rollback("hooks").unwrap().from, RollbackSource::Store);
     assert_eq!(house.ask("hooks", "/"), told(V1));
     house.old_is_gone("hooks");
     let session = house.module("hooks").enter_owned().unwrap();
     house.load("hooks", V2).unwrap();
-    assert_eq!(house.runtime.rollback("hooks").unwrap().from, WentBack::Memory);
+    assert_eq!(house.runtime.rollback("hooks").unwrap().from, RollbackSource::Memory);
     assert_eq!(house.ask("hooks", "/"), told(V1));
     drop(session);
     let of_the_other = house.runtime.status("hooks-a").unwrap().current.unwrap();

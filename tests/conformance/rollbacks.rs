@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use segue::{Code, Event, Next, WentBack};
+use segue::{Code, Event, Next, RollbackSource};
 use segue_tests::{V1, V2};
 
 use crate::house::{AtEnd, House, get, text, told};
@@ -49,7 +49,7 @@ fn a_storm_of_rollbacks_loses_nothing() {
             scope.spawn(move || {
                 for _ in 0..ROLLBACKS {
                     let back = house.runtime.rollback(MODULES[n % MODULES.len()]).unwrap();
-                    assert_eq!((back.from, back.recorded), (WentBack::Memory, true));
+                    assert_eq!((back.from, back.recorded), (RollbackSource::Memory, true));
                     assert_ne!(back.current.version, back.old.version);
                 }
             })

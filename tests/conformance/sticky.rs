@@ -25,7 +25,7 @@ fn k_sticky_dir() {
     assert!(house.runtime.unstick("hooks").unwrap().changed);
     house.load("hooks", V2).unwrap();
     assert_eq!(house.ask("hooks", "/"), told(V2));
-    let stuck = |event: &&Event| matches!(event, Event::Stuck { .. } | Event::Unstuck { .. });
+    let stuck = |event: &&Event| matches!(event, Event::MadeSticky { .. } | Event::StickyCleared { .. });
     assert_eq!(house.events().iter().filter(stuck).count(), 1, "in this runtime");
 }
 

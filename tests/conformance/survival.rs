@@ -12,7 +12,7 @@ use std::{
 
 use rusqlite::Connection;
 use segue::{
-    Event, LoadOptions, Phase, Reached, Record, Request, Runtime, Source, Standing, Trial, TrialEnd,
+    Event, LoadOptions, Phase, Reached, Record, Request, Runtime, Source, Trial, TrialEnd, VersionState,
 };
 use segue_tests::{V1, V2, dies_in_child, fixture, until};
 use tempfile::TempDir;
@@ -180,8 +180,8 @@ fn a_trial_keeps_old_warm_and_ends_as_it_was_told_to() {
     runtime.load(fixture("greeter", V1)).unwrap();
     load_on_trial(&runtime, "greeter", V2);
     let status = || runtime.status("greeter").unwrap();
-    until("old is warm", || status().old.is_some_and(|old| old.status == Standing::Warm));
-    assert_eq!(status().current.unwrap().status, Standing::Trial);
+    until("old is warm", || status().old.is_some_and(|old| old.status == VersionState::Warm));
+    assert_eq!(status().current.unwrap().status, VersionState::Trial);
     let refused = runtime.load(fixture("greeter", V1)).unwrap_err();
     assert_eq!(refused.code(), segue::Code::NotPurged);
     assert!(refused.to_string().contains("kept for a rollback"), "{refused}");
@@ -190,19 +190,19 @@ fn a_trial_keeps_old_warm_and_ends_as_it_was_told_to() {
     assert!(confirmed.confirmed);
     assert!(!runtime.confirm("greeter").unwrap().confirmed, "there is nothing to confirm any more");
     until("old leaves", || status().old.is_none());
-    assert_eq!(status().current.unwrap().status, Standing::Confirmed);
+    assert_eq!(status().current.unwrap().status, VersionState::Confirmed);
 
     // Back in one store while it is warm; and what was on trial leaves.
     load_on_trial(&runtime, "greeter", V1);
-    until("old is warm", || status().old.is_some_and(|old| old.status == Standing::Warm));
+    until("old is warm", || status().old.is_some_and(|old| old.status == VersionState::Warm));
     let back = runtime.rollback("greeter").unwrap();
-    assert_eq!((back.from, back.recorded, &*back.current.version), (segue::WentBack::Memory, true, V2));
+    assert_eq!((back.from, back.recorded, &*back.current.version), (segue::RollbackSource::Memory, true, V2));
     until("the trial's version leaves", || status().old.is_none());
 
     for (at_end, expected) in [(TrialEnd::RollBack, V2), (TrialEnd::Confirm, V1)] {
         let short = trial(Duration::from_millis(50), at_end);
         runtime.load_with(&Source::File(fixture("greeter", V1)), &short).unwrap();
-        until("the trial is over", || status().current.unwrap().status == Standing::Confirmed);
+        until("the trial is over", || status().current.unwrap().status == VersionState::Confirmed);
         assert_eq!(answering(&runtime, "greeter").as_deref(), Some(expected), "{at_end:?}");
         until("old leaves", || status().old.is_none());
     }
@@ -223,7 +223,7 @@ fn a_first_version_on_trial_stays_and_is_not_returned_to() {
     let second = runtime(home.path());
     assert_eq!(answering(&second, "greeter"), None);
     let left = second.history(Some("greeter"), 100).unwrap();
-    assert!(left.iter().any(|it| matches!(&it.event, Event::LeftBehind { .. })), "{left:?}");
+    assert!(left.iter().any(|it| matches!(&it.event, Event::NotRestored { .. })), "{left:?}");
 }
 
 #[test]
@@ -235,7 +235,10 @@ fn a_rollback_after_old_has_left_loads_it_again_and_a_restart_knows() {
         runtime.load(fixture("greeter", V2)).unwrap();
         until("old has left", || runtime.status("greeter").unwrap().old.is_none());
         let back = runtime.rollback("greeter").unwrap();
-        assert_eq!((back.from, &*back.current.version, &*back.old.version), (segue::WentBack::Store, V1, V2));
+        assert_eq!(
+            (back.from, &*back.current.version, &*back.old.version),
+            (segue::RollbackSource::Store, V1, V2)
+        );
         assert_eq!(answering(&runtime, "greeter").as_deref(), Some(V1));
         runtime.shutdown(Duration::from_secs(30)).unwrap();
     }

@@ -1,6 +1,6 @@
 //! Two versions side by side, and what is told of them.
 
-use segue::{Code, Digest, LoadOutcome, OwnedCallGuard, Standing};
+use segue::{Code, Digest, LoadOutcome, OwnedCallGuard, VersionState};
 use segue_tests::{SIX, V1, V2, fixture, names_in};
 
 use crate::house::{House, LONG, SHORT, code, get, text, told};
@@ -105,7 +105,7 @@ fn k_is_loaded() {
     assert_eq!(names, ["desk", "hooks", "sleeper", "till"], "each once, and nothing else");
     for (module, version) in [("hooks", V2), ("sleeper", V1), ("till", V1)] {
         let current = house.runtime.status(module).unwrap().current.unwrap();
-        assert_eq!((current.version.as_str(), current.status), (version, Standing::Confirmed));
+        assert_eq!((current.version.as_str(), current.status), (version, VersionState::Confirmed));
         assert_eq!(current.source, fixture(module, version).display().to_string());
     }
 }

@@ -106,8 +106,8 @@ impl LoadRequest {
 #[cfg(test)]
 pub(crate) mod tests {
     use segue::{
-        By, CallerStatus, Code, Held, LoadOutcome, Pin, PinKind, Standing, Step, Took, VersionId,
-        VersionStatus, WentBack,
+        Actor, CallerStatus, Code, HeldVersion, LoadOutcome, LoadTimings, Pin, PinKind, RollbackSource, Step,
+        VersionId, VersionState, VersionStatus,
     };
     use serde_json::{Value, json};
 
@@ -121,7 +121,7 @@ pub(crate) mod tests {
             digest: Digest::of(b""),
             source: "/srv/modules/libgreeter.so".to_owned(),
             loaded_at: "2026-01-02T03:04:05Z".parse().unwrap(),
-            status: Standing::Confirmed,
+            status: VersionState::Confirmed,
             inside: 0,
             oldest_ms: None,
             calls: 40,
@@ -131,7 +131,7 @@ pub(crate) mod tests {
         let old = VersionStatus {
             version: "1.0.0".to_owned(),
             generation: 1,
-            status: Standing::Draining,
+            status: VersionState::Draining,
             inside: 1,
             oldest_ms: Some(2500),
             calls: 1000,
@@ -159,7 +159,7 @@ pub(crate) mod tests {
     }
 
     fn loaded() -> Loaded {
-        let took_us = Took { publish: Some(3), total: 2100, ..Took::default() };
+        let took_us = LoadTimings { publish: Some(3), total: 2100, ..LoadTimings::default() };
         Loaded {
             module: "greeter".to_owned(),
             version: "1.1.0".to_owned(),
@@ -217,7 +217,7 @@ pub(crate) mod tests {
             module: "greeter".to_owned(),
             current: version.clone(),
             old: version.clone(),
-            from: WentBack::Memory,
+            from: RollbackSource::Memory,
             recorded: true,
             took_us: 4,
         };
@@ -232,10 +232,10 @@ pub(crate) mod tests {
             digest: Digest::of(b""),
             why: "…".to_owned(),
         };
-        let held = Held {
+        let held = HeldVersion {
             version: "1.0.0".to_owned(),
             generation: 1,
-            status: Standing::Draining,
+            status: VersionState::Draining,
             pins: purged.pins.clone(),
         };
         let pins = Pins { module: "greeter".to_owned(), held: vec![held] };
@@ -243,7 +243,7 @@ pub(crate) mod tests {
             sample("ModuleStatus", &module),
             sample("VersionStatus", module.old.clone()),
             sample("Pin", &purged.pins[0]),
-            sample("Held", &pins.held[0]),
+            sample("HeldVersion", &pins.held[0]),
             sample("Pins", pins),
             sample("Digest", Digest::of(b"")),
             sample("VersionId", version),
@@ -252,7 +252,7 @@ pub(crate) mod tests {
             sample("LoadAnswer", LoadAnswer { loaded: vec![loaded()] }),
             sample("Loaded", loaded()),
             sample("Warning", Warning { message: "…".to_owned(), hint: "…".to_owned() }),
-            sample("Took", Took::default()),
+            sample("LoadTimings", LoadTimings::default()),
             sample("RolledBack", rolled_back),
             sample("PurgeRequest", PurgeRequest { deadline_ms: Some(1) }),
             sample("Confirmed", confirmed),
@@ -260,7 +260,7 @@ pub(crate) mod tests {
             sample("Stickiness", stickiness),
             sample("BlockedFile", blocked),
             sample("Unblocked", Unblocked { digest: Digest::of(b""), unblocked: true }),
-            sample("By", By::Peer { uid: 1000, pid: Some(7) }),
+            sample("Actor", Actor::Peer { uid: 1000, pid: Some(7) }),
             sample("Purged", purged),
             sample("ImageAnswer", ImageAnswer { digest: Digest::of(b"") }),
             sample(
@@ -268,7 +268,7 @@ pub(crate) mod tests {
                 Record {
                     seq: 1,
                     at: "2026-01-02T03:04:05Z".parse().unwrap(),
-                    by: By::Peer { uid: 1000, pid: Some(7) },
+                    by: Actor::Peer { uid: 1000, pid: Some(7) },
                     event,
                 },
             ),

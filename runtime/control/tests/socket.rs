@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use segue::{By, Code, Digest, Event, Runtime};
+use segue::{Actor, Code, Digest, Event, Runtime};
 use segue_control::{
     Client, ClientError, Extent, Limits, Socket,
     api::{ImageRef, LoadRequest},
@@ -227,7 +227,7 @@ fn events_are_told_followed_and_resumed() {
         let refused = kept.next().await.unwrap().unwrap();
         assert!(matches!(refused.event, Event::Refused { .. }));
         let me = std::fs::metadata(server.directory.path()).unwrap().uid();
-        assert_eq!(refused.by, By::Peer { uid: me, pid: i32::try_from(std::process::id()).ok() });
+        assert_eq!(refused.by, Actor::Peer { uid: me, pid: i32::try_from(std::process::id()).ok() });
         assert_eq!(kept.next().await.unwrap().unwrap().seq, 3);
         assert_eq!(kept.next().await.unwrap(), None);
 

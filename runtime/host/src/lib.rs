@@ -36,11 +36,11 @@
 //! * **rollback**: while old is there, one store makes it current again; later, its file is loaded again from the store.
 //! * **trial**: a version that is loaded [on trial](LoadOptions::trial) is current, and a restart does not return to it until it is
 //!   [confirmed](Runtime::confirm); until then old is kept, so that going back is one store.
-//! * **ledger**: what happened, with who asked for it ([`Event`], [`By`]), and what a restart returns to. What is acknowledged is on the
+//! * **ledger**: what happened, with who asked for it ([`Event`], [`Actor`]), and what a restart returns to. What is acknowledged is on the
 //!   disk before.
 //! * [`Snapshot`]: all modules as they are at one moment.
 //! * **modules directory**: a file that is put there is loaded.
-//! * [`Resident`]: a thread that takes part in purges, as those of a server's pool should.
+//! * [`RegisteredThread`]: a thread that takes part in purges, as those of a server's pool should.
 //!
 //! # What it costs, and what it asks
 //!
@@ -60,7 +60,7 @@
 //! However the process ended: of each module the version that was confirmed last, by a load without a trial, by
 //! [`confirm`](Runtime::confirm) or by a rollback, unless it was deleted since. A version that was on trial is left behind. So is one
 //! whose code ended the process, with a fatal signal or by `exit`, while it was on trial or before it had been in memory for the
-//! [settle time](Builder::settle_time): its file is blocked, until somebody [unblocks](Runtime::unblock) it.
+//! [settle time](Builder::crash_window): its file is blocked, until somebody [unblocks](Runtime::unblock) it.
 //!
 //! Where they differ, the ledger decides which version is current, the store of the state directory has its file, and a file of the
 //! modules directory counts only when its bytes are not those that were taken from it last.
@@ -86,12 +86,12 @@ mod threads;
 mod watch;
 
 pub use api::Warning;
-pub use api::{Asked, By};
+pub use api::{Actor, RequestContext};
 pub use api::{
-    BlockedFile, Confirmed, Deleted, LoadOutcome, Loaded, Purged, RolledBack, Stickiness, Took, Unblocked,
-    WentBack,
+    BlockedFile, Confirmed, Deleted, LoadOutcome, LoadTimings, Loaded, Purged, RollbackSource, RolledBack,
+    Stickiness, Unblocked,
 };
-pub use api::{CallerStatus, Held, ModuleStatus, Pin, PinKind, Pins, Standing, VersionStatus};
+pub use api::{CallerStatus, HeldVersion, ModuleStatus, Pin, PinKind, Pins, VersionState, VersionStatus};
 pub use api::{Code, Error, ErrorObject, OldState, Step};
 pub use api::{Event, Record};
 pub use api::{LoadOptions, ParsePolicyError, ParseTrialEndError, Policy, Source, Trial, TrialEnd};
@@ -111,7 +111,7 @@ pub use segue_loader::{
     descriptors_in_use, descriptors_left_open, signal_name,
 };
 pub use store::event_log::{Events, Next, Subscription};
-pub use threads::resident::{Calling, Errand, Resident};
+pub use threads::registered::{CleanupTask, RegisteredThread, RunningCall};
 
 /// What the expansion of [`macro@interface`] and [`macro@data`] names. No part of the library's interface.
 #[doc(hidden)]

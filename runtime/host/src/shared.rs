@@ -12,10 +12,10 @@ use parking_lot::RwLock;
 use segue_loader::CrashReports;
 
 use crate::{
-    api::{By, Error, Limits, Observer},
+    api::{Actor, Error, Limits, Observer},
     module::{Module, starting::WaitGraph},
-    store::{event_log::Events, idempotency::Keys, state_dir::StateDir},
-    threads::{resident::Residents, tasks::Journeys, visitors::Passers},
+    store::{event_log::Events, idempotency::IdempotencyKeys, state_dir::StateDir},
+    threads::{registered::RegisteredThreads, tasks::Tasks, unregistered::UnregisteredThreads},
 };
 
 /// What all clones, and the runtime's threads, share.
@@ -23,20 +23,20 @@ pub(crate) struct Shared {
     pub(crate) modules: RwLock<BTreeMap<String, Arc<Module>>>,
     pub(crate) events: Events,
     pub(crate) state: StateDir,
-    pub(crate) residents: Arc<Residents>,
-    pub(crate) passers: Arc<Passers>,
+    pub(crate) registered: Arc<RegisteredThreads>,
+    pub(crate) unregistered: Arc<UnregisteredThreads>,
     pub(crate) limits: Limits,
-    pub(crate) journeys: Arc<Journeys>,
+    pub(crate) tasks: Arc<Tasks>,
     /// The generation that the next load gets. Only counted: Relaxed is enough.
     pub(crate) next_generation: AtomicU64,
     /// Set once, by `shutdown`. Nothing else is told by it: Relaxed is enough.
     pub(crate) is_closing: AtomicBool,
     pub(crate) observer: Observer,
-    pub(crate) keys: Keys,
+    pub(crate) keys: IdempotencyKeys,
     pub(crate) waits: WaitGraph,
     /// Written while versions become current or cease to be, for the moment of the stores; read by whoever wants to find all modules
     /// as they are at one time.
-    pub(crate) changing: RwLock<()>,
+    pub(crate) stores: RwLock<()>,
     /// Where a crash of one of its versions is told; none where nothing is to be told.
     pub(crate) crash_reports: OnceLock<CrashReports>,
 }
@@ -64,9 +64,14 @@ impl Shared {
             .write()
             .entry(name.to_owned())
             .or_insert_with(|| {
-                let (events, passers) = (self.events.clone(), self.passers.clone());
-                let record = Box::new(move |by: &By, event| events.push(by, event));
-                Module::new(name, record, move || passers.pass(), self.limits.first_patience)
+                let (events, unregistered) = (self.events.clone(), self.unregistered.clone());
+                let record = Box::new(move |by: &Actor, event| events.record_event(by, event));
+                Module::new(
+                    name,
+                    record,
+                    move || unregistered.run_posted(),
+                    self.limits.first_version_timeout,
+                )
             })
             .clone()
     }

@@ -29,7 +29,7 @@
 //! threads takes them out and makes the calls, so a module may block, and a slow one never stalls a connection that is
 //! not its own. The answer goes back to the connection over a channel of its own.
 //!
-//! The pool's threads are residents of the runtime (see [`segue::Resident`]): beside the queue they look at their inbox,
+//! The pool's threads are residents of the runtime (see [`segue::RegisteredThread`]): beside the queue they look at their inbox,
 //! where a purge asks them to destroy what an old version left in their thread-locals.
 //!
 //! # Where it ends

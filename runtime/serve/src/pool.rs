@@ -10,7 +10,8 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded, never, select_biased};
 use http::request::Parts;
 use segue::{
-    CallError, CallFailure, CallGuard, ModuleHandle, Reply, Request, Resident, Runtime, Snapshot, VersionId,
+    CallError, CallFailure, CallGuard, ModuleHandle, RegisteredThread, Reply, Request, Runtime, Snapshot,
+    VersionId,
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -112,7 +113,7 @@ impl Pool {
 
 impl Worker {
     fn run(self) {
-        let resident = self.runtime.resident();
+        let resident = self.runtime.register_thread();
         let never = never();
         let mut inbox = resident.inbox();
         loop {
@@ -144,7 +145,7 @@ impl Worker {
 // === impl Job ===
 
 impl Job {
-    fn run(self, worker: &Worker, resident: &Resident) {
+    fn run(self, worker: &Worker, resident: &RegisteredThread) {
         let stats = &worker.stats;
         let Job { module, head, rest_at, body, answer, waiting } = self;
         drop(waiting);
@@ -196,7 +197,7 @@ fn call(
     rest_at: usize,
     body: &[u8],
     worker: &Worker,
-    resident: &Resident,
+    resident: &RegisteredThread,
 ) -> Answer {
     let Worker { runtime, stats, view, .. } = worker;
     let path = head.uri.path();

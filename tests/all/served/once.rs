@@ -63,7 +63,11 @@ fn who_asked_is_in_the_history() {
         let found = history.as_array().unwrap().iter().rfind(|record| record["event"] == event);
         found.unwrap_or_else(|| panic!("no {event} in {history}"))["by"].clone()
     };
-    assert_eq!(by("stuck"), json!({"who": "peer", "uid": uid, "pid": std::process::id()}), "this process");
+    assert_eq!(
+        by("made_sticky"),
+        json!({"who": "peer", "uid": uid, "pid": std::process::id()}),
+        "this process"
+    );
     let file = service.home.path().join("modules/libgreeter.so").canonicalize().unwrap();
     assert_eq!(by("loaded"), json!({"who": "file", "path": file}));
     let command = json!({"who": "peer", "uid": uid, "pid": loaded.pid});

@@ -62,7 +62,7 @@ pub(crate) fn run(name: &str, file: &Path, plan: &Plan) -> Result<(), Box<dyn Er
     }
     let mut builder = Runtime::builder().state_dir(directory.path().join("state"));
     if let Some(patience) = plan.patience {
-        builder = builder.idle_patience(patience);
+        builder = builder.idle_thread_timeout(patience);
     }
     let runtime = builder.build()?;
     runtime.load(&versions[0])?;

@@ -58,7 +58,7 @@ struct Arguments {
     /// How long threads that only wait may stay, in milliseconds, before the runtime ends them; five seconds
     /// by default, as in the runtime. A release of a module with such threads takes as long.
     #[arg(long, value_name = "MS")]
-    idle_patience: Option<u64>,
+    idle_thread_timeout: Option<u64>,
     /// Release this file, in this process. The runner starts itself with it.
     #[arg(long, hide = true, num_args = 2, value_names = ["NAME", "FILE"])]
     child: Vec<String>,
@@ -76,7 +76,7 @@ fn main() -> ExitCode {
         [name, file] => {
             let plan = Plan {
                 releases: arguments.releases,
-                patience: arguments.idle_patience.map(Duration::from_millis),
+                patience: arguments.idle_thread_timeout.map(Duration::from_millis),
                 deletes: arguments.deletes,
                 reason: arguments.reason.clone(),
             };
@@ -141,8 +141,8 @@ fn release(zoo: &Path, row: &Row, arguments: &Arguments) -> Result<Report, Box<d
     let output = tempfile::NamedTempFile::new()?;
     let mut command = Command::new(env::current_exe()?);
     command.arg("--releases").arg(arguments.releases.to_string());
-    if let Some(patience) = arguments.idle_patience {
-        command.arg("--idle-patience").arg(patience.to_string());
+    if let Some(patience) = arguments.idle_thread_timeout {
+        command.arg("--idle-thread-timeout").arg(patience.to_string());
     }
     if row.is_deleted() {
         command.arg("--deletes");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::{Args, value_parser};
-use segue::{BlockedFile, Digest, Event, ModuleStatus, Record, Standing};
+use segue::{BlockedFile, Digest, Event, ModuleStatus, Record, VersionState};
 
 use crate::{
     Context, Error, ExitCode, Format, output,
@@ -117,7 +117,7 @@ fn outcome(module: &ModuleStatus, restart: &Restart<'_>) -> String {
     let current = match &module.current {
         None => "nothing is current".to_owned(),
         Some(version) => {
-            let is_trial = if version.status == Standing::Trial { ", on trial" } else { "" };
+            let is_trial = if version.status == VersionState::Trial { ", on trial" } else { "" };
             let file = short(&version.digest);
             format!("{}+g{} ({file}) is current{is_trial}", clean(&version.version), version.generation)
         }
@@ -158,7 +158,7 @@ mod tests {
         record(seq, event)
     }
 
-    fn now(trial: Standing, blocked: Vec<BlockedFile>) -> Now {
+    fn now(trial: VersionState, blocked: Vec<BlockedFile>) -> Now {
         let mut greeter = module();
         let current = greeter.current.as_mut().unwrap();
         (current.digest, current.status) = (Digest::of(b"1.1.0"), trial);
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn what_is_current_and_what_a_restart_returns_to_are_marked() {
         let trial = [load(1, "1.0.0", None), load(2, "1.1.0", Some(5))];
-        let (found, last) = marks(&trial, &now(Standing::Trial, Vec::new()));
+        let (found, last) = marks(&trial, &now(VersionState::Trial, Vec::new()));
         assert_eq!(found, ["a restart returns to it", "current now"]);
         assert!(
             last.contains("1.1.0+g2") && last.contains("on trial; a restart returns to 1.0.0 (sha256:"),
@@ -184,7 +184,7 @@ mod tests {
         );
 
         let confirmed = [load(1, "1.0.0", None), load(2, "1.1.0", None)];
-        let (found, last) = marks(&confirmed, &now(Standing::Confirmed, Vec::new()));
+        let (found, last) = marks(&confirmed, &now(VersionState::Confirmed, Vec::new()));
         assert_eq!(found, ["", "current now; a restart returns to it"]);
         assert!(last.ends_with("is current; a restart returns to it"), "{last}");
 
@@ -194,13 +194,16 @@ mod tests {
             digest: Digest::of(b"1.1.0"),
             why: String::new(),
         };
-        let (found, _) = marks(&confirmed, &now(Standing::Confirmed, vec![file]));
+        let (found, _) = marks(&confirmed, &now(VersionState::Confirmed, vec![file]));
         assert_eq!(found, ["a restart returns to it", "current now"]);
 
         let deleted = Event::Deleted { module: "greeter".to_owned(), old: id("1.1.0", 2) };
         let gone = Now { modules: vec![ModuleStatus { current: None, ..module() }], blocked: Vec::new() };
         let (_, last) = marks(&[load(2, "1.1.0", None), record(3, deleted)], &gone);
         assert_eq!(last, "now: greeter: nothing is current; a restart returns to no version");
-        assert_eq!(marks(&[load(2, "1.1.0", Some(5))], &now(Standing::Trial, Vec::new())).0, ["current now"]);
+        assert_eq!(
+            marks(&[load(2, "1.1.0", Some(5))], &now(VersionState::Trial, Vec::new())).0,
+            ["current now"]
+        );
     }
 }

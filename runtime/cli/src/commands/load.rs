@@ -124,13 +124,13 @@ fn render_one(loaded: &Loaded) -> String {
 
 #[cfg(test)]
 mod tests {
-    use segue::{Digest, Took};
+    use segue::{Digest, LoadTimings};
 
     use super::*;
 
     #[test]
     fn a_person_reads_what_is_current_now() {
-        let took_us = Took { publish: Some(3), total: 2100, ..Took::default() };
+        let took_us = LoadTimings { publish: Some(3), total: 2100, ..LoadTimings::default() };
         let loaded = Loaded {
             module: "greeter".to_owned(),
             version: "1.1.0".to_owned(),

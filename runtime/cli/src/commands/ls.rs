@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
-use segue::{ModuleStatus, Standing, VersionStatus};
+use segue::{ModuleStatus, VersionState, VersionStatus};
 
 use crate::{
     Context, Error, ExitCode,
@@ -77,13 +77,13 @@ pub(super) fn versions(module: &ModuleStatus) -> impl Iterator<Item = (&'static 
     current.chain(old).chain(quarantined)
 }
 
-pub(super) fn standing(standing: Standing) -> &'static str {
+pub(super) fn standing(standing: VersionState) -> &'static str {
     match standing {
-        Standing::Trial => "trial",
-        Standing::Confirmed => "confirmed",
-        Standing::Draining => "draining",
-        Standing::Warm => "warm",
-        Standing::Pinned => "pinned",
+        VersionState::Trial => "trial",
+        VersionState::Confirmed => "confirmed",
+        VersionState::Draining => "draining",
+        VersionState::Warm => "warm",
+        VersionState::Pinned => "pinned",
         _ => "other",
     }
 }
@@ -103,8 +103,8 @@ greeter  old      1.0.0+g1  draining        1   2.5 s   1000  1h 00m ago  sha256
         assert_eq!(render(&[module()], now()), expected);
         assert_eq!(render(&[], now()), "nothing is loaded\n");
         let mut tried = ModuleStatus { sticky: true, ..module() };
-        tried.current.as_mut().unwrap().status = Standing::Trial;
-        tried.old.as_mut().unwrap().status = Standing::Warm;
+        tried.current.as_mut().unwrap().status = VersionState::Trial;
+        tried.old.as_mut().unwrap().status = VersionState::Warm;
         let text = render(&[tried], now());
         assert!(text.contains("greeter (sticky)  current  1.1.0+g2  trial "), "{text}");
         assert!(text.contains("old      1.0.0+g1  warm "), "{text}");

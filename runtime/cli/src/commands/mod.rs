@@ -26,7 +26,7 @@ pub mod unstick;
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use segue::{Digest, ModuleStatus, Pin, PinKind, Standing, VersionStatus};
+    use segue::{Digest, ModuleStatus, Pin, PinKind, VersionState, VersionStatus};
 
     /// A module whose old version still has a call inside.
     pub(crate) fn module() -> ModuleStatus {
@@ -36,7 +36,7 @@ pub(crate) mod tests {
             digest: Digest::of(b""),
             source: "/srv/modules/libgreeter.so".to_owned(),
             loaded_at: "2026-01-02T03:04:05Z".parse().unwrap(),
-            status: Standing::Confirmed,
+            status: VersionState::Confirmed,
             inside: 0,
             oldest_ms: None,
             calls: 40,
@@ -47,7 +47,7 @@ pub(crate) mod tests {
             version: "1.0.0".to_owned(),
             generation: 1,
             loaded_at: "2026-01-02T02:04:05Z".parse().unwrap(),
-            status: Standing::Draining,
+            status: VersionState::Draining,
             inside: 1,
             oldest_ms: Some(2500),
             calls: 1000,

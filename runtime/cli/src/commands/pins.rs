@@ -47,7 +47,7 @@ fn render(pins: &Pins) -> String {
 
 #[cfg(test)]
 mod tests {
-    use segue::{Held, Pin, PinKind, Standing};
+    use segue::{HeldVersion, Pin, PinKind, VersionState};
 
     use super::*;
 
@@ -60,9 +60,13 @@ mod tests {
             detail: "the handler of SIGUSR1 is in it".to_owned(),
             waits_for: "another handler".to_owned(),
         };
-        let held =
-            Held { version: "1.0.0".to_owned(), generation: 1, status: Standing::Pinned, pins: vec![pin] };
-        let leaving = Held { generation: 2, pins: Vec::new(), ..held.clone() };
+        let held = HeldVersion {
+            version: "1.0.0".to_owned(),
+            generation: 1,
+            status: VersionState::Pinned,
+            pins: vec![pin],
+        };
+        let leaving = HeldVersion { generation: 2, pins: Vec::new(), ..held.clone() };
         let expected = "\
 greeter 1.0.0+g1  pinned
   signal: the handler of SIGUSR1 is in it

@@ -1,7 +1,7 @@
 //! `segue rollback`: the version before becomes current again.
 
 use clap::Args;
-use segue::{RolledBack, WentBack};
+use segue::{RollbackSource, RolledBack};
 
 use crate::{
     Context, Error, ExitCode,
@@ -41,8 +41,8 @@ impl Rollback {
 fn render(rolled_back: &RolledBack) -> String {
     let RolledBack { module, current, old, from, took_us, .. } = rolled_back;
     let from = match from {
-        WentBack::Memory => "it was in memory still",
-        WentBack::Store => "it had left memory, and was loaded again from the store",
+        RollbackSource::Memory => "it was in memory still",
+        RollbackSource::Store => "it had left memory, and was loaded again from the store",
     };
     format!(
         "{} {} is current again, {} is old; {from}; took {}\n",
@@ -66,13 +66,13 @@ mod tests {
             module: "greeter".to_owned(),
             current: id("1.0.0", 1),
             old: id("1.1.0", 2),
-            from: WentBack::Memory,
+            from: RollbackSource::Memory,
             recorded: true,
             took_us: 4,
         };
         let text = "greeter 1.0.0+g1 is current again, 1.1.0+g2 is old; it was in memory still; took 4 µs\n";
         assert_eq!(render(&rolled_back), text);
-        let again = RolledBack { from: WentBack::Store, ..rolled_back };
+        let again = RolledBack { from: RollbackSource::Store, ..rolled_back };
         assert!(render(&again).contains("loaded again from the store"));
     }
 }

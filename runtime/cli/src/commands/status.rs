@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
-use segue::{CallerStatus, ModuleStatus, Pin, PinKind, Standing, VersionStatus};
+use segue::{CallerStatus, ModuleStatus, Pin, PinKind, VersionState, VersionStatus};
 
 use super::ls::{standing, versions};
 use crate::{
@@ -74,10 +74,10 @@ fn render_version(slot: &str, version: &VersionStatus, now: Timestamp) -> String
     line("digest", &version.digest.to_string());
     line("calls", &calls);
     match version.status {
-        Standing::Trial => {
+        VersionState::Trial => {
             line("trial", "a restart does not return to it; `segue confirm` or `segue rollback` ends it")
         }
-        Standing::Warm => line("kept", "for a rollback, until the trial of current ends"),
+        VersionState::Warm => line("kept", "for a rollback, until the trial of current ends"),
         _ => {}
     }
     if let Some(bytes) = version.live_bytes {
@@ -137,8 +137,8 @@ greeter
 ";
         assert_eq!(render(&module(), now()), expected);
         let mut tried = module();
-        tried.current.as_mut().unwrap().status = Standing::Trial;
-        tried.old.as_mut().unwrap().status = Standing::Warm;
+        tried.current.as_mut().unwrap().status = VersionState::Trial;
+        tried.old.as_mut().unwrap().status = VersionState::Warm;
         let text = render(&tried, now());
         assert!(text.contains("trial    a restart does not return to it"), "{text}");
         assert!(text.contains("kept     for a rollback"), "{text}");

@@ -37,7 +37,7 @@ pub(crate) fn short(digest: &Digest) -> String {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use segue::{By, Code, ErrorObject, Event, Step, VersionId};
+    use segue::{Actor, Code, ErrorObject, Event, Step, VersionId};
 
     use super::*;
 
@@ -46,7 +46,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn record(seq: u64, event: Event) -> Record {
-        let by = By::Peer { uid: 1000, pid: Some(77) };
+        let by = Actor::Peer { uid: 1000, pid: Some(77) };
         Record { seq, at: "2026-01-02T03:04:05.123456Z".parse().unwrap(), by, event }
     }
 

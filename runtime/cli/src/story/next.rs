@@ -20,7 +20,7 @@ pub(super) fn next(event: &Event) -> Option<String> {
             Some(format!("`segue confirm {module}` keeps it over a restart; or load a better one"))
         }
         Event::Deleted { .. } => Some("a load of any version has it back".to_owned()),
-        Event::Retained { .. } => Some(format!(
+        Event::Quarantined { .. } => Some(format!(
             "nothing, it leaves by itself when it is let go; `segue pins {module}` shows by whom"
         )),
         Event::Crashed { left_ms: Some(_), .. } => Some(
@@ -34,7 +34,7 @@ pub(super) fn next(event: &Event) -> Option<String> {
         Event::Blocked { digest, .. } => Some(format!(
             "load a version that does not fail so; `segue unblock {digest}` allows this one again"
         )),
-        Event::LeftBehind { .. } => Some(format!(
+        Event::NotRestored { .. } => Some(format!(
             "where it is good after all, load it again and `segue confirm {module}`; otherwise nothing"
         )),
         Event::WatchFailed { .. } => Some("see that it exists and can be read; it is tried again".to_owned()),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use segue::{By, Event, Record, VersionId};
+use segue::{Actor, Event, Record, VersionId};
 
 use super::short;
 use crate::{
@@ -42,10 +42,10 @@ pub(super) fn what(record: &Record) -> String {
         Event::Deleted { old, .. } => {
             format!("{} was deleted: nothing is current, and a restart brings nothing back", name(old))
         }
-        Event::Stuck { .. } => "it is sticky: it is not replaced from now on".to_owned(),
-        Event::Unstuck { .. } => "it is not sticky any more: it may be replaced".to_owned(),
+        Event::MadeSticky { .. } => "it is sticky: it is not replaced from now on".to_owned(),
+        Event::StickyCleared { .. } => "it is not sticky any more: it may be replaced".to_owned(),
         Event::Purged { .. } => purged(event),
-        Event::Retained { old, .. } => {
+        Event::Quarantined { old, .. } => {
             format!("{} is not used any more, and is kept in memory, in quarantine", name(old))
         }
         Event::Crashed { .. } => crashed(event),
@@ -59,7 +59,7 @@ pub(super) fn what(record: &Record) -> String {
         Event::Unblocked { version, digest, .. } => {
             format!("{} is not blocked any more; file {}", clean(version), short(digest))
         }
-        Event::LeftBehind { version, digest, .. } => {
+        Event::NotRestored { version, digest, .. } => {
             format!(
                 "{} is left behind: the restart did not return to it; file {}",
                 clean(version),
@@ -88,7 +88,7 @@ pub(super) fn why(event: &Event) -> Vec<String> {
             error.members.iter().map(|member| clean(&member.message).into_owned()).collect()
         }
         Event::Refused { error, .. } => vec![clean(&error.message).into_owned()],
-        Event::Retained { pins, .. } => pins
+        Event::Quarantined { pins, .. } => pins
             .iter()
             .map(|pin| format!("{}; it waits for {}", render_pin(pin), clean(&pin.waits_for)))
             .collect(),
@@ -96,17 +96,17 @@ pub(super) fn why(event: &Event) -> Vec<String> {
             warnings.iter().map(|warning| clean(&warning.message).into_owned()).collect()
         }
         Event::Crashed { place: Some(place), .. } => vec![format!("it happened in {}", clean(place))],
-        Event::Blocked { why, .. } | Event::LeftBehind { why, .. } => vec![clean(why).into_owned()],
+        Event::Blocked { why, .. } | Event::NotRestored { why, .. } => vec![clean(why).into_owned()],
         Event::WatchFailed { reason, .. } => vec![clean(reason).into_owned()],
         _ => Vec::new(),
     }
 }
 
-fn loaded(event: &Event, by: &By) -> String {
+fn loaded(event: &Event, by: &Actor) -> String {
     let Event::Loaded { current, replaced, digest, source, trial_ms, with, took_us, .. } = event else {
         return String::new();
     };
-    let is_restored = matches!(by, By::Runtime { .. }) && replaced.is_none();
+    let is_restored = matches!(by, Actor::Runtime { .. }) && replaced.is_none();
     let mut text = format!("{} is current", name(current));
     if let Some(length) = trial_ms {
         text.push_str(&format!(", on trial for {}", span(Duration::from_millis(*length))));
@@ -247,7 +247,7 @@ mod tests {
             took_us: 900,
             warnings: Vec::new(),
         };
-        let by = By::Runtime { why: "a restart".to_owned() };
+        let by = Actor::Runtime { why: "a restart".to_owned() };
         assert_eq!(
             what(&Record { by, ..record(1, restored) }),
             "greeter: 1.0.0+g3 is current, as it was before; file sha256:e3b0c44298fc; took 900 µs"
@@ -322,7 +322,8 @@ mod tests {
         );
         let pin =
             Pin { kind: PinKind::Thread, detail: "ticker".to_owned(), waits_for: "it to end".to_owned() };
-        let retained = Event::Retained { module: "greeter".to_owned(), old: id("1.0.0", 1), pins: vec![pin] };
+        let retained =
+            Event::Quarantined { module: "greeter".to_owned(), old: id("1.0.0", 1), pins: vec![pin] };
         assert_eq!(why(&retained), ["thread: ticker; it waits for it to end"]);
     }
 }

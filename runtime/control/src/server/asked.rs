@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, request::Parts};
-use segue::{Asked, By};
+use segue::{Actor, RequestContext};
 use tokio::net::UnixStream;
 
 use super::{refusal::Refusal, state::State};
@@ -15,10 +15,10 @@ const KEY_BYTES_MAX: usize = 128;
 
 /// The process at the other end of a connection, as the kernel told when it connected.
 #[derive(Clone, Debug)]
-pub(super) struct Peer(By);
+pub(super) struct Peer(Actor);
 
 /// Who sent a command, and its key, where it has one.
-pub(super) struct Asker(pub(super) Asked);
+pub(super) struct Asker(pub(super) RequestContext);
 
 // === impl Peer ===
 
@@ -26,7 +26,7 @@ impl Peer {
     /// Asks the kernel.
     pub(super) fn of(stream: &UnixStream) -> std::io::Result<Self> {
         let peer = stream.peer_cred()?;
-        Ok(Peer(By::Peer { uid: peer.uid(), pid: peer.pid() }))
+        Ok(Peer(Actor::Peer { uid: peer.uid(), pid: peer.pid() }))
     }
 }
 
@@ -40,7 +40,7 @@ impl FromRequestParts<State> for Asker {
             // Each connection tells with each request; only a bug forgets.
             return Err(Refusal::nobody());
         };
-        Ok(Asker(Asked { by, key: key(&parts.headers)? }))
+        Ok(Asker(RequestContext { by, key: key(&parts.headers)? }))
     }
 }
 

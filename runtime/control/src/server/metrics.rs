@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::header;
-use segue::{ModuleStatus, Runtime, Standing, VersionStatus};
+use segue::{ModuleStatus, Runtime, VersionState, VersionStatus};
 
 use super::{refusal::Refusal, state::State};
 
@@ -134,7 +134,7 @@ fn render(modules: &[ModuleStatus], gauges: &Gauges) -> String {
         gauges.kept_bytes,
     );
     let trials = modules.iter().filter_map(|module| module.current.as_ref());
-    let trials = trials.filter(|current| current.status == Standing::Trial).count() as u64;
+    let trials = trials.filter(|current| current.status == VersionState::Trial).count() as u64;
     gauge("segue_trials", "Modules whose current version is on trial.", trials);
     gauge("segue_blocked_files", "Files that are not loaded, however they come.", gauges.blocked as u64);
     gauge("segue_ledger_seq", "The number of the last event in the ledger.", gauges.last_seq);

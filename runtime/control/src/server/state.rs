@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use segue::{Asked, Runtime};
+use segue::{RequestContext, Runtime};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     task,
@@ -57,7 +57,7 @@ impl State {
     /// Has the runtime do something for somebody, beside the reactor. It goes on where the client leaves.
     pub(super) async fn command<T: Send + 'static>(
         &self,
-        asked: Asked,
+        asked: RequestContext,
         command: impl FnOnce(&Runtime) -> Result<T, segue::Error> + Send + 'static,
     ) -> Result<T, Refusal> {
         let permit = take(&self.commands, "commands")?;

@@ -5,7 +5,7 @@ use segue_interface::VersionId;
 use segue_loader::{Digest, LeftOpen};
 use serde::{Deserialize, Serialize};
 
-use crate::api::{error::ErrorObject, origin::By, status::Pin, warning::Warning};
+use crate::api::{error::ErrorObject, origin::Actor, status::Pin, warning::Warning};
 
 /// One event with its number, its time, and who asked for it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,7 +15,7 @@ pub struct Record {
     /// When it happened, by the system's clock.
     pub at: Timestamp,
     /// Who asked for it.
-    pub by: By,
+    pub by: Actor,
     /// What happened.
     #[serde(flatten)]
     pub event: Event,
@@ -118,12 +118,12 @@ pub enum Event {
         old: VersionId,
     },
     /// The module is not to be replaced.
-    Stuck {
+    MadeSticky {
         /// The module.
         module: String,
     },
     /// The module may be replaced again.
-    Unstuck {
+    StickyCleared {
         /// The module.
         module: String,
     },
@@ -150,7 +150,7 @@ pub enum Event {
     },
     /// A version is not in use any more, or never was, and cannot be taken out of memory now. It is quarantined; where what
     /// keeps it goes, it still leaves, which is told as `purged`.
-    Retained {
+    Quarantined {
         /// The module.
         module: String,
         /// What stays.
@@ -198,7 +198,7 @@ pub enum Event {
         digest: Digest,
     },
     /// A version was current when the process before this one ended, and is not returned to.
-    LeftBehind {
+    NotRestored {
         /// The module.
         module: String,
         /// Its version.
@@ -230,13 +230,13 @@ impl Event {
             | Event::Confirmed { module, .. }
             | Event::TrialOver { module, .. }
             | Event::Deleted { module, .. }
-            | Event::Stuck { module }
-            | Event::Unstuck { module }
+            | Event::MadeSticky { module }
+            | Event::StickyCleared { module }
             | Event::Purged { module, .. }
-            | Event::Retained { module, .. }
+            | Event::Quarantined { module, .. }
             | Event::Blocked { module, .. }
             | Event::Unblocked { module, .. }
-            | Event::LeftBehind { module, .. } => Some(module),
+            | Event::NotRestored { module, .. } => Some(module),
             Event::Refused { error, .. } => error.module.as_deref(),
             Event::Crashed { module, .. } => module.as_deref(),
             Event::Started { .. } | Event::Stopped { .. } | Event::WatchFailed { .. } => None,
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn an_event_is_one_flat_object() {
         let event = Event::WatchFailed { directory: "modules".to_owned(), reason: String::new() };
-        let record = Record { seq: 7, at: Timestamp::UNIX_EPOCH, by: By::Embedder, event };
+        let record = Record { seq: 7, at: Timestamp::UNIX_EPOCH, by: Actor::Embedder, event };
         let json = serde_json::to_value(&record).unwrap();
         assert_eq!(json["event"], "watch_failed");
         assert_eq!(json["seq"], 7);

@@ -22,10 +22,10 @@ pub use lifecycle::{Phase, Reached};
 pub use message::{Reply, Request};
 pub(crate) use options::Limits;
 pub use options::{LoadOptions, ParsePolicyError, ParseTrialEndError, Policy, Source, Trial, TrialEnd};
-pub use origin::{Asked, By};
+pub use origin::{Actor, RequestContext};
 pub use outcome::{
-    BlockedFile, Confirmed, Deleted, LoadOutcome, Loaded, Purged, RolledBack, Stickiness, Took, Unblocked,
-    WentBack,
+    BlockedFile, Confirmed, Deleted, LoadOutcome, LoadTimings, Loaded, Purged, RollbackSource, RolledBack,
+    Stickiness, Unblocked,
 };
-pub use status::{CallerStatus, Held, ModuleStatus, Pin, PinKind, Pins, Standing, VersionStatus};
+pub use status::{CallerStatus, HeldVersion, ModuleStatus, Pin, PinKind, Pins, VersionState, VersionStatus};
 pub use warning::Warning;

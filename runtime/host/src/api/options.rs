@@ -69,15 +69,15 @@ pub(crate) struct Limits {
     /// The memory of versions that stay though nobody is inside, of all modules, before a load that may add to it is refused; none if the machine decides.
     pub(crate) kept_bytes_max: Option<u64>,
     /// How long a purge waits for threads that cannot be asked.
-    pub(crate) stranger_patience: Duration,
+    pub(crate) cleanup_timeout: Duration,
     /// How long the threads of a version whose value has gone may wait before they are ended.
-    pub(crate) idle_patience: Duration,
+    pub(crate) idle_thread_timeout: Duration,
     /// How long callers of a module whose first start goes on wait for it.
-    pub(crate) first_patience: Duration,
+    pub(crate) first_version_timeout: Duration,
     /// How long the start of a version may take that comes without a deadline of its own.
-    pub(crate) start_patience: Duration,
+    pub(crate) on_load_timeout: Duration,
     /// How long a version that was confirmed at once must have been in memory for a crash in it not to be held against it.
-    pub(crate) settle_time: Duration,
+    pub(crate) crash_window: Duration,
 }
 
 /// A text that is no policy.
@@ -97,11 +97,11 @@ impl Default for Limits {
         Limits {
             quarantine_max: 4,
             kept_bytes_max: None,
-            stranger_patience: Duration::from_millis(100),
-            idle_patience: Duration::from_secs(5),
-            first_patience: Duration::from_secs(5),
-            start_patience: Duration::from_secs(30),
-            settle_time: Duration::from_secs(10),
+            cleanup_timeout: Duration::from_millis(100),
+            idle_thread_timeout: Duration::from_secs(5),
+            first_version_timeout: Duration::from_secs(5),
+            on_load_timeout: Duration::from_secs(30),
+            crash_window: Duration::from_secs(10),
         }
     }
 }

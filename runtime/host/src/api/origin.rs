@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "who", rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum By {
+pub enum Actor {
     /// The program that embeds the runtime.
     #[default]
     Embedder,
@@ -33,30 +33,30 @@ pub enum By {
 
 /// A command's asker, and how to tell the same command from another like it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct RequestContext {
     /// Who asked.
-    pub by: By,
+    pub by: Actor,
     /// Sent twice with the same key, a command is done once, and answered the same. Also when the runtime has ended in between.
     pub key: Option<String>,
 }
 
 // === impl By ===
 
-impl By {
+impl Actor {
     /// The runtime itself.
     pub(crate) fn runtime(why: &str) -> Self {
-        By::Runtime { why: why.to_owned() }
+        Actor::Runtime { why: why.to_owned() }
     }
 }
 
-impl fmt::Display for By {
+impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            By::Embedder => write!(f, "the program"),
-            By::Peer { uid, pid: Some(pid) } => write!(f, "uid {uid}, pid {pid}"),
-            By::Peer { uid, pid: None } => write!(f, "uid {uid}"),
-            By::File { path } => write!(f, "the file {path}"),
-            By::Runtime { why } => write!(f, "the runtime: {why}"),
+            Actor::Embedder => write!(f, "the program"),
+            Actor::Peer { uid, pid: Some(pid) } => write!(f, "uid {uid}, pid {pid}"),
+            Actor::Peer { uid, pid: None } => write!(f, "uid {uid}"),
+            Actor::File { path } => write!(f, "the file {path}"),
+            Actor::Runtime { why } => write!(f, "the runtime: {why}"),
         }
     }
 }

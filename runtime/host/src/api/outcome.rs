@@ -25,7 +25,7 @@ pub struct Loaded {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
     /// How long the steps took.
-    pub took_us: Took,
+    pub took_us: LoadTimings,
 }
 
 /// Whether a load changed anything.
@@ -40,7 +40,7 @@ pub enum LoadOutcome {
 
 /// How long each step of a load took, in microseconds; null for a step that was not taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Took {
+pub struct LoadTimings {
     /// Copying the file, with its digest.
     pub stage: Option<u64>,
     /// Reading ELF and metadata.
@@ -71,7 +71,7 @@ pub struct RolledBack {
     /// What was current, and is old now.
     pub old: VersionId,
     /// Where the version was that is current now.
-    pub from: WentBack,
+    pub from: RollbackSource,
     /// Whether a restart knows of it. Where it does not, because the ledger cannot be written, it will as soon as that can be done.
     pub recorded: bool,
     /// How long the store took in microseconds; where the version was loaded again, the whole load.
@@ -81,7 +81,7 @@ pub struct RolledBack {
 /// Where a rollback found the version that it went back to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum WentBack {
+pub enum RollbackSource {
     /// It was in memory still.
     Memory,
     /// It had left memory, and its file was loaded again.
@@ -178,7 +178,7 @@ impl Loaded {
             module: self.module.clone(),
             current: VersionId { version: self.version.clone(), generation: self.generation },
             old: self.replaced.clone()?,
-            from: WentBack::Store,
+            from: RollbackSource::Store,
             recorded: true,
             took_us: self.took_us.total,
         })

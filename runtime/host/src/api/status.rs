@@ -49,11 +49,11 @@ pub struct VersionStatus {
     /// When it was loaded.
     pub loaded_at: Timestamp,
     /// What is to become of it.
-    pub status: Standing,
+    pub status: VersionState,
     /// The calls inside it now.
     pub inside: u64,
     /// How long the oldest call inside has been there, in milliseconds, where the runtime knows: for calls that a
-    /// [`Resident`](crate::Resident) thread makes, as those of the server are.
+    /// [`RegisteredThread`](crate::RegisteredThread) thread makes, as those of the server are.
     pub oldest_ms: Option<u64>,
     /// The calls that it got in all.
     pub calls: u64,
@@ -67,7 +67,7 @@ pub struct VersionStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Standing {
+pub enum VersionState {
     /// It is current, and not confirmed yet.
     Trial,
     /// It is current.
@@ -97,18 +97,18 @@ pub struct Pins {
     /// The module.
     pub module: String,
     /// The old version, and those in quarantine.
-    pub held: Vec<Held>,
+    pub held: Vec<HeldVersion>,
 }
 
 /// A version that is to leave memory, and what holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
+pub struct HeldVersion {
     /// The version.
     pub version: String,
     /// Its generation.
     pub generation: u64,
     /// How far it is.
-    pub status: Standing,
+    pub status: VersionState,
     /// What holds it; nothing where it is about to go.
     pub pins: Vec<Pin>,
 }

@@ -58,7 +58,7 @@ impl ModuleHandle {
 
     /// Enters the current version. Where there is one it never waits: not for a load, not for a purge, not for other callers. Where
     /// there is none and the module's first version is starting, it waits for that, for a while
-    /// ([`Builder::first_patience`](crate::Builder::first_patience)).
+    /// ([`Builder::first_version_timeout`](crate::Builder::first_version_timeout)).
     ///
     /// # Errors
     ///
@@ -74,7 +74,7 @@ impl ModuleHandle {
     #[cold]
     #[inline(never)]
     fn enter_first(&self) -> Result<CallGuard<'_>, CallError> {
-        self.module.await_first(self.module.first_patience());
+        self.module.await_first(self.module.first_version_timeout());
         let guard = self.module.cell.enter().ok_or_else(|| self.module.no_current())?;
         Ok(CallGuard { guard })
     }
@@ -86,7 +86,7 @@ impl ModuleHandle {
     /// [`CallFailure::NoCurrent`](crate::CallFailure::NoCurrent).
     pub fn enter_owned(&self) -> Result<OwnedCallGuard, CallError> {
         let entered = OwnedCallGuard::enter(&self.module).or_else(|| {
-            self.module.await_first(self.module.first_patience());
+            self.module.await_first(self.module.first_version_timeout());
             OwnedCallGuard::enter(&self.module)
         });
         entered.ok_or_else(|| self.module.no_current())
@@ -107,7 +107,7 @@ impl ModuleHandle {
 impl CallGuard<'_> {
     /// The version that was entered.
     pub fn version(&self) -> &VersionId {
-        &self.guard.about.id
+        &self.guard.info.id
     }
 
     /// Has the version that was entered answer a request.
@@ -127,7 +127,7 @@ impl OwnedCallGuard {
     pub(crate) fn enter(module: &Module) -> Option<Self> {
         let guard = module.cell.enter_owned()?;
         // Relaxed: only counted.
-        guard.about.owned_guards.fetch_add(1, Ordering::Relaxed);
+        guard.info.owned_guards.fetch_add(1, Ordering::Relaxed);
         Some(OwnedCallGuard { guard })
     }
 
@@ -138,7 +138,7 @@ impl OwnedCallGuard {
 
     /// The version that was entered.
     pub fn version(&self) -> &VersionId {
-        &self.guard.about.id
+        &self.guard.info.id
     }
 
     /// Has the version that was entered answer a request.
@@ -154,7 +154,7 @@ impl OwnedCallGuard {
 impl Drop for OwnedCallGuard {
     fn drop(&mut self) {
         // Relaxed: only counted. Before the guard goes, and with it perhaps the version.
-        self.guard.about.owned_guards.fetch_sub(1, Ordering::Relaxed);
+        self.guard.info.owned_guards.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -80,7 +80,7 @@ impl<I: Interface> InterfaceHandle<I> {
     #[cold]
     #[inline(never)]
     fn enter_first(&self) -> Result<InterfaceGuard<'_, I>, CallError> {
-        self.module.await_first(self.module.first_patience());
+        self.module.await_first(self.module.first_version_timeout());
         let guard = self.facet.enter().map_err(|why| missing(&self.module, why, &self.caller))?;
         Ok(InterfaceGuard { guard })
     }
@@ -105,7 +105,7 @@ impl<I: Interface> Clone for InterfaceHandle<I> {
 impl<I: Interface> InterfaceGuard<'_, I> {
     /// The version that was entered.
     pub fn version(&self) -> &VersionId {
-        &self.guard.occupant().about.id
+        &self.guard.occupant().info.id
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     module::{
         Module,
         callers::Caller,
-        version::{About, Version},
+        version::{Version, VersionInfo},
     },
     shared::Shared,
 };
@@ -84,7 +84,7 @@ impl Link for LinkTo {
 }
 
 /// Waits for the first version of a module, for a module that calls it; unless that one waits for the caller.
-fn await_first(shared: &Shared, by: &About, module: &Module) {
+fn await_first(shared: &Shared, by: &VersionInfo, module: &Module) {
     if !module.is_first_starting() {
         return;
     }
@@ -92,7 +92,7 @@ fn await_first(shared: &Shared, by: &About, module: &Module) {
     let is_in_start = caller.is_some_and(|caller| caller.state().starting() == Some(by.id.generation));
     let edge = if is_in_start { shared.waits.add(&by.module, &module.name) } else { None };
     if !is_in_start || edge.is_some() {
-        module.await_first(shared.limits.first_patience);
+        module.await_first(shared.limits.first_version_timeout);
     }
 }
 

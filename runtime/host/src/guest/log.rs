@@ -12,7 +12,7 @@ use segue_loader::{
 };
 use tracing::{Span, field};
 
-use crate::guest::Guest;
+use crate::guest::HostServices;
 
 /// Runs `$macro` with the level as a constant, as tracing's macros want it.
 macro_rules! at_level {
@@ -44,7 +44,7 @@ macro_rules! at_level {
 
 // === impl Guest ===
 
-impl Guest {
+impl HostServices {
     /// The parent that a record names: a span, none at all, or the one its thread is in.
     fn parent(&self, parent: ROption<u64>) -> Option<tracing::span::Id> {
         match parent {
@@ -64,7 +64,7 @@ impl Guest {
     }
 }
 
-impl Log for Guest {
+impl Log for HostServices {
     fn enabled(&self, level: Level) -> bool {
         at_level!(level, LEVEL => tracing::enabled!(target: "segue::module", LEVEL))
     }
@@ -75,9 +75,9 @@ impl Log for Guest {
             target: "segue::module",
             parent: parent,
             LEVEL,
-            module = &*self.about.module,
-            version = self.about.id.version,
-            generation = self.about.id.generation,
+            module = &*self.info.module,
+            version = self.info.id.version,
+            generation = self.info.id.generation,
             from = record.target.as_str(),
             fields = text(record.fields.as_slice()).map(field::display),
             "{}", record.message
@@ -91,9 +91,9 @@ impl Log for Guest {
             parent: parent,
             LEVEL,
             "module",
-            module = &*self.about.module,
-            version = self.about.id.version,
-            generation = self.about.id.generation,
+            module = &*self.info.module,
+            version = self.info.id.version,
+            generation = self.info.id.generation,
             from = span.target.as_str(),
             span = span.name.as_str(),
             fields = text(span.fields.as_slice()).map(field::display),
@@ -127,9 +127,9 @@ impl Log for Guest {
     fn panicked(&self, message: &str, file: &str, line: u32) {
         tracing::error!(
             target: "segue::module",
-            module = &*self.about.module,
-            version = self.about.id.version,
-            generation = self.about.id.generation,
+            module = &*self.info.module,
+            version = self.info.id.version,
+            generation = self.info.id.generation,
             "panicked at {file}:{line}: {message}"
         );
     }

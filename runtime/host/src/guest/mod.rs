@@ -15,13 +15,13 @@ use tracing::Span;
 use crate::{
     api::Error,
     guest::link::LinkTo,
-    module::{callers::Caller, version::About},
+    module::{callers::Caller, version::VersionInfo},
     shared::Shared,
 };
 
 /// One image, as the services of the host see it. What it does with log records is in `log.rs`.
-pub(crate) struct Guest {
-    pub(crate) about: Arc<About>,
+pub(crate) struct HostServices {
+    pub(crate) info: Arc<VersionInfo>,
     /// The id that the next span gets. Only counted: Relaxed is enough.
     pub(crate) next_span: AtomicU64,
     pub(crate) spans: Mutex<HashMap<u64, Span>>,
@@ -31,10 +31,10 @@ pub(crate) struct Guest {
 
 // === impl Guest ===
 
-impl Guest {
-    pub(crate) fn new(runtime: &Arc<Shared>, about: &Arc<About>) -> Self {
-        Guest {
-            about: about.clone(),
+impl HostServices {
+    pub(crate) fn new(runtime: &Arc<Shared>, info: &Arc<VersionInfo>) -> Self {
+        HostServices {
+            info: info.clone(),
             next_span: AtomicU64::new(1),
             spans: Mutex::default(),
             runtime: Arc::downgrade(runtime),
@@ -42,16 +42,16 @@ impl Guest {
     }
 }
 
-impl Services for Guest {
+impl Services for HostServices {
     fn link(&self, module: &str, interface: Option<Expected>) -> Result<Box<dyn Link>, String> {
         let closing = || Error::ShuttingDown.to_string();
         let runtime = self.runtime.upgrade().filter(|runtime| !runtime.is_closing()).ok_or_else(closing)?;
-        let caller = Caller::guest(&self.about, interface);
+        let caller = Caller::of_module(&self.info, interface);
         let link = LinkTo::new(&runtime, module, caller).map_err(|error| error.to_string())?;
         Ok(Box::new(link))
     }
 
     fn is_cancelled(&self) -> bool {
-        self.about.is_cancelled()
+        self.info.is_cancelled()
     }
 }

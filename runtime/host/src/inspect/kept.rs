@@ -16,7 +16,7 @@ const MACHINE_BYTES: u64 = 4 << 30;
 /// The memory that such versions of all modules take. No state may be locked.
 pub(crate) fn bytes(shared: &Shared) -> u64 {
     let modules: Vec<_> = shared.modules.read().values().cloned().collect();
-    let of = |module: &Module| module.state().kept().map(|about| about.memory_bytes()).sum::<u64>();
+    let of = |module: &Module| module.state().kept().map(|info| info.memory_bytes()).sum::<u64>();
     modules.iter().map(|module| of(module)).sum()
 }
 

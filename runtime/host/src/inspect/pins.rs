@@ -12,18 +12,18 @@ use segue_core::{Inside, ThreadId, Which};
 use segue_loader::{Kept, Mapped, ModuleThread, Obstacle};
 
 use crate::{
-    api::{Error, Held, Pin, PinKind, Pins},
+    api::{Error, HeldVersion, Pin, PinKind, Pins},
     inspect::status,
-    module::{Module, version::About},
+    module::{Module, version::VersionInfo},
     shared::Shared,
-    threads::resident::{Residents, millis},
+    threads::registered::{RegisteredThreads, millis},
 };
 
 /// What holds the old version of a module, and those in quarantine.
 pub(crate) fn report(shared: &Shared, name: &str) -> Result<Pins, Error> {
     let module = shared.module(name)?;
     let status = status::of(shared, name)?;
-    let held = status.old.into_iter().chain(status.quarantined).map(|version| Held {
+    let held = status.old.into_iter().chain(status.quarantined).map(|version| HeldVersion {
         pins: of_version(shared, &module, version.generation),
         version: version.version,
         generation: version.generation,
@@ -34,19 +34,19 @@ pub(crate) fn report(shared: &Shared, name: &str) -> Result<Pins, Error> {
 
 /// What holds a version that is to leave. Asks all modules, so no state may be locked.
 pub(crate) fn of_version(shared: &Shared, module: &Module, generation: u64) -> Vec<Pin> {
-    let (about, place, since, noted) = {
+    let (info, place, since, noted) = {
         let state = module.state();
         let Some(place) = state.place(generation) else { return state.noted_pins(generation) };
         let found = match (state.old(), state.quarantined(generation)) {
-            (Some(old), None) => Some((old.about.clone(), old.since)),
-            (_, Some(version)) => Some((version.about.clone(), version.since)),
+            (Some(old), None) => Some((old.info.clone(), old.since)),
+            (_, Some(version)) => Some((version.info.clone(), version.since)),
             _ => None,
         };
-        let Some((about, since)) = found else { return Vec::new() };
-        (about, place, since, state.noted_pins(generation))
+        let Some((info, since)) = found else { return Vec::new() };
+        (info, place, since, state.noted_pins(generation))
     };
     let elsewhere = |thread: ThreadId| others_with(shared, module, thread);
-    let calls = call_pins(&shared.residents, module, &about, place, since, elsewhere);
+    let calls = call_pins(&shared.registered, module, &info, place, since, elsewhere);
     if calls.is_empty() { noted } else { calls }
 }
 
@@ -60,7 +60,7 @@ fn others_with(shared: &Shared, but: &Module, thread: ThreadId) -> Vec<String> {
             if module.cell.inside(which).iter().any(|inside| inside.thread == thread)
                 && let Some(version) = module.cell.occupant(which)
             {
-                found.push(format!("{} {}", module.name, version.about.id));
+                found.push(format!("{} {}", module.name, version.info.id));
             }
         }
     }
@@ -69,20 +69,20 @@ fn others_with(shared: &Shared, but: &Module, thread: ThreadId) -> Vec<String> {
 
 /// The calls inside a version that is to leave.
 pub(crate) fn call_pins(
-    residents: &Residents,
+    registered: &RegisteredThreads,
     module: &Module,
-    about: &About,
+    info: &VersionInfo,
     place: Which,
     since: Instant,
     elsewhere: impl Fn(ThreadId) -> Vec<String>,
 ) -> Vec<Pin> {
     let inside = module.cell.inside(place);
-    let known = residents.calls(about.id.generation);
-    let waits_for = match about.is_cancelled() {
+    let known = registered.calls(info.id.generation);
+    let waits_for = match info.is_cancelled() {
         true => "it to return: it was asked to come to its end (`is_cancelled`)",
         false => "it to return",
     };
-    let owned = about.owned_guards.load(Ordering::Relaxed);
+    let owned = info.owned_guards.load(Ordering::Relaxed);
     let total = module.cell.count(place).map_or(0, |count| count.inside);
     // The counters have both. Where all are owned guards, the threads that made them need not be inside any more.
     let inside = if total > owned { inside } else { Vec::new() };
@@ -98,7 +98,7 @@ pub(crate) fn call_pins(
         };
         let others = elsewhere(thread);
         let also = if others.is_empty() { String::new() } else { format!(", also in {}", others.join(", ")) };
-        let detail = format!("{what}, {}{also}", told_thread(Some(tid), Some(thread)));
+        let detail = format!("{what}, {}{also}", describe_thread(Some(tid), Some(thread)));
         pins.push(Pin { kind: PinKind::Call, detail, waits_for: waits_for.to_owned() });
     }
     // Where guards have moved between threads, the threads alone do not say it all.
@@ -117,7 +117,7 @@ pub(crate) fn call_pins(
 }
 
 /// A thread, in words: what the system calls it, and what it is doing.
-pub(crate) fn told_thread(tid: Option<i32>, thread: Option<ThreadId>) -> String {
+pub(crate) fn describe_thread(tid: Option<i32>, thread: Option<ThreadId>) -> String {
     let Some(tid) = tid else {
         return thread.map_or_else(|| "a thread".to_owned(), |thread| format!("thread #{thread}"));
     };
@@ -145,7 +145,7 @@ fn thread_pin(thread: &ModuleThread) -> Pin {
         kind: PinKind::Thread,
         detail: format!(
             "{}, started by {} {} s ago",
-            told_thread(Some(thread.tid), None),
+            describe_thread(Some(thread.tid), None),
             thread.owner,
             thread.since.elapsed().as_secs()
         ),

@@ -5,12 +5,12 @@ use std::{sync::Arc, time::Instant};
 use segue_core::Which;
 
 use crate::{
-    api::{Error, ModuleStatus, Pin, Standing, VersionStatus},
+    api::{Error, ModuleStatus, Pin, VersionState, VersionStatus},
     inspect::{kept, pins::call_pins},
     module::{
         Module,
         state::ModuleState,
-        version::About,
+        version::VersionInfo,
         versions::{Old, Phase, Quarantined},
     },
     shared::{Shared, no_such_module},
@@ -57,19 +57,19 @@ impl Look<'_> {
     }
 
     fn current(&self, state: &ModuleState) -> Option<VersionStatus> {
-        let standing = if state.trial().is_some() { Standing::Trial } else { Standing::Confirmed };
-        state.current().map(|about| self.in_cell(about, Which::Current, standing))
+        let standing = if state.trial().is_some() { VersionState::Trial } else { VersionState::Confirmed };
+        state.current().map(|info| self.in_cell(info, Which::Current, standing))
     }
 
-    fn old(&self, Old { about, since, phase }: &Old) -> VersionStatus {
+    fn old(&self, Old { info, since, phase }: &Old) -> VersionStatus {
         match phase {
             Phase::Draining => VersionStatus {
-                pins: self.call_pins(about, Which::Old, *since),
-                ..self.in_cell(about, Which::Old, Standing::Draining)
+                pins: self.call_pins(info, Which::Old, *since),
+                ..self.in_cell(info, Which::Old, VersionState::Draining)
             },
-            Phase::Warm => self.in_cell(about, Which::Old, Standing::Warm),
+            Phase::Warm => self.in_cell(info, Which::Old, VersionState::Warm),
             Phase::Leaving { calls, pins, .. } => {
-                VersionStatus { calls: *calls, pins: pins.clone(), ..of_version(about, Standing::Pinned) }
+                VersionStatus { calls: *calls, pins: pins.clone(), ..of_version(info, VersionState::Pinned) }
             }
         }
     }
@@ -78,47 +78,47 @@ impl Look<'_> {
         let place = version.place.map(Which::Quarantined).filter(|place| self.module.inside(*place) > 0);
         match place {
             Some(place) => VersionStatus {
-                pins: self.call_pins(&version.about, place, version.since),
-                ..self.in_cell(&version.about, place, Standing::Pinned)
+                pins: self.call_pins(&version.info, place, version.since),
+                ..self.in_cell(&version.info, place, VersionState::Pinned)
             },
             None => VersionStatus {
                 calls: version.calls,
                 pins: version.pins.clone(),
-                ..of_version(&version.about, Standing::Pinned)
+                ..of_version(&version.info, VersionState::Pinned)
             },
         }
     }
 
     /// A version that calls may be inside.
-    fn in_cell(&self, about: &About, which: Which, standing: Standing) -> VersionStatus {
+    fn in_cell(&self, info: &VersionInfo, which: Which, standing: VersionState) -> VersionStatus {
         let count = self.module.cell.count(which);
         VersionStatus {
             inside: count.map_or(0, |count| count.inside),
             calls: count.map_or(0, |count| count.calls),
-            oldest_ms: self.shared.residents.oldest_ms(about.id.generation),
-            ..of_version(about, standing)
+            oldest_ms: self.shared.registered.oldest_ms(info.id.generation),
+            ..of_version(info, standing)
         }
     }
 
     /// The calls that keep a version.
-    fn call_pins(&self, about: &About, place: Which, since: Instant) -> Vec<Pin> {
-        call_pins(&self.shared.residents, self.module, about, place, since, |_| Vec::new())
+    fn call_pins(&self, info: &VersionInfo, place: Which, since: Instant) -> Vec<Pin> {
+        call_pins(&self.shared.registered, self.module, info, place, since, |_| Vec::new())
     }
 }
 
 /// What holds for any version.
-fn of_version(about: &About, status: Standing) -> VersionStatus {
+fn of_version(info: &VersionInfo, status: VersionState) -> VersionStatus {
     VersionStatus {
-        version: about.id.version.clone(),
-        generation: about.id.generation,
-        digest: about.digest,
-        source: about.source.clone(),
-        loaded_at: about.loaded_at,
+        version: info.id.version.clone(),
+        generation: info.id.generation,
+        digest: info.digest,
+        source: info.source.clone(),
+        loaded_at: info.loaded_at,
         status,
         inside: 0,
         oldest_ms: None,
         calls: 0,
-        live_bytes: about.live_bytes(),
+        live_bytes: info.live_bytes(),
         pins: Vec::new(),
     }
 }

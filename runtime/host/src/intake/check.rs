@@ -6,7 +6,7 @@ use segue_loader::{Digest, Imports, Metadata};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    api::{Error, Took},
+    api::{Error, LoadTimings},
     intake::{
         findings::{self, Finding},
         read::read,
@@ -36,7 +36,7 @@ pub struct FileReport {
 ///
 /// Where a load would refuse it for what it is.
 pub fn check(path: &Path) -> Result<FileReport, Error> {
-    let inspected = read(path, &mut Took::default())?;
+    let inspected = read(path, &mut LoadTimings::default())?;
     let imports =
         Imports::read(inspected.bytes()).map_err(|source| Error::Check { path: path.to_owned(), source })?;
     Ok(FileReport {

@@ -5,12 +5,12 @@ use std::{path::Path, time::Instant};
 use segue_loader::{Candidate, Inspected, StageError};
 
 use crate::{
-    api::{Error, Took},
+    api::{Error, LoadTimings},
     clock::lap,
 };
 
 /// Reads and inspects a file.
-pub(crate) fn read(path: &Path, took: &mut Took) -> Result<Inspected, Error> {
+pub(crate) fn read(path: &Path, took: &mut LoadTimings) -> Result<Inspected, Error> {
     let mut clock = Instant::now();
     let candidate = Candidate::read(path)?;
     took.stage = Some(lap(&mut clock));

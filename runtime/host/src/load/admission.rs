@@ -4,13 +4,13 @@ use std::{path::PathBuf, time::Instant};
 
 use segue_core::Which;
 
-use super::{plan::Terms, set::Member};
+use super::{plan::LoadPlan, set::Member};
 use crate::{
     api::{Error, OldState, Policy},
     inspect::{kept, pins},
     module::{
         Module,
-        turn::Turn,
+        load_lock::LoadLock,
         versions::{Old, Phase},
     },
     purge,
@@ -19,52 +19,52 @@ use crate::{
 
 // === impl Terms ===
 
-impl Terms {
+impl LoadPlan {
     /// Waits for the module's turn.
-    pub(super) fn take_turn<'a>(&self, module: &'a Module) -> Result<Turn<'a>, Error> {
-        Turn::take(module, self.deadline, self.after)
+    pub(super) fn lock_for_load<'a>(&self, module: &'a Module) -> Result<LoadLock<'a>, Error> {
+        LoadLock::take(module, self.deadline, self.after)
     }
 }
 
 /// Whether a load is refused already, without having waited.
-pub(super) fn is_refused(shared: &Shared, member: &Member, terms: &Terms) -> Result<(), Error> {
-    match terms.policy {
-        Policy::Refuse => has_room_for(shared, member),
+pub(super) fn check_now(shared: &Shared, member: &Member, plan: &LoadPlan) -> Result<(), Error> {
+    match plan.policy {
+        Policy::Refuse => ensure_no_old_for(shared, member),
         Policy::Wait | Policy::Supersede => Ok(()),
     }
 }
 
 /// Refuses a third version. The file that is current is none, also where it has become so since it was looked at.
-fn has_room_for(shared: &Shared, member: &Member) -> Result<(), Error> {
-    has_room(shared, &member.module).or_else(|refused| member.is_current().then_some(()).ok_or(refused))
+fn ensure_no_old_for(shared: &Shared, member: &Member) -> Result<(), Error> {
+    ensure_no_old(shared, &member.module).or_else(|refused| member.is_current().then_some(()).ok_or(refused))
 }
 
 /// Refuses a third version, where there is an old one. No state may be locked: it says who is inside.
-pub(crate) fn has_room(shared: &Shared, module: &Module) -> Result<(), Error> {
-    let (about, since, state) = match module.state().old() {
+pub(crate) fn ensure_no_old(shared: &Shared, module: &Module) -> Result<(), Error> {
+    let (info, since, state) = match module.state().old() {
         None => return Ok(()),
-        Some(Old { about, since, phase }) => {
+        Some(Old { info, since, phase }) => {
             let state = match phase {
                 Phase::Draining => OldState::Draining,
                 Phase::Warm => OldState::Warm,
                 Phase::Leaving { .. } => OldState::Leaving,
             };
-            (about.clone(), since.elapsed(), state)
+            (info.clone(), since.elapsed(), state)
         }
     };
-    let (version, generation) = (about.id.version.clone(), about.id.generation);
+    let (version, generation) = (info.id.version.clone(), info.id.generation);
     let pins = pins::of_version(shared, module, generation);
     let (module, inside) = (module.name.to_string(), module.inside(Which::Old));
     Err(Error::NotPurged { module, version, generation, inside, since, state, pins })
 }
 
 /// Waits, as the policy says, until there is no old version; and gives way to a newer drop-in, and to the runtime's end.
-pub(super) fn wait_for_room(shared: &Shared, member: &Member, terms: &Terms) -> Result<(), Error> {
-    if member.unchanged(terms).is_some() {
+pub(super) fn wait_for_admission(shared: &Shared, member: &Member, plan: &LoadPlan) -> Result<(), Error> {
+    if member.unchanged(plan).is_some() {
         return Ok(());
     }
     let (module, request) = (&member.module, &member.request);
-    let is_overtaken = || terms.drop_in.is_some_and(|number| *module.newest_drop_in.lock() > number);
+    let is_overtaken = || plan.drop_in.is_some_and(|number| *module.newest_drop_in.lock() > number);
     let gives_way = || shared.is_closing() || is_overtaken();
     let gave_way = || match shared.is_closing() {
         true => Error::ShuttingDown,
@@ -73,14 +73,14 @@ pub(super) fn wait_for_room(shared: &Shared, member: &Member, terms: &Terms) -> 
     if gives_way() {
         return Err(gave_way());
     }
-    match terms.policy {
-        Policy::Refuse => has_room_for(shared, member)?,
+    match plan.policy {
+        Policy::Refuse => ensure_no_old_for(shared, member)?,
         Policy::Wait => {
-            let room = module.wait_for(terms.deadline, |state| state.old().is_none() || gives_way());
+            let room = module.wait_for(plan.deadline, |state| state.old().is_none() || gives_way());
             let state = room.ok_or_else(|| Error::Deadline {
                 module: Some(module.name.to_string()),
                 what: format!("the old version of {} to leave memory", module.name),
-                after: terms.after,
+                after: plan.after,
             })?;
             if state.old().is_some() || shared.is_closing() {
                 drop(state);
@@ -88,12 +88,12 @@ pub(super) fn wait_for_room(shared: &Shared, member: &Member, terms: &Terms) -> 
             }
         }
         Policy::Supersede => {
-            let patience = terms
+            let patience = plan
                 .deadline
-                .map_or(terms.after, |deadline| deadline.saturating_duration_since(Instant::now()));
-            purge::run(shared, module, patience, &terms.asked.by);
+                .map_or(plan.after, |deadline| deadline.saturating_duration_since(Instant::now()));
+            purge::run(shared, module, patience, &plan.context.by);
             // Where it was rolled back to meanwhile, another is old.
-            has_room(shared, module)?;
+            ensure_no_old(shared, module)?;
         }
     }
     // These may never leave, so nobody waits for them.

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Sender, bounded};
 
-use super::plan::{AfterPublish, Terms};
+use super::plan::{AfterPublish, LoadPlan};
 use crate::{api::Error, module::Module, purge::retire, shared::Shared};
 
 /// Sees one member of a load through, after it was answered.
-pub(super) struct Escort {
+pub(super) struct Followup {
     shared: Arc<Shared>,
     module: Arc<Module>,
     /// The thread that takes out what was displaced; none where it is the journey's own.
@@ -25,21 +25,21 @@ pub(super) enum Threads {
 }
 
 /// Starts the threads that a member will need, which end where it does not.
-pub(super) fn escort(
+pub(super) fn followup(
     shared: &Arc<Shared>,
     module: &Arc<Module>,
     threads: Threads,
-    terms: &Terms,
-) -> Result<Escort, Error> {
+    plan: &LoadPlan,
+) -> Result<Followup, Error> {
     let retiring = match threads {
         Threads::TheJourneys => None,
         Threads::ItsOwn => Some(waiting(shared, module, "purge", retire::run)?),
     };
-    let following = match terms.after_publish {
+    let following = match plan.after_publish {
         None => None,
         Some(AfterPublish { name, run }) => Some(waiting(shared, module, name, run)?),
     };
-    Ok(Escort { shared: shared.clone(), module: module.clone(), retiring, following })
+    Ok(Followup { shared: shared.clone(), module: module.clone(), retiring, following })
 }
 
 fn waiting(
@@ -50,7 +50,7 @@ fn waiting(
 ) -> Result<Sender<u64>, Error> {
     let (send, generation) = bounded(1);
     let (of_task, of_thread) = (shared.clone(), module.clone());
-    shared.journeys.begin(format!("{what} {}", module.name), move || {
+    shared.tasks.spawn(format!("{what} {}", module.name), move || {
         // Disconnected where there is nothing to do.
         if let Ok(generation) = generation.recv() {
             act(&of_task, &of_thread, generation);
@@ -61,9 +61,9 @@ fn waiting(
 
 // === impl Escort ===
 
-impl Escort {
+impl Followup {
     /// The version of this generation is current, and displaced that one. Returns at once where it has threads of its own.
-    pub(super) fn depart(self, generation: u64, displaced: Option<u64>) {
+    pub(super) fn start(self, generation: u64, displaced: Option<u64>) {
         if let Some(following) = &self.following {
             // Its thread is there, and has room for one.
             let _ = following.send(generation);

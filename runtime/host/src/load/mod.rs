@@ -1,8 +1,8 @@
 //! The load of versions: stage, read, map, check, `on_load`, record, publish. One file is a set of one; of a set either every member
 //! becomes current, or none.
 //!
-//! `terms` is how a load is to go, `room` how it waits for its turn and for the old version, `start` the part in which code of the new version runs,
-//! `commit` the part that cannot fail, and `escort` what goes on after it was answered.
+//! `plan` is how a load is to go, `room` how it waits for its turn and for the old version, `start` the part in which code of the new version runs,
+//! `commit` the part that cannot fail, and `followup` what goes on after it was answered.
 
 pub(crate) mod admission;
 mod followup;
@@ -14,35 +14,41 @@ mod start;
 use std::{collections::HashSet, path::PathBuf, sync::Arc};
 
 use crate::{
-    api::{By, Error, ErrorObject, Event, LoadOutcome, Loaded, Phase, Source, Step, Took},
+    api::{Actor, Error, ErrorObject, Event, LoadOutcome, LoadTimings, Loaded, Phase, Source, Step},
     intake,
     module::Module,
     shared::Shared,
     store::ledger::{Change, Durability},
 };
 use followup::Threads;
-pub(crate) use plan::{AfterPublish, Left, Purpose, Terms};
+pub(crate) use plan::{AfterPublish, LoadKind, LoadPlan, RollbackFrom};
 use publish::Ready;
-use set::{Member, Request, all, one_or_set};
+use set::{LoadInput, Member, all, one_or_set};
 
 /// Loads files as one: either all are current afterwards, or none is that was not.
-pub(crate) fn run(shared: &Arc<Shared>, sources: &[Source], plan: Terms) -> Result<Vec<Loaded>, Error> {
-    let by = plan.asked.by.clone();
+pub(crate) fn run(shared: &Arc<Shared>, sources: &[Source], plan: LoadPlan) -> Result<Vec<Loaded>, Error> {
+    let by = plan.context.by.clone();
     let requests = all(sources.iter().map(|source| read(shared, source)));
     let loaded = requests.and_then(|requests| begin(shared, requests, plan));
     if let Err(error) = &loaded {
         let names: Vec<String> = sources.iter().map(Source::to_string).collect();
-        tell_refused(shared, &by, names.join(", "), error, Vec::new());
+        record_refused(shared, &by, names.join(", "), error, Vec::new());
     }
     loaded
 }
 
-pub(crate) fn tell_refused(shared: &Shared, by: &By, source: String, error: &Error, changes: Vec<Change>) {
+pub(crate) fn record_refused(
+    shared: &Shared,
+    by: &Actor,
+    source: String,
+    error: &Error,
+    changes: Vec<Change>,
+) {
     if let Error::Set { errors } = error {
         // Each is part of its own module's story.
         return errors
             .iter()
-            .for_each(|error| tell_refused(shared, by, source.clone(), error, changes.clone()));
+            .for_each(|error| record_refused(shared, by, source.clone(), error, changes.clone()));
     }
     let (step, hint) = (error.step(), error.hint());
     tracing::warn!(source, code = %error.code(), step = step.map(tracing::field::display), hint, "refused: {error}");
@@ -50,31 +56,31 @@ pub(crate) fn tell_refused(shared: &Shared, by: &By, source: String, error: &Err
         Error::Superseded { module, .. } => Event::Superseded { module: module.clone(), source },
         error => Event::Refused { source, error: ErrorObject::from(error) },
     };
-    shared.events.tell(by, event, changes, Durability::InSystem);
+    shared.events.record(by, event, changes, Durability::InSystem);
 }
 
 /// Begins the journey of a load, and waits for its answer.
 pub(crate) fn begin(
     shared: &Arc<Shared>,
-    requests: Vec<Request>,
-    terms: Terms,
+    requests: Vec<LoadInput>,
+    plan: LoadPlan,
 ) -> Result<Vec<Loaded>, Error> {
     let names: Vec<&str> = requests.iter().map(|it| it.candidate.metadata().name.as_str()).collect();
     let name = format!("load {}", names.join(" "));
     let of_task = shared.clone();
-    shared.journeys.ask(name, move |answer| {
+    shared.tasks.spawn_and_wait(name, move |answer| {
         // Sending fails where nobody waits for it any more.
-        travel(&of_task, requests, &terms, |loaded| drop(answer.send(loaded)));
+        run_load(&of_task, requests, &plan, |loaded| drop(answer.send(loaded)));
     })
 }
 
 /// Reads what is to be loaded.
-pub(crate) fn read(shared: &Shared, source: &Source) -> Result<Request, Error> {
+pub(crate) fn read(shared: &Shared, source: &Source) -> Result<LoadInput, Error> {
     let path = match source {
         Source::File(path) => path.clone(),
         Source::Stored(digest) => shared.state.image(digest),
     };
-    let mut took = Took::default();
+    let mut took = LoadTimings::default();
     let mut candidate = intake::read(&path, &mut took)?;
     if let Source::Stored(digest) = source {
         if candidate.digest() != *digest {
@@ -82,19 +88,19 @@ pub(crate) fn read(shared: &Shared, source: &Source) -> Result<Request, Error> {
         }
         // Its libraries are not in the store.
         let origin = match candidate.uses_origin() {
-            true => shared.events.look_up(|ledger| ledger.origin(digest))?,
+            true => shared.events.read_ledger(|ledger| ledger.origin(digest))?,
             false => None,
         };
         candidate = candidate.came_from(origin.map(PathBuf::from));
     }
-    Ok(Request { candidate, source: source.to_string(), took })
+    Ok(LoadInput { candidate, source: source.to_string(), took })
 }
 
 /// The journey of versions: they are made current, whoever asked is told, and what they displaced is taken out.
-pub(crate) fn travel(
+pub(crate) fn run_load(
     shared: &Arc<Shared>,
-    requests: Vec<Request>,
-    terms: &Terms,
+    requests: Vec<LoadInput>,
+    plan: &LoadPlan,
     answer: impl FnOnce(Result<Vec<Loaded>, Error>),
 ) {
     let members = requests.into_iter().map(|request| {
@@ -105,63 +111,63 @@ pub(crate) fn travel(
     let modules: Vec<Arc<Module>> = members.iter().map(|member| member.module.clone()).collect();
     // They exist before anything has changed, so that nothing can fail afterwards for want of a thread.
     let threads = |at| if at == 0 { Threads::TheJourneys } else { Threads::ItsOwn };
-    let escorts = all(modules
+    let followups = all(modules
         .iter()
         .enumerate()
-        .map(|(at, module)| followup::escort(shared, module, threads(at), terms)));
-    let loaded = escorts.and_then(|escorts| Ok((make_current(shared, members, terms)?, escorts)));
+        .map(|(at, module)| followup::followup(shared, module, threads(at), plan)));
+    let loaded = followups.and_then(|followups| Ok((make_current(shared, members, plan)?, followups)));
     match loaded {
         Err(error) => answer(Err(error)),
-        Ok((loaded, escorts)) => {
+        Ok((loaded, followups)) => {
             let moved: Vec<_> =
                 loaded.iter().map(|it| (it.outcome, it.generation, it.replaced.clone())).collect();
             answer(Ok(loaded));
             // Last the one that has this thread.
-            for (escort, (outcome, generation, replaced)) in escorts.into_iter().zip(moved).rev() {
+            for (followup, (outcome, generation, replaced)) in followups.into_iter().zip(moved).rev() {
                 if outcome == LoadOutcome::Loaded {
-                    escort.depart(generation, replaced.map(|id| id.generation));
+                    followup.start(generation, replaced.map(|id| id.generation));
                 }
             }
         }
     }
 }
 
-fn make_current(shared: &Arc<Shared>, members: Vec<Member>, terms: &Terms) -> Result<Vec<Loaded>, Error> {
+fn make_current(shared: &Arc<Shared>, members: Vec<Member>, plan: &LoadPlan) -> Result<Vec<Loaded>, Error> {
     let mut seen = HashSet::new();
     if let Some(twice) = members.iter().find(|member| !seen.insert(member.module.name.clone())) {
         return Err(Error::Duplicate { module: twice.module.name.to_string() });
     }
     // Before the turn: it may be held by one that waits for the old version, and this one is not to wait.
-    let unchanged: Option<Vec<Loaded>> = members.iter().map(|member| member.unchanged(terms)).collect();
+    let unchanged: Option<Vec<Loaded>> = members.iter().map(|member| member.unchanged(plan)).collect();
     if let Some(unchanged) = unchanged {
-        members.iter().for_each(|member| tell_unchanged(shared, member, terms));
+        members.iter().for_each(|member| record_unchanged(shared, member, plan));
         return Ok(unchanged);
     }
-    let changed = members.iter().filter(|member| member.unchanged(terms).is_none());
-    all(changed.map(|member| admission::is_refused(shared, member, terms)))?;
+    let changed = members.iter().filter(|member| member.unchanged(plan).is_none());
+    all(changed.map(|member| admission::check_now(shared, member, plan)))?;
 
     // In the order of their names, so that two sets do not wait for each other.
     let mut modules: Vec<Arc<Module>> = members.iter().map(|member| member.module.clone()).collect();
     modules.sort_by(|a, b| a.name.cmp(&b.name));
-    let _turns = all(modules.iter().map(|module| terms.take_turn(module)))?;
-    all(members.iter().map(|member| admission::wait_for_room(shared, member, terms)))?;
+    let _locks = all(modules.iter().map(|module| plan.lock_for_load(module)))?;
+    all(members.iter().map(|member| admission::wait_for_admission(shared, member, plan)))?;
 
     let names: Vec<String> = members.iter().map(|member| member.module.name.to_string()).collect();
     let mut places: Vec<Option<Loaded>> = Vec::new();
     let mut fresh = Vec::new();
     for member in members {
         // While it waited, another load or a rollback may have made the same file current.
-        let unchanged = member.unchanged(terms);
+        let unchanged = member.unchanged(plan);
         match &unchanged {
-            Some(_) => tell_unchanged(shared, &member, terms),
+            Some(_) => record_unchanged(shared, &member, plan),
             None => fresh.push(member),
         }
         places.push(unchanged);
     }
-    all(fresh.iter().map(|member| may_be_loaded(shared, member, terms)))?;
+    all(fresh.iter().map(|member| check_loadable(shared, member, plan)))?;
     let mut loaded = match fresh.is_empty() {
         true => Vec::new(),
-        false => start_and_publish(shared, fresh, &names, terms)?,
+        false => start_and_publish(shared, fresh, &names, plan)?,
     }
     .into_iter();
     Ok(places.into_iter().map_while(|place| place.or_else(|| loaded.next())).collect())
@@ -171,15 +177,15 @@ fn start_and_publish(
     shared: &Arc<Shared>,
     members: Vec<Member>,
     set: &[String],
-    terms: &Terms,
+    plan: &LoadPlan,
 ) -> Result<Vec<Loaded>, Error> {
     let modules: Vec<Arc<Module>> = members.iter().map(|member| member.module.clone()).collect();
     let offers_each_other = set.len() > 1;
     if offers_each_other {
         members.iter().for_each(Member::offer);
     }
-    let ready = start_all(shared, members, terms);
-    let published = ready.and_then(|ready| publish::run(shared, ready, set, terms));
+    let ready = start_all(shared, members, plan);
+    let published = ready.and_then(|ready| publish::run(shared, ready, set, plan));
     if offers_each_other {
         modules.iter().for_each(|module| module.state().offer(None));
     }
@@ -187,7 +193,7 @@ fn start_and_publish(
 }
 
 /// Has each of them start, in the order given. Where one does not, all are taken out again.
-fn start_all(shared: &Arc<Shared>, members: Vec<Member>, terms: &Terms) -> Result<Vec<Ready>, Error> {
+fn start_all(shared: &Arc<Shared>, members: Vec<Member>, plan: &LoadPlan) -> Result<Vec<Ready>, Error> {
     let (mut mapped, mut errors) = (Vec::new(), Vec::new());
     for member in members {
         match start::map(shared, member) {
@@ -204,32 +210,36 @@ fn start_all(shared: &Arc<Shared>, members: Vec<Member>, terms: &Terms) -> Resul
                 // Those that have started are current when this one is: it is not to wait for them.
                 let _held =
                     shared.waits.add_set(ready.iter().map(|it| it.module.name.clone()), &member.module.name);
-                match start::run(shared, member, terms) {
+                match start::run(shared, member, plan) {
                     Ok(member) => ready.push(member),
                     Err(error) => errors.push(error),
                 }
             }
-            false => start::take_out(shared, &member.module, &member.about, member.mapped),
+            false => start::discard(shared, &member.module, &member.info, member.mapped),
         }
     }
     if !errors.is_empty() {
-        ready.into_iter().for_each(|member| start::undo(shared, member));
+        ready.into_iter().for_each(|member| start::abort(shared, member));
         return Err(one_or_set(errors));
     }
     Ok(ready)
 }
 
 /// Refuses what is not wanted any more, sticky, blocked, or does not fit who calls it: before anything of it runs.
-fn may_be_loaded(shared: &Shared, Member { module, request }: &Member, terms: &Terms) -> Result<(), Error> {
+fn check_loadable(
+    shared: &Shared,
+    Member { module, request }: &Member,
+    plan: &LoadPlan,
+) -> Result<(), Error> {
     let (metadata, digest) = (request.candidate.metadata(), request.candidate.digest());
     {
         let state = module.state();
-        terms.is_wanted(module, &state)?;
+        plan.check_wanted(module, &state)?;
         if state.is_sticky() && state.current().is_some() {
             return Err(Error::Sticky { module: module.name.to_string() });
         }
     }
-    if let Some(block) = shared.events.look_up(|ledger| ledger.block_of(&digest))? {
+    if let Some(block) = shared.events.read_ledger(|ledger| ledger.block_of(&digest))? {
         let (module, version) = (module.name.to_string(), metadata.version.clone());
         return Err(Error::Blocked { module, version, digest, why: block.why });
     }
@@ -241,11 +251,11 @@ fn may_be_loaded(shared: &Shared, Member { module, request }: &Member, terms: &T
     Ok(())
 }
 
-fn tell_unchanged(shared: &Shared, Member { module, request }: &Member, terms: &Terms) {
+fn record_unchanged(shared: &Shared, Member { module, request }: &Member, plan: &LoadPlan) {
     let Some(current) = module.state().current().cloned() else { return };
     let (current, source) = (current.id.clone(), request.source.clone());
     let event = Event::Unchanged { module: module.name.to_string(), current, source };
     // Current or not: it was taken, and is nothing new after a restart.
-    let taken = terms.taken(request.candidate.digest()).into_iter().collect();
-    shared.events.tell(&terms.asked.by, event, taken, Durability::InSystem);
+    let taken = plan.taken(request.candidate.digest()).into_iter().collect();
+    shared.events.record(&plan.context.by, event, taken, Durability::InSystem);
 }

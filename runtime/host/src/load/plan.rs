@@ -8,14 +8,14 @@ use std::{
 use segue_loader::Digest;
 
 use crate::{
-    api::{Asked, By, Command, Error, LoadOptions, Policy, Trial},
+    api::{Actor, Command, Error, LoadOptions, Policy, RequestContext, Trial},
     module::{Module, state::ModuleState},
     shared::Shared,
     store::ledger::Change,
 };
 
 /// How a load is to go.
-pub(crate) struct Terms {
+pub(crate) struct LoadPlan {
     pub(crate) policy: Policy,
     /// Without one, it waits until it is overtaken.
     pub(crate) deadline: Option<Instant>,
@@ -26,8 +26,8 @@ pub(crate) struct Terms {
     pub(crate) trial: Option<Trial>,
     /// What follows when the version is current; none if nothing does.
     pub(crate) after_publish: Option<AfterPublish>,
-    pub(crate) asked: Asked,
-    pub(crate) purpose: Purpose,
+    pub(crate) context: RequestContext,
+    pub(crate) kind: LoadKind,
     /// The command that asks for it; none if it is the runtime's own.
     pub(crate) command: Option<Command>,
 }
@@ -43,18 +43,18 @@ pub(crate) struct AfterPublish {
 
 /// What a load is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
+pub(crate) enum LoadKind {
     /// Something new.
     Load,
     /// Going back to a version that has left memory.
-    Rollback(Left),
+    Rollback(RollbackFrom),
     /// Having again what was there before the runtime ended.
     Restore,
 }
 
 /// What a rollback is to leave behind: it is off where something else has become current meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Left {
+pub(crate) struct RollbackFrom {
     pub(crate) generation: u64,
     /// Whether it is also off where the trial of that version is over.
     pub(crate) is_on_trial: bool,
@@ -62,10 +62,10 @@ pub(crate) struct Left {
 
 // === impl Terms ===
 
-impl Terms {
+impl LoadPlan {
     /// Those of a load that is refused where there is an old version, and has no deadline, no trial, and no command that is kept.
-    pub(crate) fn of(purpose: Purpose, asked: Asked, started: Instant) -> Self {
-        Terms {
+    pub(crate) fn of(kind: LoadKind, context: RequestContext, started: Instant) -> Self {
+        LoadPlan {
             policy: Policy::Refuse,
             deadline: None,
             after: Duration::ZERO,
@@ -73,15 +73,15 @@ impl Terms {
             started,
             trial: None,
             after_publish: None,
-            asked,
-            purpose,
+            context,
+            kind,
             command: None,
         }
     }
 
     /// That of a load with these options. `after_publish` follows if it is on trial.
     pub(crate) fn with_options(self, options: &LoadOptions, after_publish: AfterPublish) -> Self {
-        Terms {
+        LoadPlan {
             policy: options.policy,
             trial: options.trial,
             after_publish: options.trial.map(|_| after_publish),
@@ -91,20 +91,20 @@ impl Terms {
 
     /// The same, with a deadline.
     pub(crate) fn within(self, patience: Duration) -> Self {
-        Terms { deadline: self.started.checked_add(patience), after: patience, ..self }
+        LoadPlan { deadline: self.started.checked_add(patience), after: patience, ..self }
     }
 
     /// What the ledger notes of a file of the modules directory that was taken; none where it came otherwise.
     pub(super) fn taken(&self, digest: Digest) -> Option<Change> {
-        match &self.asked.by {
-            By::File { path } => Some(Change::DropIn { path: path.clone(), digest }),
+        match &self.context.by {
+            Actor::File { path } => Some(Change::DropIn { path: path.clone(), digest }),
             _ => None,
         }
     }
 
     /// Whether there is still a reason for it, as the state has it now.
-    pub(super) fn is_wanted(&self, module: &Module, state: &ModuleState) -> Result<(), Error> {
-        let Purpose::Rollback(left) = self.purpose else { return Ok(()) };
+    pub(super) fn check_wanted(&self, module: &Module, state: &ModuleState) -> Result<(), Error> {
+        let LoadKind::Rollback(left) = self.kind else { return Ok(()) };
         if state.is_current(left.generation) && (!left.is_on_trial || state.is_on_trial(left.generation)) {
             return Ok(());
         }

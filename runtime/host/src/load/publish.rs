@@ -6,12 +6,12 @@ use parking_lot::MutexGuard;
 use segue_loader::Inspected;
 
 use super::{
-    plan::{Purpose, Terms},
+    plan::{LoadKind, LoadPlan},
     set::all,
     start,
 };
 use crate::{
-    api::{Command, Error, Event, LoadOutcome, Loaded, Phase, Step, Took, Warning},
+    api::{Command, Error, Event, LoadOutcome, LoadTimings, Loaded, Phase, Step, Warning},
     clock::{lap, micros},
     module::{
         Module,
@@ -35,7 +35,7 @@ pub(super) struct Ready {
     pub(super) is_sticky: bool,
     /// What its load noticed.
     pub(super) warnings: Vec<Warning>,
-    pub(super) took: Took,
+    pub(super) took: LoadTimings,
     /// Whoever waits for the first version waits until this one is current.
     pub(super) starting: Starting,
 }
@@ -45,20 +45,20 @@ pub(super) fn run(
     shared: &Arc<Shared>,
     mut ready: Vec<Ready>,
     set: &[String],
-    terms: &Terms,
+    plan: &LoadPlan,
 ) -> Result<Vec<Loaded>, Error> {
     let asked_for: Vec<Arc<str>> = ready.iter().map(|member| member.module.name.clone()).collect();
     // In the order of their names, as the turns: the states are locked one after the other.
     ready.sort_by(|a, b| a.module.name.cmp(&b.module.name));
     let stored = all(ready.iter().map(|member| store(shared, member)));
-    match stored.and_then(|_| commit(shared, &ready, set, terms)) {
+    match stored.and_then(|_| commit(shared, &ready, set, plan)) {
         Ok((mut loaded, answers)) => {
             for Ready { module, version, .. } in &ready {
-                let (id, took_us) = (&version.about.id, loaded.iter().find(|it| *it.module == *module.name));
+                let (id, took_us) = (&version.info.id, loaded.iter().find(|it| *it.module == *module.name));
                 let took_us = took_us.map(|it| it.took_us.total);
                 tracing::info!(module = %module.name, version = id.version, generation = id.generation, took_us, "current");
                 detach::hail_in(shared, module);
-                module.tell_change();
+                module.notify_waiters();
                 shared.observer.reached(&module.name, id.generation, Phase::Published);
             }
             // They are current whatever it says: nothing is undone for it.
@@ -67,7 +67,7 @@ pub(super) fn run(
             Ok(loaded)
         }
         Err(error) => {
-            ready.into_iter().for_each(|member| start::undo(shared, member));
+            ready.into_iter().for_each(|member| start::abort(shared, member));
             Err(error)
         }
     }
@@ -78,33 +78,33 @@ fn commit(
     shared: &Shared,
     ready: &[Ready],
     set: &[String],
-    terms: &Terms,
+    plan: &LoadPlan,
 ) -> Result<(Vec<Loaded>, Result<(), Error>), Error> {
     let mut states: Vec<MutexGuard<'_, ModuleState>> =
         ready.iter().map(|member| member.module.state()).collect();
-    all(ready.iter().zip(&states).map(|(member, state)| terms.is_wanted(&member.module, state)))?;
+    all(ready.iter().zip(&states).map(|(member, state)| plan.check_wanted(&member.module, state)))?;
     all(ready.iter().map(Ready::fits_who_came))?;
     all(ready.iter().map(Ready::answers_itself))?;
     // Unless somebody has come whom they do not fit, only a bug makes this fail: the turns are ours, and there is no old
     // version. A seat that is dropped is given back.
-    let publications = all(ready.iter().map(|member| member.reserve(terms)))?;
+    let publications = all(ready.iter().map(|member| member.reserve(plan)))?;
     let mut loaded: Vec<Loaded> =
-        ready.iter().zip(&states).map(|(member, state)| member.report(state, terms)).collect();
-    let entries = entries(ready, &loaded, set, terms);
-    shared.events.commit(&terms.asked.by, entries, || {
+        ready.iter().zip(&states).map(|(member, state)| member.report(state, plan)).collect();
+    let entries = entries(ready, &loaded, set, plan);
+    shared.events.commit(&plan.context.by, entries, || {
         for Ready { module, version, .. } in ready {
-            shared.observer.reached(&module.name, version.about.id.generation, Phase::Recorded);
+            shared.observer.reached(&module.name, version.info.id.generation, Phase::Recorded);
         }
         let mut clock = Instant::now();
         // Nobody takes a snapshot meanwhile.
-        let changing = shared.changing.write();
+        let stores = shared.stores.write();
         for ((publication, state), loaded) in publications.into_iter().zip(&mut states).zip(&mut loaded) {
-            publication.publish(state, &changing);
+            publication.publish(state, &stores);
             loaded.took_us.publish = Some(lap(&mut clock));
         }
-        drop(changing);
+        drop(stores);
         for loaded in &mut loaded {
-            loaded.took_us.total = micros(terms.started.elapsed());
+            loaded.took_us.total = micros(plan.started.elapsed());
         }
     })?;
     let answers = ready.iter().try_for_each(Ready::answers_the_public);
@@ -113,20 +113,20 @@ fn commit(
 
 /// Puts the file into the store: a restart needs what is acknowledged.
 fn store(shared: &Shared, Ready { module, version, candidate, .. }: &Ready) -> Result<(), Error> {
-    shared.state.put(&version.about.digest, candidate.bytes())?;
-    shared.observer.reached(&module.name, version.about.id.generation, Phase::Stored);
+    shared.state.put(&version.info.digest, candidate.bytes())?;
+    shared.observer.reached(&module.name, version.info.id.generation, Phase::Stored);
     Ok(())
 }
 
 /// What the ledger is told.
-fn entries(ready: &[Ready], loaded: &[Loaded], set: &[String], terms: &Terms) -> Vec<(Event, Vec<Change>)> {
-    let mut entries: Vec<_> = ready.iter().zip(loaded).map(|it| entry(it.0, it.1, set, terms)).collect();
-    let answered = match &terms.command {
+fn entries(ready: &[Ready], loaded: &[Loaded], set: &[String], plan: &LoadPlan) -> Vec<(Event, Vec<Change>)> {
+    let mut entries: Vec<_> = ready.iter().zip(loaded).map(|it| entry(it.0, it.1, set, plan)).collect();
+    let answered = match &plan.command {
         Some(command @ Command::Rollback { .. }) => {
             let rolled_back = loaded.first().and_then(Loaded::as_rollback);
-            rolled_back.and_then(|rolled_back| terms.asked.answered(command, &rolled_back))
+            rolled_back.and_then(|rolled_back| plan.context.answered(command, &rolled_back))
         }
-        Some(command) => terms.asked.answered(command, &loaded),
+        Some(command) => plan.context.answered(command, &loaded),
         None => None,
     };
     if let Some((_, changes)) = entries.first_mut() {
@@ -140,30 +140,30 @@ fn entry(
     Ready { version, candidate, .. }: &Ready,
     loaded: &Loaded,
     set: &[String],
-    terms: &Terms,
+    plan: &LoadPlan,
 ) -> (Event, Vec<Change>) {
-    let about = &version.about;
-    let (module, digest, version) = (about.module.to_string(), about.digest, about.id.version.clone());
-    let mut changes = vec![Change::Generation(about.id.generation)];
-    changes.extend(match (terms.purpose, terms.trial) {
-        (Purpose::Restore, _) => None,
+    let info = &version.info;
+    let (module, digest, version) = (info.module.to_string(), info.digest, info.id.version.clone());
+    let mut changes = vec![Change::Generation(info.id.generation)];
+    changes.extend(match (plan.kind, plan.trial) {
+        (LoadKind::Restore, _) => None,
         (_, Some(_)) => Some(Change::OnTrial { module: module.clone(), digest, version }),
         (_, None) => Some(Change::Confirmed { module: module.clone(), digest, version }),
     });
-    changes.extend(terms.taken(digest));
+    changes.extend(plan.taken(digest));
     let origin = candidate.file().filter(|_| candidate.uses_origin()).and_then(|file| file.to_str());
     changes.extend(origin.map(|file| Change::Origin { digest, file: file.to_owned() }));
-    let current = about.id.clone();
-    let event = match (terms.purpose, &loaded.replaced) {
-        (Purpose::Rollback(_), Some(old)) => Event::RolledBack { module, current, old: old.clone(), digest },
+    let current = info.id.clone();
+    let event = match (plan.kind, &loaded.replaced) {
+        (LoadKind::Rollback(_), Some(old)) => Event::RolledBack { module, current, old: old.clone(), digest },
         _ => Event::Loaded {
             with: set.iter().filter(|name| **name != module).cloned().collect(),
             module,
             current,
             replaced: loaded.replaced.clone(),
             digest,
-            source: about.source.clone(),
-            trial_ms: terms.trial.map(|trial| trial.length.as_millis().try_into().unwrap_or(u64::MAX)),
+            source: info.source.clone(),
+            trial_ms: plan.trial.map(|trial| trial.length.as_millis().try_into().unwrap_or(u64::MAX)),
             took_us: loaded.took_us.total,
             warnings: loaded.warnings.clone(),
         },
@@ -181,29 +181,29 @@ impl Ready {
             return Ok(());
         }
         let checked = module.callers.check(|expected| version.image.check_interface(expected));
-        checked.map_err(|source| module.does_not_fit(&version.about.id.version, Some(Step::Publish), source))
+        checked.map_err(|source| module.does_not_fit(&version.info.id.version, Some(Step::Publish), source))
     }
 
-    fn reserve(&self, terms: &Terms) -> Result<Publication<'_, Version>, Error> {
+    fn reserve(&self, plan: &LoadPlan) -> Result<Publication<'_, Version>, Error> {
         let seat = self.module.cell.reserve(self.version.clone());
         let seat =
             seat.map_err(|refused| Error::Internal { what: format!("{}: {refused}", self.module.name) })?;
-        let about = self.version.about.clone();
-        Ok(Publication { seat, about, trial: terms.trial, is_sticky: self.is_sticky })
+        let info = self.version.info.clone();
+        Ok(Publication { seat, info, trial: plan.trial, is_sticky: self.is_sticky })
     }
 
     /// What is to be answered, as far as it is known before the publish.
-    fn report(&self, state: &ModuleState, terms: &Terms) -> Loaded {
-        let about = &self.version.about;
+    fn report(&self, state: &ModuleState, plan: &LoadPlan) -> Loaded {
+        let info = &self.version.info;
         Loaded {
-            module: about.module.to_string(),
-            version: about.id.version.clone(),
-            generation: about.id.generation,
-            digest: about.digest,
-            replaced: state.current().map(|about| about.id.clone()),
+            module: info.module.to_string(),
+            version: info.id.version.clone(),
+            generation: info.id.generation,
+            digest: info.digest,
+            replaced: state.current().map(|info| info.id.clone()),
             outcome: LoadOutcome::Loaded,
             warnings: self.warnings.clone(),
-            took_us: Took { total: micros(terms.started.elapsed()), ..self.took.clone() },
+            took_us: LoadTimings { total: micros(plan.started.elapsed()), ..self.took.clone() },
         }
     }
 
@@ -212,7 +212,7 @@ impl Ready {
         if self.version.image.answers_itself() {
             return Ok(());
         }
-        let (module, id) = (&self.module.name, &self.version.about.id);
+        let (module, id) = (&self.module.name, &self.version.info.id);
         Err(Error::Internal { what: format!("{module} {id} would answer by the code of another image") })
     }
 
@@ -222,7 +222,7 @@ impl Ready {
         if self.module.cell.meets(&self.version) {
             return Ok(());
         }
-        let (module, id) = (&self.module.name, &self.version.about.id);
+        let (module, id) = (&self.module.name, &self.version.info.id);
         Err(Error::Internal { what: format!("{module} {id} was published, and callers do not get it") })
     }
 }

@@ -4,32 +4,32 @@ use std::sync::Arc;
 
 use segue_loader::Inspected;
 
-use super::plan::Terms;
+use super::plan::LoadPlan;
 use crate::{
-    api::{Error, LoadOutcome, Loaded, Took},
+    api::{Error, LoadOutcome, LoadTimings, Loaded},
     clock::micros,
     module::Module,
 };
 
 /// A candidate that was read.
-pub(crate) struct Request {
+pub(crate) struct LoadInput {
     pub(crate) candidate: Inspected,
     /// What the file is called in reports.
     pub(crate) source: String,
-    pub(crate) took: Took,
+    pub(crate) took: LoadTimings,
 }
 
 /// One of a set: a file, and the module that it is to be.
 pub(super) struct Member {
     pub(super) module: Arc<Module>,
-    pub(super) request: Request,
+    pub(super) request: LoadInput,
 }
 
 // === impl Member ===
 
 impl Member {
     /// The report of a load that has nothing to do: the same file is current.
-    pub(super) fn unchanged(&self, terms: &Terms) -> Option<Loaded> {
+    pub(super) fn unchanged(&self, plan: &LoadPlan) -> Option<Loaded> {
         let current = self.module.state().current().cloned()?;
         if current.digest != self.request.candidate.digest() {
             return None;
@@ -42,7 +42,7 @@ impl Member {
             replaced: None,
             outcome: LoadOutcome::Unchanged,
             warnings: Vec::new(),
-            took_us: Took { total: micros(terms.started.elapsed()), ..self.request.took.clone() },
+            took_us: LoadTimings { total: micros(plan.started.elapsed()), ..self.request.took.clone() },
         })
     }
 

@@ -11,19 +11,19 @@ use segue_interface::VersionId;
 use segue_loader::{Image, Inspected, Kept, MapFailure, Mapped, Vetoed};
 
 use super::{
-    plan::Terms,
+    plan::LoadPlan,
     publish::Ready,
-    set::{Member, Request},
+    set::{LoadInput, Member},
 };
 use crate::{
-    api::{Error, Phase, Pin, PinKind, Step, Took, Warning},
+    api::{Error, LoadTimings, Phase, Pin, PinKind, Step, Warning},
     clock::lap,
-    guest::Guest,
+    guest::HostServices,
     inspect::pins::kept_pins,
     module::{
         Module,
         starting::Starting,
-        version::{About, Version},
+        version::{Version, VersionInfo},
     },
     purge::{idle, retire},
     shared::Shared,
@@ -34,32 +34,32 @@ use crate::{
 const VETO_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A version that is in memory, and of which nothing but constructors has run.
-pub(super) struct InMemory {
+pub(super) struct MappedVersion {
     pub(super) module: Arc<Module>,
-    pub(super) about: Arc<About>,
+    pub(super) info: Arc<VersionInfo>,
     pub(super) mapped: Mapped,
     candidate: Inspected,
     admitted: u64,
     is_sticky: bool,
     warnings: Vec<Warning>,
-    took: Took,
+    took: LoadTimings,
 }
 
 /// How a start ended.
 type Started = Result<Image, Box<Vetoed>>;
 
 /// Stages and maps a candidate. Where that fails, it is taken out again.
-pub(super) fn map(shared: &Arc<Shared>, member: Member) -> Result<InMemory, Error> {
+pub(super) fn map(shared: &Arc<Shared>, member: Member) -> Result<MappedVersion, Error> {
     let Member { module, request } = member;
-    let Request { candidate, source, mut took } = request;
+    let LoadInput { candidate, source, mut took } = request;
     let id = VersionId { version: candidate.metadata().version.clone(), generation: shared.new_generation() };
-    let about = Arc::new(About::new(module.name.clone(), id, candidate.digest(), source));
+    let info = Arc::new(VersionInfo::new(module.name.clone(), id, candidate.digest(), source));
     let admitted = module.callers.admitted();
     // What somebody has said of it counts more than what the file says.
-    let said = shared.events.look_up(|ledger| ledger.stickiness(&module.name))?;
+    let said = shared.events.read_ledger(|ledger| ledger.stickiness(&module.name))?;
     let is_sticky = said.unwrap_or(candidate.metadata().sticky);
     let mut clock = Instant::now();
-    let staged = candidate.stage(&shared.state.stage(), about.id.generation)?;
+    let staged = candidate.stage(&shared.state.stage(), info.id.generation)?;
     let staged = match shared.crash_reports.get() {
         Some(reports) => staged.reported_to(reports),
         None => staged,
@@ -67,50 +67,50 @@ pub(super) fn map(shared: &Arc<Shared>, member: Member) -> Result<InMemory, Erro
     took.stage = Some(took.stage.unwrap_or(0) + lap(&mut clock));
     for mark in candidate.cleared_marks() {
         tracing::info!(
-            module = %module.name, generation = about.id.generation,
+            module = %module.name, generation = info.id.generation,
             "{mark} would keep it in memory for ever, and was cleared in the private copy"
         );
     }
     let mapped = staged
-        .map(Box::new(Guest::new(shared, &about)))
-        .map_err(|failure| not_mapped(shared, &module, &about, failure))?;
+        .map(Box::new(HostServices::new(shared, &info)))
+        .map_err(|failure| not_mapped(shared, &module, &info, failure))?;
     // Set once, here.
-    let _ = about.usage.set(mapped.usage().clone());
-    let _ = about.image_bytes.set(mapped.size_bytes());
+    let _ = info.usage.set(mapped.usage().clone());
+    let _ = info.image_bytes.set(mapped.size_bytes());
     if let Err(mismatch) = module.callers.check(|expected| mapped.check_interface(expected)) {
-        take_out(shared, &module, &about, mapped);
-        return Err(module.does_not_fit(&about.id.version, Some(Step::Map), mismatch));
+        discard(shared, &module, &info, mapped);
+        return Err(module.does_not_fit(&info.id.version, Some(Step::Map), mismatch));
     }
     let warnings: Vec<Warning> = mapped.stale_libraries().iter().map(Warning::from).collect();
     for Warning { message, hint } in &warnings {
-        tracing::warn!(module = %module.name, generation = about.id.generation, hint, "{message}");
+        tracing::warn!(module = %module.name, generation = info.id.generation, hint, "{message}");
     }
     took.map = Some(lap(&mut clock));
-    shared.observer.reached(&module.name, about.id.generation, Phase::Mapped);
-    Ok(InMemory { module, about, mapped, candidate, admitted, is_sticky, warnings, took })
+    shared.observer.reached(&module.name, info.id.generation, Phase::Mapped);
+    Ok(MappedVersion { module, info, mapped, candidate, admitted, is_sticky, warnings, took })
 }
 
 /// Lets a version start. Where it refuses, it is taken out again; where it does not come to an end, it is quarantined until it
 /// does, and then taken out.
 ///
 /// The start runs on a thread of its own, which nobody waits for any more once the time is over.
-pub(super) fn run(shared: &Arc<Shared>, member: InMemory, terms: &Terms) -> Result<Ready, Error> {
-    let InMemory { module, about, mapped, candidate, admitted, is_sticky, warnings, mut took } = member;
+pub(super) fn run(shared: &Arc<Shared>, member: MappedVersion, plan: &LoadPlan) -> Result<Ready, Error> {
+    let MappedVersion { module, info, mapped, candidate, admitted, is_sticky, warnings, mut took } = member;
     let mut clock = Instant::now();
-    let starting = Starting::begin(&module, about.id.generation);
+    let starting = Starting::begin(&module, info.id.generation);
     let (tell, told) = bounded(0);
-    let (of_task, of_thread, of_start) = (shared.clone(), module.clone(), about.clone());
-    let begun = shared.journeys.carry(format!("on_load {}", module.name), mapped, move |mapped| {
+    let (of_task, of_thread, of_start) = (shared.clone(), module.clone(), info.clone());
+    let begun = shared.tasks.spawn_with(format!("on_load {}", module.name), mapped, move |mapped| {
         run_on_load(&of_task, &of_thread, &of_start, mapped, &tell);
     });
     if let Err((error, mapped)) = begun {
         drop(starting);
-        take_out(shared, &module, &about, mapped);
+        discard(shared, &module, &info, mapped);
         return Err(error);
     }
-    let patience = match terms.deadline {
+    let patience = match plan.deadline {
         Some(deadline) => deadline.saturating_duration_since(Instant::now()),
-        None => shared.limits.start_patience,
+        None => shared.limits.on_load_timeout,
     };
     let started: Started = match told.recv_timeout(patience) {
         Ok(started) => started,
@@ -121,29 +121,29 @@ pub(super) fn run(shared: &Arc<Shared>, member: InMemory, terms: &Terms) -> Resu
         }
         Err(RecvTimeoutError::Timeout) => {
             // Nothing else is told by it.
-            about.is_cancelled.store(true, Ordering::Relaxed);
-            module.quarantine(&about, vec![hanging_pin("its on_load")]);
+            info.is_cancelled.store(true, Ordering::Relaxed);
+            module.quarantine(&info, vec![hanging_pin("its on_load")]);
             // From here on the thread is told that nobody waits for it, and takes the version out when it can.
             drop(told);
             drop(starting);
-            let (module, version) = (module.name.to_string(), about.id.version.clone());
+            let (module, version) = (module.name.to_string(), info.id.version.clone());
             return Err(Error::OnLoadHangs { module, version, after: patience });
         }
     };
     took.on_load = Some(lap(&mut clock));
     match started {
         Ok(image) => {
-            shared.observer.reached(&module.name, about.id.generation, Phase::Started);
-            let version = Arc::new(Version { image, about });
+            shared.observer.reached(&module.name, info.id.generation, Phase::Started);
+            let version = Arc::new(Version { image, info });
             Ok(Ready { module, version, candidate, admitted, is_sticky, warnings, took, starting })
         }
         Err(vetoed) => {
             drop(starting);
             let Vetoed { mapped, fault } = *vetoed;
-            take_out(shared, &module, &about, mapped);
+            discard(shared, &module, &info, mapped);
             Err(Error::OnLoad {
                 module: module.name.to_string(),
-                version: about.id.version.clone(),
+                version: info.id.version.clone(),
                 reason: fault.to_string(),
             })
         }
@@ -153,7 +153,7 @@ pub(super) fn run(shared: &Arc<Shared>, member: InMemory, terms: &Terms) -> Resu
 fn run_on_load(
     shared: &Arc<Shared>,
     module: &Arc<Module>,
-    about: &Arc<About>,
+    info: &Arc<VersionInfo>,
     mapped: Mapped,
     tell: &Sender<Started>,
 ) {
@@ -169,12 +169,12 @@ fn run_on_load(
         Ok(image) => image.unload().0,
         Err(vetoed) => vetoed.mapped,
     };
-    take_out_late(shared, module, about, mapped);
+    discard_late(shared, module, info, mapped);
 }
 
 /// Takes a version out that has started and was never current. Where its `Drop` does not return it is quarantined: it runs on a
 /// thread of its own, which nobody waits for any more then.
-pub(super) fn undo(shared: &Arc<Shared>, Ready { module, mut version, starting, .. }: Ready) {
+pub(super) fn abort(shared: &Arc<Shared>, Ready { module, mut version, starting, .. }: Ready) {
     drop(starting);
     let version = loop {
         match Arc::try_unwrap(version) {
@@ -184,55 +184,55 @@ pub(super) fn undo(shared: &Arc<Shared>, Ready { module, mut version, starting, 
         }
         thread::sleep(Duration::from_micros(200));
     };
-    let Version { image, about } = version;
+    let Version { image, info } = version;
     let (tell, told) = bounded(0);
-    let (of_task, of_thread, of_end) = (shared.clone(), module.clone(), about.clone());
-    let begun = shared.journeys.carry(format!("drop {}", module.name), image, move |image: Image| {
+    let (of_task, of_thread, of_end) = (shared.clone(), module.clone(), info.clone());
+    let begun = shared.tasks.spawn_with(format!("drop {}", module.name), image, move |image: Image| {
         // Its start went well; so does its end, whose panic is in the log.
         let (mapped, _) = image.unload();
         mapped.detach_thread();
         if let Err(too_late) = tell.send(mapped) {
-            take_out_late(&of_task, &of_thread, &of_end, too_late.into_inner());
+            discard_late(&of_task, &of_thread, &of_end, too_late.into_inner());
         }
     });
     if let Err((_, image)) = begun {
-        return take_out(shared, &module, &about, image.unload().0);
+        return discard(shared, &module, &info, image.unload().0);
     }
     match told.recv_timeout(VETO_PATIENCE) {
-        Ok(mapped) => take_out(shared, &module, &about, mapped),
+        Ok(mapped) => discard(shared, &module, &info, mapped),
         // The thread panicked, which was printed.
         Err(RecvTimeoutError::Disconnected) => {}
         Err(RecvTimeoutError::Timeout) => {
-            module.quarantine(&about, vec![hanging_pin("its Drop")]);
+            module.quarantine(&info, vec![hanging_pin("its Drop")]);
         }
     }
 }
 
 /// Takes a version out that was quarantined because it did not come to an end, and now has.
-fn take_out_late(shared: &Shared, module: &Arc<Module>, about: &Arc<About>, mapped: Mapped) {
+fn discard_late(shared: &Shared, module: &Arc<Module>, info: &Arc<VersionInfo>, mapped: Mapped) {
     let begun = Instant::now();
     mapped.detach_thread();
-    idle::wait_for_threads(shared, module, about, &mapped);
-    retire::leave(shared, module, about, mapped.unmap(), Duration::ZERO, begun);
+    idle::wait_for_threads(shared, module, info, &mapped);
+    retire::finish_unload(shared, module, info, mapped.unmap(), Duration::ZERO, begun);
 }
 
 /// Takes a version out that never was current.
-pub(super) fn take_out(shared: &Arc<Shared>, module: &Arc<Module>, about: &Arc<About>, mapped: Mapped) {
+pub(super) fn discard(shared: &Arc<Shared>, module: &Arc<Module>, info: &Arc<VersionInfo>, mapped: Mapped) {
     mapped.detach_thread();
     // What it says is said by `unmap` again.
     let _ = mapped.wait_for_threads(Instant::now() + VETO_PATIENCE);
     if let Err(kept) = mapped.unmap() {
-        keep_trying(shared, module, about, kept);
+        keep_trying(shared, module, info, kept);
     }
 }
 
 /// Puts a version that never was current in quarantine, and takes it out when that can be done.
-fn keep_trying(shared: &Arc<Shared>, module: &Arc<Module>, about: &Arc<About>, kept: Kept) {
+fn keep_trying(shared: &Arc<Shared>, module: &Arc<Module>, info: &Arc<VersionInfo>, kept: Kept) {
     let begun = Instant::now();
-    module.quarantine(about, kept_pins(&kept));
-    let (of_task, of_journey, about) = (shared.clone(), module.clone(), about.clone());
-    let journey = shared.journeys.begin(format!("purge {}", module.name), move || {
-        retire::leave(&of_task, &of_journey, &about, Err(kept), Duration::ZERO, begun);
+    module.quarantine(info, kept_pins(&kept));
+    let (of_task, of_journey, info) = (shared.clone(), module.clone(), info.clone());
+    let journey = shared.tasks.spawn(format!("purge {}", module.name), move || {
+        retire::finish_unload(&of_task, &of_journey, &info, Err(kept), Duration::ZERO, begun);
     });
     if let Err(error) = journey {
         // The image went with the journey that did not begin, and so stays in memory; it is listed.
@@ -240,11 +240,16 @@ fn keep_trying(shared: &Arc<Shared>, module: &Arc<Module>, about: &Arc<About>, k
     }
 }
 
-fn not_mapped(shared: &Arc<Shared>, module: &Arc<Module>, about: &Arc<About>, failure: MapFailure) -> Error {
+fn not_mapped(
+    shared: &Arc<Shared>,
+    module: &Arc<Module>,
+    info: &Arc<VersionInfo>,
+    failure: MapFailure,
+) -> Error {
     if let Some(retained) = failure.retained {
-        keep_trying(shared, module, about, Kept::Retained(retained));
+        keep_trying(shared, module, info, Kept::Retained(retained));
     }
-    Error::Map { path: about.source.clone().into(), module: module.name.to_string(), source: failure.error }
+    Error::Map { path: info.source.clone().into(), module: module.name.to_string(), source: failure.error }
 }
 
 fn hanging_pin(what: &str) -> Pin {

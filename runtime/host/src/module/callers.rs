@@ -6,12 +6,12 @@ use parking_lot::Mutex;
 use segue_interface::{CallError, CallFailure};
 use segue_loader::{Expected, InterfaceMismatch, Metadata};
 
-use crate::{api::CallerStatus, module::version::About};
+use crate::{api::CallerStatus, module::version::VersionInfo};
 
 /// Somebody who has a handle to a module.
 pub(crate) struct Caller {
     /// The version of a module; none for the program that embeds the runtime.
-    by: Option<Arc<About>>,
+    by: Option<Arc<VersionInfo>>,
     /// The interface through which it calls; none where it sends requests.
     expected: Option<Expected>,
 }
@@ -38,8 +38,8 @@ impl Caller {
     }
 
     /// A module.
-    pub(crate) fn guest(about: &Arc<About>, expected: Option<Expected>) -> Self {
-        Caller { by: Some(about.clone()), expected }
+    pub(crate) fn of_module(info: &Arc<VersionInfo>, expected: Option<Expected>) -> Self {
+        Caller { by: Some(info.clone()), expected }
     }
 
     /// Fails where the caller is to come to its end.
@@ -54,7 +54,7 @@ impl Caller {
     }
 
     /// The version of a module that it is, if it is one.
-    pub(crate) fn by(&self) -> Option<&Arc<About>> {
+    pub(crate) fn by(&self) -> Option<&Arc<VersionInfo>> {
         self.by.as_ref()
     }
 

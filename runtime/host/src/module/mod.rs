@@ -1,9 +1,9 @@
 //! One module: its cell, and the state that is kept about it.
 
 pub(crate) mod callers;
+pub(crate) mod load_lock;
 pub(crate) mod starting;
 pub(crate) mod state;
-pub(crate) mod turn;
 pub(crate) mod version;
 pub(crate) mod versions;
 pub(crate) mod waker;
@@ -19,26 +19,26 @@ use segue_interface::{CallError, CallFailure};
 use segue_loader::{InterfaceMismatch, Unmapped};
 
 use crate::{
-    api::{By, Error, Event, Pin, Step},
+    api::{Actor, Error, Event, Pin, Step},
     clock::micros,
     module::{
         callers::{Caller, Callers},
         state::ModuleState,
-        version::{About, Version},
+        version::{Version, VersionInfo},
         versions::{Old, Phase},
-        waker::Bell,
+        waker::WakeCounter,
     },
 };
 
 /// Records what happened to a module, on behalf of somebody.
-pub(crate) type Record = Box<dyn Fn(&By, Event) + Send + Sync>;
+pub(crate) type Record = Box<dyn Fn(&Actor, Event) + Send + Sync>;
 
 /// One module of a runtime.
 pub(crate) struct Module {
     pub(crate) name: Arc<str>,
     pub(crate) cell: Arc<Cell<Version>>,
     /// Held by the load that goes on: loads of one module queue, loads of different modules do not.
-    pub(crate) turn: Mutex<()>,
+    pub(crate) load_lock: Mutex<()>,
     /// Which drop-in is the newest; an earlier one that still waits gives way.
     pub(crate) newest_drop_in: Mutex<u64>,
     /// Who has a handle to it. One is admitted with the state locked, so that no version becomes current meanwhile.
@@ -46,10 +46,10 @@ pub(crate) struct Module {
     state: Mutex<ModuleState>,
     /// Rung at each change of the state.
     changed: Condvar,
-    bell: Arc<Bell>,
+    wake_counter: Arc<WakeCounter>,
     record: Record,
     /// How long callers wait for the module's first version while it is starting.
-    first_patience: Duration,
+    first_version_timeout: Duration,
 }
 
 // === impl Module ===
@@ -60,25 +60,25 @@ impl Module {
         name: &str,
         record: Record,
         left: impl Fn() + Send + Sync + 'static,
-        first_patience: Duration,
+        first_version_timeout: Duration,
     ) -> Arc<Self> {
-        let bell = Arc::new(Bell::default());
-        let rung_by_leavers = bell.clone();
+        let wake_counter = Arc::new(WakeCounter::default());
+        let rung_by_leavers = wake_counter.clone();
         let wake = move || {
-            rung_by_leavers.ring();
+            rung_by_leavers.increment();
             left();
         };
         Arc::new(Module {
             name: name.into(),
             cell: Cell::new(Box::new(wake)),
-            turn: Mutex::new(()),
+            load_lock: Mutex::new(()),
             newest_drop_in: Mutex::new(0),
             callers: Callers::default(),
             state: Mutex::default(),
             changed: Condvar::new(),
-            bell,
+            wake_counter,
             record,
-            first_patience,
+            first_version_timeout,
         })
     }
 
@@ -94,7 +94,7 @@ impl Module {
             current
                 .image
                 .check_interface(expected)
-                .map_err(|source| self.does_not_fit(&current.about.id.version, None, source))?;
+                .map_err(|source| self.does_not_fit(&current.info.id.version, None, source))?;
         }
         self.callers.admit(caller);
         Ok(make())
@@ -113,12 +113,12 @@ impl Module {
     }
 
     /// How long callers wait for the module's first version while it is starting.
-    pub(crate) fn first_patience(&self) -> Duration {
-        self.first_patience
+    pub(crate) fn first_version_timeout(&self) -> Duration {
+        self.first_version_timeout
     }
 
-    pub(crate) fn bell(&self) -> &Bell {
-        &self.bell
+    pub(crate) fn wake_counter(&self) -> &WakeCounter {
+        &self.wake_counter
     }
 
     /// The state, in which no version has been leaving for too long: whoever takes it out may be stuck in the module's own
@@ -126,56 +126,62 @@ impl Module {
     pub(crate) fn state(&self) -> MutexGuard<'_, ModuleState> {
         let mut state = self.state.lock();
         if state.overdue_at().is_some_and(|at| Instant::now() >= at)
-            && let Some(Old { about, phase: Phase::Leaving { pins, .. }, .. }) = state.old()
+            && let Some(Old { info, phase: Phase::Leaving { pins, .. }, .. }) = state.old()
         {
-            let (about, pins) = (about.clone(), pins.clone());
-            self.quarantine_in(&mut state, &about, pins);
+            let (info, pins) = (info.clone(), pins.clone());
+            self.quarantine_in(&mut state, &info, pins);
         }
         state
     }
 
     /// Puts a version in quarantine that cannot leave, old or never current; where it is there, notes what keeps it. Answers
     /// whether it was not there.
-    pub(crate) fn quarantine(&self, about: &Arc<About>, pins: Vec<Pin>) -> bool {
+    pub(crate) fn quarantine(&self, info: &Arc<VersionInfo>, pins: Vec<Pin>) -> bool {
         let mut state = self.state.lock();
-        if state.quarantined(about.id.generation).is_some() {
-            state.note_pins(about.id.generation, pins);
+        if state.quarantined(info.id.generation).is_some() {
+            state.note_pins(info.id.generation, pins);
             return false;
         }
-        self.quarantine_in(&mut state, about, pins);
+        self.quarantine_in(&mut state, info, pins);
         drop(state);
-        self.tell_change();
+        self.notify_waiters();
         true
     }
 
     /// Puts the old version in quarantine, where it is this one. Callers may be inside; then it keeps its lane.
     pub(crate) fn quarantine_old(&self, generation: u64, pins: Vec<Pin>) {
         let mut state = self.state.lock();
-        if let Some(old) = state.old().filter(|old| old.about.id.generation == generation) {
-            let about = old.about.clone();
-            self.quarantine_in(&mut state, &about, pins);
+        if let Some(old) = state.old().filter(|old| old.info.id.generation == generation) {
+            let info = old.info.clone();
+            self.quarantine_in(&mut state, &info, pins);
         }
         drop(state);
-        self.tell_change();
+        self.notify_waiters();
     }
 
-    fn quarantine_in(&self, state: &mut ModuleState, about: &Arc<About>, pins: Vec<Pin>) {
-        let id = &about.id;
+    fn quarantine_in(&self, state: &mut ModuleState, info: &Arc<VersionInfo>, pins: Vec<Pin>) {
+        let id = &info.id;
         tracing::warn!(
             module = %self.name, version = id.version, generation = id.generation, ?pins, "quarantined"
         );
-        let (module, old) = (self.name.to_string(), about.id.clone());
-        let by = about.purge_asked.lock().clone().unwrap_or_else(|| By::runtime("it could not leave"));
-        let event = Event::Retained { module, old, pins: pins.clone() };
-        state.quarantine(&self.cell, about, pins, || (self.record)(&by, event));
+        let (module, old) = (self.name.to_string(), info.id.clone());
+        let by = info.purge_asked.lock().clone().unwrap_or_else(|| Actor::runtime("it could not leave"));
+        let event = Event::Quarantined { module, old, pins: pins.clone() };
+        state.quarantine(&self.cell, info, pins, || (self.record)(&by, event));
         self.changed.notify_all();
     }
 
     /// A version has left memory. It is told with the state locked, so that no load that it made room for is told before.
-    pub(crate) fn forget(&self, about: &About, drain: Duration, purge: Duration, unmapped: Unmapped) {
-        let old = &about.id;
+    pub(crate) fn record_purged(
+        &self,
+        info: &VersionInfo,
+        drain: Duration,
+        purge: Duration,
+        unmapped: Unmapped,
+    ) {
+        let old = &info.id;
         let by =
-            about.purge_asked.lock().clone().unwrap_or_else(|| By::runtime("it was not needed any more"));
+            info.purge_asked.lock().clone().unwrap_or_else(|| Actor::runtime("it was not needed any more"));
         let mut state = self.state.lock();
         let purged = Event::Purged {
             module: self.name.to_string(),
@@ -185,19 +191,19 @@ impl Module {
             leaked_bytes: unmapped.leaked_bytes,
             destructors_dropped: unmapped.destructors_dropped,
             left_open: unmapped.left_open.clone(),
-            threads_ended: about.threads_ended.load(std::sync::atomic::Ordering::Relaxed),
+            threads_ended: info.threads_ended.load(std::sync::atomic::Ordering::Relaxed),
         };
         state.record_purged(old.generation, unmapped, || (self.record)(&by, purged));
         drop(state);
-        self.tell_change();
+        self.notify_waiters();
     }
 
     /// To be called after each change of the state, or of what waiters of the state look at: they look again.
-    pub(crate) fn tell_change(&self) {
+    pub(crate) fn notify_waiters(&self) {
         // A waiter that has looked and does not wait yet holds the lock.
         drop(self.state.lock());
         self.changed.notify_all();
-        self.bell.ring();
+        self.wake_counter.increment();
     }
 
     /// Waits until this is so of the state, and answers with the state; none where it is not so at the deadline. Without a

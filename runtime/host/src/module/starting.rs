@@ -62,7 +62,7 @@ impl Drop for PendingLoad {
     fn drop(&mut self) {
         // If its start has begun, `Starting` says when that is over.
         self.module.state().end_start(PENDING);
-        self.module.tell_change();
+        self.module.notify_waiters();
     }
 }
 
@@ -78,7 +78,7 @@ impl Starting {
 impl Drop for Starting {
     fn drop(&mut self) {
         self.module.state().end_start(self.generation);
-        self.module.tell_change();
+        self.module.notify_waiters();
     }
 }
 

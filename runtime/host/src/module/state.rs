@@ -20,7 +20,7 @@ use segue_loader::{Metadata, Unmapped};
 use crate::{
     api::{Pin, Trial},
     module::{
-        version::About,
+        version::VersionInfo,
         versions::{Old, OnTrial, Phase, PurgedVersion, Quarantined},
     },
 };
@@ -32,7 +32,7 @@ pub(crate) type Stores = RwLock<()>;
 /// What is known of a module's versions.
 #[derive(Default)]
 pub(crate) struct ModuleState {
-    current: Option<Arc<About>>,
+    current: Option<Arc<VersionInfo>>,
     old: Option<Old>,
     quarantined: Vec<Quarantined>,
     last_purged: Option<PurgedVersion>,
@@ -67,7 +67,7 @@ pub(crate) enum Keep {
 /// A version that is about to become current.
 pub(crate) struct Publication<'a, O: Occupant> {
     pub(crate) seat: Seat<'a, O>,
-    pub(crate) about: Arc<About>,
+    pub(crate) info: Arc<VersionInfo>,
     pub(crate) trial: Option<Trial>,
     /// Whether the module is sticky from then on, if none was current.
     pub(crate) is_sticky: bool,
@@ -78,16 +78,16 @@ pub(crate) struct Publication<'a, O: Occupant> {
 impl<O: Occupant> Publication<'_, O> {
     /// Makes the version current, and what was current old. The load has been recorded.
     pub(crate) fn publish(self, state: &mut ModuleState, _stores: &RwLockWriteGuard<'_, ()>) {
-        let generation = self.about.id.generation;
+        let generation = self.info.id.generation;
         drop(self.seat.publish());
         // Also if the module is known for a version that never was current.
         if state.current.is_none() {
             state.is_sticky |= self.is_sticky;
         }
-        let replaced = state.current.replace(self.about);
+        let replaced = state.current.replace(self.info);
         state.trial = self.trial.map(|trial| OnTrial {
             generation,
-            keeps: replaced.as_ref().map(|about| about.id.generation),
+            keeps: replaced.as_ref().map(|info| info.id.generation),
             at_end: trial.at_end,
             until: Instant::now().checked_add(trial.length),
         });
@@ -143,20 +143,20 @@ impl ModuleState {
     pub(crate) fn quarantine<O: Occupant, R>(
         &mut self,
         cell: &Cell<O>,
-        about: &Arc<About>,
+        info: &Arc<VersionInfo>,
         pins: Vec<Pin>,
         record: impl FnOnce() -> R,
     ) -> R {
         let (mut place, mut calls) = (None, 0);
-        if let Some(old) = self.old.take_if(|old| old.is(about.id.generation)) {
+        if let Some(old) = self.old.take_if(|old| old.is(info.id.generation)) {
             // None if it has left the cell already.
             place = cell.quarantine_old();
             if let Phase::Leaving { calls: made, .. } = old.phase {
                 calls = made;
             }
         }
-        let (about, since) = (about.clone(), Instant::now());
-        self.quarantined.push(Quarantined { about, since, place, calls, pins });
+        let (info, since) = (info.clone(), Instant::now());
+        self.quarantined.push(Quarantined { info, since, place, calls, pins });
         self.is_known = true;
         record()
     }
@@ -243,13 +243,13 @@ impl ModuleState {
 // === impl ModuleState: what it says ===
 
 impl ModuleState {
-    pub(crate) fn current(&self) -> Option<&Arc<About>> {
+    pub(crate) fn current(&self) -> Option<&Arc<VersionInfo>> {
         self.current.as_ref()
     }
 
     /// Whether the version of this generation is current.
     pub(crate) fn is_current(&self, generation: u64) -> bool {
-        self.current.as_ref().is_some_and(|about| about.id.generation == generation)
+        self.current.as_ref().is_some_and(|info| info.id.generation == generation)
     }
 
     pub(crate) fn old(&self) -> Option<&Old> {
@@ -262,10 +262,10 @@ impl ModuleState {
     }
 
     /// What is current, and what a rollback can make current again by one store.
-    pub(crate) fn to_swap(&self) -> Option<(&Arc<About>, &Arc<About>)> {
+    pub(crate) fn to_swap(&self) -> Option<(&Arc<VersionInfo>, &Arc<VersionInfo>)> {
         match (&self.current, &self.old) {
-            (Some(current), Some(Old { about, phase: Phase::Draining | Phase::Warm, .. })) => {
-                Some((current, about))
+            (Some(current), Some(Old { info, phase: Phase::Draining | Phase::Warm, .. })) => {
+                Some((current, info))
             }
             _ => None,
         }
@@ -293,8 +293,8 @@ impl ModuleState {
     }
 
     /// The versions that stay in memory though nobody is inside, the last one last.
-    pub(crate) fn kept(&self) -> impl DoubleEndedIterator<Item = &Arc<About>> {
-        self.quarantined.iter().filter(|version| !version.is_busy()).map(|version| &version.about)
+    pub(crate) fn kept(&self) -> impl DoubleEndedIterator<Item = &Arc<VersionInfo>> {
+        self.quarantined.iter().filter(|version| !version.is_busy()).map(|version| &version.info)
     }
 
     /// The version that left memory last, if it is of this generation.
@@ -311,8 +311,8 @@ impl ModuleState {
     pub(crate) fn noted_pins(&self, generation: u64) -> Vec<Pin> {
         match (&self.old, self.quarantined(generation)) {
             (_, Some(version)) => version.pins.clone(),
-            (Some(Old { about, phase: Phase::Leaving { pins, .. }, .. }), _)
-                if about.id.generation == generation =>
+            (Some(Old { info, phase: Phase::Leaving { pins, .. }, .. }), _)
+                if info.id.generation == generation =>
             {
                 pins.clone()
             }

@@ -11,10 +11,10 @@ use segue_core::Occupant;
 use segue_interface::VersionId;
 use segue_loader::{Digest, Image, Usage};
 
-use crate::api::By;
+use crate::api::Actor;
 
 /// What is told of a version, and stays true when its image is gone.
-pub(crate) struct About {
+pub(crate) struct VersionInfo {
     pub(crate) module: Arc<str>,
     pub(crate) id: VersionId,
     pub(crate) digest: Digest,
@@ -27,7 +27,7 @@ pub(crate) struct About {
     /// Whether what runs in it is asked to come to its end. Nothing else is told by it: Relaxed is enough.
     pub(crate) is_cancelled: AtomicBool,
     /// Who asked for it to be purged, if anybody.
-    pub(crate) purge_asked: Mutex<Option<By>>,
+    pub(crate) purge_asked: Mutex<Option<Actor>>,
     /// Guards inside it that may be on any thread. Only counted: Relaxed is enough.
     pub(crate) owned_guards: AtomicU64,
     /// Its idle threads that were ended. Only told: Relaxed is enough.
@@ -37,12 +37,12 @@ pub(crate) struct About {
 /// A version that can be entered.
 pub(crate) struct Version {
     pub(crate) image: Image,
-    pub(crate) about: Arc<About>,
+    pub(crate) info: Arc<VersionInfo>,
 }
 
-impl About {
+impl VersionInfo {
     pub(crate) fn new(module: Arc<str>, id: VersionId, digest: Digest, source: String) -> Self {
-        About {
+        VersionInfo {
             module,
             id,
             digest,

@@ -10,7 +10,7 @@ use segue_loader::Unmapped;
 
 use crate::{
     api::{Pin, PinKind, TrialEnd},
-    module::version::About,
+    module::version::VersionInfo,
 };
 
 /// How long an old version that nobody is inside may keep the place of old, while its `Drop` or its threads run or
@@ -31,7 +31,7 @@ pub(crate) struct OnTrial {
 
 /// The old version.
 pub(crate) struct Old {
-    pub(crate) about: Arc<About>,
+    pub(crate) info: Arc<VersionInfo>,
     pub(crate) since: Instant,
     pub(crate) phase: Phase,
 }
@@ -48,7 +48,7 @@ pub(crate) enum Phase {
 
 /// A version that stays in memory though nobody will enter it again.
 pub(crate) struct Quarantined {
-    pub(crate) about: Arc<About>,
+    pub(crate) info: Arc<VersionInfo>,
     pub(crate) since: Instant,
     /// Its place in the cell; none if nobody can be inside any more.
     pub(crate) place: Option<Quarantine>,
@@ -65,12 +65,12 @@ pub(crate) struct PurgedVersion {
 // === impl Old ===
 
 impl Old {
-    pub(crate) fn draining(about: Arc<About>) -> Self {
-        Old { about, since: Instant::now(), phase: Phase::Draining }
+    pub(crate) fn draining(info: Arc<VersionInfo>) -> Self {
+        Old { info, since: Instant::now(), phase: Phase::Draining }
     }
 
     pub(crate) fn is(&self, generation: u64) -> bool {
-        self.about.id.generation == generation
+        self.info.id.generation == generation
     }
 
     /// When it will have been leaving for too long.
@@ -86,7 +86,7 @@ impl Old {
 
 impl Quarantined {
     pub(crate) fn is(&self, generation: u64) -> bool {
-        self.about.id.generation == generation
+        self.info.id.generation == generation
     }
 
     /// Whether code in it runs on a thread of the host, and so holds that thread too.

@@ -11,10 +11,10 @@ use segue_core::{Hail, ThreadId, Vacate};
 
 use crate::{
     api::{Pin, PinKind},
-    inspect::pins::told_thread,
+    inspect::pins::describe_thread,
     module::{Module, version::Version},
     shared::Shared,
-    threads::resident::Errand,
+    threads::registered::CleanupTask,
 };
 
 /// How often is looked who has passed, or ended.
@@ -34,13 +34,13 @@ pub(crate) fn run(shared: &Shared, module: &Module, generation: u64) {
         return;
     }
     let visitors = module.cell.visitors(which);
-    let strangers = shared.residents.strangers(&visitors);
+    let others = shared.registered.others(&visitors);
     let begun = Instant::now();
-    let met = await_strangers(shared, &strangers, &version);
-    shared.residents.detach(&visitors, &version);
-    if !strangers.is_empty() {
-        let mut awaited: HashSet<ThreadId> = strangers.into_iter().collect();
-        while !awaited.is_empty() && begun.elapsed() < shared.limits.stranger_patience {
+    let met = post_cleanup(shared, &others, &version);
+    shared.registered.detach(&visitors, &version);
+    if !others.is_empty() {
+        let mut awaited: HashSet<ThreadId> = others.into_iter().collect();
+        while !awaited.is_empty() && begun.elapsed() < shared.limits.cleanup_timeout {
             met.try_iter().for_each(|thread| {
                 awaited.remove(&thread);
             });
@@ -52,34 +52,34 @@ pub(crate) fn run(shared: &Shared, module: &Module, generation: u64) {
             }
             module.state().note_pins(
                 generation,
-                awaited.iter().map(|thread| stranger_pin(*thread, &version)).collect(),
+                awaited.iter().map(|thread| unregistered_pin(*thread, &version)).collect(),
             );
             if let Ok(thread) = met.recv_timeout(LOOK_EVERY) {
                 awaited.remove(&thread);
             }
         }
-        give_up_strangers(shared, generation);
+        withdraw_cleanup(shared, generation);
     }
 }
 
 /// Puts errands in the way of threads that are no residents.
-fn await_strangers(shared: &Shared, strangers: &[ThreadId], version: &Arc<Version>) -> Receiver<ThreadId> {
+fn post_cleanup(shared: &Shared, others: &[ThreadId], version: &Arc<Version>) -> Receiver<ThreadId> {
     let (done, met) = unbounded();
-    for thread in strangers {
-        shared.passers.await_thread(*thread, Errand::new(version, *thread, done.clone()));
+    for thread in others {
+        shared.unregistered.post(*thread, CleanupTask::new(version, *thread, done.clone()));
     }
-    if !strangers.is_empty() {
+    if !others.is_empty() {
         hail(shared, Hail::Raised);
     }
     met
 }
 
-fn give_up_strangers(shared: &Shared, generation: u64) {
-    shared.passers.give_up(generation);
-    if !shared.passers.are_awaited() {
+fn withdraw_cleanup(shared: &Shared, generation: u64) {
+    shared.unregistered.give_up(generation);
+    if !shared.unregistered.is_waiting() {
         hail(shared, Hail::Lowered);
         // Somebody may have begun to wait in between.
-        if shared.passers.are_awaited() {
+        if shared.unregistered.is_waiting() {
             hail(shared, Hail::Raised);
         }
     }
@@ -92,23 +92,23 @@ fn hail(shared: &Shared, hail: Hail) {
 
 /// A version has become current: whoever is awaited is to be met there too.
 pub(crate) fn hail_in(shared: &Shared, module: &Module) {
-    if shared.passers.are_awaited() {
+    if shared.unregistered.is_waiting() {
         module.cell.hail(Hail::Raised);
     }
 }
 
-fn stranger_pin(thread: ThreadId, version: &Version) -> Pin {
+fn unregistered_pin(thread: ThreadId, version: &Version) -> Pin {
     Pin {
         kind: if version.image.audit().destructors > 0 { PinKind::Tls } else { PinKind::Key },
-        detail: format!("what {} may have left in it", told_thread(None, Some(thread))),
+        detail: format!("what {} may have left in it", describe_thread(None, Some(thread))),
         waits_for: "that thread to make another call or to end; then what it left is destroyed".to_owned(),
     }
 }
 
 /// Of the version in this place nobody is inside: takes it out of the cell. None where it is not there.
-pub(crate) fn take_out_of_cell(module: &Module, generation: u64) -> Option<Arc<Version>> {
+pub(crate) fn vacate_cell(module: &Module, generation: u64) -> Option<Arc<Version>> {
     loop {
-        let rung = module.bell().count();
+        let seen = module.wake_counter().count();
         {
             let mut state = module.state();
             match state.vacate(&module.cell, generation)? {
@@ -118,6 +118,6 @@ pub(crate) fn take_out_of_cell(module: &Module, generation: u64) -> Option<Arc<V
                 Vacate::Busy { .. } => {}
             }
         }
-        module.bell().wait_past(rung);
+        module.wake_counter().wait_past(seen);
     }
 }

@@ -9,7 +9,7 @@ use segue_loader::Mapped;
 
 use crate::{
     inspect::pins::thread_pins,
-    module::{Module, version::About},
+    module::{Module, version::VersionInfo},
     shared::Shared,
 };
 
@@ -24,31 +24,31 @@ const PATIENCE_AT_END: Duration = Duration::from_millis(200);
 
 /// Waits until no thread that the module started is left. After a while, threads that do nothing but wait
 /// are ended.
-pub(crate) fn wait_for_threads(shared: &Shared, module: &Module, about: &About, mapped: &Mapped) {
+pub(crate) fn wait_for_threads(shared: &Shared, module: &Module, info: &VersionInfo, mapped: &Mapped) {
     let begun = Instant::now();
     let mut look = LOOK_SOON;
     loop {
-        module.state().note_pins(about.id.generation, thread_pins(mapped));
+        module.state().note_pins(info.id.generation, thread_pins(mapped));
         if mapped.wait_for_threads(Instant::now() + look) {
             return;
         }
-        let is_ending = end_threads(shared, about, mapped, begun);
+        let is_ending = end_threads(shared, info, mapped, begun);
         look = if is_ending { LOOK_SOON } else { LOOK_EVERY.min(patience(shared)).max(LOOK_SOON) };
     }
 }
 
 /// Ends the threads of a version whose value has gone, if that was long ago and all of them wait; whether
 /// they are about to end. To be called again while it says so.
-pub(crate) fn end_threads(shared: &Shared, about: &About, mapped: &Mapped, gone: Instant) -> bool {
+pub(crate) fn end_threads(shared: &Shared, info: &VersionInfo, mapped: &Mapped, gone: Instant) -> bool {
     if gone.elapsed() < patience(shared) {
         return false;
     }
     let names: Vec<String> = mapped.threads().into_iter().map(|thread| thread.name).collect();
     let count = mapped.end_idle_threads();
     // The later calls only wake them.
-    if count > 0 && about.threads_ended.fetch_max(count, Ordering::Relaxed) == 0 {
+    if count > 0 && info.threads_ended.fetch_max(count, Ordering::Relaxed) == 0 {
         tracing::warn!(
-            module = %about.module, version = about.id.version, generation = about.id.generation,
+            module = %info.module, version = info.id.version, generation = info.id.generation,
             threads = names.join(", "),
             "ended {count} idle threads that the module had left; end threads in the `Drop` of the module's value"
         );
@@ -58,8 +58,8 @@ pub(crate) fn end_threads(shared: &Shared, about: &About, mapped: &Mapped, gone:
 
 fn patience(shared: &Shared) -> Duration {
     if shared.is_closing() {
-        shared.limits.idle_patience.min(PATIENCE_AT_END)
+        shared.limits.idle_thread_timeout.min(PATIENCE_AT_END)
     } else {
-        shared.limits.idle_patience
+        shared.limits.idle_thread_timeout
     }
 }

@@ -13,7 +13,7 @@ use segue_core::Which;
 use segue_loader::LeftOpen;
 
 use crate::{
-    api::{By, Purged},
+    api::{Actor, Purged},
     clock::micros,
     inspect::pins,
     module::{Module, state::ModuleState, versions::Phase},
@@ -34,25 +34,25 @@ pub(crate) fn soft(shared: &Shared, module: &Module) -> Purged {
     if module.inside(Which::Old) == 0 {
         // If it is kept for a rollback: that is over.
         module.state().let_old_go();
-        module.tell_change();
+        module.notify_waiters();
     }
     purged_when(shared, module, generation, begun, SOFT_PATIENCE, is_draining)
 }
 
 /// Purges the old version of a module, if there is one, as [`Runtime::purge`] does.
-pub(crate) fn run(shared: &Shared, module: &Module, deadline: Duration, by: &By) -> Purged {
+pub(crate) fn run(shared: &Shared, module: &Module, deadline: Duration, by: &Actor) -> Purged {
     let begun = Instant::now();
     let generation = {
         let mut state = module.state();
         let Some(old) = state.old() else { return nothing_to_purge(module) };
-        old.about.is_cancelled.store(true, Ordering::Relaxed);
-        *old.about.purge_asked.lock() = Some(by.clone());
-        let generation = old.about.id.generation;
+        old.info.is_cancelled.store(true, Ordering::Relaxed);
+        *old.info.purge_asked.lock() = Some(by.clone());
+        let generation = old.info.id.generation;
         // Where it is kept for a rollback: that is over.
         state.let_old_go();
         generation
     };
-    module.tell_change();
+    module.notify_waiters();
     let report = purged_when(shared, module, generation, begun, deadline, |_| false);
     if !report.purged && old_of(module) == Some(generation) {
         module.quarantine_old(generation, report.pins.clone());
@@ -96,7 +96,7 @@ fn purged_when(
 }
 
 fn old_of(module: &Module) -> Option<u64> {
-    module.state().old().map(|old| old.about.id.generation)
+    module.state().old().map(|old| old.info.id.generation)
 }
 
 fn nothing_to_purge(module: &Module) -> Purged {

@@ -18,10 +18,10 @@ use crate::{
     module::{
         Module,
         state::{Drained, Keep, Stores},
-        version::{About, Version},
+        version::{Version, VersionInfo},
     },
     purge::{
-        detach::{self, take_out_of_cell},
+        detach::{self, vacate_cell},
         idle,
     },
     shared::Shared,
@@ -39,10 +39,10 @@ pub(crate) fn run(shared: &Arc<Shared>, module: &Arc<Module>, generation: u64) {
     reached(Reached::Drained);
     detach::run(shared, module, generation);
     reached(Reached::Detached);
-    let Some(version) = take_out_of_cell(module, generation) else { return };
+    let Some(version) = vacate_cell(module, generation) else { return };
     reached(Reached::Vacated);
-    let about = version.about.clone();
-    let version = only_owner(module, &about, begun, version);
+    let info = version.info.clone();
+    let version = only_owner(module, &info, begun, version);
     // Noted before, since it may wait for one of those threads, and for ever.
     let mut pins = thread_pins(&version.image);
     pins.push(Pin {
@@ -50,26 +50,26 @@ pub(crate) fn run(shared: &Arc<Shared>, module: &Arc<Module>, generation: u64) {
         detail: "the module's Drop, which runs".to_owned(),
         waits_for: "it to return".to_owned(),
     });
-    pin(module, &about, pins);
+    pin(module, &info, pins);
     let (mapped, ended) = version.image.unload();
     if let Err(fault) = ended {
         tracing::error!(
-            module = %module.name, version = about.id.version, generation, "the module's Drop {fault}"
+            module = %module.name, version = info.id.version, generation, "the module's Drop {fault}"
         );
     }
     // What `Drop` and the module's start have left on this thread. Before the threads: a destructor may start one.
     mapped.detach_thread();
-    idle::wait_for_threads(shared, module, &about, &mapped);
+    idle::wait_for_threads(shared, module, &info, &mapped);
     reached(Reached::Ended);
-    leave(shared, module, &about, mapped.unmap(), drain, begun);
+    finish_unload(shared, module, &info, mapped.unmap(), drain, begun);
 }
 
 /// The last part of every version's way out, on a journey's thread: it goes on until the version has left memory, or the
 /// runtime ends and only a signal or the dynamic linker keeps it.
-pub(crate) fn leave(
+pub(crate) fn finish_unload(
     shared: &Shared,
     module: &Module,
-    about: &Arc<About>,
+    info: &Arc<VersionInfo>,
     mut left: Result<Unmapped, Kept>,
     drain: Duration,
     begun: Instant,
@@ -78,12 +78,12 @@ pub(crate) fn leave(
         let kept = match left {
             Ok(unmapped) => {
                 let purge = unmapped.at.saturating_duration_since(begun);
-                return tell_gone(shared, module, about, unmapped, drain, purge);
+                return record_gone(shared, module, info, unmapped, drain, purge);
             }
             Err(kept) => kept,
         };
         // It does not keep the place of old: what keeps it may do so for ever.
-        let is_new = module.quarantine(about, kept_pins(&kept));
+        let is_new = module.quarantine(info, kept_pins(&kept));
         if is_new {
             kept::warn_of_last(shared, module);
         }
@@ -94,7 +94,7 @@ pub(crate) fn leave(
         thread::sleep(LOOK_EVERY);
         left = match kept {
             Kept::Obstructed(mapped, _) => {
-                idle::end_threads(shared, about, &mapped, begun);
+                idle::end_threads(shared, info, &mapped, begun);
                 mapped.unmap()
             }
             Kept::Retained(retained) => retained.sweep().map_err(Kept::Retained),
@@ -102,33 +102,33 @@ pub(crate) fn leave(
     }
 }
 
-fn tell_gone(
+fn record_gone(
     shared: &Shared,
     module: &Module,
-    about: &About,
+    info: &VersionInfo,
     unmapped: Unmapped,
     drain: Duration,
     purge: Duration,
 ) {
     let Unmapped { destructors_dropped, leaked_bytes, left_open, .. } = &unmapped;
     tracing::info!(
-        module = %module.name, version = about.id.version, generation = about.id.generation,
+        module = %module.name, version = info.id.version, generation = info.id.generation,
         purge_us = micros(purge), leaked_bytes, destructors_dropped,
         left_open = %left_open, "purged"
     );
-    shared.observer.reached(&module.name, about.id.generation, Reached::Unmapped);
-    module.forget(about, drain, purge, unmapped);
+    shared.observer.reached(&module.name, info.id.generation, Reached::Unmapped);
+    module.record_purged(info, drain, purge, unmapped);
 }
 
 /// Begins to take the current version out without another in its place: for the end of the runtime. It goes on for as
 /// long as it takes, and no module waits for another.
 pub(crate) fn withdraw(shared: &Arc<Shared>, module: &Arc<Module>) -> Result<(), Error> {
     let (of_task, module) = (shared.clone(), module.clone());
-    shared.journeys.begin(format!("purge {}", module.name), move || {
+    shared.tasks.spawn(format!("purge {}", module.name), move || {
         // The load that goes on, if any, sees that the runtime is closing, or is done when its turn is.
-        let _turn = module.turn.lock();
+        let _lock = module.load_lock.lock();
         drop(module.wait_for(None, |state| state.old().is_none()));
-        if let Some(generation) = withdraw_current(&module, &of_task.changing) {
+        if let Some(generation) = withdraw_current(&module, &of_task.stores) {
             run(&of_task, &module, generation);
         }
     })
@@ -139,7 +139,7 @@ pub(crate) fn withdraw(shared: &Arc<Shared>, module: &Arc<Module>) -> Result<(),
 fn wait_until_empty(shared: &Shared, module: &Module, generation: u64) -> Option<Duration> {
     let begun = Instant::now();
     loop {
-        let rung = module.bell().count();
+        let seen = module.wake_counter().count();
         {
             let mut state = module.state();
             let place = state.place(generation)?;
@@ -157,12 +157,12 @@ fn wait_until_empty(shared: &Shared, module: &Module, generation: u64) -> Option
                 }
             }
         }
-        module.bell().wait_past(rung);
+        module.wake_counter().wait_past(seen);
     }
 }
 
 /// Waits until nobody else holds on to the version. Others do so for moments: an errand, a thread that ends.
-fn only_owner(module: &Module, about: &About, begun: Instant, mut version: Arc<Version>) -> Version {
+fn only_owner(module: &Module, info: &VersionInfo, begun: Instant, mut version: Arc<Version>) -> Version {
     loop {
         version = match Arc::try_unwrap(version) {
             Ok(version) => return version,
@@ -172,7 +172,7 @@ fn only_owner(module: &Module, about: &About, begun: Instant, mut version: Arc<V
             let holders = Arc::strong_count(&version) - 1;
             let detail = format!("{holders} threads of the host are about to destroy its thread-locals");
             let waits_for = "them to have done so".to_owned();
-            pin(module, about, vec![Pin { kind: PinKind::Tls, detail, waits_for }]);
+            pin(module, info, vec![Pin { kind: PinKind::Tls, detail, waits_for }]);
         }
         thread::sleep(Duration::from_micros(200));
     }
@@ -190,8 +190,8 @@ fn is_for_good(kept: &Kept) -> bool {
 }
 
 /// Notes what keeps a version that is leaving.
-fn pin(module: &Module, about: &About, pins: Vec<Pin>) {
-    module.state().note_pins(about.id.generation, pins);
+fn pin(module: &Module, info: &VersionInfo, pins: Vec<Pin>) {
+    module.state().note_pins(info.id.generation, pins);
 }
 
 fn withdraw_current(module: &Module, stores: &Stores) -> Option<u64> {
@@ -199,6 +199,6 @@ fn withdraw_current(module: &Module, stores: &Stores) -> Option<u64> {
     let generation = state.current()?.id.generation;
     state.withdraw(&module.cell, stores, |happen| happen())?;
     drop(state);
-    module.tell_change();
+    module.notify_waiters();
     Some(generation)
 }

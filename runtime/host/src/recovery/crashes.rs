@@ -6,7 +6,7 @@ use segue_interface::VersionId;
 use segue_loader::{CrashReport, clear_reports, read_reports};
 
 use crate::{
-    api::{By, Error, Event},
+    api::{Actor, Error, Event},
     shared::Shared,
     store::ledger::{Block, Change},
 };
@@ -26,7 +26,7 @@ pub(crate) fn note_all(shared: &Shared) -> Result<(), Error> {
 }
 
 fn note_crash(shared: &Shared, report: &CrashReport, suspect: Option<Block>) -> Result<(), Error> {
-    let by = By::runtime("the process before this one wrote it as it died");
+    let by = Actor::runtime("the process before this one wrote it as it died");
     let version = report.version.clone().zip(report.generation);
     let version = version.map(|(version, generation)| VersionId { version, generation });
     let event = Event::Crashed {
@@ -60,10 +60,11 @@ fn suspect(shared: &Shared, report: &CrashReport) -> Result<Option<Block>, Error
     let (Some(module), Some(version), Some(digest)) = (&report.module, &report.version, report.digest) else {
         return Ok(None);
     };
-    let is_on_trial = shared.events.look_up(|ledger| ledger.trials())?.iter().any(|it| it.digest == digest);
+    let is_on_trial =
+        shared.events.read_ledger(|ledger| ledger.trials())?.iter().any(|it| it.digest == digest);
     let age = report.age_ms.unwrap_or(0);
-    let is_young = u128::from(age) <= shared.limits.settle_time.as_millis();
-    let was_restored = shared.events.look_up(|ledger| ledger.was_restored(&digest))?;
+    let is_young = u128::from(age) <= shared.limits.crash_window.as_millis();
+    let was_restored = shared.events.read_ledger(|ledger| ledger.was_restored(&digest))?;
     let when = if is_on_trial {
         "while it was on trial".to_owned()
     } else if is_young && !was_restored {
@@ -71,7 +72,7 @@ fn suspect(shared: &Shared, report: &CrashReport) -> Result<Option<Block>, Error
             0..1000 => format!("{age} ms after it came"),
             _ => format!("{:.1} s after it came", age as f64 / 1000.0),
         }
-    } else if shared.events.look_up(|ledger| ledger.ended_its_start(module, &digest))? {
+    } else if shared.events.read_ledger(|ledger| ledger.ended_its_start(module, &digest))? {
         "at its start, as the process before".to_owned()
     } else {
         return Ok(None);

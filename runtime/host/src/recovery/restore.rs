@@ -6,8 +6,8 @@ use crossbeam_channel::bounded;
 use segue_loader::Digest;
 
 use crate::{
-    api::{Asked, By, Error, Event, Source},
-    load::{self, Purpose, Terms},
+    api::{Actor, Error, Event, RequestContext, Source},
+    load::{self, LoadKind, LoadPlan},
     module::starting::PendingLoad,
     shared::Shared,
     store::ledger::{Change, Durability, ToRestore},
@@ -15,24 +15,24 @@ use crate::{
 
 /// Loads of each module what a restart returns to. What cannot be loaded is told as refused, and is no error.
 pub(crate) fn run(shared: &Arc<Shared>) -> Result<(), Error> {
-    let by = By::runtime("a restart");
+    let by = Actor::runtime("a restart");
     let runtime = env!("CARGO_PKG_VERSION").to_owned();
-    shared.events.push(&By::Embedder, Event::Started { pid: std::process::id(), runtime });
-    for trial in shared.events.look_up(|ledger| ledger.trials())? {
+    shared.events.record_event(&Actor::Embedder, Event::Started { pid: std::process::id(), runtime });
+    for trial in shared.events.read_ledger(|ledger| ledger.trials())? {
         let over = vec![Change::NoTrial { module: trial.module.clone() }];
-        leave_behind(shared, trial, "it was on trial, and nobody had confirmed it", over);
+        record_not_restored(shared, trial, "it was on trial, and nobody had confirmed it", over);
     }
     // All at once, and all are known to be coming before one of them starts: it may call any other in its start.
-    let to_restore = shared.events.look_up(|ledger| ledger.to_restore())?;
+    let to_restore = shared.events.read_ledger(|ledger| ledger.to_restore())?;
     let coming: Vec<_> =
         to_restore.into_iter().map(|of| (PendingLoad::begin(&shared.module_to_be(&of.module)), of)).collect();
     let (tell, told) = bounded::<()>(0);
     for (coming, of) in coming {
         let (of_task, by, tell) = (shared.clone(), by.clone(), tell.clone());
-        shared.journeys.begin(format!("restore {}", of.module), move || {
+        shared.tasks.spawn(format!("restore {}", of.module), move || {
             let source = Source::Stored(of.digest);
             if let Err(error) = restore_one(&of_task, &source, &by) {
-                load::tell_refused(&of_task, &by, source.to_string(), &error, Vec::new());
+                load::record_refused(&of_task, &by, source.to_string(), &error, Vec::new());
             }
             drop((coming, tell));
         })?;
@@ -43,11 +43,11 @@ pub(crate) fn run(shared: &Arc<Shared>) -> Result<(), Error> {
     Ok(())
 }
 
-fn restore_one(shared: &Arc<Shared>, source: &Source, by: &By) -> Result<(), Error> {
+fn restore_one(shared: &Arc<Shared>, source: &Source, by: &Actor) -> Result<(), Error> {
     let started = Instant::now();
-    let asked = Asked { by: by.clone(), key: None };
-    let terms = Terms::of(Purpose::Restore, asked, started).within(shared.limits.start_patience);
-    load::begin(shared, vec![load::read(shared, source)?], terms).map(drop)
+    let context = RequestContext { by: by.clone(), key: None };
+    let plan = LoadPlan::of(LoadKind::Restore, context, started).within(shared.limits.on_load_timeout);
+    load::begin(shared, vec![load::read(shared, source)?], plan).map(drop)
 }
 
 /// Whether this is what a restart returns to, and it could not be restored, since the store does not have it any more.
@@ -57,15 +57,15 @@ pub(crate) fn is_missed(shared: &Shared, name: &str, digest: &Digest) -> Result<
     if has_current {
         return Ok(false);
     }
-    let to_restore = shared.events.look_up(|ledger| ledger.to_restore())?;
+    let to_restore = shared.events.read_ledger(|ledger| ledger.to_restore())?;
     Ok(to_restore.iter().any(|of| of.module == name && of.digest == *digest))
 }
 
 /// Tells of a version that a restart does without, and of what changes with it.
-pub(crate) fn leave_behind(shared: &Shared, of: ToRestore, why: &str, changes: Vec<Change>) {
+pub(crate) fn record_not_restored(shared: &Shared, of: ToRestore, why: &str, changes: Vec<Change>) {
     let ToRestore { module, digest, version } = of;
     tracing::warn!(module, version, %digest, "left behind: {why}");
-    let by = By::runtime("a restart");
-    let event = Event::LeftBehind { module, version, digest, why: why.to_owned() };
-    shared.events.tell(&by, event, changes, Durability::InSystem);
+    let by = Actor::runtime("a restart");
+    let event = Event::NotRestored { module, version, digest, why: why.to_owned() };
+    shared.events.record(&by, event, changes, Durability::InSystem);
 }

@@ -11,30 +11,30 @@ use std::{fs, io::ErrorKind, path::PathBuf};
 const MOST: u32 = 2;
 
 /// This start, until it has come to its end, well or by an error.
-pub(crate) struct Beginning {
+pub(crate) struct StartAttempts {
     path: PathBuf,
     unfinished: u32,
 }
 
 // === impl Beginning ===
 
-impl Beginning {
+impl StartAttempts {
     /// It begins. The file is no more than a hint: where it cannot be read or written, nothing is concluded from it.
     pub(crate) fn note(path: PathBuf) -> Self {
         let unfinished = fs::read_to_string(&path).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
         if let Err(error) = fs::write(&path, u32::saturating_add(unfinished, 1).to_string()) {
             tracing::warn!(path = %path.display(), "whether this start comes to its end cannot be noted: {error}");
         }
-        Beginning { path, unfinished }
+        StartAttempts { path, unfinished }
     }
 
     /// Whether so many before it did not come to their end that it must be more careful than they were.
-    pub(crate) fn is_careful(&self) -> bool {
+    pub(crate) fn safe_mode(&self) -> bool {
         self.unfinished >= MOST
     }
 }
 
-impl Drop for Beginning {
+impl Drop for StartAttempts {
     fn drop(&mut self) {
         // It may never have been there.
         if let Err(error) = fs::remove_file(&self.path)

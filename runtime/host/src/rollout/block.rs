@@ -3,14 +3,14 @@
 use segue_loader::Digest;
 
 use crate::{
-    api::{Asked, BlockedFile, Command, Error, Event, Unblocked},
+    api::{BlockedFile, Command, Error, Event, RequestContext, Unblocked},
     shared::Shared,
     store::ledger::Change,
 };
 
 /// The blocked files.
 pub(crate) fn list(shared: &Shared) -> Result<Vec<BlockedFile>, Error> {
-    let blocked = shared.events.look_up(|ledger| ledger.blocked())?;
+    let blocked = shared.events.read_ledger(|ledger| ledger.blocked())?;
     let files = blocked.into_iter().map(|block| BlockedFile {
         module: block.module,
         version: block.version,
@@ -24,16 +24,16 @@ pub(crate) fn list(shared: &Shared) -> Result<Vec<BlockedFile>, Error> {
 pub(crate) fn unblock(
     shared: &Shared,
     digest: &Digest,
-    asked: &Asked,
+    context: &RequestContext,
     command: &Command,
 ) -> Result<Unblocked, Error> {
-    let block = shared.events.look_up(|ledger| ledger.block_of(digest))?;
+    let block = shared.events.read_ledger(|ledger| ledger.block_of(digest))?;
     let answer = Unblocked { digest: *digest, unblocked: block.is_some() };
     if let Some(block) = block {
         let event = Event::Unblocked { module: block.module, version: block.version, digest: *digest };
         let mut changes = vec![Change::Unblocked { digest: *digest }];
-        changes.extend(asked.answered(command, &answer));
-        shared.events.commit(&asked.by, vec![(event, changes)], || {})?;
+        changes.extend(context.answered(command, &answer));
+        shared.events.commit(&context.by, vec![(event, changes)], || {})?;
     }
     Ok(answer)
 }

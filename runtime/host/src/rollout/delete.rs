@@ -6,10 +6,10 @@ use std::{
 };
 
 use crate::{
-    api::{Asked, Command, Deleted, Error, Event},
+    api::{Command, Deleted, Error, Event, RequestContext},
     clock::micros,
     load,
-    module::{Module, turn::Turn},
+    module::{Module, load_lock::LoadLock},
     purge::retire,
     shared::Shared,
     store::ledger::Change,
@@ -19,10 +19,14 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Makes the current version old, without another in its place. Returns when that is so; the version leaves afterwards.
-pub(crate) fn run(shared: &Arc<Shared>, module: &Arc<Module>, asked: &Asked) -> Result<Deleted, Error> {
-    let (of_task, module, asked) = (shared.clone(), module.clone(), asked.clone());
-    shared.journeys.ask(format!("delete {}", module.name), move |answer| {
-        let deleted = withdraw(&of_task, &module, &asked);
+pub(crate) fn run(
+    shared: &Arc<Shared>,
+    module: &Arc<Module>,
+    context: &RequestContext,
+) -> Result<Deleted, Error> {
+    let (of_task, module, context) = (shared.clone(), module.clone(), context.clone());
+    shared.tasks.spawn_and_wait(format!("delete {}", module.name), move |answer| {
+        let deleted = withdraw(&of_task, &module, &context);
         let displaced = deleted.as_ref().ok().and_then(|deleted| deleted.old.clone());
         // Fails if nobody waits for it any more.
         let _ = answer.send(deleted);
@@ -32,14 +36,14 @@ pub(crate) fn run(shared: &Arc<Shared>, module: &Arc<Module>, asked: &Asked) -> 
     })
 }
 
-fn withdraw(shared: &Shared, module: &Arc<Module>, asked: &Asked) -> Result<Deleted, Error> {
+fn withdraw(shared: &Shared, module: &Arc<Module>, context: &RequestContext) -> Result<Deleted, Error> {
     let begun = Instant::now();
     // Before the turn: it may be held by a drop-in that waits for the old version, for as long as that takes.
     if module.state().current().is_some() {
-        load::admission::has_room(shared, module)?;
+        load::admission::ensure_no_old(shared, module)?;
     }
     // After a load that goes on, and before the next.
-    let _turn = Turn::take(module, begun.checked_add(PATIENCE), PATIENCE)?;
+    let _lock = LoadLock::take(module, begun.checked_add(PATIENCE), PATIENCE)?;
     if shared.is_closing() {
         return Err(Error::ShuttingDown);
     }
@@ -48,7 +52,7 @@ fn withdraw(shared: &Shared, module: &Arc<Module>, asked: &Asked) -> Result<Dele
         return Ok(answer);
     }
     // With the turn ours, no other version becomes old.
-    load::admission::has_room(shared, module)?;
+    load::admission::ensure_no_old(shared, module)?;
     let mut state = module.state();
     let Some(current) = state.current().cloned() else { return Ok(answer) };
     if state.is_sticky() {
@@ -58,14 +62,14 @@ fn withdraw(shared: &Shared, module: &Arc<Module>, asked: &Asked) -> Result<Dele
     answer.old = Some(current.id.clone());
     let event = Event::Deleted { module: answer.module.clone(), old: current.id.clone() };
     let mut changes = vec![Change::Absent { module: answer.module.clone() }];
-    changes.extend(asked.answered(&Command::Delete { module: answer.module.clone() }, &answer));
+    changes.extend(context.answered(&Command::Delete { module: answer.module.clone() }, &answer));
     // There is a current version, no old one, and no candidate, since the turn is ours.
-    let recorded = state.withdraw(&module.cell, &shared.changing, |happen| {
-        shared.events.commit(&asked.by, vec![(event, changes)], happen)
+    let recorded = state.withdraw(&module.cell, &shared.stores, |happen| {
+        shared.events.commit(&context.by, vec![(event, changes)], happen)
     });
     recorded.transpose()?;
     drop(state);
-    module.tell_change();
+    module.notify_waiters();
     answer.took_us = micros(begun.elapsed());
     Ok(answer)
 }

@@ -8,10 +8,13 @@ use std::{
 use segue_core::Which;
 
 use crate::{
-    api::{Asked, Command, Error, Event, LoadOptions, Loaded, Policy, RolledBack, Source, Step, WentBack},
+    api::{
+        Command, Error, Event, LoadOptions, Loaded, Policy, RequestContext, RollbackSource, RolledBack,
+        Source, Step,
+    },
     clock::micros,
-    load::{self, Left, Purpose, Terms},
-    module::{Module, state::ModuleState, version::About},
+    load::{self, LoadKind, LoadPlan, RollbackFrom},
+    module::{Module, state::ModuleState, version::VersionInfo},
     purge::retire,
     shared::Shared,
     store::{
@@ -25,13 +28,13 @@ pub(crate) fn run(
     shared: &Arc<Shared>,
     module: &Arc<Module>,
     only: Option<u64>,
-    asked: &Asked,
+    context: &RequestContext,
 ) -> Result<RolledBack, Error> {
     if shared.is_closing() {
         return Err(Error::ShuttingDown);
     }
-    match switch_back(shared, module, only, asked) {
-        Err(Error::NothingToRollBack { .. }) => load_before(shared, module, only, asked),
+    match switch_back(shared, module, only, context) {
+        Err(Error::NothingToRollBack { .. }) => load_before(shared, module, only, context),
         switched => switched,
     }
 }
@@ -40,11 +43,11 @@ fn switch_back(
     shared: &Arc<Shared>,
     module: &Arc<Module>,
     only: Option<u64>,
-    asked: &Asked,
+    context: &RequestContext,
 ) -> Result<RolledBack, Error> {
-    let (of_task, module, asked) = (shared.clone(), module.clone(), asked.clone());
-    shared.journeys.ask(format!("rollback {}", module.name), move |answer| {
-        let rolled_back = switch(&of_task, &module, only, &asked);
+    let (of_task, module, context) = (shared.clone(), module.clone(), context.clone());
+    shared.tasks.spawn_and_wait(format!("rollback {}", module.name), move |answer| {
+        let rolled_back = switch(&of_task, &module, only, &context);
         let displaced = rolled_back.as_ref().ok().map(|rolled_back| rolled_back.old.generation);
         if let Ok(RolledBack { module, current, old, .. }) = &rolled_back {
             tracing::info!(module, current = %current, old = %old, "rolled back");
@@ -61,7 +64,7 @@ fn switch(
     shared: &Shared,
     module: &Arc<Module>,
     only: Option<u64>,
-    asked: &Asked,
+    context: &RequestContext,
 ) -> Result<RolledBack, Error> {
     let nothing = || Error::NothingToRollBack { module: module.name.to_string() };
     let mut state = module.state();
@@ -71,21 +74,27 @@ fn switch(
         let checked = module.callers.check(|expected| version.image.check_interface(expected));
         checked.map_err(|source| {
             let error = module.does_not_fit(&old.id.version, Some(Step::Rollback), source);
-            load::tell_refused(shared, &asked.by, old.source.clone(), &error, Vec::new());
+            load::record_refused(shared, &context.by, old.source.clone(), &error, Vec::new());
             error
         })?;
     }
     let begun = Instant::now();
-    let rolled_back = state.roll_back(&module.cell, &shared.changing, || {
-        record(shared, &current, &old, micros(begun.elapsed()), asked)
+    let rolled_back = state.roll_back(&module.cell, &shared.stores, || {
+        record(shared, &current, &old, micros(begun.elapsed()), context)
     });
     drop(state);
-    module.tell_change();
+    module.notify_waiters();
     rolled_back.ok_or_else(nothing)
 }
 
 /// Records that old became current, with the state locked, so that events are told in the order in which things happened.
-fn record(shared: &Shared, current: &About, old: &About, took_us: u64, asked: &Asked) -> RolledBack {
+fn record(
+    shared: &Shared,
+    current: &VersionInfo,
+    old: &VersionInfo,
+    took_us: u64,
+    context: &RequestContext,
+) -> RolledBack {
     // Where a purge had asked its calls to come to their end: that purge is off.
     old.is_cancelled.store(false, Ordering::Relaxed);
     *old.purge_asked.lock() = None;
@@ -93,7 +102,7 @@ fn record(shared: &Shared, current: &About, old: &About, took_us: u64, asked: &A
         module: old.module.to_string(),
         current: old.id.clone(),
         old: current.id.clone(),
-        from: WentBack::Memory,
+        from: RollbackSource::Memory,
         recorded: true,
         took_us,
     };
@@ -101,8 +110,8 @@ fn record(shared: &Shared, current: &About, old: &About, took_us: u64, asked: &A
     let event =
         Event::RolledBack { module: name.clone(), current: old.id.clone(), old: current.id.clone(), digest };
     let mut changes = vec![Change::Confirmed { module: name, digest, version }];
-    changes.extend(asked.answered(&Command::Rollback { module: rolled_back.module.clone() }, &rolled_back));
-    let recorded = shared.events.tell(&asked.by, event, changes, Durability::OnDisk);
+    changes.extend(context.answered(&Command::Rollback { module: rolled_back.module.clone() }, &rolled_back));
+    let recorded = shared.events.record(&context.by, event, changes, Durability::OnDisk);
     rolled_back.recorded = recorded == Recorded::Yes;
     rolled_back
 }
@@ -112,21 +121,21 @@ fn load_before(
     shared: &Arc<Shared>,
     module: &Arc<Module>,
     only: Option<u64>,
-    asked: &Asked,
+    context: &RequestContext,
 ) -> Result<RolledBack, Error> {
     let nothing = || Error::NothingToRollBack { module: module.name.to_string() };
     let current = module.state().current().cloned().ok_or_else(nothing)?;
     if only.is_some_and(|only| only != current.id.generation) {
         return Err(nothing());
     }
-    let before = shared.events.look_up(|ledger| ledger.before(&module.name, &current.digest))?;
+    let before = shared.events.read_ledger(|ledger| ledger.before(&module.name, &current.digest))?;
     let before = before.ok_or_else(nothing)?;
     let source = Source::Stored(before.digest);
-    let loaded = load_stored(shared, &source, current.id.generation, only, asked);
+    let loaded = load_stored(shared, &source, current.id.generation, only, context);
     if let Err(error) = &loaded
         && !matches!(error, Error::NothingToRollBack { .. })
     {
-        load::tell_refused(shared, &asked.by, source.to_string(), error, Vec::new());
+        load::record_refused(shared, &context.by, source.to_string(), error, Vec::new());
     }
     loaded?.first().and_then(Loaded::as_rollback).ok_or_else(nothing)
 }
@@ -136,22 +145,22 @@ fn load_stored(
     source: &Source,
     left: u64,
     only: Option<u64>,
-    asked: &Asked,
+    context: &RequestContext,
 ) -> Result<Vec<Loaded>, Error> {
     let request = load::read(shared, source)?;
     let module = request.candidate.metadata().name.clone();
-    let purpose = Purpose::Rollback(Left { generation: left, is_on_trial: only.is_some() });
-    let terms = Terms {
+    let kind = LoadKind::Rollback(RollbackFrom { generation: left, is_on_trial: only.is_some() });
+    let plan = LoadPlan {
         // Where there is an old version it is on its way out, as it could not be gone back to.
         policy: Policy::Wait,
         command: Some(Command::Rollback { module }),
-        ..Terms::of(purpose, asked.clone(), Instant::now()).within(LoadOptions::default().deadline)
+        ..LoadPlan::of(kind, context.clone(), Instant::now()).within(LoadOptions::default().deadline)
     };
-    load::begin(shared, vec![request], terms)
+    load::begin(shared, vec![request], plan)
 }
 
 /// What is current, and what can become current again by one store.
-fn in_memory(state: &ModuleState, only: Option<u64>) -> Option<(Arc<About>, Arc<About>)> {
+fn in_memory(state: &ModuleState, only: Option<u64>) -> Option<(Arc<VersionInfo>, Arc<VersionInfo>)> {
     let (current, old) = state.to_swap()?;
     let is_meant = only.is_none_or(|only| only == current.id.generation && state.is_on_trial(only));
     is_meant.then(|| (current.clone(), old.clone()))

@@ -1,7 +1,7 @@
 //! Sticky modules, which are not replaced.
 
 use crate::{
-    api::{Asked, Command, Error, Event, Stickiness},
+    api::{Command, Error, Event, RequestContext, Stickiness},
     module::Module,
     shared::Shared,
     store::ledger::Change,
@@ -21,7 +21,7 @@ pub(crate) fn set(
     shared: &Shared,
     module: &Module,
     sticky: Sticky,
-    asked: &Asked,
+    context: &RequestContext,
     command: &Command,
 ) -> Result<Stickiness, Error> {
     let (name, is_sticky) = (module.name.to_string(), sticky == Sticky::On);
@@ -30,12 +30,12 @@ pub(crate) fn set(
     let answer = Stickiness { module: name.clone(), sticky: is_sticky, changed };
     if changed {
         let event = match sticky {
-            Sticky::On => Event::Stuck { module: name.clone() },
-            Sticky::Off => Event::Unstuck { module: name.clone() },
+            Sticky::On => Event::MadeSticky { module: name.clone() },
+            Sticky::Off => Event::StickyCleared { module: name.clone() },
         };
         let mut changes = vec![Change::Sticky { module: name, is_sticky }];
-        changes.extend(asked.answered(command, &answer));
-        shared.events.commit(&asked.by, vec![(event, changes)], || state.set_sticky(is_sticky))?;
+        changes.extend(context.answered(command, &answer));
+        shared.events.commit(&context.by, vec![(event, changes)], || state.set_sticky(is_sticky))?;
     }
     Ok(answer)
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    api::{Asked, By, Cause, Command, Confirmed, Error, Event, TrialEnd},
+    api::{Actor, Cause, Command, Confirmed, Error, Event, RequestContext, TrialEnd},
     clock::micros,
     load::AfterPublish,
     module::Module,
@@ -32,32 +32,32 @@ pub(crate) fn confirm(
     shared: &Shared,
     module: &Module,
     only: Option<u64>,
-    asked: &Asked,
+    context: &RequestContext,
 ) -> Result<Confirmed, Error> {
     let begun = Instant::now();
     let mut state = module.state();
-    let Some(about) = state.current().cloned() else {
+    let Some(info) = state.current().cloned() else {
         return Err(Error::NoCurrent { name: module.name.to_string() });
     };
-    let is_on_trial = state.trial().is_some() && only.is_none_or(|only| only == about.id.generation);
+    let is_on_trial = state.trial().is_some() && only.is_none_or(|only| only == info.id.generation);
     let mut answer = Confirmed {
         module: module.name.to_string(),
         confirmed: is_on_trial,
-        current: about.id.clone(),
+        current: info.id.clone(),
         took_us: 0,
     };
     if !is_on_trial {
         return Ok(answer);
     }
-    let (name, digest) = (module.name.to_string(), about.digest);
-    let event = Event::Confirmed { module: name.clone(), current: about.id.clone(), digest };
-    let mut changes = vec![Change::Confirmed { module: name, digest, version: about.id.version.clone() }];
-    changes.extend(asked.answered(&Command::Confirm { module: answer.module.clone() }, &answer));
-    shared.events.commit(&asked.by, vec![(event, changes)], || state.confirm())?;
+    let (name, digest) = (module.name.to_string(), info.digest);
+    let event = Event::Confirmed { module: name.clone(), current: info.id.clone(), digest };
+    let mut changes = vec![Change::Confirmed { module: name, digest, version: info.id.version.clone() }];
+    changes.extend(context.answered(&Command::Confirm { module: answer.module.clone() }, &answer));
+    shared.events.commit(&context.by, vec![(event, changes)], || state.confirm())?;
     drop(state);
     // Old need not be kept any more.
-    module.tell_change();
-    tracing::info!(module = %module.name, current = %about.id, "confirmed");
+    module.notify_waiters();
+    tracing::info!(module = %module.name, current = %info.id, "confirmed");
     answer.took_us = micros(begun.elapsed());
     Ok(answer)
 }
@@ -78,7 +78,7 @@ fn watch(shared: &Arc<Shared>, module: &Arc<Module>, generation: u64) {
         tracing::error!(module = %module.name, generation, "its trial could not be ended: {error}");
         // The file of the version before is not run over and over.
         if error.cause() == Cause::File {
-            return tell_over(shared, module, generation);
+            return record_trial_over(shared, module, generation);
         }
         due = Instant::now().checked_add(pause);
         pause = (2 * pause).min(PAUSE_MOST);
@@ -92,12 +92,12 @@ fn end_trial(
     generation: u64,
     at_end: TrialEnd,
 ) -> Result<(), Error> {
-    let asked = Asked { by: By::runtime(END), key: None };
+    let context = RequestContext { by: Actor::runtime(END), key: None };
     match at_end {
-        TrialEnd::Confirm => confirm(shared, module, Some(generation), &asked).map(drop),
-        TrialEnd::RollBack => match rollback::run(shared, module, Some(generation), &asked) {
+        TrialEnd::Confirm => confirm(shared, module, Some(generation), &context).map(drop),
+        TrialEnd::RollBack => match rollback::run(shared, module, Some(generation), &context) {
             Err(Error::NothingToRollBack { .. }) => {
-                tell_over(shared, module, generation);
+                record_trial_over(shared, module, generation);
                 Ok(())
             }
             ended => ended.map(drop),
@@ -106,11 +106,11 @@ fn end_trial(
 }
 
 /// Tells that it stays, unconfirmed: it cannot be gone back.
-fn tell_over(shared: &Shared, module: &Module, generation: u64) {
+fn record_trial_over(shared: &Shared, module: &Module, generation: u64) {
     let state = module.state();
     // Where it is not on trial any more, somebody was faster.
-    if let Some(about) = state.current().filter(|_| state.is_on_trial(generation)) {
-        let (module, current) = (module.name.to_string(), about.id.clone());
-        shared.events.push(&By::runtime(END), Event::TrialOver { module, current });
+    if let Some(info) = state.current().filter(|_| state.is_on_trial(generation)) {
+        let (module, current) = (module.name.to_string(), info.id.clone());
+        shared.events.record_event(&Actor::runtime(END), Event::TrialOver { module, current });
     }
 }

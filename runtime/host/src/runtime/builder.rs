@@ -13,8 +13,8 @@ use parking_lot::Mutex;
 use segue_loader::CrashReports;
 
 use crate::{
-    api::{Asked, Error, Limits, Observer, Reached},
-    recovery::{crashes, restore, start_attempts::Beginning},
+    api::{Error, Limits, Observer, Reached, RequestContext},
+    recovery::{crashes, restore, start_attempts::StartAttempts},
     runtime::Runtime,
     shared::Shared,
     store::{event_log::Events, ledger::Ledger, state_dir::StateDir},
@@ -74,12 +74,12 @@ impl Builder {
         self
     }
 
-    /// How long a purge waits for threads that have called the version and are no [residents](crate::Resident) to call again
+    /// How long a purge waits for threads that have called the version and are no [residents](crate::RegisteredThread) to call again
     /// or to end, so that they destroy their thread-locals of it: 100 ms where nothing is said. After that these are dropped
     /// without running, and counted.
     #[must_use]
-    pub fn stranger_patience(mut self, patience: Duration) -> Self {
-        self.limits.stranger_patience = patience;
+    pub fn cleanup_timeout(mut self, patience: Duration) -> Self {
+        self.limits.cleanup_timeout = patience;
         self
     }
 
@@ -87,32 +87,32 @@ impl Builder {
     /// lock, in a sleep, for a socket), the runtime ends them, so that the version can leave. What is on their stacks is not
     /// dropped. `Duration::MAX` lets them stay, and the version with them.
     #[must_use]
-    pub fn idle_patience(mut self, patience: Duration) -> Self {
-        self.limits.idle_patience = patience;
+    pub fn idle_thread_timeout(mut self, patience: Duration) -> Self {
+        self.limits.idle_thread_timeout = patience;
         self
     }
 
     /// How long callers of a module that has no current version, and whose first version is starting, wait for it: 5 s where nothing
     /// is said.
     #[must_use]
-    pub fn first_patience(mut self, patience: Duration) -> Self {
-        self.limits.first_patience = patience;
+    pub fn first_version_timeout(mut self, patience: Duration) -> Self {
+        self.limits.first_version_timeout = patience;
         self
     }
 
     /// How long the `on_load` of a file of the modules directory may take: 30 s where nothing is said. Other loads have a deadline
     /// of their own.
     #[must_use]
-    pub fn start_patience(mut self, patience: Duration) -> Self {
-        self.limits.start_patience = patience;
+    pub fn on_load_timeout(mut self, patience: Duration) -> Self {
+        self.limits.on_load_timeout = patience;
         self
     }
 
     /// How long a version that is not on trial must have been in memory for a crash in it, or its `exit`, not to be held against it:
     /// 10 s where nothing is said. A version that ends the process earlier is blocked, and a restart returns to the one before.
     #[must_use]
-    pub fn settle_time(mut self, time: Duration) -> Self {
-        self.limits.settle_time = time;
+    pub fn crash_window(mut self, time: Duration) -> Self {
+        self.limits.crash_window = time;
         self
     }
 
@@ -157,21 +157,22 @@ impl Builder {
             modules: Default::default(),
             events: Events::new(ledger)?,
             state,
-            residents: Default::default(),
-            passers: Default::default(),
+            registered: Default::default(),
+            unregistered: Default::default(),
             limits: self.limits,
-            journeys: Default::default(),
+            tasks: Default::default(),
             next_generation: AtomicU64::new(last_generation + 1),
             is_closing: AtomicBool::new(false),
             observer: self.observer,
             keys: Default::default(),
             waits: Default::default(),
-            changing: Default::default(),
+            stores: Default::default(),
             crash_reports: OnceLock::new(),
         });
         crashes::note_all(&shared)?;
         // It says what is done with the directory, and with nothing else.
-        let watched = self.modules_dir.map(|directory| (directory, Beginning::note(shared.state.starting())));
+        let watched =
+            self.modules_dir.map(|directory| (directory, StartAttempts::note(shared.state.starting())));
         if self.state_dir.is_some() && self.crashes == Crashes::Reported {
             let path = shared.state.crashes();
             let reports = CrashReports::install(&path).map_err(|source| Error::Io {
@@ -183,9 +184,9 @@ impl Builder {
             let _ = shared.crash_reports.set(reports);
         }
         restore::run(&shared)?;
-        let watch = watched.map(|(directory, beginning)| Watch::begin(&shared, directory, &beginning));
+        let watch = watched.map(|(directory, attempts)| Watch::begin(&shared, directory, &attempts));
         let watch = Arc::new(Mutex::new(watch.transpose()?));
-        Ok(Runtime { shared, watch, asked: Asked::default() })
+        Ok(Runtime { shared, watch, context: RequestContext::default() })
     }
 }
 

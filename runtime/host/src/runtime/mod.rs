@@ -17,13 +17,13 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     api::{
-        Asked, BlockedFile, Command, Confirmed, Deleted, Error, LoadOptions, Loaded, ModuleStatus, Pins,
-        Purged, Record, RolledBack, Source, Stickiness, Unblocked,
+        BlockedFile, Command, Confirmed, Deleted, Error, LoadOptions, Loaded, ModuleStatus, Pins, Purged,
+        Record, RequestContext, RolledBack, Source, Stickiness, Unblocked,
     },
     call::{handle::ModuleHandle, interface::InterfaceHandle, snapshot::Snapshot},
     inspect::{kept, pins, status},
     intake,
-    load::{self, Purpose, Terms},
+    load::{self, LoadKind, LoadPlan},
     purge,
     rollout::{
         block, delete, rollback,
@@ -32,7 +32,7 @@ use crate::{
     },
     shared::Shared,
     store::event_log::Events,
-    threads::resident::Resident,
+    threads::registered::RegisteredThread,
     watch::Watch,
 };
 
@@ -46,14 +46,14 @@ pub struct Runtime {
     /// The watch of the modules directory, until the runtime is shut down.
     pub(crate) watch: Arc<Mutex<Option<Watch>>>,
     /// Who asks through this clone.
-    pub(crate) asked: Asked,
+    pub(crate) context: RequestContext,
 }
 
 impl Runtime {
     /// The same runtime on behalf of somebody. Commands through it are recorded as theirs, and run once for each key.
     #[must_use]
-    pub fn on_behalf_of(&self, asked: Asked) -> Runtime {
-        Runtime { shared: self.shared.clone(), watch: self.watch.clone(), asked }
+    pub fn on_behalf_of(&self, context: RequestContext) -> Runtime {
+        Runtime { shared: self.shared.clone(), watch: self.watch.clone(), context }
     }
 
     // === Calls ===
@@ -80,12 +80,12 @@ impl Runtime {
 
     /// All modules as they are now. [`Snapshot`] says what it costs and keeps.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::take(&self.shared.changing, &self.shared.modules)
+        Snapshot::take(&self.shared.stores, &self.shared.modules)
     }
 
-    /// Registers the calling thread, so that it takes part in purges. See [`Resident`].
-    pub fn resident(&self) -> Resident {
-        Resident::new(self.shared.residents.clone())
+    /// Registers the calling thread, so that it takes part in purges. See [`RegisteredThread`].
+    pub fn register_thread(&self) -> RegisteredThread {
+        RegisteredThread::new(self.shared.registered.clone())
     }
 
     // === Loads ===
@@ -126,9 +126,9 @@ impl Runtime {
     pub fn load_set(&self, sources: &[Source], options: &LoadOptions) -> Result<Vec<Loaded>, Error> {
         let command = Command::load(sources);
         self.once(&command, || {
-            let plan = Terms::of(Purpose::Load, self.asked.clone(), Instant::now())
+            let plan = LoadPlan::of(LoadKind::Load, self.context.clone(), Instant::now())
                 .with_options(options, trial::WATCH);
-            load::run(&self.shared, sources, Terms { command: Some(command.clone()), ..plan })
+            load::run(&self.shared, sources, LoadPlan { command: Some(command.clone()), ..plan })
         })
     }
 
@@ -160,7 +160,7 @@ impl Runtime {
     /// previous version does not fit; and the errors of a load if its file is loaded again.
     pub fn rollback(&self, name: &str) -> Result<RolledBack, Error> {
         self.once(&Command::Rollback { module: name.to_owned() }, || {
-            rollback::run(&self.shared, &self.shared.module(name)?, None, &self.asked)
+            rollback::run(&self.shared, &self.shared.module(name)?, None, &self.context)
         })
     }
 
@@ -173,7 +173,7 @@ impl Runtime {
     pub fn confirm(&self, name: &str) -> Result<Confirmed, Error> {
         self.once(&Command::Confirm { module: name.to_owned() }, || {
             let module = self.shared.module(name)?;
-            trial::confirm(&self.shared, &module, None, &self.asked)
+            trial::confirm(&self.shared, &module, None, &self.context)
         })
     }
 
@@ -187,7 +187,7 @@ impl Runtime {
     /// a load of it takes longer than 30 s; [`Error::Ledger`].
     pub fn delete(&self, name: &str) -> Result<Deleted, Error> {
         self.once(&Command::Delete { module: name.to_owned() }, || {
-            delete::run(&self.shared, &self.shared.module(name)?, &self.asked)
+            delete::run(&self.shared, &self.shared.module(name)?, &self.context)
         })
     }
 
@@ -213,7 +213,7 @@ impl Runtime {
     fn set_sticky(&self, command: Command, name: &str, sticky: Sticky) -> Result<Stickiness, Error> {
         self.once(&command, || {
             let module = self.shared.module(name)?;
-            sticky::set(&self.shared, &module, sticky, &self.asked, &command)
+            sticky::set(&self.shared, &module, sticky, &self.context, &command)
         })
     }
 
@@ -233,7 +233,7 @@ impl Runtime {
     /// [`Error::Ledger`].
     pub fn unblock(&self, digest: &Digest) -> Result<Unblocked, Error> {
         let command = Command::Unblock { digest: *digest };
-        self.once(&command, || block::unblock(&self.shared, digest, &self.asked, &command))
+        self.once(&command, || block::unblock(&self.shared, digest, &self.context, &command))
     }
 
     // === Purges ===
@@ -259,7 +259,7 @@ impl Runtime {
     /// [`Error::NoSuchModule`]. A deadline that passes is no error: the answer says [`purged: false`](Purged::purged).
     pub fn purge(&self, name: &str, deadline: Duration) -> Result<Purged, Error> {
         let module = self.shared.module(name)?;
-        Ok(purge::run(&self.shared, &module, deadline, &self.asked.by))
+        Ok(purge::run(&self.shared, &module, deadline, &self.context.by))
     }
 
     // === What there is ===
@@ -281,7 +281,7 @@ impl Runtime {
     /// What holds the old version of a module and those in quarantine, and what each holder waits for.
     ///
     /// A call is listed with its thread, its age, and the other modules that its thread is in; the call of a
-    /// [`Resident`] also with its request.
+    /// [`RegisteredThread`] also with its request.
     ///
     /// # Errors
     ///
@@ -297,7 +297,7 @@ impl Runtime {
     ///
     /// [`Error::Ledger`].
     pub fn history(&self, module: Option<&str>, count_max: usize) -> Result<Vec<Record>, Error> {
-        self.shared.events.look_up(|ledger| ledger.last_events(module, count_max))
+        self.shared.events.read_ledger(|ledger| ledger.last_events(module, count_max))
     }
 
     /// What happened, and what happens.
@@ -333,7 +333,7 @@ impl Runtime {
         // Taken out of the lock first: its drop waits for the watcher's thread.
         let watch = self.watch.lock().take();
         drop(watch);
-        shutdown::run(&self.shared, deadline, &self.asked)
+        shutdown::run(&self.shared, deadline, &self.context)
     }
 
     /// Runs a command once for each key.
@@ -342,6 +342,6 @@ impl Runtime {
         command: &Command,
         act: impl FnOnce() -> Result<R, Error>,
     ) -> Result<R, Error> {
-        self.shared.keys.once(&self.shared.events, &self.asked, command, act)
+        self.shared.keys.once(&self.shared.events, &self.context, command, act)
     }
 }

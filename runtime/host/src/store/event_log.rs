@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use parking_lot::{Condvar, Mutex};
 
 use crate::{
-    api::{By, Command, Error, Event, Record},
+    api::{Actor, Command, Error, Event, Record},
     store::ledger::{Change, Durability, Entry, Ledger},
 };
 
@@ -95,7 +95,7 @@ impl Events {
     /// Where it cannot be written; then it did not happen.
     pub(crate) fn commit(
         &self,
-        by: &By,
+        by: &Actor,
         events: Vec<(Event, Vec<Change>)>,
         happen: impl FnOnce(),
     ) -> Result<(), Error> {
@@ -103,15 +103,15 @@ impl Events {
         let entries = log.number(by, events);
         log.write(&entries, Durability::OnDisk)?;
         happen();
-        log.tell(entries);
+        log.publish(entries);
         self.shared.news.notify_all();
         Ok(())
     }
 
     /// Tells something that has happened, and writes it, waiting for the disk where that is asked for.
-    pub(crate) fn tell(
+    pub(crate) fn record(
         &self,
-        by: &By,
+        by: &Actor,
         event: Event,
         changes: Vec<Change>,
         durability: Durability,
@@ -131,18 +131,18 @@ impl Events {
                 Recorded::NotYet
             }
         };
-        log.tell(entries);
+        log.publish(entries);
         self.shared.news.notify_all();
         recorded
     }
 
     /// Tells something that has happened by the runtime's own doing.
-    pub(crate) fn push(&self, by: &By, event: Event) {
-        self.tell(by, event, Vec::new(), Durability::InSystem);
+    pub(crate) fn record_event(&self, by: &Actor, event: Event) {
+        self.record(by, event, Vec::new(), Durability::InSystem);
     }
 
     /// Looks something up in the ledger.
-    pub(crate) fn look_up<R>(&self, look: impl FnOnce(&Ledger) -> R) -> R {
+    pub(crate) fn read_ledger<R>(&self, look: impl FnOnce(&Ledger) -> R) -> R {
         look(&self.shared.log.lock().ledger)
     }
 
@@ -192,7 +192,7 @@ impl Events {
 // === impl Log ===
 
 impl Log {
-    fn number(&self, by: &By, events: Vec<(Event, Vec<Change>)>) -> Vec<Entry> {
+    fn number(&self, by: &Actor, events: Vec<(Event, Vec<Change>)>) -> Vec<Entry> {
         let numbered = (self.next_seq..).zip(events);
         numbered
             .map(|(seq, (event, changes))| {
@@ -209,7 +209,7 @@ impl Log {
         Ok(())
     }
 
-    fn tell(&mut self, entries: Vec<Entry>) {
+    fn publish(&mut self, entries: Vec<Entry>) {
         for Entry { record, .. } in entries {
             self.next_seq = record.seq + 1;
             if self.kept.len() == KEPT_MAX {
@@ -278,7 +278,7 @@ mod tests {
     fn numbers_have_no_gap_and_what_memory_forgot_is_in_the_ledger() {
         let events = events();
         for n in 0..KEPT_MAX + 10 {
-            events.push(&By::Embedder, event(n));
+            events.record_event(&Actor::Embedder, event(n));
         }
         let kept = events.kept(0);
         assert_eq!(kept.len(), KEPT_MAX);
@@ -294,13 +294,13 @@ mod tests {
     #[test]
     fn a_subscription_resumes_waits_and_ends() {
         let events = events();
-        events.push(&By::Embedder, event(1));
-        events.push(&By::Embedder, event(2));
+        events.record_event(&Actor::Embedder, event(1));
+        events.record_event(&Actor::Embedder, event(2));
         let mut subscription = events.from(2);
         assert!(matches!(subscription.next(Duration::ZERO), Next::Event(Record { seq: 2, .. })));
         assert_eq!(subscription.next(Duration::ZERO), Next::Quiet);
         let later = events.clone();
-        let pusher = std::thread::spawn(move || later.push(&By::Embedder, event(3)));
+        let pusher = std::thread::spawn(move || later.record_event(&Actor::Embedder, event(3)));
         assert!(matches!(subscription.next(Duration::from_secs(10)), Next::Event(Record { seq: 3, .. })));
         pusher.join().unwrap();
         events.close();

@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
-    api::{Asked, Command, Error},
+    api::{Command, Error, RequestContext},
     store::{
         event_log::{Answered, Events, Recorded},
         ledger::Change,
@@ -16,13 +16,13 @@ use crate::{
 
 /// The commands with a key that go on.
 #[derive(Default)]
-pub(crate) struct Keys {
+pub(crate) struct IdempotencyKeys {
     busy: Mutex<HashMap<String, Arc<Mutex<()>>>>,
 }
 
 // === impl Asked ===
 
-impl Asked {
+impl RequestContext {
     /// What the ledger is to keep of an answer, in the transaction of what it answers for.
     ///
     /// The times in it are those until then: a command that is asked for again is answered with these.
@@ -49,21 +49,21 @@ impl Answered {
 
 // === impl Keys ===
 
-impl Keys {
+impl IdempotencyKeys {
     /// Runs a command. If it was done under the same key before, it answers what was answered then. A command that was
     /// refused, or had nothing to do, runs again.
     pub(crate) fn once<R: DeserializeOwned>(
         &self,
         events: &Events,
-        asked: &Asked,
+        context: &RequestContext,
         command: &Command,
         act: impl FnOnce() -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let Some(key) = &asked.key else { return act() };
-        let turn = self.busy.lock().entry(key.clone()).or_default().clone();
+        let Some(key) = &context.key else { return act() };
+        let running = self.busy.lock().entry(key.clone()).or_default().clone();
         let done = {
             // The same command that came before, and goes on, is waited for.
-            let _turn = turn.lock();
+            let _running = running.lock();
             match events.answer(key) {
                 Err(error) => Err(error),
                 Ok(None) => act(),
@@ -76,8 +76,8 @@ impl Keys {
             }
         };
         let mut busy = self.busy.lock();
-        drop(turn);
-        if busy.get(key).is_some_and(|turn| Arc::strong_count(turn) == 1) {
+        drop(running);
+        if busy.get(key).is_some_and(|running| Arc::strong_count(running) == 1) {
             busy.remove(key);
         }
         done

@@ -2,6 +2,6 @@
 //! A line belongs here if it starts a thread, or has one do something.
 //! Never use any other room here, except `api` and `module/version.rs`.
 
-pub(crate) mod resident;
+pub(crate) mod registered;
 pub(crate) mod tasks;
-pub(crate) mod visitors;
+pub(crate) mod unregistered;

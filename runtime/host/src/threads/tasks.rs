@@ -14,13 +14,13 @@ use crate::api::Error;
 
 /// The journeys of one runtime that have not ended.
 #[derive(Default)]
-pub(crate) struct Journeys {
+pub(crate) struct Tasks {
     running: Mutex<usize>,
     ended: Condvar,
 }
 
 /// Counts a journey out when it ends, however it ends.
-struct CountOut(Arc<Journeys>);
+struct CountOut(Arc<Tasks>);
 
 impl Drop for CountOut {
     fn drop(&mut self) {
@@ -29,9 +29,9 @@ impl Drop for CountOut {
     }
 }
 
-impl Journeys {
+impl Tasks {
     /// Begins a journey. The name is shown by the system's tools, which cut it after 15 characters.
-    pub(crate) fn begin(
+    pub(crate) fn spawn(
         self: &Arc<Self>,
         name: String,
         journey: impl FnOnce() + Send + 'static,
@@ -50,14 +50,14 @@ impl Journeys {
     }
 
     /// Begins a journey with something in its hands, which comes back where there is no thread for it.
-    pub(crate) fn carry<T: Send + 'static>(
+    pub(crate) fn spawn_with<T: Send + 'static>(
         self: &Arc<Self>,
         name: String,
         carried: T,
         journey: impl FnOnce(T) + Send + 'static,
     ) -> Result<(), (Error, T)> {
         let (hand_over, handed_over) = bounded(1);
-        let begun = self.begin(name, move || {
+        let begun = self.spawn(name, move || {
             // Disconnected never: it is sent as soon as the thread is there.
             if let Ok(carried) = handed_over.recv() {
                 journey(carried);
@@ -72,13 +72,13 @@ impl Journeys {
     }
 
     /// Begins a journey that gives an answer while it goes on, and waits for that answer.
-    pub(crate) fn ask<R: Send + 'static>(
+    pub(crate) fn spawn_and_wait<R: Send + 'static>(
         self: &Arc<Self>,
         name: String,
         journey: impl FnOnce(Sender<Result<R, Error>>) + Send + 'static,
     ) -> Result<R, Error> {
         let (answer, answered) = bounded(1);
-        self.begin(name.clone(), move || journey(answer))?;
+        self.spawn(name.clone(), move || journey(answer))?;
         // It is disconnected without an answer only where the journey panicked.
         let lost = |_| Error::Internal { what: format!("the thread {name} panicked") };
         answered.recv().map_err(lost)?

@@ -23,11 +23,11 @@ use notify::{
 };
 
 use crate::{
-    api::{Asked, By, Cause, Error, Event, Policy, Took},
+    api::{Actor, Cause, Error, Event, LoadTimings, Policy, RequestContext},
     intake::{self, read::is_being_written},
     load,
     module::starting::PendingLoad,
-    recovery::{restore, start_attempts::Beginning},
+    recovery::{restore, start_attempts::StartAttempts},
     shared::Shared,
     store::ledger::{self, ToRestore},
     watch::settle::{Change, Settling, Stamp},
@@ -59,7 +59,7 @@ struct Watching {
     /// Whether these are the files that lay there when the runtime began.
     is_first_look: bool,
     /// Whether what is new among those is left behind.
-    is_careful: bool,
+    safe_mode: bool,
 }
 
 // === impl Watch ===
@@ -69,7 +69,7 @@ impl Watch {
     pub(crate) fn begin(
         shared: &Arc<Shared>,
         directory: PathBuf,
-        beginning: &Beginning,
+        attempts: &StartAttempts,
     ) -> Result<Self, Error> {
         // `notify` tells absolute paths. Looking must find the same, or each file would be taken twice; and the process may
         // change its directory.
@@ -85,13 +85,13 @@ impl Watch {
             watcher: None,
             is_troubled: false,
             is_first_look: true,
-            is_careful: beginning.is_careful(),
+            safe_mode: attempts.safe_mode(),
         };
         watching.look(Instant::now());
         // What lies there is taken for settled, and is loaded before anybody is served. Where one is still being written
         // to, the watch tells.
-        let journeys = watching.take_settled(shared, Instant::now() + LOOK_EVERY);
-        for journey in journeys {
+        let tasks = watching.take_settled(shared, Instant::now() + LOOK_EVERY);
+        for journey in tasks {
             // Disconnected where the journey panicked; the panic was printed.
             let _ = journey.recv();
         }
@@ -158,7 +158,7 @@ impl Watching {
                 // The kernel's watch is of a directory that may be gone.
                 self.watcher = None;
                 if !std::mem::replace(&mut self.is_troubled, true) {
-                    self.tell_trouble(&error);
+                    self.record_trouble(&error);
                 }
             }
         }
@@ -212,21 +212,27 @@ impl Watching {
 
     /// Begins a journey for each file that has settled; each says when its load is done.
     fn take_settled(&mut self, shared: &Arc<Shared>, now: Instant) -> Vec<Receiver<()>> {
-        let mut journeys = Vec::new();
+        let mut tasks = Vec::new();
         // It is open when this is dropped: all are known to be coming by then, and each may call any other in its start.
         let (hold, gate) = bounded::<()>(0);
         for path in self.settling.take_settled(now) {
             match self.drop_in(shared, &path, gate.clone()) {
-                Ok(journey) => journeys.extend(journey),
+                Ok(journey) => tasks.extend(journey),
                 Err(error) if is_being_written(&error) => self.settling.again(path, Instant::now()),
                 Err(error) => {
                     let path = path.display().to_string();
-                    load::tell_refused(shared, &By::File { path: path.clone() }, path, &error, Vec::new());
+                    load::record_refused(
+                        shared,
+                        &Actor::File { path: path.clone() },
+                        path,
+                        &error,
+                        Vec::new(),
+                    );
                 }
             }
         }
         drop(hold);
-        journeys
+        tasks
     }
 
     /// Reads a file, and begins the journey of its load. It waits for its old version, and gives way to a later file. None
@@ -238,7 +244,7 @@ impl Watching {
         gate: Receiver<()>,
     ) -> Result<Option<Receiver<()>>, Error> {
         let started = Instant::now();
-        let mut took = Took::default();
+        let mut took = LoadTimings::default();
         let candidate = intake::read(path, &mut took)?;
         let (name, digest) = (candidate.metadata().name.clone(), candidate.digest());
         let source = path.display().to_string();
@@ -246,10 +252,10 @@ impl Watching {
         if self.is_first_look {
             // The same bytes from this file before the runtime began: then it is not the file that decides what is current, but what
             // has come of it since, which the ledger knows.
-            let is_new = shared.events.look_up(|ledger| ledger.drop_in(&source))? != Some(digest);
-            if is_new && self.is_careful {
+            let is_new = shared.events.read_ledger(|ledger| ledger.drop_in(&source))? != Some(digest);
+            if is_new && self.safe_mode {
                 let version = candidate.metadata().version.clone();
-                restore::leave_behind(
+                restore::record_not_restored(
                     shared,
                     ToRestore { module: name, digest, version },
                     LEFT_BEHIND,
@@ -271,27 +277,27 @@ impl Watching {
             *newest
         };
         // Those that wait for their old version look whether they were overtaken.
-        module.tell_change();
-        let request = load::set::Request { candidate, source: source.clone(), took };
-        let by = By::File { path: source.clone() };
-        let asked = Asked { by: by.clone(), key: None };
-        let terms = load::Terms {
+        module.notify_waiters();
+        let request = load::set::LoadInput { candidate, source: source.clone(), took };
+        let by = Actor::File { path: source.clone() };
+        let context = RequestContext { by: by.clone(), key: None };
+        let plan = load::LoadPlan {
             policy: Policy::Wait,
             drop_in: Some(number),
-            ..load::Terms::of(load::Purpose::Load, asked, started)
+            ..load::LoadPlan::of(load::LoadKind::Load, context, started)
         };
         let (tell, told) = bounded(1);
         let of_journey = shared.clone();
         let coming = PendingLoad::begin(&module);
-        shared.journeys.begin(format!("load {}", module.name), move || {
+        shared.tasks.spawn(format!("load {}", module.name), move || {
             // Disconnected when it is open.
             let _ = gate.recv();
-            load::travel(&of_journey, vec![request], &terms, |loaded| {
+            load::run_load(&of_journey, vec![request], &plan, |loaded| {
                 drop(coming);
                 if let Err(error) = loaded {
                     // After a restart the same bytes there are nothing new.
                     let taken = (error.cause() == Cause::File).then_some(taken);
-                    load::tell_refused(&of_journey, &by, source, &error, taken.into_iter().collect());
+                    load::record_refused(&of_journey, &by, source, &error, taken.into_iter().collect());
                 }
                 // Fails where nobody waits for it: only the start does.
                 let _ = tell.send(());
@@ -300,12 +306,12 @@ impl Watching {
         Ok(Some(told))
     }
 
-    fn tell_trouble(&self, error: &Error) {
+    fn record_trouble(&self, error: &Error) {
         tracing::warn!("the modules directory cannot be watched: {error}");
         if let Some(shared) = self.shared.upgrade() {
             let directory = self.directory.display().to_string();
             let event = Event::WatchFailed { directory, reason: error.to_string() };
-            shared.events.push(&By::runtime("it watches the modules directory"), event);
+            shared.events.record_event(&Actor::runtime("it watches the modules directory"), event);
         }
     }
 }

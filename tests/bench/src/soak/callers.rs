@@ -24,13 +24,13 @@ const PAUSE: Duration = Duration::from_micros(300);
 
 /// Four threads of a pool, which are residents, and two that are not: they call when they like.
 pub(super) struct Callers {
-    pool: Vec<Sender<Asked>>,
+    pool: Vec<Sender<RequestContext>>,
     is_over: Arc<AtomicBool>,
     threads: Vec<JoinHandle<Result<(), Error>>>,
 }
 
 /// A call that a thread of the pool is to make.
-struct Asked {
+struct RequestContext {
     /// What the call asks for beside the usual.
     more: String,
     done: Sender<()>,
@@ -67,7 +67,7 @@ impl Callers {
         let (done, is_done) = bounded(self.pool.len());
         for (index, ask) in self.pool.iter().enumerate() {
             let more = if index == 0 { of_first.to_owned() } else { String::new() };
-            ask.send(Asked { more, done: done.clone() }).map_err(|_| Error::Panicked)?;
+            ask.send(RequestContext { more, done: done.clone() }).map_err(|_| Error::Panicked)?;
         }
         drop(done);
         for _ in &self.pool {
@@ -89,12 +89,12 @@ pub(super) fn destructors() -> (u64, u64) {
     (MADE.load(Ordering::Relaxed), RAN.load(Ordering::Relaxed))
 }
 
-fn work(runtime: &Runtime, module: &ModuleHandle, asked: &Receiver<Asked>) -> Result<(), Error> {
-    let resident = runtime.resident();
+fn work(runtime: &Runtime, module: &ModuleHandle, asked: &Receiver<RequestContext>) -> Result<(), Error> {
+    let resident = runtime.register_thread();
     loop {
         select! {
             recv(asked) -> call_of_mine => {
-                let Ok(Asked { more, done }) = call_of_mine else { return Ok(()) };
+                let Ok(RequestContext { more, done }) = call_of_mine else { return Ok(()) };
                 call(module, &more)?;
                 // Fails where nobody waits for it any more.
                 let _ = done.send(());

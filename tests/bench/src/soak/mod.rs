@@ -80,7 +80,7 @@ pub(crate) struct Soaked {
 /// Loads and purges so many versions.
 pub(crate) fn run(reloads: u32, spoil: Option<Spoil>, progress: &Progress) -> Result<Soaked, Error> {
     let state = TempDir::new().map_err(|source| Error::TempDir { source })?;
-    let runtime = Runtime::builder().state_dir(state.path()).idle_patience(IDLE_PATIENCE).build()?;
+    let runtime = Runtime::builder().state_dir(state.path()).idle_thread_timeout(IDLE_PATIENCE).build()?;
     // A thread that works for ever is waited for to the deadline.
     let deadline = if spoil == Some(Spoil::Thread) { Duration::from_millis(200) } else { DEADLINE };
     let files = versions_of(MODULE);

@@ -82,7 +82,7 @@ impl Going {
 }
 
 fn work(runtime: &Runtime, requests: &[Call], asked: &Receiver<Pass>, calls: &Mutex<Calls>) {
-    let resident = runtime.resident();
+    let resident = runtime.register_thread();
     loop {
         select! {
             recv(asked) -> pass => {

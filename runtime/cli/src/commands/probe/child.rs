@@ -62,7 +62,7 @@ pub(super) fn run(plan: &Plan, report: &FileReport, home: &Path) -> Result<(), E
         home,
         module: report.metadata.name.clone(),
         files: [plan.file.clone(), second_file(&plan.file, home).map_err(failed(home))?],
-        runtime: Runtime::builder().state_dir(&state).idle_patience(IDLE_PATIENCE).build()?,
+        runtime: Runtime::builder().state_dir(&state).idle_thread_timeout(IDLE_PATIENCE).build()?,
         told: Told::default(),
         seen: 0,
         mappings: Vec::new(),
@@ -172,7 +172,7 @@ impl Probe<'_> {
                         resident_bytes: now.resident_bytes,
                     });
                 }
-                Event::Retained { old, pins, .. } => {
+                Event::Quarantined { old, pins, .. } => {
                     leaving = Some(stayed(old.clone(), &now));
                     self.add_image(&old, &pins);
                 }

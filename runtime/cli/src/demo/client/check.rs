@@ -35,7 +35,7 @@ pub(super) fn check(
         return Err((Loss::WrongBody, format!("{version} answered {:?} for {expected:?}", text())));
     }
     if retired.was_retired_at(version.generation, sent) {
-        return Err((Loss::WentBack, format!("{version} answered after it was replaced")));
+        return Err((Loss::RollbackSource, format!("{version} answered after it was replaced")));
     }
     Ok(version)
 }
@@ -103,7 +103,7 @@ mod tests {
         let after = Instant::now();
         let is = |sent| verdict(200, "1.0.0+g3", "Hello, n7! This is greeter 1.0.0.\n", &retired, sent);
         assert_eq!(is(before - std::time::Duration::from_millis(1)), Ok(3), "it was inside");
-        assert_eq!(is(after), Err(Loss::WentBack));
+        assert_eq!(is(after), Err(Loss::RollbackSource));
         retired.remove(3);
         assert_eq!(is(after), Ok(3), "it was rolled back to");
     }

@@ -20,7 +20,7 @@ pub(super) struct Connection {
 }
 
 /// What is asked.
-pub(super) struct Asked {
+pub(super) struct RequestContext {
     pub(super) target: String,
     /// Whether the connection is to be kept. Otherwise it is a new one, and the server is asked to close it.
     pub(super) keep_alive: bool,
@@ -36,7 +36,7 @@ pub(super) struct Answer {
 /// Asks, on the connection given or a new one, which is left there where it is to be kept.
 pub(super) async fn exchange(
     address: SocketAddr,
-    asked: &Asked,
+    asked: &RequestContext,
     connection: &mut Option<Connection>,
     patience: Duration,
 ) -> Result<Answer, (Loss, String)> {
@@ -71,7 +71,7 @@ impl Connection {
         Ok(Connection { sender, mover: tokio::spawn(connection) })
     }
 
-    async fn ask(&mut self, address: SocketAddr, asked: &Asked) -> Result<Answer, (Loss, String)> {
+    async fn ask(&mut self, address: SocketAddr, asked: &RequestContext) -> Result<Answer, (Loss, String)> {
         self.sender.ready().await.map_err(lost("waiting for the connection"))?;
         let mut request = Request::get(&asked.target).header(header::HOST, address.to_string());
         if !asked.keep_alive {

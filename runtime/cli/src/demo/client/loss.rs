@@ -19,7 +19,7 @@ pub enum Loss {
     /// An answer without a version, or whose text is not this version's answer to this request.
     WrongBody,
     /// An answer by a version of which it was acknowledged, before the request was sent, that it is replaced.
-    WentBack,
+    RollbackSource,
     /// What came was no HTTP.
     Malformed,
     /// The client's own trouble, such as no free port: nothing is said about the server, and nothing was answered either.
@@ -38,7 +38,7 @@ impl Loss {
             Loss::Timeout => "timeout",
             Loss::Status => "status",
             Loss::WrongBody => "wrong_body",
-            Loss::WentBack => "went_back",
+            Loss::RollbackSource => "went_back",
             Loss::Malformed => "malformed",
             Loss::Client => "client",
         }

@@ -46,7 +46,7 @@ use std::{
 use tokio::{runtime, task::JoinSet, time::sleep};
 
 use check::Retired;
-use exchange::{Asked, Connection};
+use exchange::{Connection, RequestContext};
 use tally::Tally;
 
 pub use loss::Loss;
@@ -220,7 +220,7 @@ async fn ask(
         ),
         _ => (format!("n{number}"), String::new(), shared.plan.answer_timeout),
     };
-    let asked = Asked {
+    let asked = RequestContext {
         target: format!("{}/{name}{query}", shared.plan.prefix),
         keep_alive: habit == Habit::KeepAlive,
     };

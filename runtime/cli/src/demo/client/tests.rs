@@ -143,5 +143,5 @@ fn a_version_that_was_replaced_is_noticed() {
         thread::sleep(Duration::from_millis(1));
     }
     let outcome = load.stop();
-    assert_eq!(outcome.losses.keys().collect::<Vec<_>>(), [&Loss::WentBack], "{:?}", outcome.examples);
+    assert_eq!(outcome.losses.keys().collect::<Vec<_>>(), [&Loss::RollbackSource], "{:?}", outcome.examples);
 }

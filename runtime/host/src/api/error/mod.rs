@@ -2,14 +2,14 @@
 
 mod cause;
 mod code;
+mod describe;
 mod kind;
 mod object;
 mod text;
-mod told;
 
 pub(crate) use cause::Cause;
 pub use code::{Code, Step};
+pub(crate) use describe::NO_EXECUTABLE_STACK;
 pub use kind::Error;
 pub use object::ErrorObject;
 pub use text::OldState;
-pub(crate) use told::NO_EXECUTABLE_STACK;

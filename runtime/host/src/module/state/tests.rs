@@ -74,9 +74,9 @@ struct Both {
     model: Model,
 }
 
-fn info(generation: u64) -> Arc<About> {
+fn info(generation: u64) -> Arc<VersionInfo> {
     let id = VersionId { version: "1.0.0".to_owned(), generation };
-    Arc::new(About::new("m".into(), id, Digest::of(&[]), String::new()))
+    Arc::new(VersionInfo::new("m".into(), id, Digest::of(&[]), String::new()))
 }
 
 impl Both {
@@ -98,8 +98,8 @@ impl Both {
             return;
         }
         model.last += 1;
-        let about = info(model.last);
-        Publication { seat, about, trial, is_sticky: false }.publish(&mut self.state, &self.stores.write());
+        let info = info(model.last);
+        Publication { seat, info, trial, is_sticky: false }.publish(&mut self.state, &self.stores.write());
         model.old = model.current.replace(model.last).map(|old| (old, Stage::Draining));
         model.trial = trial.map(|_| (model.last, model.old.map(|old| old.0)));
     }
@@ -206,13 +206,13 @@ impl Both {
         });
         let old_in_cell = model.old.filter(|old| old.1 != Stage::Vacated).map(|old| old.0);
         let quarantined: Vec<_> =
-            state.all_quarantined().iter().map(|it| (it.about.id.generation, it.place)).collect();
+            state.all_quarantined().iter().map(|it| (it.info.id.generation, it.place)).collect();
         let places_agree = quarantined
             .iter()
             .all(|(of, place)| place.is_none_or(|place| in_cell(Which::Quarantined(place)) == Some(*of)));
         state.current().map(|it| it.id.generation) == model.current
             && in_cell(Which::Current) == model.current
-            && state.old().map(|it| (it.about.id.generation, phase(it))) == old
+            && state.old().map(|it| (it.info.id.generation, phase(it))) == old
             && in_cell(Which::Old) == old_in_cell
             && places_agree
             && quarantined.iter().map(|it| (it.0, it.1.is_some())).collect::<Vec<_>>() == model.quarantined

@@ -33,10 +33,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 ///
 /// ```no_run
 /// # fn serve(runtime: segue::Runtime, jobs: crossbeam_channel::Receiver<Box<dyn FnOnce() + Send>>) {
-/// let resident = runtime.resident();
+/// let registered_thread = runtime.registered_thread();
 /// loop {
 ///     crossbeam_channel::select_biased! {
-///         recv(resident.inbox()) -> errand => if let Ok(errand) = errand {
+///         recv(registered_thread.inbox()) -> errand => if let Ok(errand) = errand {
 ///             errand.run();
 ///         },
 ///         recv(jobs) -> job => match job {
@@ -47,17 +47,17 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// }
 /// # }
 /// ```
-pub struct Resident {
-    residents: Arc<Residents>,
+pub struct RegisteredThread {
+    registered: Arc<RegisteredThreads>,
     id: ThreadId,
     entry: Arc<Entry>,
-    inbox: Receiver<Errand>,
+    inbox: Receiver<CleanupTask>,
     /// It is about the thread that made it.
     not_send: PhantomData<*const ()>,
 }
 
 /// Something that a purge asks of a thread. Run it soon, outside of any call; or drop it, and the purge goes on.
-pub struct Errand {
+pub struct CleanupTask {
     /// Weak: a purge that has waited long enough goes on without it.
     version: Weak<Version>,
     generation: u64,
@@ -66,20 +66,20 @@ pub struct Errand {
 }
 
 /// Notes, while it exists, that a call goes on.
-pub struct Calling<'a> {
+pub struct RunningCall<'a> {
     entry: &'a Entry,
 }
 
 /// The residents of one runtime.
 #[derive(Default)]
-pub(crate) struct Residents {
+pub(crate) struct RegisteredThreads {
     /// A thread may be a resident more than once: by a library that it runs, and by itself.
     by_thread: Mutex<HashMap<ThreadId, Vec<Listed>>>,
 }
 
 /// A resident, as purges see it.
 struct Listed {
-    outbox: Sender<Errand>,
+    outbox: Sender<CleanupTask>,
     entry: Arc<Entry>,
 }
 
@@ -104,33 +104,33 @@ struct Call {
 
 // === impl Resident ===
 
-impl Resident {
-    pub(crate) fn new(residents: Arc<Residents>) -> Self {
+impl RegisteredThread {
+    pub(crate) fn new(registered: Arc<RegisteredThreads>) -> Self {
         let (outbox, inbox) = unbounded();
         let id = ThreadId::current();
         let entry = Arc::new(Entry { call: Mutex::new(None) });
         let listed = Listed { outbox, entry: entry.clone() };
-        residents.by_thread.lock().entry(id).or_default().push(listed);
-        Resident { residents, id, entry, inbox, not_send: PhantomData }
+        registered.by_thread.lock().entry(id).or_default().push(listed);
+        RegisteredThread { registered, id, entry, inbox, not_send: PhantomData }
     }
 
     /// What purges ask of this thread. Select on it beside the thread's own queue, and run what comes.
-    pub fn inbox(&self) -> &Receiver<Errand> {
+    pub fn inbox(&self) -> &Receiver<CleanupTask> {
         &self.inbox
     }
 
     /// Notes that this thread's call of a version began now, so that [`VersionStatus::oldest_ms`](crate::VersionStatus::oldest_ms) and
     /// the list of pins can tell of it; until the answer is dropped.
-    pub fn calling<'a>(&'a self, version: &VersionId, what: impl FnOnce() -> String) -> Calling<'a> {
+    pub fn calling<'a>(&'a self, version: &VersionId, what: impl FnOnce() -> String) -> RunningCall<'a> {
         let call = Call { generation: version.generation, what: what(), since: Instant::now() };
         *self.entry.call.lock() = Some(call);
-        Calling { entry: &self.entry }
+        RunningCall { entry: &self.entry }
     }
 }
 
-impl Drop for Resident {
+impl Drop for RegisteredThread {
     fn drop(&mut self) {
-        let mut by_thread = self.residents.by_thread.lock();
+        let mut by_thread = self.registered.by_thread.lock();
         if let Some(listed) = by_thread.get_mut(&self.id) {
             listed.retain(|listed| !Arc::ptr_eq(&listed.entry, &self.entry));
             if listed.is_empty() {
@@ -140,7 +140,7 @@ impl Drop for Resident {
     }
 }
 
-impl Drop for Calling<'_> {
+impl Drop for RunningCall<'_> {
     fn drop(&mut self) {
         *self.entry.call.lock() = None;
     }
@@ -148,10 +148,10 @@ impl Drop for Calling<'_> {
 
 // === impl Errand ===
 
-impl Errand {
+impl CleanupTask {
     pub(crate) fn new(version: &Arc<Version>, thread: ThreadId, done: Sender<ThreadId>) -> Self {
-        let generation = version.about.id.generation;
-        Errand { version: Arc::downgrade(version), generation, thread, done }
+        let generation = version.info.id.generation;
+        CleanupTask { version: Arc::downgrade(version), generation, thread, done }
     }
 
     /// Whether it is about the version of this generation.
@@ -161,7 +161,7 @@ impl Errand {
 
     /// Destroys what the calling thread has left in the version that leaves.
     pub fn run(self) {
-        let Errand { version, thread, done, .. } = self;
+        let CleanupTask { version, thread, done, .. } = self;
         let Some(version) = version.upgrade() else { return };
         version.image.detach_thread();
         // Before it is told: the purge wants to be the only owner.
@@ -183,18 +183,18 @@ impl Entry {
 
 // === impl Residents ===
 
-impl Residents {
+impl RegisteredThreads {
     /// Has the residents among these threads destroy what they have left in a version that nobody enters any more, and
     /// waits for them.
     pub(crate) fn detach(&self, visitors: &[ThreadId], version: &Arc<Version>) {
         let (done, is_done) = unbounded();
-        let asked = Instant::now();
+        let context = Instant::now();
         let mut awaited = HashMap::new();
         {
             let by_thread = self.by_thread.lock();
             let listed_of = |id: &ThreadId| by_thread.get(id).into_iter().flatten();
             for (id, listed) in visitors.iter().flat_map(|id| listed_of(id).map(|listed| (*id, listed))) {
-                let errand = Errand::new(version, id, done.clone());
+                let errand = CleanupTask::new(version, id, done.clone());
                 // Fails where the resident has just ended: then it has destroyed everything.
                 if listed.outbox.send(errand).is_ok() {
                     awaited.insert(id, listed.entry.clone());
@@ -206,7 +206,7 @@ impl Residents {
             match is_done.recv_timeout(LOOK_EVERY) {
                 Ok(id) => drop(awaited.remove(&id)),
                 Err(RecvTimeoutError::Timeout) => {
-                    awaited.retain(|_, entry| asked.elapsed() < entry.patience())
+                    awaited.retain(|_, entry| context.elapsed() < entry.patience())
                 }
                 // Those that are left were dropped: their residents have ended.
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -215,7 +215,7 @@ impl Residents {
     }
 
     /// Those of these threads that are no residents.
-    pub(crate) fn strangers(&self, threads: &[ThreadId]) -> Vec<ThreadId> {
+    pub(crate) fn others(&self, threads: &[ThreadId]) -> Vec<ThreadId> {
         let by_thread = self.by_thread.lock();
         threads.iter().filter(|thread| !by_thread.contains_key(thread)).copied().collect()
     }
