@@ -188,7 +188,7 @@ impl RegisteredThreads {
     /// waits for them.
     pub(crate) fn detach(&self, visitors: &[ThreadId], version: &Arc<Version>) {
         let (done, is_done) = unbounded();
-        let context = Instant::now();
+        let sent = Instant::now();
         let mut awaited = HashMap::new();
         {
             let by_thread = self.by_thread.lock();
@@ -206,7 +206,7 @@ impl RegisteredThreads {
             match is_done.recv_timeout(LOOK_EVERY) {
                 Ok(id) => drop(awaited.remove(&id)),
                 Err(RecvTimeoutError::Timeout) => {
-                    awaited.retain(|_, entry| context.elapsed() < entry.patience())
+                    awaited.retain(|_, entry| sent.elapsed() < entry.patience())
                 }
                 // Those that are left were dropped: their residents have ended.
                 Err(RecvTimeoutError::Disconnected) => break,
