@@ -1,4 +1,34 @@
-//! What to know when you write modules or run them, apart from the interface.
+//! The guide: what to know when you write modules, run them, or embed the runtime. The same pages are Markdown files in
+//! `runtime/host/guide/`.
+
+/// The README. It is compiled here, so that its snippets do not rot.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub mod readme {}
+
+#[doc = include_str!("../guide/concepts.md")]
+pub mod concepts {}
+
+#[doc = include_str!("../guide/authors.md")]
+pub mod authors {}
 
 #[doc = include_str!("../guide/crates.md")]
 pub mod crates {}
+
+#[doc = include_str!("../guide/operators.md")]
+pub mod operators {}
+
+#[doc = include_str!("../guide/errors.md")]
+pub mod errors {}
+
+#[doc = include_str!("../guide/control-api.md")]
+pub mod control_api {}
+
+#[doc = include_str!("../guide/guarantees.md")]
+pub mod guarantees {}
+
+#[doc = include_str!("../guide/figures.md")]
+pub mod figures {}
+
+#[doc = include_str!("../guide/recipes.md")]
+pub mod recipes {}

@@ -18,7 +18,7 @@ use crate::{
 /// All modules of a runtime as they were at one moment. Calls through it, and the calls that modules make from within these, go to the
 /// versions of that moment, also when others have become current since.
 ///
-/// A set that is loaded as one ([`Runtime::load_set`]) is in it whole or not at all.
+/// A set that is loaded as one ([`Runtime::load_set`](crate::Runtime::load_set)) is in it whole or not at all.
 ///
 /// # What it costs, and what it keeps
 ///

@@ -33,7 +33,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 ///
 /// ```no_run
 /// # fn serve(runtime: segue::Runtime, jobs: crossbeam_channel::Receiver<Box<dyn FnOnce() + Send>>) {
-/// let registered_thread = runtime.registered_thread();
+/// let registered_thread = runtime.register_thread();
 /// loop {
 ///     crossbeam_channel::select_biased! {
 ///         recv(registered_thread.inbox()) -> errand => if let Ok(errand) = errand {

@@ -1,0 +1,122 @@
+//! Runs the commands of a Markdown file as they are written.
+//!
+//! All `sh` blocks of one file are one session of bash, in an empty directory, so a block may use what an earlier one made. A
+//! comment before a block changes that: `<!-- run by .ci/run -->` leaves the block out, and `<!-- needs: gdb -->` leaves it
+//! out on a system without that program.
+
+use std::{
+    fmt::Write as _,
+    fs, io,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus},
+};
+
+use crate::markdown::{self, Block};
+
+/// The note of a block that something else runs.
+const RUN_ELSEWHERE: &str = "run by .ci/run";
+
+/// Why the commands of a file were not run to their end.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandsError {
+    /// The file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The session cannot be set up or started.
+    #[error("cannot start bash for {}", path.display())]
+    Start {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A command failed.
+    #[error("a command of {} failed ({status}); the output above names its block", path.display())]
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// How bash ended.
+        status: ExitStatus,
+    },
+}
+
+/// Runs the commands of a file. `programs` is searched first for programs. Returns how many blocks ran.
+///
+/// # Errors
+///
+/// If a command fails, or the session cannot be started.
+pub fn run(path: &Path, programs: &Path) -> Result<usize, CommandsError> {
+    let read = |source| CommandsError::Read { path: path.to_owned(), source };
+    let start = |source| CommandsError::Start { path: path.to_owned(), source };
+    let document = fs::read_to_string(path).map_err(read)?;
+    let blocks: Vec<Block> =
+        markdown::blocks(&document).into_iter().filter(|block| is_to_run(block)).collect();
+    let directory = tempfile::tempdir().map_err(start)?;
+    let file = directory.path().join(".session.sh");
+    fs::write(&file, script(path, &blocks)).map_err(start)?;
+    let search = std::env::var("PATH").unwrap_or_default();
+    let status = Command::new("bash")
+        .arg(&file)
+        .current_dir(directory.path())
+        .env("PATH", format!("{}:{search}", programs.display()))
+        .env_remove("SEGUE_CONTROL")
+        .env_remove("XDG_RUNTIME_DIR")
+        .status()
+        .map_err(start)?;
+    if !status.success() {
+        return Err(CommandsError::Failed { path: path.to_owned(), status });
+    }
+    Ok(blocks.len())
+}
+
+/// Whether a block is one of commands, is not run elsewhere, and has the programs that it needs.
+fn is_to_run(block: &Block) -> bool {
+    let is_missing = |program: &str| {
+        let found = Command::new("sh").args(["-c", "command -v \"$0\"", program]).output();
+        !found.is_ok_and(|output| output.status.success())
+    };
+    let needs = block.note.strip_prefix("needs: ").unwrap_or_default();
+    block.language == "sh" && block.note != RUN_ELSEWHERE && !needs.split_whitespace().any(is_missing)
+}
+
+/// One session with all blocks. What still runs in the background at the end is ended.
+fn script(path: &Path, blocks: &[Block]) -> String {
+    let mut script = "set -euo pipefail\n\
+                      trap 'code=$?; kill $(jobs -p) 2> /dev/null || true; wait || true; exit $code' EXIT\n"
+        .to_owned();
+    for block in blocks {
+        // Writing to a string cannot fail.
+        let _ = writeln!(script, "echo '== {}:{}'\n{}", path.display(), block.line, block.text);
+    }
+    script
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run_text(text: &str) -> Result<usize, CommandsError> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("page.md");
+        fs::write(&path, text).unwrap();
+        run(&path, directory.path())
+    }
+
+    #[test]
+    fn blocks_share_a_session_and_a_failure_is_an_error() {
+        let page = "```sh\necho 1 > made; sleep 60 &\n```\n\n```text\nfalse\n```\n\n```sh\ntest -s made\n```\n";
+        assert_eq!(run_text(page).unwrap(), 2);
+        assert!(matches!(run_text("```sh\nfalse\ntrue\n```\n"), Err(CommandsError::Failed { .. })));
+    }
+
+    #[test]
+    fn a_block_can_be_left_out() {
+        let page = "<!-- run by .ci/run -->\n```sh\nfalse\n```\n\n<!-- needs: no-such-program -->\n```sh\nfalse\n```\n";
+        assert_eq!(run_text(page).unwrap(), 0);
+    }
+}
