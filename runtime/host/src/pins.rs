@@ -176,9 +176,13 @@ fn fix_for(name: &str) -> &'static str {
         ),
         (
             "tokio-",
-            "it is tokio's; keep the runtime in your module's value, or call `shutdown_timeout` in `Drop`",
+            "it is tokio's; use `host.tokio()`, keep the runtime in your module's value, or call \
+             `shutdown_timeout` in `Drop`",
         ),
-        ("rayon", "it is rayon's; build a `ThreadPool` in your module's value"),
+        (
+            "rayon",
+            "it is rayon's; call `host.pool()` in `on_load`, or build a `ThreadPool` in your module's value",
+        ),
     ];
     let pool = POOLS.iter().find(|(start, _)| name.starts_with(start));
     pool.map_or("a module asks its threads to end, and joins them, in `Drop`", |(_, fix)| fix)
@@ -234,7 +238,8 @@ mod tests {
     #[test]
     fn threads_of_known_pools_are_named_with_what_to_do() {
         assert!(fix_for("async-io").contains("use-libc"));
-        assert!(fix_for("tokio-rt-worker").contains("shutdown_timeout"));
+        assert!(fix_for("tokio-rt-worker").contains("host.tokio()"));
+        assert!(fix_for("rayon-0").contains("host.pool()"));
         assert!(fix_for("greeter.g7").contains("in `Drop`"));
     }
 }
