@@ -9,7 +9,7 @@ use std::{
 };
 
 use segue_core::{Inside, ThreadId, Which};
-use segue_loader::{Kept, Mapped, ModuleThread, Obstacle};
+use segue_loader::{Kept, Mapped, ModuleThread, Obstacle, Outside, OutsideThread};
 
 use crate::{
     Error, Held, Pin, PinKind, Pins, Runtime,
@@ -46,7 +46,15 @@ impl Inner {
     pub(crate) fn pins_of(&self, module: &Module, generation: u64) -> Vec<Pin> {
         let (about, place, since, noted) = {
             let book = module.book();
-            let Some(place) = book.place(generation) else { return book.noted_pins(generation) };
+            let Some(place) = book.place(generation) else {
+                let about = book.quarantined(generation).map(|version| version.about.clone());
+                let mut pins = book.noted_pins(generation);
+                drop(book);
+                let outside = about.as_ref().and_then(|about| about.outside.get());
+                let threads = outside.map(Outside::threads).unwrap_or_default();
+                pins.extend(threads.iter().map(outside_pin));
+                return pins;
+            };
             let found = match (&book.old, book.quarantined(generation)) {
                 (Some(old), None) => Some((old.about.clone(), old.since)),
                 (_, Some(version)) => Some((version.about.clone(), version.since)),
@@ -164,6 +172,21 @@ fn thread_pin(thread: &ModuleThread) -> Pin {
     }
 }
 
+fn outside_pin(thread: &OutsideThread) -> Pin {
+    let told = told_thread(Some(thread.tid), None);
+    let (detail, fix) = match &thread.library {
+        Some(library) => (
+            format!("{told}, started by {library} or code of this module"),
+            "a module asks the library to end its threads, in `Drop`",
+        ),
+        None => (
+            format!("{told}, started by code of this module that the runtime does not see"),
+            "a module asks its threads to end, and joins them, in `Drop`",
+        ),
+    };
+    Pin { kind: PinKind::Thread, detail, waits_for: format!("it to end: {fix}") }
+}
+
 /// What lets a thread end, by its name: that of a known pool, or of the module.
 fn fix_for(name: &str) -> &'static str {
     const POOLS: [(&str, &str); 6] = [
@@ -203,6 +226,7 @@ pub(crate) fn kept_pins(kept: &Kept) -> Vec<Pin> {
 fn obstacle_pin(obstacle: &Obstacle) -> Pin {
     match obstacle {
         Obstacle::Thread(thread) => thread_pin(thread),
+        Obstacle::Outside(thread) => outside_pin(thread),
         Obstacle::NewThread => Pin {
             kind: PinKind::Thread,
             detail: "a thread that the module has just started".to_owned(),

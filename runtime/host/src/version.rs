@@ -8,7 +8,7 @@ use std::sync::{
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use segue_core::Occupant;
-use segue_loader::{Digest, Image, Usage};
+use segue_loader::{Digest, Image, Outside, Usage};
 
 use crate::{By, VersionId};
 
@@ -29,6 +29,8 @@ pub(crate) struct About {
     pub(crate) purge_asked: Mutex<Option<By>>,
     /// Guards inside it that may be on any thread. Only counted: Relaxed is enough.
     pub(crate) owned_guards: AtomicU64,
+    /// Who could have threads in it that nobody has counted; known once it stays in memory for good.
+    pub(crate) outside: OnceLock<Outside>,
     /// Its idle threads that were ended. Only told: Relaxed is enough.
     pub(crate) threads_ended: AtomicU32,
 }
@@ -52,6 +54,7 @@ impl About {
             is_cancelled: AtomicBool::new(false),
             purge_asked: Mutex::new(None),
             owned_guards: AtomicU64::new(0),
+            outside: OnceLock::new(),
             threads_ended: AtomicU32::new(0),
         }
     }
