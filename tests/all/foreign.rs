@@ -223,7 +223,7 @@ fn threads_of_a_library_outside_are_named_while_they_run() {
     in_child("foreign::threads_of_a_library_outside_are_named_while_they_run", || {
         let bench = Bench::new();
         bench.runtime.load(fixture("cpp-outside", V1)).unwrap();
-        call(&bench.runtime.module("cpp-outside").unwrap(), "detach=2000");
+        call(&bench.runtime.module("cpp-outside").unwrap(), "detach=4000");
         // The second one has no such thread, and is kept too.
         for version in [V2, V1] {
             bench.runtime.load(fixture("cpp-outside", version)).unwrap();
@@ -250,7 +250,7 @@ fn a_module_that_promises_too_much_is_waited_for() {
     in_child("foreign::a_module_that_promises_too_much_is_waited_for", || {
         let bench = Bench::new();
         bench.runtime.load(fixture("cpp-promised", V1)).unwrap();
-        call(&bench.runtime.module("cpp-promised").unwrap(), "past-the-sdk=700");
+        call(&bench.runtime.module("cpp-promised").unwrap(), "past-the-sdk=2000");
         bench.runtime.load(fixture("cpp-promised", V2)).unwrap();
         let thread = within("its thread is named", || {
             let held = bench.runtime.pins("cpp-promised").unwrap().held;
