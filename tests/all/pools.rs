@@ -169,6 +169,22 @@ fn a_job_of_rayon_that_panics_fails_alone() {
 }
 
 #[test]
+fn the_pools_of_a_version_that_refuses_to_load_end_too() {
+    in_child("pools::the_pools_of_a_version_that_refuses_to_load_end_too", || {
+        for name in ["with-rayon", "with-tokio"] {
+            let loaded = Loaded::new(name);
+            std::env::set_current_dir(loaded.home.path()).unwrap();
+            fs::write("veto", "").unwrap();
+            let refused = loaded.runtime.load(fixture(name, V2)).unwrap_err();
+            assert!(refused.to_string().contains("a veto"), "{refused}");
+            until("it has left memory", || loaded.runtime.images_mapped() == 1);
+            loaded.runtime.delete(name).unwrap();
+            until("so has the other one", || loaded.runtime.images_mapped() == 0);
+        }
+    });
+}
+
+#[test]
 fn without_the_host_rayons_global_pool_stays() {
     in_child("pools::without_the_host_rayons_global_pool_stays", || {
         let loaded = Loaded::new("with-rayon");

@@ -105,8 +105,7 @@ impl Host {
 // === impl Pool ===
 
 impl Pool {
-    /// Runs `work` on a thread of the pool, and waits for it and for what it spawns into the scope. A thread of
-    /// another pool of rayon runs it itself.
+    /// Runs `work` on a thread of the pool, and waits for it. A thread of another pool runs it itself.
     pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         rayon::scope(|_| work())
     }
@@ -124,7 +123,7 @@ fn build() -> Result<Pool, String> {
         .num_threads(1)
         .thread_name(|_| "rayon-keeper".to_owned())
         .build()
-        .map_err(|error| format!("starting the thread that keeps rayon's pool: {error}"))?;
+        .map_err(|error| format!("could not start the thread that keeps rayon's pool: {error}"))?;
     *lock(&KEEPER) = Some(Arc::new(keeper));
     let mut threads = 0;
     let built = ThreadPoolBuilder::new()
@@ -143,7 +142,7 @@ fn build() -> Result<Pool, String> {
             Err(if threads == 0 && std::error::Error::source(&error).is_none() {
                 "rayon's global pool is in use already: call `host.pool()` first in `on_load`".to_owned()
             } else {
-                format!("starting the threads of rayon's pool: {error}")
+                format!("could not start the threads of rayon's pool: {error}")
             })
         }
     }

@@ -47,7 +47,7 @@ fn at_end(end: fn()) -> Result<(), crate::Fault> {
             ends.push(end);
             Ok(())
         }
-        Ends::Over => Err(crate::Fault::new("the module's value has been dropped: its threads have ended")),
+        Ends::Over => Err(crate::Fault::new("the module's value has been dropped, so no pool can start")),
     }
 }
 

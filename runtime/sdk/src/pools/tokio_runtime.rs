@@ -11,7 +11,8 @@ static RUNTIME: Mutex<Option<Runtime>> = Mutex::new(None);
 
 impl Host {
     /// The tokio runtime of this version, with timers and sockets. The first call starts it, with as many
-    /// workers as tokio chooses (`TOKIO_WORKER_THREADS`, or the number of processors). Needs the feature `tokio`.
+    /// workers as tokio chooses (`TOKIO_WORKER_THREADS`, or the number of processors). Needs the feature
+    /// `tokio`.
     ///
     /// It ends when the module's value has been dropped, so `Drop` can still use it. A task is then dropped
     /// at its next `await`. Nobody waits for what `spawn_blocking` runs, but the version stays in memory
@@ -63,7 +64,7 @@ impl Host {
         let built = Builder::new_multi_thread()
             .enable_all()
             .build()
-            .map_err(|error| Fault::new(format!("starting the tokio runtime: {error}")))?;
+            .map_err(|error| Fault::new(format!("could not start the tokio runtime: {error}")))?;
         Ok(runtime.insert(built).handle().clone())
     }
 }
