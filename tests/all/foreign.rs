@@ -181,7 +181,7 @@ fn cpp_in_a_module_leaves_with_its_thread_locals_and_its_threads() {
             thread::spawn(move || assert_eq!(call(&caller, &query), "42")).join().unwrap();
             // On the thread of the host, and on the one that the library began.
             assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 2 * round);
-            call(&module, "detach=1");
+            call(&module, "detach=200");
             bench.runtime.load(fixture("cpp-inside", version(round))).unwrap();
             until_old_has_left(&bench.runtime);
         }
@@ -200,7 +200,7 @@ fn a_module_that_links_a_library_outside_stays_with_the_reason_and_more_than_fou
             assert_eq!(bench.runtime.status("cpp-outside").unwrap().releases_left, None);
             for round in 1..=ROUNDS {
                 // Its thread runs in code of the old version for a while, and nobody knows of it.
-                call(&module, "detach=1");
+                call(&module, "detach=200");
                 bench.runtime.load(fixture("cpp-outside", version(round))).unwrap();
                 until("old is kept", || {
                     let status = bench.runtime.status("cpp-outside").unwrap();
@@ -216,6 +216,49 @@ fn a_module_that_links_a_library_outside_stays_with_the_reason_and_more_than_fou
             assert!(bench.runtime.kept_bytes() > 0);
         },
     );
+}
+
+#[test]
+fn threads_of_a_library_outside_are_named_while_they_run() {
+    in_child("foreign::threads_of_a_library_outside_are_named_while_they_run", || {
+        let bench = Bench::new();
+        bench.runtime.load(fixture("cpp-outside", V1)).unwrap();
+        call(&bench.runtime.module("cpp-outside").unwrap(), "detach=4000");
+        // The second one has no such thread, and is kept too.
+        for version in [V2, V1] {
+            bench.runtime.load(fixture("cpp-outside", version)).unwrap();
+        }
+        let threads_of = |generation: usize| -> Option<Vec<Pin>> {
+            let mut held = bench.runtime.pins("cpp-outside").unwrap().held;
+            held.retain(|held| held.pins.first().is_some_and(|pin| pin.kind == PinKind::Library));
+            held.sort_by_key(|held| held.generation);
+            let pins = held.into_iter().nth(generation)?.pins;
+            Some(pins.into_iter().filter(|pin| pin.kind == PinKind::Thread).collect())
+        };
+        assert_eq!(within("both are kept", || threads_of(1)), [], "it has none");
+        let named = threads_of(0).unwrap();
+        let [thread] = &named[..] else { panic!("{named:?}") };
+        assert!(thread.detail.contains("(cpp-worker)"), "{thread:?}");
+        assert!(thread.detail.contains("started by libstdc++.so.6 or code of this module"), "{thread:?}");
+        until("it has ended, and is not named any more", || threads_of(0).unwrap().is_empty());
+        assert_eq!(bench.runtime.images_mapped(), 3);
+    });
+}
+
+#[test]
+fn a_module_that_promises_too_much_is_waited_for() {
+    in_child("foreign::a_module_that_promises_too_much_is_waited_for", || {
+        let bench = Bench::new();
+        bench.runtime.load(fixture("cpp-promised", V1)).unwrap();
+        call(&bench.runtime.module("cpp-promised").unwrap(), "past-the-sdk=2000");
+        bench.runtime.load(fixture("cpp-promised", V2)).unwrap();
+        let thread = within("its thread is named", || {
+            let held = bench.runtime.pins("cpp-promised").unwrap().held;
+            held.into_iter().flat_map(|held| held.pins).find(|pin| pin.kind == PinKind::Thread)
+        });
+        assert!(thread.detail.contains("code of this module that the runtime does not see"), "{thread:?}");
+        until_old_has_left(&bench.runtime);
+    });
 }
 
 #[test]

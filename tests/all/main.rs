@@ -28,6 +28,7 @@ mod new;
 mod panic_hooks;
 mod panics;
 mod places;
+mod pools;
 mod probe;
 mod purge;
 mod refusals;

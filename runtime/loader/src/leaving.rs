@@ -12,7 +12,9 @@ use std::{
 use libloading::os::unix::Library;
 use segue_abi::Audit;
 
-use crate::{LeftOpen, Mapped, ModuleThread, Staged, context::Context, crash::Row, linkmap, signals};
+use crate::{
+    LeftOpen, Mapped, ModuleThread, OutsideThread, Staged, context::Context, crash::Row, linkmap, signals,
+};
 
 /// How long is waited for a thread that is in a signal handler of the image, before that is told as an obstacle.
 const HANDLER_PATIENCE: Duration = Duration::from_millis(20);
@@ -44,6 +46,8 @@ pub enum Obstacle {
     UnknownThreads(u32),
     /// Libraries outside the image that may call it: a callback, a thread. They are in the way for ever.
     Libraries(Vec<String>),
+    /// A thread that such a library has started, or the module past the SDK, and that is in code of the image.
+    Outside(OutsideThread),
     /// A signal whose handler is in the image: a thread is in it, or it was installed past the SDK.
     Signal {
         /// The signal's number.
@@ -98,6 +102,10 @@ impl Mapped {
         let libraries = &self.remains.staged.libraries;
         if !libraries.is_empty() && self.metadata().unload.is_none() {
             obstacles.push(Obstacle::Libraries(libraries.clone()));
+        } else if let Some(outside) = self.outside() {
+            // Promised, and not so: it would run code that is gone.
+            let inside = outside.threads().into_iter().filter(|thread| thread.is_inside);
+            obstacles.extend(inside.map(Obstacle::Outside));
         }
         // Nothing of the module runs that would want them.
         let running = signals::remove(self.image_id());

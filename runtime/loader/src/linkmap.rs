@@ -82,9 +82,9 @@ pub(crate) struct Place {
 }
 
 /// What is done with each image: its path, and where it is.
-type Visit<'a> = dyn FnMut(&Path, Place) + 'a;
+pub(crate) type Visit<'a> = dyn FnMut(&Path, Place) + 'a;
 
-fn for_each_image(visit: &mut Visit<'_>) {
+pub(crate) fn for_each_image(visit: &mut Visit<'_>) {
     let mut visit: &mut Visit<'_> = visit;
     // SAFETY: `each` expects such a pointer, and `visit` outlives the call.
     unsafe { libc::dl_iterate_phdr(Some(each), ptr::from_mut(&mut visit).cast()) };

@@ -13,11 +13,13 @@ use segue_abi::{
 };
 
 use crate::{
-    CallFault, Digest, Expected, Image, InterfaceMismatch, MapError, Metadata, ModuleThread, ReplyBuffer,
-    Retained, Services, Staged, Usage,
+    CallFault, Digest, Expected, Image, InterfaceMismatch, MapError, Metadata, ModuleThread, Outside,
+    ReplyBuffer, Retained, Services, Staged, Usage,
     context::{Context, take_failure},
     crash::{Entry, TABLE},
-    descriptors, keys,
+    descriptors,
+    imports::is_system_library,
+    keys,
     leaving::{Remains, close},
     link::Links,
     linkmap,
@@ -269,6 +271,16 @@ impl Mapped {
     /// The threads that the module started and that have not ended.
     pub fn threads(&self) -> Vec<ModuleThread> {
         self.context.threads.list()
+    }
+
+    /// Who could have started threads that are not among these; none if the image uses no library outside of it.
+    pub fn outside(&self) -> Option<Outside> {
+        let staged = &self.remains.staged;
+        if staged.libraries.is_empty() {
+            return None;
+        }
+        let came = staged.survey.places.keys().filter(|library| !is_system_library(library));
+        Some(Outside { image: self.range.clone(), libraries: came.cloned().collect() })
     }
 
     /// Waits for the threads that the module started; false where one is left at the deadline. Once it has answered true,

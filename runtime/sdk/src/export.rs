@@ -12,8 +12,8 @@ use segue_abi::{
 };
 
 use crate::{
-    Fault, Host, Module, Reply, Request, hook, host, idle, interpose, output, own_logger, panics, signals,
-    timers,
+    Fault, Host, Module, Reply, Request, hook, host, idle, interpose, output, own_logger, panics, pools,
+    signals, timers,
 };
 
 /// Makes this crate a module, whose logic is the given type. Name and version are those of `Cargo.toml`.
@@ -205,6 +205,7 @@ pub(crate) unsafe extern "C" fn on_load<M: Module + Identity>(
     });
     if outcome != Outcome::Done {
         // There is no value that could end them.
+        pools::end_all();
         timers::end_all();
     }
     outcome
@@ -233,6 +234,8 @@ pub(crate) unsafe extern "C" fn unload<M: Module>(state: *mut ModuleState) -> Ou
         drop(unsafe { Box::from_raw(state.cast::<M>()) });
         Outcome::Done
     });
+    // After the value's own `Drop`, which may use them.
+    pools::end_all();
     timers::end_all();
     outcome
 }

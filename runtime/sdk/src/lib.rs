@@ -54,6 +54,8 @@
 //!   at the purge; so is what you have mapped. But Rust drops no statics: a file or a socket that one of them owns stays open. Keep
 //!   such things in the module's own value.
 //! * A thread that you start keeps this version in memory until it ends. Ask it to end, and join it, in `Drop`.
+//! * With the feature `rayon`, `host.pool()?` in `on_load` makes rayon's global pool one that ends with the module's value. With
+//!   the feature `tokio`, `host.tokio()?` is a tokio runtime that does.
 //! * A call that loops or waits long should look at [`Request::is_cancelled`] now and then: a purge asks by it.
 //! * A signal handler keeps this version in memory until another takes its place. The previous handler that you get is the
 //!   host's, never another version's.
@@ -98,6 +100,7 @@ mod output;
 mod own_libc;
 mod own_logger;
 mod panics;
+mod pools;
 mod reply;
 mod request;
 mod signals;
@@ -109,10 +112,16 @@ pub use answer::Answer;
 pub use host::Host;
 pub use link::{InterfaceHandle, ModuleHandle};
 pub use module::Module;
+#[cfg(feature = "rayon")]
+pub use pools::Pool;
+#[cfg(feature = "rayon")]
+pub use rayon;
 pub use reply::Reply;
 pub use request::Request;
 pub use segue_abi;
 pub use segue_interface::{Bytes, CallError, CallFailure, Fault, List, Str, VersionId};
+#[cfg(feature = "tokio")]
+pub use tokio;
 pub use tracing;
 
 /// Everything a module usually names.

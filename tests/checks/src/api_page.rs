@@ -6,7 +6,9 @@ use serde_json::Value;
 
 /// The page, as Markdown.
 pub fn page(description: &Value) -> String {
-    let mut page = "# Control API\n\n<!-- Made from openapi.json by `cargo run -p segue-checks -- api`. -->\n\n".to_owned();
+    let mut page =
+        "# Control API\n\n<!-- Made from openapi.json by `cargo run -p segue-checks -- api`. -->\n\n"
+            .to_owned();
     page.push_str(text(&description["info"]["description"]));
     page.push_str("\n\n`GET /openapi.json` answers with the whole description.\n\n## Requests\n\n");
     page.push_str("| request | does | body | answers |\n| --- | --- | --- | --- |\n");
@@ -102,6 +104,10 @@ mod tests {
             }}}}
         }));
         assert!(page.contains("| `POST /v1/x` | Does x\\|y | [Ask](#ask) |  200 404 |"), "{page}");
-        assert!(page.contains("### Ask\n\nA question.\n") && page.contains("| `names` | list of string | Which. |"), "{page}");
+        assert!(
+            page.contains("### Ask\n\nA question.\n")
+                && page.contains("| `names` | list of string | Which. |"),
+            "{page}"
+        );
     }
 }

@@ -109,7 +109,8 @@ mod tests {
 
     #[test]
     fn blocks_share_a_session_and_a_failure_is_an_error() {
-        let page = "```sh\necho 1 > made; sleep 60 &\n```\n\n```text\nfalse\n```\n\n```sh\ntest -s made\n```\n";
+        let page =
+            "```sh\necho 1 > made; sleep 60 &\n```\n\n```text\nfalse\n```\n\n```sh\ntest -s made\n```\n";
         assert_eq!(run_text(page).unwrap(), 2);
         assert!(matches!(run_text("```sh\nfalse\ntrue\n```\n"), Err(CommandsError::Failed { .. })));
     }

@@ -5,8 +5,12 @@ use serde_json::Value;
 /// Events and error codes of the description that the page does not have in backticks.
 pub fn missing(description: &Value, page: &str) -> Vec<String> {
     let schemas = &description["components"]["schemas"];
-    let names = [&schemas["Record"]["properties"]["event"]["enum"], &schemas["ErrorObject"]["properties"]["code"]["enum"]];
-    let names = names.into_iter().flat_map(|names| names.as_array().into_iter().flatten()).filter_map(Value::as_str);
+    let names = [
+        &schemas["Record"]["properties"]["event"]["enum"],
+        &schemas["ErrorObject"]["properties"]["code"]["enum"],
+    ];
+    let names =
+        names.into_iter().flat_map(|names| names.as_array().into_iter().flatten()).filter_map(Value::as_str);
     names.filter(|name| !page.contains(&format!("`{name}`"))).map(str::to_owned).collect()
 }
 

@@ -12,8 +12,8 @@ use crate::{imports, tree};
 
 /// The rooms of `runtime/host/src`. A room is a folder, or a file at the top.
 pub const HOST: &[&str] = &[
-    "runtime", "watch", "recovery", "rollout", "load", "purge", "inspect", "guest", "intake", "shared", "call", "store",
-    "module", "threads", "api", "clock",
+    "runtime", "watch", "recovery", "rollout", "load", "purge", "inspect", "guest", "intake", "shared",
+    "call", "store", "module", "threads", "api", "clock",
 ];
 
 /// Imports that run upward all the same, each with its reason: `(file, path)`.
@@ -60,15 +60,16 @@ pub fn upward(
 ) -> Vec<String> {
     let level = |name: &str| rooms.iter().position(|of| *of == room(name));
     let mut wrong = Vec::new();
-    for (name, imports) in files.iter().filter(|(name, _)| !matches!(name.as_str(), "lib" | "main" | "guide")) {
+    for (name, imports) in files.iter().filter(|(name, _)| !matches!(name.as_str(), "lib" | "main" | "guide"))
+    {
         let Some(own) = level(name) else {
             wrong.push(format!("{name}.rs is in no room"));
             continue;
         };
         for import in imports {
-            let is_exception = exceptions
-                .iter()
-                .any(|(file, path)| file.trim_end_matches(".rs") == name && path.replace("::", "/") == *import);
+            let is_exception = exceptions.iter().any(|(file, path)| {
+                file.trim_end_matches(".rs") == name && path.replace("::", "/") == *import
+            });
             if !is_exception && level(import).is_some_and(|other| other < own) {
                 wrong.push(format!("{name}.rs imports {import}, which is in a room above its own"));
             }
@@ -115,7 +116,10 @@ mod tests {
     #[test]
     fn an_import_that_runs_upward_is_found() {
         let files = graph(&[("a/x", &["b"]), ("b", &["a/x"]), ("c", &[])]);
-        assert_eq!(upward(&files, &["a", "b", "c"], &[]), ["b.rs imports a/x, which is in a room above its own"]);
+        assert_eq!(
+            upward(&files, &["a", "b", "c"], &[]),
+            ["b.rs imports a/x, which is in a room above its own"]
+        );
         assert_eq!(upward(&files, &["a", "b", "c"], &[("b.rs", "a::x")]), [""; 0]);
         assert_eq!(upward(&files, &["b", "a"], &[]).len(), 2, "a's import, and c, which is in no room");
     }

@@ -41,7 +41,8 @@ pub fn long_files(directory: &Path) -> io::Result<Vec<String>> {
     for path in tree::files(directory, "rs")? {
         let text = fs::read_to_string(&path)?;
         let lines = text.lines().count();
-        let has_reason = text.lines().take_while(|line| line.starts_with("//!")).any(|line| line.contains(REASON));
+        let has_reason =
+            text.lines().take_while(|line| line.starts_with("//!")).any(|line| line.contains(REASON));
         if lines > FILE_MAX && !has_reason {
             wrong.push(format!("{}: {lines} lines", path.display()));
         }
@@ -65,9 +66,14 @@ mod tests {
     fn long_lines_and_long_files_are_found() {
         let directory = tempfile::tempdir().unwrap();
         let long = "x ".repeat(60);
-        fs::write(directory.path().join("a.rs"), format!("//! {long}\nfn f() {{}}\n// short\n// https://{long}\n")).unwrap();
+        fs::write(
+            directory.path().join("a.rs"),
+            format!("//! {long}\nfn f() {{}}\n// short\n// https://{long}\n"),
+        )
+        .unwrap();
         fs::write(directory.path().join("b.rs"), "fn f() {}\n".repeat(FILE_MAX + 1)).unwrap();
-        fs::write(directory.path().join("c.rs"), format!("//! {REASON} so.\n{}", "\n".repeat(FILE_MAX))).unwrap();
+        fs::write(directory.path().join("c.rs"), format!("//! {REASON} so.\n{}", "\n".repeat(FILE_MAX)))
+            .unwrap();
         assert_eq!(long_comments(directory.path()).unwrap().len(), 1);
         let files = long_files(directory.path()).unwrap();
         assert!(files.len() == 1 && files[0].contains("b.rs"), "{files:?}");

@@ -22,7 +22,7 @@ use clap::Parser;
 use crate::{child::Plan, report::Report, row::Row};
 
 /// The rows that `.ci/run` covers: quick to build, and each class among them.
-const QUICK: [&str; 12] = [
+const QUICK: [&str; 13] = [
     "zbgthread",
     "zcpool",
     "zcpp",
@@ -30,6 +30,7 @@ const QUICK: [&str; 12] = [
     "zcsigchain",
     "zctimer",
     "zdashmap",
+    "zhostpool",
     "zopenmp",
     "zrayon",
     "zregex",

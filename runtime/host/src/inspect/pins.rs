@@ -9,7 +9,7 @@ use std::{
 };
 
 use segue_core::{Inside, ThreadId, Which};
-use segue_loader::{Kept, Mapped, ModuleThread, Obstacle};
+use segue_loader::{Kept, Mapped, ModuleThread, Obstacle, Outside, OutsideThread};
 
 use crate::{
     api::{Error, HeldVersion, Pin, PinKind, Pins},
@@ -36,7 +36,15 @@ pub(crate) fn report(shared: &Shared, name: &str) -> Result<Pins, Error> {
 pub(crate) fn of_version(shared: &Shared, module: &Module, generation: u64) -> Vec<Pin> {
     let (info, place, since, noted) = {
         let state = module.state();
-        let Some(place) = state.place(generation) else { return state.noted_pins(generation) };
+        let Some(place) = state.place(generation) else {
+            let info = state.quarantined(generation).map(|version| version.info.clone());
+            let mut pins = state.noted_pins(generation);
+            drop(state);
+            let outside = info.as_ref().and_then(|info| info.outside.get());
+            let threads = outside.map(Outside::threads).unwrap_or_default();
+            pins.extend(threads.iter().map(outside_pin));
+            return pins;
+        };
         let found = match (state.old(), state.quarantined(generation)) {
             (Some(old), None) => Some((old.info.clone(), old.since)),
             (_, Some(version)) => Some((version.info.clone(), version.since)),
@@ -153,6 +161,21 @@ fn thread_pin(thread: &ModuleThread) -> Pin {
     }
 }
 
+fn outside_pin(thread: &OutsideThread) -> Pin {
+    let told = describe_thread(Some(thread.tid), None);
+    let (detail, fix) = match &thread.library {
+        Some(library) => (
+            format!("{told}, started by {library} or code of this module"),
+            "a module asks the library to end its threads, in `Drop`",
+        ),
+        None => (
+            format!("{told}, started by code of this module that the runtime does not see"),
+            "a module asks its threads to end, and joins them, in `Drop`",
+        ),
+    };
+    Pin { kind: PinKind::Thread, detail, waits_for: format!("it to end: {fix}") }
+}
+
 /// What lets a thread end, by its name: that of a known pool, or of the module.
 fn fix_for(name: &str) -> &'static str {
     const POOLS: [(&str, &str); 6] = [
@@ -165,9 +188,13 @@ fn fix_for(name: &str) -> &'static str {
         ),
         (
             "tokio-",
-            "it is tokio's; keep the runtime in your module's value, or call `shutdown_timeout` in `Drop`",
+            "it is tokio's; use `host.tokio()`, keep the runtime in your module's value, or call \
+             `shutdown_timeout` in `Drop`",
         ),
-        ("rayon", "it is rayon's; build a `ThreadPool` in your module's value"),
+        (
+            "rayon",
+            "it is rayon's; call `host.pool()` in `on_load`, or build a `ThreadPool` in your module's value",
+        ),
     ];
     let pool = POOLS.iter().find(|(start, _)| name.starts_with(start));
     pool.map_or("a module asks its threads to end, and joins them, in `Drop`", |(_, fix)| fix)
@@ -188,6 +215,7 @@ pub(crate) fn kept_pins(kept: &Kept) -> Vec<Pin> {
 fn obstacle_pin(obstacle: &Obstacle) -> Pin {
     match obstacle {
         Obstacle::Thread(thread) => thread_pin(thread),
+        Obstacle::Outside(thread) => outside_pin(thread),
         Obstacle::NewThread => Pin {
             kind: PinKind::Thread,
             detail: "a thread that the module has just started".to_owned(),
@@ -223,7 +251,8 @@ mod tests {
     #[test]
     fn threads_of_known_pools_are_named_with_what_to_do() {
         assert!(fix_for("async-io").contains("use-libc"));
-        assert!(fix_for("tokio-rt-worker").contains("shutdown_timeout"));
+        assert!(fix_for("tokio-rt-worker").contains("host.tokio()"));
+        assert!(fix_for("rayon-0").contains("host.pool()"));
         assert!(fix_for("greeter.g7").contains("in `Drop`"));
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use segue_core::Occupant;
 use segue_interface::VersionId;
-use segue_loader::{Digest, Image, Usage};
+use segue_loader::{Digest, Image, Outside, Usage};
 
 use crate::api::Actor;
 
@@ -30,6 +30,8 @@ pub(crate) struct VersionInfo {
     pub(crate) purge_asked: Mutex<Option<Actor>>,
     /// Guards inside it that may be on any thread. Only counted: Relaxed is enough.
     pub(crate) owned_guards: AtomicU64,
+    /// Who could have threads in it that nobody has counted; known once it stays in memory for good.
+    pub(crate) outside: OnceLock<Outside>,
     /// Its idle threads that were ended. Only told: Relaxed is enough.
     pub(crate) threads_ended: AtomicU32,
 }
@@ -53,6 +55,7 @@ impl VersionInfo {
             is_cancelled: AtomicBool::new(false),
             purge_asked: Mutex::new(None),
             owned_guards: AtomicU64::new(0),
+            outside: OnceLock::new(),
             threads_ended: AtomicU32::new(0),
         }
     }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use segue_loader::{Kept, Obstacle, Unmapped};
+use segue_loader::{Kept, Mapped, Obstacle, Unmapped};
 
 use crate::{
     api::{Error, Phase as Reached, Pin, PinKind},
@@ -86,6 +86,10 @@ pub(crate) fn finish_unload(
         let is_new = module.quarantine(info, kept_pins(&kept));
         if is_new {
             kept::warn_of_last(shared, module);
+        }
+        if let Some(outside) = kept_for_library(&kept).and_then(Mapped::outside) {
+            // Set once; a later one is the same.
+            let _ = info.outside.set(outside);
         }
         // Dropped, it stays in memory, and nothing needs to look at it again.
         if is_for_good(&kept) || shared.is_closing() && !has_thread(&kept) {
@@ -179,14 +183,24 @@ fn only_owner(module: &Module, info: &VersionInfo, begun: Instant, mut version: 
 }
 
 fn has_thread(kept: &Kept) -> bool {
-    let is_thread = |obstacle: &Obstacle| matches!(obstacle, Obstacle::Thread(_) | Obstacle::NewThread);
+    let is_thread = |obstacle: &Obstacle| {
+        matches!(obstacle, Obstacle::Thread(_) | Obstacle::NewThread | Obstacle::Outside(_))
+    };
     matches!(kept, Kept::Obstructed(_, obstacles) if obstacles.iter().any(is_thread))
 }
 
 /// Whether nothing can end what keeps it.
 fn is_for_good(kept: &Kept) -> bool {
+    !has_thread(kept) && kept_for_library(kept).is_some()
+}
+
+/// The image, if a library outside of it keeps it.
+fn kept_for_library(kept: &Kept) -> Option<&Mapped> {
     let is_library = |obstacle: &Obstacle| matches!(obstacle, Obstacle::Libraries(_));
-    !has_thread(kept) && matches!(kept, Kept::Obstructed(_, obstacles) if obstacles.iter().any(is_library))
+    match kept {
+        Kept::Obstructed(mapped, obstacles) => obstacles.iter().any(is_library).then_some(mapped),
+        Kept::Retained(_) => None,
+    }
 }
 
 /// Notes what keeps a version that is leaving.

@@ -87,7 +87,7 @@ fn is_mapped(address: u64) -> bool {
 }
 
 /// Whether the instruction before this address is a call. The address of a function, of which many lie about, follows none.
-fn follows_call(address: u64) -> bool {
+pub(crate) fn follows_call(address: u64) -> bool {
     let mut before = [0u64; 1];
     if read_memory(address.wrapping_sub(8), &mut before) != 1 {
         return false;
@@ -119,7 +119,7 @@ fn is_call(bytes: [u8; 8]) -> bool {
 
 /// Reads words of this process's memory, as many as can be read, without faulting where that is none. How many they are; none
 /// also where the system does not allow it.
-fn read_memory(at: u64, words: &mut [u64]) -> usize {
+pub(crate) fn read_memory(at: u64, words: &mut [u64]) -> usize {
     let len = size_of_val(words);
     let local = iovec { iov_base: words.as_mut_ptr().cast(), iov_len: len };
     let remote = iovec { iov_base: std::ptr::without_provenance_mut::<c_void>(at as usize), iov_len: len };

@@ -37,6 +37,7 @@ use libc::c_int;
 pub(crate) use alternate::AlternateStack;
 pub(crate) use entry::Entry;
 pub(crate) use exit::exiting;
+pub(crate) use find::{follows_call, read_memory};
 pub use install::CrashReports;
 pub(crate) use install::{displaced, is_installed, nothing};
 pub use reports::{AttributedBy, CrashReport, clear_reports, read_reports};

@@ -94,6 +94,8 @@ pub(crate) unsafe fn run(start: Start, argument: *mut c_void) -> *mut c_void {
     if thread.state.is_ending() {
         ESCAPED.set(true);
         ENDED.fetch_add(1, SeqCst);
+    }
+    if ESCAPED.get() {
         joins::note_unjoined();
     }
     let mut all = threads();
@@ -101,6 +103,23 @@ pub(crate) unsafe fn run(start: Start, argument: *mut c_void) -> *mut c_void {
     BEGUN.fetch_sub(1, SeqCst);
     drop(all);
     result
+}
+
+/// Ends the calling thread where it is, if this image started it; returns if not. What it has registered is
+/// destroyed first. The functions that it is in are left as they are: their variables are not dropped.
+///
+/// # Safety
+///
+/// No other thread may use what is on this thread's stack.
+#[cfg(feature = "rayon")]
+pub(crate) unsafe fn end_this_thread() {
+    let Some(thread) = current() else { return };
+    // While the functions that it is in still have their variables: a destructor may call them.
+    crate::interpose::detach_thread();
+    ESCAPED.set(true);
+    // SAFETY: `run` has the call under way, as it has set CURRENT. Our caller promised that nobody else looks
+    // at the variables of the functions that are left.
+    unsafe { escape::escape(thread.place.load(SeqCst)) }
 }
 
 /// Whether what the calling thread has registered may be destroyed. Not if it ended early: a lock that it
