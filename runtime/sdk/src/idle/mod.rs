@@ -10,10 +10,15 @@
 //! All must wait at the same time, because a thread that runs may use variables of one that waits
 //! (`std::thread::scope`). So the threads are held first, one after the other: one that stops waiting
 //! meanwhile stays where it is. If one is found that runs, all are let go and have noticed nothing.
+//!
+//! None leaves its functions before all have come out of what they wait in ([`Barrier`]): libc may use a
+//! condition until then that lies on the stack of another thread. If one does not come out, all stay, and the
+//! image with them.
 
 mod conditions;
 mod escape;
 mod joins;
+mod locks;
 mod state;
 mod waits;
 
@@ -28,9 +33,9 @@ use std::{
 };
 
 use crate::kernel::{ask, errno, set_errno};
-use state::{HELD, Next, State, end_if_all_wait};
+use state::{Barrier, HELD, Next, State, end_if_all_wait};
 
-pub(crate) use joins::forget_unjoined;
+pub(crate) use joins::{Exit, forget_unjoined, note_joinable};
 
 /// What hidden symbols lead to.
 pub mod stand_ins {
@@ -53,7 +58,7 @@ struct Thread {
     /// The condition of libc that it waits for; 0 if it waits for none. Written by the thread before it
     /// waits.
     condition: AtomicUsize,
-    /// The lock that comes with the condition; 0 as above. Only the thread itself reads it.
+    /// The mutex that comes with the condition; 0 as above. It is there while it is noted here.
     lock: AtomicUsize,
 }
 
@@ -66,18 +71,21 @@ thread_local! {
 
 static THREADS: Mutex<Vec<Arc<Thread>>> = Mutex::new(Vec::new());
 
+/// Where the threads meet that end.
+static BARRIER: Barrier = Barrier::new();
+
 /// Threads of this image that the host knows, from before they exist until [`run`] is done with them.
 pub(crate) static BEGUN: AtomicU32 = AtomicU32::new(0);
 
 /// How many threads have ended early.
 static ENDED: AtomicU32 = AtomicU32::new(0);
 
-/// Runs a thread of this image: `start`, until that returns or the thread is ended.
+/// Runs a thread of this image: `start`, until that returns or the thread is ended. `exit` is told then.
 ///
 /// # Safety
 ///
 /// `start` can be called with `argument`, once.
-pub(crate) unsafe fn run(start: Start, argument: *mut c_void) -> *mut c_void {
+pub(crate) unsafe fn run(start: Start, argument: *mut c_void, exit: &Exit) -> *mut c_void {
     let thread = Arc::new(Thread {
         state: State::new(),
         // SAFETY: it only asks for a number.
@@ -100,6 +108,7 @@ pub(crate) unsafe fn run(start: Start, argument: *mut c_void) -> *mut c_void {
     all.retain(|other| !Arc::ptr_eq(other, &thread));
     BEGUN.fetch_sub(1, SeqCst);
     drop(all);
+    exit.note();
     result
 }
 
@@ -123,7 +132,8 @@ pub(crate) unsafe extern "C" fn end_idle_threads(expected: u32, signal: c_int) -
         // Asked while all are held: none of them can begin another one then. The host's number also has those
         // that have left `run` and destroy their thread-locals.
         let is_all = || threads.len() == expected as usize && threads.len() == BEGUN.load(SeqCst) as usize;
-        if !end_if_all_wait(threads.iter().map(|thread| &thread.state), is_all, wake) {
+        let states = threads.iter().map(|thread| &thread.state);
+        if !end_if_all_wait(states, &BARRIER, is_all, |state| wake(state.word())) {
             return 0;
         }
     }
@@ -156,9 +166,15 @@ fn current() -> Option<&'static Thread> {
     unsafe { CURRENT.get().as_ref() }
 }
 
-/// Has the thread of this state ask again, if it is held.
-fn wake(state: &State) {
-    ask!(SYS_futex, state.word(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, i32::MAX);
+/// Has all threads look again that wait for a change of this word.
+fn wake(word: *mut u32) {
+    ask!(SYS_futex, word, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, i32::MAX);
+}
+
+/// Waits until somebody changes this word, or for a shorter time. Past libc, and not noted.
+fn sleep_while(word: *mut u32, is: u32) {
+    let how = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+    ask!(SYS_futex, word, how, is, ptr::null::<libc::timespec>());
 }
 
 fn threads() -> MutexGuard<'static, Vec<Arc<Thread>>> {
@@ -188,25 +204,39 @@ impl Thread {
         loop {
             match self.state.end_wait() {
                 Next::GoOn => return,
-                Next::AskAgain => {
-                    let how = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
-                    ask!(SYS_futex, self.state.word(), how, HELD, ptr::null::<libc::timespec>());
-                }
-                Next::End => {
-                    let lock = self.lock.load(SeqCst);
-                    if lock != 0 {
-                        // SAFETY: libc has given it to this thread again, with the condition.
-                        unsafe { libc::pthread_mutex_unlock(ptr::with_exposed_provenance_mut(lock)) };
-                    }
-                    // It may be on the stack that is left. Whoever uses it has the lock of the list.
-                    self.condition.store(0, SeqCst);
-                    drop(threads());
-                    // SAFETY: `run` has the call under way. All other threads of this image end as well, so
-                    // nothing looks at the variables of the functions that are left.
-                    unsafe { escape::escape(self.place.load(SeqCst)) };
-                }
+                Next::AskAgain => sleep_while(self.state.word(), HELD),
+                Next::End => self.end(),
             }
         }
+    }
+
+    /// The calling thread ends, with all others, and leaves its functions.
+    fn end(&self) -> ! {
+        let lock = self.lock.load(SeqCst);
+        if lock != 0 {
+            // SAFETY: libc has given it to this thread again, with the condition.
+            unsafe { libc::pthread_mutex_unlock(ptr::with_exposed_provenance_mut(lock)) };
+        }
+        let threads = threads();
+        for noted in threads.iter().map(|thread| thread.lock.load(SeqCst)).filter(|noted| *noted != 0) {
+            // SAFETY: it is on the heap, or on a stack that nobody leaves before this thread has arrived.
+            unsafe { locks::give_back(ptr::with_exposed_provenance_mut(noted), self.tid) };
+        }
+        // Whoever uses them has the lock of the list.
+        self.note_condition(ptr::null_mut(), ptr::null_mut());
+        drop(threads);
+        if BARRIER.arrive() {
+            wake(BARRIER.word());
+        }
+        loop {
+            match BARRIER.missing() {
+                0 => break,
+                missing => sleep_while(BARRIER.word(), missing),
+            }
+        }
+        // SAFETY: `run` has the call under way. All other threads of this image end as well, and have come out
+        // of what they waited in, so nothing looks at the variables of the functions that are left.
+        unsafe { escape::escape(self.place.load(SeqCst)) }
     }
 }
 

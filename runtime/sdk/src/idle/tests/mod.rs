@@ -1,3 +1,5 @@
+mod conditions;
+
 use std::{
     mem,
     sync::{LazyLock, atomic::AtomicBool},
@@ -65,7 +67,7 @@ fn with_threads(works: &[Work], body: impl FnOnce()) {
             BEGUN.fetch_add(1, SeqCst);
             // SAFETY: it outlives the thread.
             scope.spawn(|| unsafe {
-                run(work, ptr::from_ref(it).cast_mut().cast());
+                run(work, ptr::from_ref(it).cast_mut().cast(), &Exit::default());
             });
         }
         while threads().len() < works.len() {
