@@ -107,6 +107,13 @@
 //!
 //! A timer of `setitimer` or `alarm` goes on; its signal is ignored when no handler is left. `putenv` copies.
 //!
+//! A signal handler that leaves by `longjmp` counts as running until its thread ends or is detached from the
+//! image. Of more than eight such handlers at once on one thread, the others keep their images.
+//!
+//! A mutex that a thread held when it was ended stays locked, unless another ended thread waited for a
+//! condition with it. An exit handler or a destructor of a C++ static that locks it hangs the purge of its
+//! image.
+//!
 //! **For C++ in a module**, the same holds if its runtime is linked statically (`cpp_link_stdlib_static`): its `std::thread` then
 //! binds to the SDK's `pthread_create`.
 //!

@@ -1,6 +1,8 @@
 //! The dispatcher, with real signals that a thread sends itself. Each test has a signal of its own.
 
-use std::sync::Mutex as StdMutex;
+mod in_handlers;
+
+use std::{mem, sync::Mutex as StdMutex};
 
 use libc::siginfo_t;
 
