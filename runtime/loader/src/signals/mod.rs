@@ -243,6 +243,7 @@ fn together<'a>(actions: impl Iterator<Item = &'a sigaction> + Clone) -> sigacti
             }
         }
     }
+    wake::leave_unblocked(&mut whole.sa_mask);
     whole
 }
 

@@ -19,6 +19,8 @@ mod conditions;
 mod escape;
 mod joins;
 mod locks;
+mod masks;
+mod signal_waits;
 mod state;
 mod waits;
 
@@ -36,12 +38,15 @@ use crate::kernel::{ask, errno, set_errno};
 use state::{Barrier, HELD, Next, State, end_if_all_wait};
 
 pub(crate) use joins::{Exit, forget_unjoined, note_joinable};
+pub(crate) use masks::set_wake_signal;
 
 /// What hidden symbols lead to.
 pub mod stand_ins {
     pub use super::{
         conditions::*,
         joins::{c_thread_join, thread_detach, thread_join},
+        masks::{process_mask, thread_mask},
+        signal_waits::*,
         waits::*,
     };
 }
@@ -96,6 +101,7 @@ pub(crate) unsafe fn run(start: Start, argument: *mut c_void, exit: &Exit) -> *m
     });
     threads().push(thread.clone());
     CURRENT.set(Arc::as_ptr(&thread));
+    masks::unblock();
     // SAFETY: our caller's promise, and the place can be written.
     let result = unsafe { escape::call(start, argument, thread.place.as_ptr()) };
     CURRENT.set(ptr::null());

@@ -10,7 +10,7 @@ use std::{
 
 use libc::{siginfo_t, sigset_t, timespec};
 
-use super::wait;
+use super::{masks::Mask, wait};
 use crate::{
     kernel::{self, SIGNAL_SET_BYTES, ask, errno, set_errno},
     own_libc::found,
@@ -124,7 +124,9 @@ pub unsafe extern "C" fn poll_masked(
     // SAFETY: our caller's promise: it is null or can be read.
     let mut time = unsafe { time.as_ref() }.copied();
     let at = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
-    wait(|| ask!(SYS_ppoll, files, count, at, mask, SIGNAL_SET_BYTES)) as c_int
+    // SAFETY: as above.
+    let mask = unsafe { Mask::new(mask) };
+    wait(|| ask!(SYS_ppoll, files, count, at, mask.address(), SIGNAL_SET_BYTES)) as c_int
 }
 
 /// Stands in for `epoll_wait`.
@@ -154,7 +156,26 @@ pub unsafe extern "C" fn epoll_wait_masked(
     timeout_ms: c_int,
     mask: *const sigset_t,
 ) -> c_int {
-    wait(|| ask!(SYS_epoll_pwait, file, events, count, timeout_ms, mask, SIGNAL_SET_BYTES)) as c_int
+    // SAFETY: our caller's promise: it is null or can be read.
+    let mask = unsafe { Mask::new(mask) };
+    wait(|| ask!(SYS_epoll_pwait, file, events, count, timeout_ms, mask.address(), SIGNAL_SET_BYTES)) as c_int
+}
+
+/// Stands in for `epoll_pwait2`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn epoll_wait_time(
+    file: c_int,
+    events: *mut libc::epoll_event,
+    count: c_int,
+    time: *const timespec,
+    mask: *const sigset_t,
+) -> c_int {
+    // SAFETY: our caller's promise: it is null or can be read.
+    let mask = unsafe { Mask::new(mask) };
+    wait(|| ask!(SYS_epoll_pwait2, file, events, count, time, mask.address(), SIGNAL_SET_BYTES)) as c_int
 }
 
 /// Stands in for `select`. Like libc, it leaves in `time` what was left of it.
@@ -186,6 +207,26 @@ pub unsafe extern "C" fn select(
         (time.tv_sec, time.tv_usec) = (left.tv_sec, left.tv_nsec / 1000);
     }
     ready as c_int
+}
+
+/// Stands in for `pselect`. The kernel changes the time, which libc does not.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C" fn select_masked(
+    count: c_int,
+    read: *mut c_void,
+    write: *mut c_void,
+    other: *mut c_void,
+    time: *const timespec,
+    mask: *const sigset_t,
+) -> c_int {
+    // SAFETY: our caller's promise: each is null or can be read.
+    let (mut time, mask) = unsafe { (time.as_ref().copied(), Mask::new(mask)) };
+    let at = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
+    let both: [usize; 2] = [mask.address().expose_provenance(), SIGNAL_SET_BYTES];
+    wait(|| ask!(SYS_pselect6, count, read, write, other, at, both.as_ptr())) as c_int
 }
 
 /// Stands in for `waitpid`.
@@ -268,56 +309,6 @@ pub unsafe extern "C" fn receive_from(
 /// As there.
 pub unsafe extern "C" fn receive_message(socket: c_int, message: *mut c_void, flags: c_int) -> isize {
     wait(|| ask!(SYS_recvmsg, socket, message, flags)) as isize
-}
-
-/// Stands in for `pause`.
-pub extern "C" fn pause() -> c_int {
-    let none = ptr::null::<c_void>();
-    wait(|| ask!(SYS_ppoll, none, 0, none, none, 0)) as c_int
-}
-
-/// Stands in for `sigwaitinfo`.
-///
-/// # Safety
-///
-/// As there.
-pub unsafe extern "C" fn signal_wait_info(set: *const sigset_t, info: *mut siginfo_t) -> c_int {
-    // SAFETY: our caller's promise, handed on.
-    unsafe { signal_wait_time(set, info, ptr::null()) }
-}
-
-/// Stands in for `sigtimedwait`.
-///
-/// # Safety
-///
-/// As there.
-pub unsafe extern "C" fn signal_wait_time(
-    set: *const sigset_t,
-    info: *mut siginfo_t,
-    time: *const timespec,
-) -> c_int {
-    wait(|| ask!(SYS_rt_sigtimedwait, set, info, time, SIGNAL_SET_BYTES)) as c_int
-}
-
-/// Stands in for `sigwait`, which answers with the error, and does not end for a signal that it does not wait
-/// for.
-///
-/// # Safety
-///
-/// As there.
-pub unsafe extern "C" fn signal_wait(set: *const sigset_t, signal: *mut c_int) -> c_int {
-    let none = ptr::null::<c_void>();
-    loop {
-        match wait(|| ask!(SYS_rt_sigtimedwait, set, none, none, SIGNAL_SET_BYTES)) {
-            -1 if errno() == libc::EINTR => {}
-            -1 => return errno(),
-            number => {
-                // SAFETY: our caller's promise.
-                unsafe { signal.write(number as c_int) };
-                return 0;
-            }
-        }
-    }
 }
 
 /// Stands in for `sem_wait`.

@@ -1,7 +1,5 @@
 //! Threads that are ended while they wait for a condition of libc.
 
-use std::time::Instant;
-
 use libc::{PTHREAD_COND_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, pthread_cond_t, pthread_mutex_t};
 
 use super::*;
@@ -37,24 +35,6 @@ impl Shared {
             mutex
         }
     }
-}
-
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "timed out: {what}");
-        thread::sleep(Duration::from_millis(1));
-    }
-}
-
-/// Begins a thread of this image that may never end.
-fn begin(start: Start, shared: &'static Shared) {
-    BEGUN.fetch_add(1, SeqCst);
-    thread::spawn(move || {
-        let shared = ptr::from_ref(shared).cast_mut().cast();
-        // SAFETY: each start routine takes such a pointer.
-        unsafe { run(start, shared, &Exit::default()) };
-    });
 }
 
 unsafe fn shared(argument: *mut c_void) -> &'static Shared {
@@ -112,16 +92,6 @@ fn shared_pair(kind: c_int) -> &'static Shared {
     }
     let pair = AtomicUsize::new(ptr::from_mut(pair).expose_provenance());
     Box::leak(Box::new(Shared { pair, ..Shared::default() }))
-}
-
-/// Has both end, which both wait.
-fn all_end(expected: u32) {
-    wait_until("they all wait", || end(expected) == expected);
-    wait_until("they have ended", || {
-        let count = threads().len() as u32;
-        end(count);
-        count == 0
-    });
 }
 
 #[test]
