@@ -46,8 +46,9 @@ pub struct ImageHeap {
     pub mapped: unsafe extern "C" fn(context: *const HeapContext, start: usize, len: usize),
     /// What the module has mapped there, wholly or partly, is not its own any more: it is about to be unmapped.
     pub unmapped: unsafe extern "C" fn(context: *const HeapContext, start: usize, len: usize),
-    /// `mremap`: the mapping, longer, shorter or elsewhere, as the kernel's flags say. The host asks the kernel, because the old
-    /// place may be another mapping's a moment later. The address, or an error number of the kernel, negative.
+    /// `mremap`: the mapping, longer, shorter or elsewhere, as the kernel's flags say. The host asks the
+    /// kernel, because the old place may be another mapping's a moment later. The address, or an error number
+    /// of the kernel, negative.
     pub remap: unsafe extern "C" fn(
         context: *const HeapContext,
         old: usize,

@@ -1,6 +1,6 @@
 //! A model of how threads of a module that wait are ended: none of them runs at the moment at which all end,
-//! and none leaves its stack while another one may use that. The file is the SDK's, whose crate is kept free of
-//! loom.
+//! and none leaves its stack while another one may use that. The file is the SDK's, whose crate is kept free
+//! of loom.
 
 #![cfg(loom)]
 
@@ -82,7 +82,8 @@ fn it_is_not_enough_that_each_waits_at_some_time() {
     assert!(fails.is_err(), "loom finds the thread that runs");
 }
 
-/// One thread has a condition on its stack. Another one waits for it, in libc, which uses it until it returns.
+/// One thread has a condition on its stack. Another one waits for it, in libc, which uses it until it
+/// returns.
 struct Condition {
     owner: State,
     user: State,

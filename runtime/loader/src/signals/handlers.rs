@@ -9,8 +9,8 @@
 //!
 //! # Handlers that do not return
 //!
-//! A handler may leave by `longjmp`, and then nobody counts it out. So each thread knows which functions it is
-//! in. When it is in no code of an image any more, it counts itself out: [`leave`].
+//! A handler may leave by `longjmp`, and then nobody counts it out. So each thread knows which functions it
+//! is in. When it is in no code of an image any more, it counts itself out: [`leave`].
 
 use std::{
     cell::Cell,
@@ -117,8 +117,8 @@ impl Found {
 const INSIDE_MAX: usize = 8;
 
 thread_local! {
-    /// The slots whose functions the calling thread is in, and how often. One that is in none is free. Without
-    /// a destructor and made at compile time, so a signal handler may use it.
+    /// The slots whose functions the calling thread is in, and how often. One that is in none is free.
+    /// Without a destructor and made at compile time, so a signal handler may use it.
     static INSIDE: [Cell<(Option<&'static Slot>, u32)>; INSIDE_MAX] =
         const { [const { Cell::new((None, 0)) }; INSIDE_MAX] };
 }

@@ -48,8 +48,8 @@ struct Actions {
     ours: [Option<usize>; SIGNALS_MAX],
     /// The last serial number.
     serial: u64,
-    /// Handlers that were removed while a thread was in them. There is room for all that `of_images` has: they
-    /// may be removed in a signal handler, where nothing can be allocated.
+    /// Handlers that were removed while a thread was in them. There is room for all that `of_images` has:
+    /// they may be removed in a signal handler, where nothing can be allocated.
     running: Vec<(ImageId, c_int, &'static Slot)>,
 }
 
@@ -69,8 +69,8 @@ pub(crate) struct ImageId(pub(crate) usize);
 /// the host.
 ///
 /// A signal handler may call it, as POSIX has it. To change or remove a handler allocates nothing. To add one
-/// may, so a signal handler that adds one for a signal that its image did not handle must not have interrupted
-/// an allocation.
+/// may, so a signal handler that adds one for a signal that its image did not handle must not have
+/// interrupted an allocation.
 ///
 /// # Safety
 ///
@@ -81,8 +81,8 @@ pub(crate) unsafe fn act(
     action: *const sigaction,
     previous: *mut sigaction,
 ) -> c_int {
-    // Read here and written at the end, without the lock: if the address is bad, the handler of that fault may
-    // come here.
+    // Read here and written at the end, without the lock: if the address is bad, the handler of that fault
+    // may come here.
     // SAFETY: our caller's promise.
     let wanted = unsafe { action.as_ref() }.copied();
     let mut actions = lock::actions();

@@ -1,8 +1,8 @@
 //! Mutexes of libc that a thread holds that ends.
 //!
 //! A thread that waits for a condition gets its mutex before libc lets it go. If another thread that ends
-//! sleeps with that mutex locked, nobody would unlock it, and the first thread would stay in libc for ever. So
-//! each thread that ends unlocks what others are to get.
+//! sleeps with that mutex locked, nobody would unlock it, and the first thread would stay in libc for ever.
+//! So each thread that ends unlocks what others are to get.
 
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::Relaxed};
 
@@ -24,8 +24,8 @@ const PLAIN: i32 = 3;
 /// Those of lock elision, which change nothing here.
 const ELISION: i32 = 256 | 512;
 
-/// Unlocks the mutex as often as the calling thread, with this number, has locked it; or not at all, if another
-/// one has.
+/// Unlocks the mutex as often as the calling thread, with this number, has locked it; or not at all, if
+/// another one has.
 ///
 /// # Safety
 ///
