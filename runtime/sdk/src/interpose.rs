@@ -220,7 +220,7 @@ unsafe extern "C" fn run_unknown(routine: *mut c_void) -> *mut c_void {
     // SAFETY: `thread_create` made the box for this one thread.
     let Routine { start, argument, .. } = unsafe { take(routine) };
     // SAFETY: that is what the caller of pthread_create asked for.
-    let result = unsafe { start(argument) };
+    let result = unsafe { idle::run_unknown(start, argument) };
     detach_thread();
     result
 }

@@ -16,7 +16,7 @@ use std::{
 
 use libc::{pthread_attr_t, pthread_t};
 
-use super::{sleep_while, wait, wake};
+use super::{cancel::wait_at_point, sleep_while, wait, wake};
 use crate::own_libc::found;
 
 /// Whether a thread has left its functions: 1 from then on, and whoever waits for that is woken.
@@ -96,7 +96,7 @@ fn joined(thread: pthread_t) {
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn thread_join(thread: pthread_t, result: *mut *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn thread_join(thread: pthread_t, result: *mut *mut c_void) -> c_int {
     let join = found!(c"pthread_join" as fn(pthread_t, *mut *mut c_void) -> c_int);
     wait_for_exit(thread);
     // Noted while it waits: the calling thread may be ended itself, and never come back.
@@ -115,7 +115,7 @@ pub unsafe extern "C" fn thread_join(thread: pthread_t, result: *mut *mut c_void
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn c_thread_join(thread: pthread_t, result: *mut c_int) -> c_int {
+pub unsafe extern "C-unwind" fn c_thread_join(thread: pthread_t, result: *mut c_int) -> c_int {
     let join = found!(c"thrd_join" as fn(pthread_t, *mut c_int) -> c_int);
     wait_for_exit(thread);
     // As above.
@@ -135,7 +135,7 @@ pub unsafe extern "C" fn c_thread_join(thread: pthread_t, result: *mut c_int) ->
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn thread_detach(thread: pthread_t) -> c_int {
+pub unsafe extern "C-unwind" fn thread_detach(thread: pthread_t) -> c_int {
     joined(thread);
     let detach = found!(c"pthread_detach" as fn(pthread_t) -> c_int);
     // SAFETY: our caller's promise, handed on.
@@ -163,7 +163,7 @@ impl Exit {
 
     fn wait(&self) {
         while self.0.load(SeqCst) == 0 {
-            wait(|| sleep_while(self.0.as_ptr(), 0));
+            wait_at_point(|| sleep_while(self.0.as_ptr(), 0));
         }
     }
 }

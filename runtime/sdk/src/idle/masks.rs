@@ -29,6 +29,11 @@ pub(crate) fn set_wake_signal(signal: c_int) {
     WAKES.store(signal, Relaxed);
 }
 
+/// The signal that wakes a thread, if there is one.
+pub(super) fn wake_signal() -> Option<c_int> {
+    Some(WAKES.load(Relaxed)).filter(|signal| *signal != 0)
+}
+
 /// Stands in for `pthread_sigmask`.
 ///
 /// # Safety

@@ -15,11 +15,13 @@
 //! condition until then that lies on the stack of another thread. If one does not come out, all stay, and the
 //! image with them.
 
+mod cancel;
 mod conditions;
 mod escape;
 mod joins;
 mod locks;
 mod masks;
+mod semaphores;
 mod signal_waits;
 mod state;
 mod waits;
@@ -37,15 +39,18 @@ use std::{
 use crate::kernel::{ask, errno, set_errno};
 use state::{Barrier, HELD, Next, State, end_if_all_wait};
 
+pub(crate) use cancel::wait_at_point;
 pub(crate) use joins::{Exit, forget_unjoined, note_joinable};
 pub(crate) use masks::set_wake_signal;
 
 /// What hidden symbols lead to.
 pub mod stand_ins {
     pub use super::{
+        cancel::{c_thread_exit, thread_cancel, thread_exit},
         conditions::*,
         joins::{c_thread_join, thread_detach, thread_join},
         masks::{process_mask, thread_mask},
+        semaphores::*,
         signal_waits::*,
         waits::*,
     };
@@ -58,6 +63,10 @@ pub(crate) type Start = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
 struct Thread {
     state: State,
     tid: libc::pid_t,
+    /// As libc knows it.
+    identity: libc::pthread_t,
+    /// How often it has waited.
+    waits: AtomicU32,
     /// What [`escape::escape`] needs. Only the thread itself reads it.
     place: AtomicUsize,
     /// The condition of libc that it waits for; 0 if it waits for none. Written by the thread before it
@@ -85,16 +94,20 @@ pub(crate) static BEGUN: AtomicU32 = AtomicU32::new(0);
 /// How many threads have ended early.
 static ENDED: AtomicU32 = AtomicU32::new(0);
 
-/// Runs a thread of this image: `start`, until that returns or the thread is ended. `exit` is told then.
+/// Runs a thread of this image: `start`, until that returns or the thread ends otherwise. `exit` is told
+/// then.
 ///
 /// # Safety
 ///
 /// `start` can be called with `argument`, once.
 pub(crate) unsafe fn run(start: Start, argument: *mut c_void, exit: &Exit) -> *mut c_void {
+    // SAFETY: both only ask for a number.
+    let (tid, identity) = unsafe { (libc::gettid(), libc::pthread_self()) };
     let thread = Arc::new(Thread {
         state: State::new(),
-        // SAFETY: it only asks for a number.
-        tid: unsafe { libc::gettid() },
+        tid,
+        identity,
+        waits: AtomicU32::new(0),
         place: AtomicUsize::new(0),
         condition: AtomicUsize::new(0),
         lock: AtomicUsize::new(0),
@@ -103,8 +116,9 @@ pub(crate) unsafe fn run(start: Start, argument: *mut c_void, exit: &Exit) -> *m
     CURRENT.set(Arc::as_ptr(&thread));
     masks::unblock();
     // SAFETY: our caller's promise, and the place can be written.
-    let result = unsafe { escape::call(start, argument, thread.place.as_ptr()) };
+    let result = unsafe { escape::call_to_the_end(start, argument, thread.place.as_ptr()) };
     CURRENT.set(ptr::null());
+    let result = cancel::end().unwrap_or(result);
     if thread.state.is_ending() {
         ESCAPED.set(true);
         ENDED.fetch_add(1, SeqCst);
@@ -116,6 +130,17 @@ pub(crate) unsafe fn run(start: Start, argument: *mut c_void, exit: &Exit) -> *m
     drop(all);
     exit.note();
     result
+}
+
+/// Runs a thread that no host knows: `start`, until that returns or the thread ends itself.
+///
+/// # Safety
+///
+/// As above.
+pub(crate) unsafe fn run_unknown(start: Start, argument: *mut c_void) -> *mut c_void {
+    // SAFETY: our caller's promise, and the place can be written.
+    let result = unsafe { escape::call_to_the_end(start, argument, &mut 0) };
+    cancel::end().unwrap_or(result)
 }
 
 /// Whether what the calling thread has registered may be destroyed. Not if it ended early: a lock that it
@@ -154,15 +179,27 @@ pub(crate) unsafe extern "C" fn end_idle_threads(expected: u32, signal: c_int) -
 /// Waits: `call` may take long, and touches nothing of this image that another thread relies on.
 pub(crate) fn wait<R>(call: impl FnOnce() -> R) -> R {
     let Some(thread) = current() else { return call() };
+    thread.waits.fetch_add(1, SeqCst);
     if !thread.state.begin_wait() {
         // A signal handler that waits, while the thread waits.
         return call();
     }
+    let waiting = Waiting(thread);
     let result = call();
     let error = errno();
-    thread.go_on();
+    drop(waiting);
     set_errno(error);
     result
+}
+
+/// A thread that waits. It goes on when this is dropped, also if libc unwinds the stack because the thread
+/// was cancelled: then its cleanup handlers run.
+struct Waiting(&'static Thread);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.go_on();
+    }
 }
 
 /// The calling thread, if this image started it.
@@ -240,8 +277,8 @@ impl Thread {
                 missing => sleep_while(BARRIER.word(), missing),
             }
         }
-        // SAFETY: `run` has the call under way. All other threads of this image end as well, and have come out
-        // of what they waited in, so nothing looks at the variables of the functions that are left.
+        // SAFETY: `run` has the call under way. All other threads of this image end as well, and have come
+        // out of what they waited in, so nothing looks at the variables of the functions that are left.
         unsafe { escape::escape(self.place.load(SeqCst)) }
     }
 }

@@ -9,13 +9,13 @@ use std::{
 
 use libc::{siginfo_t, sigset_t, timespec};
 
-use super::{masks::Mask, wait};
+use super::{cancel::wait_at_point, masks::Mask};
 use crate::kernel::{SIGNAL_SET_BYTES, ask, errno};
 
 /// Stands in for `pause`.
-pub extern "C" fn pause() -> c_int {
+pub extern "C-unwind" fn pause() -> c_int {
     let none = ptr::null::<c_void>();
-    wait(|| ask!(SYS_ppoll, none, 0, none, none, 0)) as c_int
+    wait_at_point(|| ask!(SYS_ppoll, none, 0, none, none, 0)) as c_int
 }
 
 /// Stands in for `sigsuspend`.
@@ -23,10 +23,10 @@ pub extern "C" fn pause() -> c_int {
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn suspend(mask: *const sigset_t) -> c_int {
+pub unsafe extern "C-unwind" fn suspend(mask: *const sigset_t) -> c_int {
     // SAFETY: our caller's promise.
     let mask = unsafe { Mask::new(mask) };
-    wait(|| ask!(SYS_rt_sigsuspend, mask.address(), SIGNAL_SET_BYTES)) as c_int
+    wait_at_point(|| ask!(SYS_rt_sigsuspend, mask.address(), SIGNAL_SET_BYTES)) as c_int
 }
 
 /// Stands in for `sigwaitinfo`.
@@ -34,7 +34,7 @@ pub unsafe extern "C" fn suspend(mask: *const sigset_t) -> c_int {
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn signal_wait_info(set: *const sigset_t, info: *mut siginfo_t) -> c_int {
+pub unsafe extern "C-unwind" fn signal_wait_info(set: *const sigset_t, info: *mut siginfo_t) -> c_int {
     // SAFETY: our caller's promise, handed on.
     unsafe { signal_wait_time(set, info, ptr::null()) }
 }
@@ -44,12 +44,12 @@ pub unsafe extern "C" fn signal_wait_info(set: *const sigset_t, info: *mut sigin
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn signal_wait_time(
+pub unsafe extern "C-unwind" fn signal_wait_time(
     set: *const sigset_t,
     info: *mut siginfo_t,
     time: *const timespec,
 ) -> c_int {
-    wait(|| ask!(SYS_rt_sigtimedwait, set, info, time, SIGNAL_SET_BYTES)) as c_int
+    wait_at_point(|| ask!(SYS_rt_sigtimedwait, set, info, time, SIGNAL_SET_BYTES)) as c_int
 }
 
 /// Stands in for `sigwait`, which answers with the error, and does not end for a signal that it does not wait
@@ -58,10 +58,10 @@ pub unsafe extern "C" fn signal_wait_time(
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn signal_wait(set: *const sigset_t, signal: *mut c_int) -> c_int {
+pub unsafe extern "C-unwind" fn signal_wait(set: *const sigset_t, signal: *mut c_int) -> c_int {
     let none = ptr::null::<c_void>();
     loop {
-        match wait(|| ask!(SYS_rt_sigtimedwait, set, none, none, SIGNAL_SET_BYTES)) {
+        match wait_at_point(|| ask!(SYS_rt_sigtimedwait, set, none, none, SIGNAL_SET_BYTES)) {
             -1 if errno() == libc::EINTR => {}
             -1 => return errno(),
             number => {

@@ -16,7 +16,8 @@ pub(super) const HELD: u32 = 2;
 /// It waits, and ends instead of going on. Written by who ends threads, in place of HELD.
 const ENDS: u32 = 3;
 
-/// The state of one thread. Both sides change it by compare-and-swap, so each sees what the other has written.
+/// The state of one thread. Both sides change it by compare-and-swap, so each sees what the other has
+/// written.
 pub(super) struct State(AtomicU32);
 
 /// What a thread does that waits no more.
@@ -62,8 +63,7 @@ impl State {
         self.0.load(SeqCst) == ENDS
     }
 
-    /// Whether it waits at this moment. Not enough to end anything: only the model's broken twin asks.
-    #[cfg(loom)]
+    /// Whether it waits at this moment. Not enough to end anything, as the model's broken twin shows.
     pub(super) fn is_waiting(&self) -> bool {
         self.0.load(SeqCst) == WAITS
     }
@@ -93,7 +93,8 @@ impl Barrier {
         Barrier { missing: AtomicU32::new(0) }
     }
 
-    /// The calling thread has arrived: it uses nothing any more that is on another stack. Whether it is the last.
+    /// The calling thread has arrived: it uses nothing any more that is on another stack. Whether it is the
+    /// last.
     pub(super) fn arrive(&self) -> bool {
         self.missing.fetch_sub(1, SeqCst) == 1
     }
