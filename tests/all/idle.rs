@@ -63,6 +63,10 @@ fn threads_are_ended_however_they_wait() {
             ("c-condition", 1),
             ("semaphore", 1),
             ("signal", 1),
+            ("blocked", 1),
+            ("pselect", 1),
+            ("suspend", 1),
+            ("c-pair", 2),
         ];
         let before = threads();
         for (round, (way, count)) in ways.into_iter().enumerate() {

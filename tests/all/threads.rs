@@ -1,7 +1,9 @@
 //! Threads that a module starts keep it in memory until they end, and no longer.
 
+use std::os::unix::process::ExitStatusExt;
+
 use segue::{Code, Event, PinKind, Request, RollbackSource, VersionState};
-use segue_tests::{Bench, V1, V2, fixture, in_child, until};
+use segue_tests::{Bench, V1, V2, dies_in_child, fixture, in_child, until};
 
 #[test]
 fn a_thread_that_drop_joins_does_not_keep_its_version() {
@@ -79,4 +81,53 @@ fn the_threads_of_a_crate_keep_a_version_until_they_have_ended() {
         assert!(held.pins[0].detail.contains(&format!("started by pool.g{kept}")), "{held:?}");
         assert_eq!(bench.runtime.images_mapped(), 2);
     });
+}
+
+#[test]
+fn threads_of_c_end_themselves_and_each_other() {
+    in_child("threads::threads_of_c_end_themselves_and_each_other", || {
+        /// A cleanup handler, a variable of C++, a thread-local and a key.
+        const ALL: u32 = 15;
+        const WENT_ON: u32 = 16;
+        const CANCELED: i32 = -1;
+        let bench = Bench::new();
+        bench.runtime.load(fixture("ender", V1)).unwrap();
+        let module = bench.runtime.module("ender").unwrap();
+        let answer = |query: &str| {
+            let reply = module.call(&Request { query, ..Request::get("/") }).unwrap();
+            String::from_utf8(reply.body).unwrap()
+        };
+        let ways = [
+            ("exit", ALL, 7),
+            ("exit of C11", ALL, -7),
+            ("cancelled in sleep", ALL, CANCELED),
+            ("cancelled in read", ALL, CANCELED),
+            ("cancelled while it waits for a condition", ALL, CANCELED),
+            ("cancelled while it waits for a semaphore", ALL, CANCELED),
+            ("cancelled while it joins", ALL, CANCELED),
+            ("cancelled while that is forbidden", ALL + WENT_ON, CANCELED),
+        ];
+        for (way, (what, seen, result)) in ways.into_iter().enumerate() {
+            assert_eq!(answer(&format!("way={way}")), format!("{seen} {result}"), "{what}");
+            if result == CANCELED {
+                let early = answer(&format!("way={way}&early=1"));
+                assert_eq!(early, format!("{seen} {result}"), "{what}, before it waits");
+            }
+        }
+        bench.runtime.load(fixture("ender", V2)).unwrap();
+        until("old has left memory", || bench.runtime.images_mapped() == 1);
+    });
+}
+
+#[test]
+fn a_thread_of_rust_that_ends_itself_by_libc_ends_the_process() {
+    let test = "threads::a_thread_of_rust_that_ends_itself_by_libc_ends_the_process";
+    let dead = dies_in_child(test, &[], |_| {
+        let bench = Bench::new();
+        bench.runtime.load(fixture("ender", V1)).unwrap();
+        let module = bench.runtime.module("ender").unwrap();
+        let _ = module.call(&Request { query: "rust=1", ..Request::get("/") });
+    });
+    // As in a program without the runtime: libc would unwind functions that must not be unwound.
+    assert_eq!(dead.status.signal(), Some(libc::SIGABRT), "{}", dead.stderr);
 }

@@ -46,6 +46,17 @@ pub struct ImageHeap {
     pub mapped: unsafe extern "C" fn(context: *const HeapContext, start: usize, len: usize),
     /// What the module has mapped there, wholly or partly, is not its own any more: it is about to be unmapped.
     pub unmapped: unsafe extern "C" fn(context: *const HeapContext, start: usize, len: usize),
+    /// `mremap`: the mapping, longer, shorter or elsewhere, as the kernel's flags say. The host asks the
+    /// kernel, because the old place may be another mapping's a moment later. The address, or an error number
+    /// of the kernel, negative.
+    pub remap: unsafe extern "C" fn(
+        context: *const HeapContext,
+        old: usize,
+        old_len: usize,
+        len: usize,
+        flags: c_int,
+        to: usize,
+    ) -> isize,
     /// The module has opened this file descriptor. It waits for nothing, so a child after `fork` may call it.
     pub opened: unsafe extern "C" fn(context: *const HeapContext, file: c_int),
     /// The module is about to close this file descriptor. It waits for nothing, as above.

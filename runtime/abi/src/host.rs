@@ -113,6 +113,9 @@ pub struct HostRef {
     pub heap: &'static Heap,
     /// Which load of the module this is.
     pub generation: u64,
+    /// The signal that wakes a thread of the module that is to end, which no such thread may block. 0 if
+    /// there is none. Its handler does nothing.
+    pub wake_signal: c_int,
 }
 
 /// The host's functions. Each may be called from any thread, copies what it is given before it returns, and never unwinds.

@@ -23,7 +23,7 @@ pub const SECTION: &str = ".segue";
 pub const MAGIC: [u8; 8] = *b"segue\0\0\x01";
 
 /// Counts the incompatible changes of this crate. A file of another revision is refused before it is mapped.
-pub const REVISION: u32 = 7;
+pub const REVISION: u32 = 8;
 
 /// The length of a module's name in bytes, at most; a longer one is refused.
 pub const NAME_LEN_MAX: usize = 64;

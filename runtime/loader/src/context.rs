@@ -107,7 +107,8 @@ impl Context {
 
     /// What is handed to the module. Valid while the `Arc` is kept.
     pub(crate) fn host_ref(self: &Arc<Self>, generation: u64) -> HostRef {
-        HostRef { context: Arc::as_ptr(self).cast(), vtable: VTABLE, heap: heap(), generation }
+        let (context, wake_signal) = (Arc::as_ptr(self).cast(), signals::wake_signal().unwrap_or(0));
+        HostRef { context, vtable: VTABLE, heap: heap(), generation, wake_signal }
     }
 }
 

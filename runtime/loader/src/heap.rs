@@ -32,7 +32,7 @@ use libmimalloc_sys as mimalloc;
 use parking_lot::Mutex;
 use segue_abi::allocator::ImageHeap;
 
-use calls::{alloc, alloc_zeroed, closed, dealloc, mapped, opened, realloc, unmapped};
+use calls::{alloc, alloc_zeroed, closed, dealloc, mapped, opened, realloc, remap, unmapped};
 
 use crate::{
     descriptors::{self, LeftOpen},
@@ -124,6 +124,7 @@ impl Heap {
             dealloc,
             mapped,
             unmapped,
+            remap,
             opened,
             closed,
         });

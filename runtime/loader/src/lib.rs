@@ -70,6 +70,7 @@
 //! | --- | --- |
 //! | a call inside | the cell counts it; nobody is taken out before it is zero (`segue-core`) |
 //! | a thread that the module started | `pthread_create` (and `thrd_create`) of the module is the SDK's, by a hidden symbol, and leads to `threads.rs`: a trampoline in host text is at the bottom of its stack; unmapping waits |
+//! | a thread that ends by `pthread_exit` or is cancelled | libc unwinds it to the bottom of the image, and it ends from there like any other (SDK, `idle/escape.rs`) |
 //! | a thread that waits for ever | what waits in a module is the SDK's too, and notes it; if every thread of the image waits, [`Mapped::end_idle_threads`] has each leave its functions and end (SDK, `idle/`) |
 //! | destructors of thread-locals | `__cxa_thread_atexit_impl`, and `__cxa_thread_atexit` of C++, are the SDK's too: a list in a thread-local of the image, run by `detach_thread` on its own thread |
 //! | pthread keys | `pthread_key_create` is the SDK's: libc gets no destructor, `detach_thread` runs it, `release` deletes the key. Near the limit of 1024 ([`keys_in_use`]) no file is mapped |
@@ -106,6 +107,21 @@
 //! linker's lock: while it hangs, no other module can be mapped or unmapped. Exit handlers run before, without that lock.
 //!
 //! A timer of `setitimer` or `alarm` goes on; its signal is ignored when no handler is left. `putenv` copies.
+//!
+//! A thread that C code has begun may end by `pthread_exit`, or be cancelled: its cleanup handlers and
+//! destructors run, and it is counted out. `open`, `close` and `fcntl` are no cancellation points in a
+//! module. A thread of `std`, or of the host in a call, that ends so ends the process, as in each program:
+//! functions of Rust must not be unwound by libc.
+//!
+//! A thread that is ended because all wait must come out of what it waits in. If libc does not let it go (its
+//! mutex is held by a thread outside the image, say), all its threads stay, and so does the image.
+//!
+//! A signal handler that leaves by `longjmp` counts as running until its thread ends or is detached from the
+//! image. Of more than eight such handlers at once on one thread, the others keep their images.
+//!
+//! A mutex that a thread held when it was ended stays locked, unless another ended thread waited for a
+//! condition with it. An exit handler or a destructor of a C++ static that locks it hangs the purge of its
+//! image.
 //!
 //! **For C++ in a module**, the same holds if its runtime is linked statically (`cpp_link_stdlib_static`): its `std::thread` then
 //! binds to the SDK's `pthread_create`.

@@ -317,6 +317,7 @@ impl Mapped {
     /// of [`Services`], say) it would destroy thread-locals that the call is using; and where the thread comes back and uses
     /// its thread-locals, `std` in there ends the process.
     pub fn detach_thread(&self) -> u64 {
+        signals::leave(self.image_id());
         // SAFETY: the image is mapped, and the function only looks at what this thread left.
         unsafe { self.root.detach_thread()() }
     }

@@ -19,6 +19,7 @@ use segue_abi::{NativeThread, ThreadAttributes, ThreadStart};
 use crate::{
     context::Context,
     crash::{self, AlternateStack},
+    signals,
 };
 
 /// A thread that a module started and that has not ended.
@@ -183,14 +184,15 @@ extern "C" fn run(routine: *mut c_void) -> *mut c_void {
     let Routine { id, context, start, argument } = *unsafe { Box::from_raw(routine.cast::<Routine>()) };
     context.threads.begin(id);
     // Without one, nothing could be told of a stack that overflows.
-    let signals = crash::is_installed().then(AlternateStack::new).flatten();
+    let alternate = crash::is_installed().then(AlternateStack::new).flatten();
     // SAFETY: that is what the module asked for; the image stays while the thread is counted in.
     let result = unsafe { start.0(argument) };
     if let Some(detach) = context.threads.detach.get() {
         // SAFETY: the start routine has returned, and nothing of the image runs on this thread after this.
         unsafe { detach() };
     }
-    drop(signals);
+    signals::leave(context.image_id());
+    drop(alternate);
     context.threads.count_out(id);
     result
 }

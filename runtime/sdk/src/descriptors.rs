@@ -15,7 +15,7 @@ use std::{
 
 use crate::{
     allocator::heap,
-    idle::wait,
+    idle::wait_at_point,
     kernel::{SIGNAL_SET_BYTES, ask, set_errno},
 };
 
@@ -84,7 +84,7 @@ pub unsafe extern "C" fn epoll_sized(size: c_int) -> c_int {
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn accept(socket: c_int, address: *mut c_void, len: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn accept(socket: c_int, address: *mut c_void, len: *mut c_void) -> c_int {
     // SAFETY: our caller's promise, handed on.
     unsafe { accept_with(socket, address, len, 0) }
 }
@@ -94,13 +94,13 @@ pub unsafe extern "C" fn accept(socket: c_int, address: *mut c_void, len: *mut c
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn accept_with(
+pub unsafe extern "C-unwind" fn accept_with(
     socket: c_int,
     address: *mut c_void,
     len: *mut c_void,
     flags: c_int,
 ) -> c_int {
-    opened(wait(|| ask!(SYS_accept4, socket, address, len, flags)) as c_int)
+    opened(wait_at_point(|| ask!(SYS_accept4, socket, address, len, flags)) as c_int)
 }
 
 /// Stands in for `dup2`.

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use segue_abi::HostRef;
 use segue_interface::{__private as interface, Fault, Interface};
 
-use crate::{InterfaceHandle, ModuleHandle, panics};
+use crate::{InterfaceHandle, ModuleHandle, idle, panics};
 
 /// Who loaded this module, and as what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +83,7 @@ pub(crate) unsafe fn attach(host: HostRef) {
     // SAFETY: our caller's promise; and the heap is good for as long as the process runs.
     unsafe { interface::attach_heap(host.heap) };
     interface::attach_failures(tell_fault, panics::tell_untold);
+    idle::set_wake_signal(host.wake_signal);
     // A second host is not possible: `ModuleRoot::attach` is called once.
     let _ = ATTACHED.set(Attached(host));
 }

@@ -24,7 +24,7 @@ use std::{
     ffi::{c_int, c_void},
     mem, ptr,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
 };
@@ -36,7 +36,7 @@ use crate::{
     cpp,
     exit_handlers::STATUS,
     host,
-    idle::{self, Start},
+    idle::{self, Exit, Start},
     own_libc::found,
     timers,
 };
@@ -75,6 +75,13 @@ unsafe extern "C" {
     fn __cxa_finalize(image: *mut c_void);
     /// What exit handlers of this image are registered with. Hidden, and in every file that a C compiler links.
     static __dso_handle: u8;
+}
+
+/// What a new thread is to do.
+struct Routine {
+    start: Start,
+    argument: *mut c_void,
+    exit: Arc<Exit>,
 }
 
 /// How often destructors may make new things to destroy, as POSIX has it (`PTHREAD_DESTRUCTOR_ITERATIONS`).
@@ -140,7 +147,8 @@ pub unsafe extern "C" fn thread_create(
     start: Start,
     argument: *mut c_void,
 ) -> c_int {
-    let routine = Box::into_raw(Box::new((start, argument))).cast();
+    let exit = Arc::<Exit>::default();
+    let routine = Box::into_raw(Box::new(Routine { start, argument, exit: exit.clone() })).cast();
     let (count, error) = match host::attached() {
         Some(host) => {
             idle::BEGUN.fetch_add(1, Ordering::SeqCst);
@@ -150,6 +158,10 @@ pub unsafe extern "C" fn thread_create(
             let error = unsafe {
                 host.vtable.spawn()(host.context, thread.cast(), attributes.cast(), start, routine)
             };
+            if error == 0 {
+                // SAFETY: it was written just now, and the attributes are our caller's promise.
+                unsafe { idle::note_joinable(thread.read(), attributes, exit) };
+            }
             (&idle::BEGUN, error)
         }
         None => {
@@ -190,7 +202,7 @@ pub unsafe extern "C" fn exit(status: c_int) -> ! {
 /// # Safety
 ///
 /// `thread_create` made the box, and nobody has taken it.
-unsafe fn take(routine: *mut c_void) -> (Start, *mut c_void) {
+unsafe fn take(routine: *mut c_void) -> Routine {
     // SAFETY: our caller's promise.
     *unsafe { Box::from_raw(routine.cast()) }
 }
@@ -198,17 +210,17 @@ unsafe fn take(routine: *mut c_void) -> (Start, *mut c_void) {
 /// The bottom, in this image, of a thread that the host knows.
 unsafe extern "C" fn run_known(routine: *mut c_void) -> *mut c_void {
     // SAFETY: `thread_create` made the box for this one thread.
-    let (start, argument) = unsafe { take(routine) };
+    let Routine { start, argument, exit } = unsafe { take(routine) };
     // SAFETY: that is what the caller of pthread_create asked for.
-    unsafe { idle::run(start, argument) }
+    unsafe { idle::run(start, argument, &exit) }
 }
 
 /// The bottom of a thread that no host knows. The image can never be unmapped after one has run, since it ends in here.
 unsafe extern "C" fn run_unknown(routine: *mut c_void) -> *mut c_void {
     // SAFETY: `thread_create` made the box for this one thread.
-    let (start, argument) = unsafe { take(routine) };
+    let Routine { start, argument, .. } = unsafe { take(routine) };
     // SAFETY: that is what the caller of pthread_create asked for.
-    let result = unsafe { start(argument) };
+    let result = unsafe { idle::run_unknown(start, argument) };
     detach_thread();
     result
 }

@@ -53,12 +53,16 @@ pub(crate) fn call(number: c_long, arguments: &[usize]) -> c_long {
     words[..arguments.len()].copy_from_slice(arguments);
     // SAFETY: what the call does with its arguments is the promise of whoever made them; the registers are as
     // the kernel wants them.
-    let result = unsafe { enter(number as usize, words) };
-    if result >= ERROR_MAX.wrapping_neg() {
-        set_errno(result.wrapping_neg() as c_int);
+    result(unsafe { enter(number as usize, words) })
+}
+
+/// What `syscall` of libc answers for a result of the kernel's. An error is in `errno` then.
+pub(crate) fn result(word: usize) -> c_long {
+    if word >= ERROR_MAX.wrapping_neg() {
+        set_errno(word.wrapping_neg() as c_int);
         return -1;
     }
-    result as c_long
+    word as c_long
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -15,7 +15,10 @@ use std::{
 
 use segue_abi::allocator::{HeapContext, ImageHeap};
 
-use crate::{allocator::heap, kernel::ask};
+use crate::{
+    allocator::heap,
+    kernel::{self, ask},
+};
 
 /// Stands in for `mmap`, and for `mmap64`, which is the same on machines of 64 bits.
 ///
@@ -59,11 +62,15 @@ pub unsafe extern "C" fn remap(
     flags: c_int,
     to: *mut c_void,
 ) -> *mut c_void {
-    let start = ask!(SYS_mremap, old, old_len, len, flags, to);
-    if start != FAILED {
-        tell(old.expose_provenance() as c_long, old_len, |heap| heap.unmapped);
-        tell(start, len, |heap| heap.mapped);
-    }
+    let start = match heap() {
+        Some(heap) => {
+            let (old, to) = (old.expose_provenance(), to.expose_provenance());
+            // SAFETY: it is this image's, and stands beside that context.
+            let start = unsafe { (heap.remap)(heap.context, old, old_len, len, flags, to) };
+            kernel::result(start as usize)
+        }
+        None => ask!(SYS_mremap, old, old_len, len, flags, to),
+    };
     ptr::with_exposed_provenance_mut(start as usize)
 }
 

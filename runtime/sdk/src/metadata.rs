@@ -6,9 +6,9 @@ use segue_abi::metadata::{MAGIC, NAME_LEN_MAX};
 pub const COMPILER: &str = env!("SEGUE_COMPILER");
 
 /// The revision of the boundary's types, as JSON writes it.
-pub const REVISION: &str = "7";
+pub const REVISION: &str = "8";
 
-const _: () = assert!(segue_abi::metadata::REVISION == 7, "REVISION above is its text");
+const _: () = assert!(segue_abi::metadata::REVISION == 8, "REVISION above is its text");
 
 /// How many bytes the section has whose text is these parts, one after the other.
 pub const fn section_len(parts: &[&str]) -> usize {

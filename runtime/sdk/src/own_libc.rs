@@ -2,7 +2,8 @@
 
 use std::ffi::{CStr, c_void};
 
-/// A function of libc, by its name and its type, looked up once.
+/// A function of libc, by its name and its type, looked up once. If it is a cancellation point, its frame and
+/// those below may be unwound.
 macro_rules! found {
     ($name:literal as fn($($type:ty),*) -> $result:ty) => {{
         use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
@@ -13,8 +14,9 @@ macro_rules! found {
             found = $crate::own_libc::address($name);
             FOUND.store(found, Relaxed);
         }
+        type Function = unsafe extern "C-unwind" fn($($type),*) -> $result;
         // SAFETY: that is the type of libc's function of this name.
-        let function: unsafe extern "C" fn($($type),*) -> $result = unsafe { std::mem::transmute(found) };
+        let function: Function = unsafe { std::mem::transmute(found) };
         function
     }};
 }

@@ -1,6 +1,9 @@
 //! What a module calls: the functions of `ImageHeap`.
 
-use std::ffi::{c_int, c_void};
+use std::{
+    ffi::{c_int, c_void},
+    ptr,
+};
 
 use libmimalloc_sys as mimalloc;
 use parking_lot::Mutex;
@@ -92,6 +95,33 @@ unsafe fn mappings<'a>(context: *const HeapContext) -> &'a Mutex<Mappings> {
 pub(super) unsafe extern "C" fn mapped(context: *const HeapContext, start: usize, len: usize) {
     // SAFETY: our caller's promise, handed on.
     unsafe { mappings(context) }.lock().add(start, len);
+}
+
+pub(super) unsafe extern "C" fn remap(
+    context: *const HeapContext,
+    old: usize,
+    old_len: usize,
+    len: usize,
+    flags: c_int,
+    to: usize,
+) -> isize {
+    // Held across the call: whoever gets the old place next tells so after this.
+    // SAFETY: our caller's promise, handed on.
+    let mut mappings = unsafe { mappings(context) }.lock();
+    let old_at: *mut c_void = ptr::with_exposed_provenance_mut(old);
+    let to: *mut c_void = ptr::with_exposed_provenance_mut(to);
+    // SAFETY: that is what the module asked for. What is at the old place is its own.
+    let start = unsafe { libc::mremap(old_at, old_len, len, flags, to) };
+    if start == libc::MAP_FAILED {
+        // SAFETY: it is the calling thread's, and always there.
+        return -(unsafe { *libc::__errno_location() } as isize);
+    }
+    if flags & libc::MREMAP_DONTUNMAP == 0 {
+        mappings.remove(old, old_len);
+    }
+    let start = start.expose_provenance();
+    mappings.add(start, len);
+    start as isize
 }
 
 pub(super) unsafe extern "C" fn opened(context: *const HeapContext, file: c_int) {

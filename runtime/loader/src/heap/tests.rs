@@ -168,3 +168,51 @@ fn heaps_that_share_a_place_in_the_table_are_told_apart() {
         }
     }
 }
+
+#[test]
+fn what_another_thread_maps_in_the_place_of_what_moves_is_counted() {
+    const PAGE: usize = 4096;
+    const MAPPED: usize = 10_000;
+    fn table(heap: &Heap) -> &ImageHeap {
+        &heap.seen
+    }
+    let heap = &Heap::new().unwrap();
+    let new = |at, protection, flags| {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | flags;
+        // SAFETY: new memory, or in the place of memory of this test.
+        unsafe { libc::mmap(at, PAGE, protection, flags, -1, 0) }
+    };
+    let map = || {
+        let block = new(ptr::null_mut(), libc::PROT_READ, 0).expose_provenance();
+        let table = table(heap);
+        // SAFETY: as in a module.
+        unsafe { (table.mapped)(table.context, block, PAGE) };
+        block
+    };
+    let is_done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let to = new(ptr::null_mut(), libc::PROT_NONE, 0);
+            let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+            while !is_done.load(Ordering::Relaxed) {
+                let (table, old) = (table(heap), map());
+                // SAFETY: as in a module: both places are this thread's own.
+                unsafe {
+                    let at = (table.remap)(table.context, old, PAGE, PAGE, flags, to.addr());
+                    assert_eq!(at as usize, to.addr());
+                    (table.unmapped)(table.context, to.addr(), PAGE);
+                }
+                new(to, libc::PROT_NONE, libc::MAP_FIXED);
+            }
+        });
+        for _ in 0..MAPPED {
+            map();
+        }
+        is_done.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(heap.usage().live_bytes(), (MAPPED * PAGE) as u64);
+    let table = table(heap);
+    // SAFETY: as in a module: the kernel refuses it.
+    let refused = unsafe { (table.remap)(table.context, 1, PAGE, PAGE, 0, 0) };
+    assert_eq!(refused, -(libc::EINVAL as isize));
+}

@@ -6,9 +6,19 @@
 //! The dispatcher counts itself in before it looks whether a handler is still there, and a writer takes the
 //! handler away before it looks whether somebody is counted in. Both are SeqCst, so one of them sees the
 //! other: either the handler is not called, or its image waits.
+//!
+//! # Handlers that do not return
+//!
+//! A handler may leave by `longjmp`, and then nobody counts it out. So each thread knows which functions it
+//! is in. When it is in no code of an image any more, it counts itself out: [`leave`].
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::{
+    cell::Cell,
+    ptr,
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst},
+};
 
+use super::ImageId;
 use crate::chunks::Chunks;
 
 /// The handlers of one signal.
@@ -19,6 +29,8 @@ pub(super) struct Handlers(Chunks<Slot>);
 pub(super) struct Slot {
     /// Larger for an image that began to handle the signal later. 0 if the slot is free.
     serial: AtomicU64,
+    /// Whose it is, or was.
+    image: AtomicUsize,
     /// The function. 0 if it does nothing any more.
     function: AtomicUsize,
     /// Whether it is called for the next signal only.
@@ -40,8 +52,9 @@ impl Handlers {
     }
 
     /// Adds the handler of an image. Only under the lock of the writers.
-    pub(super) fn add(&self, serial: u64, function: usize, is_once: bool) -> &'static Slot {
+    pub(super) fn add(&self, image: ImageId, serial: u64, function: usize, is_once: bool) -> &'static Slot {
         let slot = self.0.vacant(|slot| slot.serial.load(SeqCst) == 0 && !slot.is_running());
+        slot.image.store(image.0, SeqCst);
         slot.set(function, is_once);
         slot.serial.store(serial, SeqCst);
         slot
@@ -85,6 +98,7 @@ impl Found {
     pub(super) fn run(self, run: impl FnOnce(usize)) -> bool {
         let Found { slot, serial } = self;
         slot.running.fetch_add(1, SeqCst);
+        enter(slot);
         let mut function = 0;
         if slot.serial.load(SeqCst) == serial {
             let is_once = slot.is_once.load(SeqCst);
@@ -93,9 +107,57 @@ impl Found {
         if function != 0 {
             run(function);
         }
+        exit(slot);
         slot.running.fetch_sub(1, SeqCst);
         function != 0
     }
+}
+
+/// The functions that a thread is in. In more than that at once it is not.
+const INSIDE_MAX: usize = 8;
+
+thread_local! {
+    /// The slots whose functions the calling thread is in, and how often. One that is in none is free.
+    /// Without a destructor and made at compile time, so a signal handler may use it.
+    static INSIDE: [Cell<(Option<&'static Slot>, u32)>; INSIDE_MAX] =
+        const { [const { Cell::new((None, 0)) }; INSIDE_MAX] };
+}
+
+/// The calling thread enters a function. Without room to note it, it stays counted in if it does not return.
+fn enter(slot: &'static Slot) {
+    INSIDE.with(|inside| {
+        let known = inside.iter().find(|cell| is_in(cell.get(), slot));
+        if let Some(cell) = known.or_else(|| inside.iter().find(|cell| cell.get().1 == 0)) {
+            cell.set((Some(slot), cell.get().1 + 1));
+        }
+    });
+}
+
+/// The calling thread returns from a function.
+fn exit(slot: &'static Slot) {
+    INSIDE.with(|inside| {
+        if let Some(cell) = inside.iter().find(|cell| is_in(cell.get(), slot)) {
+            cell.set((Some(slot), cell.get().1 - 1));
+        }
+    });
+}
+
+fn is_in((of, times): (Option<&'static Slot>, u32), slot: &'static Slot) -> bool {
+    times > 0 && of.is_some_and(|of| ptr::eq(of, slot))
+}
+
+/// The calling thread is in no code of this image: what it has entered, it has left.
+pub(crate) fn leave(image: ImageId) {
+    INSIDE.with(|inside| {
+        for cell in inside {
+            if let (Some(slot), times) = cell.get()
+                && slot.image.load(SeqCst) == image.0
+            {
+                cell.set((None, 0));
+                slot.running.fetch_sub(times, SeqCst);
+            }
+        }
+    });
 }
 
 #[cfg(test)]
@@ -105,7 +167,7 @@ mod tests {
     #[test]
     fn the_newest_comes_first_and_one_that_was_removed_does_not_come() {
         let handlers = Handlers::new();
-        let slots = [3, 1, 2].map(|serial| handlers.add(serial, 100 + serial as usize, false));
+        let slots = [3, 1, 2].map(|serial| handlers.add(ImageId(1), serial, 100 + serial as usize, false));
         let order = || {
             let mut order = Vec::new();
             let mut last = u64::MAX;
@@ -127,12 +189,33 @@ mod tests {
     #[test]
     fn a_slot_is_not_used_again_while_a_thread_is_in_its_function() {
         let handlers = Handlers::new();
-        let slot = handlers.add(1, 101, false);
+        let slot = handlers.add(ImageId(1), 1, 101, false);
         handlers.before(u64::MAX).unwrap().run(|_| {
             slot.remove();
             assert!(slot.is_running());
-            assert!(!std::ptr::eq(slot, handlers.add(2, 102, false)));
+            assert!(!ptr::eq(slot, handlers.add(ImageId(1), 2, 102, false)));
         });
-        assert!(!slot.is_running() && std::ptr::eq(slot, handlers.add(3, 103, false)));
+        assert!(!slot.is_running() && ptr::eq(slot, handlers.add(ImageId(1), 3, 103, false)));
+    }
+
+    #[test]
+    fn a_thread_that_did_not_return_from_a_handler_counts_itself_out() {
+        let handlers = Handlers::new();
+        let slots = [1, 2].map(|image| handlers.add(ImageId(image), image as u64, 101, false));
+        for _ in 0..20 {
+            // As by `longjmp`.
+            let left = std::panic::catch_unwind(|| {
+                handlers.before(3).unwrap().run(|_| {
+                    handlers.before(2).unwrap().run(|_| std::panic::resume_unwind(Box::new(())));
+                });
+            });
+            assert!(left.is_err());
+        }
+        assert!(slots.iter().all(|slot| slot.is_running()));
+        leave(ImageId(2));
+        assert_eq!(slots.map(Slot::is_running), [true, false]);
+        leave(ImageId(1));
+        handlers.before(2).unwrap().run(|_| ());
+        assert!(!slots[0].is_running());
     }
 }

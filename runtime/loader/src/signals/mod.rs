@@ -9,23 +9,23 @@
 
 mod dispatch;
 mod handlers;
+mod lock;
 mod name;
 mod wake;
 
 use std::{
-    mem,
     ops::Range,
     ptr,
     sync::atomic::{AtomicUsize, Ordering::SeqCst},
 };
 
 use libc::{SIG_DFL, SIG_IGN, c_int, sigaction};
-use parking_lot::Mutex;
 
 use crate::crash::{self, TABLE, nothing};
 use dispatch::{DISPATCH, PREVIOUS};
 use handlers::{Handlers, Slot};
 
+pub(crate) use handlers::leave;
 pub use name::name;
 pub use wake::wake_signal;
 
@@ -40,14 +40,6 @@ static HANDLERS: [Handlers; SIGNALS_MAX] = [const { Handlers::new() }; SIGNALS_M
 static HOST: [AtomicUsize; SIGNALS_MAX] = [const { AtomicUsize::new(SIG_DFL) }; SIGNALS_MAX];
 
 /// What only those know who change it.
-static ACTIONS: Mutex<Actions> = Mutex::new(Actions {
-    of_images: Vec::new(),
-    of_host: [None; SIGNALS_MAX],
-    ours: [None; SIGNALS_MAX],
-    serial: 0,
-    running: Vec::new(),
-});
-
 struct Actions {
     of_images: Vec<OfImage>,
     /// What the host did before a module handled the signal.
@@ -56,7 +48,8 @@ struct Actions {
     ours: [Option<usize>; SIGNALS_MAX],
     /// The last serial number.
     serial: u64,
-    /// Handlers that were removed while a thread was in them.
+    /// Handlers that were removed while a thread was in them. There is room for all that `of_images` has:
+    /// they may be removed in a signal handler, where nothing can be allocated.
     running: Vec<(ImageId, c_int, &'static Slot)>,
 }
 
@@ -75,6 +68,10 @@ pub(crate) struct ImageId(pub(crate) usize);
 /// Does what `sigaction` does, for code of an image. The previous action is the image's own, or else that of
 /// the host.
 ///
+/// A signal handler may call it, as POSIX has it. To change or remove a handler allocates nothing. To add one
+/// may, so a signal handler that adds one for a signal that its image did not handle must not have
+/// interrupted an allocation.
+///
 /// # Safety
 ///
 /// As `sigaction`.
@@ -84,22 +81,26 @@ pub(crate) unsafe fn act(
     action: *const sigaction,
     previous: *mut sigaction,
 ) -> c_int {
-    let mut actions = ACTIONS.lock();
+    // Read here and written at the end, without the lock: if the address is bad, the handler of that fault
+    // may come here.
+    // SAFETY: our caller's promise.
+    let wanted = unsafe { action.as_ref() }.copied();
+    let mut actions = lock::actions();
     let mut now = nothing();
     // SAFETY: it only asks, and `now` can be written. An error is the answer: of a signal that does not exist
     // or is libc's own.
     let error = unsafe { libc::sigaction(signal, ptr::null(), &mut now) };
-    let is_changed = !action.is_null();
-    if error != 0 || (is_changed && matches!(signal, libc::SIGKILL | libc::SIGSTOP)) {
+    if error != 0 || (wanted.is_some() && matches!(signal, libc::SIGKILL | libc::SIGSTOP)) {
+        drop(actions);
         // SAFETY: our caller's promise, handed on. It fails.
         return unsafe { libc::sigaction(signal, action, previous) };
     }
     actions.note_host(signal, now);
     let before = actions.seen_by(image, signal);
-    if is_changed {
-        // SAFETY: our caller's promise.
-        actions.set(image, signal, unsafe { *action });
+    if let Some(wanted) = wanted {
+        actions.set(image, signal, wanted);
     }
+    drop(actions);
     if !previous.is_null() {
         // SAFETY: our caller's promise.
         unsafe { previous.write(before) };
@@ -109,13 +110,10 @@ pub(crate) unsafe fn act(
 
 /// Takes all handlers of an image away, and answers with the signals of those that a thread is in still.
 pub(crate) fn remove(image: ImageId) -> Vec<c_int> {
-    let mut actions = ACTIONS.lock();
-    let (gone, kept) = mem::take(&mut actions.of_images).into_iter().partition(|it| it.image == image);
-    actions.of_images = kept;
-    let gone: Vec<OfImage> = gone;
-    for OfImage { signal, slot, .. } in gone {
-        slot.remove();
-        actions.running.push((image, signal, slot));
+    let mut actions = lock::actions();
+    while let Some(at) = actions.of_images.iter().position(|it| it.image == image) {
+        let signal = actions.of_images[at].signal;
+        actions.remove(at);
         actions.tell_kernel(signal);
     }
     actions.running.retain(|(_, _, slot)| slot.is_running());
@@ -164,11 +162,7 @@ impl Actions {
         let function = if action.sa_sigaction == SIG_IGN { 0 } else { action.sa_sigaction };
         let is_none = function == PREVIOUS.address() || action.sa_sigaction == SIG_DFL;
         match at {
-            Some(at) if is_none => {
-                let OfImage { slot, .. } = self.of_images.remove(at);
-                slot.remove();
-                self.running.push((image, signal, slot));
-            }
+            Some(at) if is_none => self.remove(at),
             Some(at) => {
                 let own = &mut self.of_images[at];
                 own.action = action;
@@ -177,11 +171,22 @@ impl Actions {
             None if is_none => return,
             None => {
                 self.serial += 1;
-                let slot = HANDLERS[signal as usize].add(self.serial, function, is_once);
+                let slot = HANDLERS[signal as usize].add(image, self.serial, function, is_once);
                 self.of_images.push(OfImage { image, signal, action, slot });
+                self.running.retain(|(_, _, slot)| slot.is_running());
+                self.running.reserve(self.of_images.len());
             }
         }
         self.tell_kernel(signal);
+    }
+
+    /// Takes a handler away, and allocates nothing.
+    fn remove(&mut self, at: usize) {
+        let OfImage { image, signal, slot, .. } = self.of_images.swap_remove(at);
+        slot.remove();
+        if slot.is_running() {
+            self.running.push((image, signal, slot));
+        }
     }
 
     /// Whether a timer that a module has left behind may send it: nobody can say who set that timer, and the
@@ -194,19 +199,12 @@ impl Actions {
     fn tell_kernel(&mut self, signal: c_int) {
         let at = signal as usize;
         let host = self.of_host[at].unwrap_or_else(nothing);
-        let mut functions = Vec::new();
-        let mut is_ignored = false;
-        for it in self.of_images.iter().filter(|it| it.signal == signal) {
-            match it.action.sa_sigaction {
-                SIG_IGN => is_ignored = true,
-                _ => functions.push(it.action),
-            }
-        }
-        let wanted = if !functions.is_empty() {
-            if !matches!(host.sa_sigaction, SIG_DFL | SIG_IGN) {
-                functions.push(host);
-            }
-            together(&functions)
+        let of_images = self.of_images.iter().filter(|it| it.signal == signal).map(|it| &it.action);
+        let is_ignored = of_images.clone().any(|action| action.sa_sigaction == SIG_IGN);
+        let functions = of_images.filter(|action| action.sa_sigaction != SIG_IGN);
+        let wanted = if functions.clone().next().is_some() {
+            let is_function = !matches!(host.sa_sigaction, SIG_DFL | SIG_IGN);
+            together(functions.chain(is_function.then_some(&host)))
         } else if host.sa_sigaction == SIG_DFL && (is_ignored || self.is_of_a_timer(signal)) {
             sigaction { sa_sigaction: SIG_IGN, ..nothing() }
         } else {
@@ -230,21 +228,22 @@ const OF_TIMERS: [c_int; 3] = [libc::SIGALRM, libc::SIGVTALRM, libc::SIGPROF];
 
 /// The dispatcher's action, with what these want: all signals blocked that one wants blocked; a system call
 /// goes on, and a stopped child is not told, if all want that.
-fn together(actions: &[sigaction]) -> sigaction {
+fn together<'a>(actions: impl Iterator<Item = &'a sigaction> + Clone) -> sigaction {
     const IF_ALL: c_int = libc::SA_RESTART | libc::SA_NOCLDSTOP;
     let mut whole = nothing();
     whole.sa_sigaction = DISPATCH.address();
-    let all = actions.iter().fold(IF_ALL, |flags, action| flags & action.sa_flags);
-    let any = actions.iter().fold(0, |flags, action| flags | action.sa_flags) & libc::SA_NOCLDWAIT;
+    let all = actions.clone().fold(IF_ALL, |flags, action| flags & action.sa_flags);
+    let any = actions.clone().fold(0, |flags, action| flags | action.sa_flags) & libc::SA_NOCLDWAIT;
     whole.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | all | any;
     for signal in 1..=libc::SIGRTMAX() {
         // SAFETY: both sets are initialized.
         unsafe {
-            if actions.iter().any(|action| libc::sigismember(&action.sa_mask, signal) == 1) {
+            if actions.clone().any(|action| libc::sigismember(&action.sa_mask, signal) == 1) {
                 libc::sigaddset(&mut whole.sa_mask, signal);
             }
         }
     }
+    wake::leave_unblocked(&mut whole.sa_mask);
     whole
 }
 

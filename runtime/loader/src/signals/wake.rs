@@ -2,7 +2,7 @@
 
 use std::{ptr, sync::OnceLock};
 
-use libc::{SIG_DFL, c_int, c_void, siginfo_t};
+use libc::{SIG_DFL, c_int, c_void, siginfo_t, sigset_t};
 
 use super::{handler, nothing};
 use crate::signal_handler::Handler;
@@ -13,10 +13,12 @@ static WAKE: Handler = Handler::new(wake);
 /// Does nothing. It is code of the host, so it may run at any time.
 extern "C" fn wake(_: c_int, _: *mut siginfo_t, _: *mut c_void) {}
 
+/// The signal, once it was installed; none if there is none.
+static SIGNAL: OnceLock<Option<c_int>> = OnceLock::new();
+
 /// The signal by which this process wakes threads that are to end, installed the first time: the highest
 /// real-time signal that nobody handled then. None if there is none. Its handler does nothing.
 pub fn wake_signal() -> Option<c_int> {
-    static SIGNAL: OnceLock<Option<c_int>> = OnceLock::new();
     let signal = *SIGNAL.get_or_init(|| {
         let is_free = |signal: &c_int| handler(*signal) == Some(SIG_DFL);
         let signal = (libc::SIGRTMIN()..=libc::SIGRTMAX()).rev().find(is_free)?;
@@ -30,4 +32,13 @@ pub fn wake_signal() -> Option<c_int> {
     });
     // Somebody else may handle it by now.
     signal.filter(|signal| handler(*signal) == Some(WAKE.address()))
+}
+
+/// Takes it out of what a handler of a module has blocked: the handler may wait, on a thread that is to end.
+/// Safe in a signal handler.
+pub(super) fn leave_unblocked(mask: &mut sigset_t) {
+    if let Some(Some(signal)) = SIGNAL.get() {
+        // SAFETY: the set is initialized.
+        unsafe { libc::sigdelset(mask, *signal) };
+    }
 }

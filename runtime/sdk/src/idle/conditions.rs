@@ -8,7 +8,7 @@ use std::{ffi::c_int, ptr};
 
 use libc::{pthread_cond_t, pthread_mutex_t, timespec};
 
-use super::{current, wait};
+use super::{Thread, current, wait};
 use crate::own_libc::found;
 
 /// What functions of C11 answer with, as glibc numbers it.
@@ -24,9 +24,17 @@ fn wait_for(
 ) -> c_int {
     let Some(thread) = current() else { return call() };
     thread.note_condition(condition, lock);
-    let error = wait(call);
-    thread.note_condition(ptr::null_mut(), ptr::null_mut());
-    error
+    let _noted = Noted(thread);
+    wait(call)
+}
+
+/// A condition that is noted with a thread, until this is dropped.
+struct Noted(&'static Thread);
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        self.0.note_condition(ptr::null_mut(), ptr::null_mut());
+    }
 }
 
 /// Stands in for `pthread_cond_wait`.
@@ -34,7 +42,10 @@ fn wait_for(
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn condition_wait(condition: *mut pthread_cond_t, lock: *mut pthread_mutex_t) -> c_int {
+pub unsafe extern "C-unwind" fn condition_wait(
+    condition: *mut pthread_cond_t,
+    lock: *mut pthread_mutex_t,
+) -> c_int {
     let wait = found!(c"pthread_cond_wait" as fn(*mut pthread_cond_t, *mut pthread_mutex_t) -> c_int);
     // SAFETY: our caller's promise, handed on.
     wait_for(condition, lock, || unsafe { wait(condition, lock) })
@@ -45,7 +56,7 @@ pub unsafe extern "C" fn condition_wait(condition: *mut pthread_cond_t, lock: *m
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn condition_wait_time(
+pub unsafe extern "C-unwind" fn condition_wait_time(
     condition: *mut pthread_cond_t,
     lock: *mut pthread_mutex_t,
     time: *const timespec,
@@ -62,7 +73,7 @@ pub unsafe extern "C" fn condition_wait_time(
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn condition_wait_clock(
+pub unsafe extern "C-unwind" fn condition_wait_clock(
     condition: *mut pthread_cond_t,
     lock: *mut pthread_mutex_t,
     clock: c_int,
@@ -81,7 +92,7 @@ pub unsafe extern "C" fn condition_wait_clock(
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn c_condition_wait(
+pub unsafe extern "C-unwind" fn c_condition_wait(
     condition: *mut pthread_cond_t,
     lock: *mut pthread_mutex_t,
 ) -> c_int {
@@ -94,7 +105,7 @@ pub unsafe extern "C" fn c_condition_wait(
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn c_condition_wait_time(
+pub unsafe extern "C-unwind" fn c_condition_wait_time(
     condition: *mut pthread_cond_t,
     lock: *mut pthread_mutex_t,
     time: *const timespec,

@@ -1,22 +1,57 @@
-//! Threads that end early and that somebody could join: libc keeps their stacks until somebody does.
+//! Stands in for the functions of libc that wait for a thread.
+//!
+//! A signal does not wake a thread that libc has wait for another one, which would have to end first. So it
+//! waits here until the other one has left its functions, and libc has little left to wait for.
+//!
+//! Threads that end early stay with libc until somebody joins them: it is told that nobody will.
 
 use std::{
     ffi::{c_int, c_void},
     mem,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering::SeqCst},
+    },
 };
 
-use libc::pthread_t;
+use libc::{pthread_attr_t, pthread_t};
 
-use super::wait;
+use super::{cancel::wait_at_point, sleep_while, wait, wake};
 use crate::own_libc::found;
+
+/// Whether a thread has left its functions: 1 from then on, and whoever waits for that is woken.
+#[derive(Default)]
+pub(crate) struct Exit(AtomicU32);
+
+/// Threads that somebody can join. One that was joined, or detached, past this may still be here; then libc
+/// alone says what it is.
+static JOINABLE: Mutex<Vec<(pthread_t, Arc<Exit>)>> = Mutex::new(Vec::new());
 
 /// Threads that have ended early and that nobody has joined: libc keeps their stacks until somebody does.
 static UNJOINED: Mutex<Vec<pthread_t>> = Mutex::new(Vec::new());
 
 unsafe extern "C" {
     /// Of libc.
-    fn pthread_attr_getdetachstate(attributes: *const libc::pthread_attr_t, state: *mut c_int) -> c_int;
+    fn pthread_attr_getdetachstate(attributes: *const pthread_attr_t, state: *mut c_int) -> c_int;
+}
+
+/// This thread has been made, with these attributes: somebody may join it.
+///
+/// # Safety
+///
+/// The attributes are null, or initialized.
+pub(crate) unsafe fn note_joinable(thread: pthread_t, attributes: *const pthread_attr_t, exit: Arc<Exit>) {
+    let mut state = libc::PTHREAD_CREATE_JOINABLE;
+    if !attributes.is_null() {
+        // SAFETY: our caller's promise.
+        unsafe { pthread_attr_getdetachstate(attributes, &mut state) };
+    }
+    if state == libc::PTHREAD_CREATE_JOINABLE {
+        let mut joinable = joinable();
+        // One of the same identity has ended.
+        joinable.retain(|(other, _)| *other != thread);
+        joinable.push((thread, exit));
+    }
 }
 
 /// The calling thread has ended early. If somebody could join it, libc keeps it until then.
@@ -25,7 +60,7 @@ pub(super) fn note_unjoined() {
     // SAFETY: all zero is a place for attributes, which are written for the calling thread, read, and given
     // back.
     unsafe {
-        let mut attributes: libc::pthread_attr_t = mem::zeroed();
+        let mut attributes: pthread_attr_t = mem::zeroed();
         if libc::pthread_getattr_np(libc::pthread_self(), &mut attributes) == 0 {
             pthread_attr_getdetachstate(&attributes, &mut state);
             libc::pthread_attr_destroy(&mut attributes);
@@ -38,8 +73,21 @@ pub(super) fn note_unjoined() {
     }
 }
 
+fn joinable() -> MutexGuard<'static, Vec<(pthread_t, Arc<Exit>)>> {
+    JOINABLE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until the thread has left its functions, if it is of this image.
+fn wait_for_exit(thread: pthread_t) {
+    let exit = joinable().iter().find(|(of, _)| *of == thread).map(|(_, exit)| exit.clone());
+    if let Some(exit) = exit {
+        exit.wait();
+    }
+}
+
 /// Somebody has joined it, or nobody will.
 fn joined(thread: pthread_t) {
+    joinable().retain(|(joinable, _)| *joinable != thread);
     UNJOINED.lock().unwrap_or_else(PoisonError::into_inner).retain(|unjoined| *unjoined != thread);
 }
 
@@ -48,8 +96,9 @@ fn joined(thread: pthread_t) {
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn thread_join(thread: pthread_t, result: *mut *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn thread_join(thread: pthread_t, result: *mut *mut c_void) -> c_int {
     let join = found!(c"pthread_join" as fn(pthread_t, *mut *mut c_void) -> c_int);
+    wait_for_exit(thread);
     // Noted while it waits: the calling thread may be ended itself, and never come back.
     wait(|| {
         // SAFETY: our caller's promise, handed on.
@@ -66,8 +115,9 @@ pub unsafe extern "C" fn thread_join(thread: pthread_t, result: *mut *mut c_void
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn c_thread_join(thread: pthread_t, result: *mut c_int) -> c_int {
+pub unsafe extern "C-unwind" fn c_thread_join(thread: pthread_t, result: *mut c_int) -> c_int {
     let join = found!(c"thrd_join" as fn(pthread_t, *mut c_int) -> c_int);
+    wait_for_exit(thread);
     // As above.
     wait(|| {
         // SAFETY: our caller's promise, handed on.
@@ -85,7 +135,7 @@ pub unsafe extern "C" fn c_thread_join(thread: pthread_t, result: *mut c_int) ->
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn thread_detach(thread: pthread_t) -> c_int {
+pub unsafe extern "C-unwind" fn thread_detach(thread: pthread_t) -> c_int {
     joined(thread);
     let detach = found!(c"pthread_detach" as fn(pthread_t) -> c_int);
     // SAFETY: our caller's promise, handed on.
@@ -99,5 +149,21 @@ pub(crate) fn forget_unjoined() {
     for thread in unjoined {
         // SAFETY: it can be joined, and was not: `joined` takes it off the list.
         unsafe { thread_detach(thread) };
+    }
+}
+
+// === impl Exit ===
+
+impl Exit {
+    /// The thread has left its functions.
+    pub(super) fn note(&self) {
+        self.0.store(1, SeqCst);
+        wake(self.0.as_ptr());
+    }
+
+    fn wait(&self) {
+        while self.0.load(SeqCst) == 0 {
+            wait_at_point(|| sleep_while(self.0.as_ptr(), 0));
+        }
     }
 }

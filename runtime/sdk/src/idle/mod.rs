@@ -10,10 +10,19 @@
 //! All must wait at the same time, because a thread that runs may use variables of one that waits
 //! (`std::thread::scope`). So the threads are held first, one after the other: one that stops waiting
 //! meanwhile stays where it is. If one is found that runs, all are let go and have noticed nothing.
+//!
+//! None leaves its functions before all have come out of what they wait in ([`Barrier`]): libc may use a
+//! condition until then that lies on the stack of another thread. If one does not come out, all stay, and the
+//! image with them.
 
+mod cancel;
 mod conditions;
 mod escape;
 mod joins;
+mod locks;
+mod masks;
+mod semaphores;
+mod signal_waits;
 mod state;
 mod waits;
 
@@ -28,15 +37,21 @@ use std::{
 };
 
 use crate::kernel::{ask, errno, set_errno};
-use state::{HELD, Next, State, end_if_all_wait};
+use state::{Barrier, HELD, Next, State, end_if_all_wait};
 
-pub(crate) use joins::forget_unjoined;
+pub(crate) use cancel::wait_at_point;
+pub(crate) use joins::{Exit, forget_unjoined, note_joinable};
+pub(crate) use masks::set_wake_signal;
 
 /// What hidden symbols lead to.
 pub mod stand_ins {
     pub use super::{
+        cancel::{c_thread_exit, thread_cancel, thread_exit},
         conditions::*,
         joins::{c_thread_join, thread_detach, thread_join},
+        masks::{process_mask, thread_mask},
+        semaphores::*,
+        signal_waits::*,
         waits::*,
     };
 }
@@ -48,12 +63,16 @@ pub(crate) type Start = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
 struct Thread {
     state: State,
     tid: libc::pid_t,
+    /// As libc knows it.
+    identity: libc::pthread_t,
+    /// How often it has waited.
+    waits: AtomicU32,
     /// What [`escape::escape`] needs. Only the thread itself reads it.
     place: AtomicUsize,
     /// The condition of libc that it waits for; 0 if it waits for none. Written by the thread before it
     /// waits.
     condition: AtomicUsize,
-    /// The lock that comes with the condition; 0 as above. Only the thread itself reads it.
+    /// The mutex that comes with the condition; 0 as above. It is there while it is noted here.
     lock: AtomicUsize,
 }
 
@@ -66,31 +85,40 @@ thread_local! {
 
 static THREADS: Mutex<Vec<Arc<Thread>>> = Mutex::new(Vec::new());
 
+/// Where the threads meet that end.
+static BARRIER: Barrier = Barrier::new();
+
 /// Threads of this image that the host knows, from before they exist until [`run`] is done with them.
 pub(crate) static BEGUN: AtomicU32 = AtomicU32::new(0);
 
 /// How many threads have ended early.
 static ENDED: AtomicU32 = AtomicU32::new(0);
 
-/// Runs a thread of this image: `start`, until that returns or the thread is ended.
+/// Runs a thread of this image: `start`, until that returns or the thread ends otherwise. `exit` is told
+/// then.
 ///
 /// # Safety
 ///
 /// `start` can be called with `argument`, once.
-pub(crate) unsafe fn run(start: Start, argument: *mut c_void) -> *mut c_void {
+pub(crate) unsafe fn run(start: Start, argument: *mut c_void, exit: &Exit) -> *mut c_void {
+    // SAFETY: both only ask for a number.
+    let (tid, identity) = unsafe { (libc::gettid(), libc::pthread_self()) };
     let thread = Arc::new(Thread {
         state: State::new(),
-        // SAFETY: it only asks for a number.
-        tid: unsafe { libc::gettid() },
+        tid,
+        identity,
+        waits: AtomicU32::new(0),
         place: AtomicUsize::new(0),
         condition: AtomicUsize::new(0),
         lock: AtomicUsize::new(0),
     });
     threads().push(thread.clone());
     CURRENT.set(Arc::as_ptr(&thread));
+    masks::unblock();
     // SAFETY: our caller's promise, and the place can be written.
-    let result = unsafe { escape::call(start, argument, thread.place.as_ptr()) };
+    let result = unsafe { escape::call_to_the_end(start, argument, thread.place.as_ptr()) };
     CURRENT.set(ptr::null());
+    let result = cancel::end().unwrap_or(result);
     if thread.state.is_ending() {
         ESCAPED.set(true);
         ENDED.fetch_add(1, SeqCst);
@@ -102,6 +130,7 @@ pub(crate) unsafe fn run(start: Start, argument: *mut c_void) -> *mut c_void {
     all.retain(|other| !Arc::ptr_eq(other, &thread));
     BEGUN.fetch_sub(1, SeqCst);
     drop(all);
+    exit.note();
     result
 }
 
@@ -120,6 +149,17 @@ pub(crate) unsafe fn end_this_thread() {
     // SAFETY: `run` has the call under way, as it has set CURRENT. Our caller promised that nobody else looks
     // at the variables of the functions that are left.
     unsafe { escape::escape(thread.place.load(SeqCst)) }
+}
+
+/// Runs a thread that no host knows: `start`, until that returns or the thread ends itself.
+///
+/// # Safety
+///
+/// As above.
+pub(crate) unsafe fn run_unknown(start: Start, argument: *mut c_void) -> *mut c_void {
+    // SAFETY: our caller's promise, and the place can be written.
+    let result = unsafe { escape::call_to_the_end(start, argument, &mut 0) };
+    cancel::end().unwrap_or(result)
 }
 
 /// Whether what the calling thread has registered may be destroyed. Not if it ended early: a lock that it
@@ -142,7 +182,8 @@ pub(crate) unsafe extern "C" fn end_idle_threads(expected: u32, signal: c_int) -
         // Asked while all are held: none of them can begin another one then. The host's number also has those
         // that have left `run` and destroy their thread-locals.
         let is_all = || threads.len() == expected as usize && threads.len() == BEGUN.load(SeqCst) as usize;
-        if !end_if_all_wait(threads.iter().map(|thread| &thread.state), is_all, wake) {
+        let states = threads.iter().map(|thread| &thread.state);
+        if !end_if_all_wait(states, &BARRIER, is_all, |state| wake(state.word())) {
             return 0;
         }
     }
@@ -157,15 +198,27 @@ pub(crate) unsafe extern "C" fn end_idle_threads(expected: u32, signal: c_int) -
 /// Waits: `call` may take long, and touches nothing of this image that another thread relies on.
 pub(crate) fn wait<R>(call: impl FnOnce() -> R) -> R {
     let Some(thread) = current() else { return call() };
+    thread.waits.fetch_add(1, SeqCst);
     if !thread.state.begin_wait() {
         // A signal handler that waits, while the thread waits.
         return call();
     }
+    let waiting = Waiting(thread);
     let result = call();
     let error = errno();
-    thread.go_on();
+    drop(waiting);
     set_errno(error);
     result
+}
+
+/// A thread that waits. It goes on when this is dropped, also if libc unwinds the stack because the thread
+/// was cancelled: then its cleanup handlers run.
+struct Waiting(&'static Thread);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.go_on();
+    }
 }
 
 /// The calling thread, if this image started it.
@@ -175,9 +228,15 @@ fn current() -> Option<&'static Thread> {
     unsafe { CURRENT.get().as_ref() }
 }
 
-/// Has the thread of this state ask again, if it is held.
-fn wake(state: &State) {
-    ask!(SYS_futex, state.word(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, i32::MAX);
+/// Has all threads look again that wait for a change of this word.
+fn wake(word: *mut u32) {
+    ask!(SYS_futex, word, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, i32::MAX);
+}
+
+/// Waits until somebody changes this word, or for a shorter time. Past libc, and not noted.
+fn sleep_while(word: *mut u32, is: u32) {
+    let how = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+    ask!(SYS_futex, word, how, is, ptr::null::<libc::timespec>());
 }
 
 fn threads() -> MutexGuard<'static, Vec<Arc<Thread>>> {
@@ -207,25 +266,39 @@ impl Thread {
         loop {
             match self.state.end_wait() {
                 Next::GoOn => return,
-                Next::AskAgain => {
-                    let how = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
-                    ask!(SYS_futex, self.state.word(), how, HELD, ptr::null::<libc::timespec>());
-                }
-                Next::End => {
-                    let lock = self.lock.load(SeqCst);
-                    if lock != 0 {
-                        // SAFETY: libc has given it to this thread again, with the condition.
-                        unsafe { libc::pthread_mutex_unlock(ptr::with_exposed_provenance_mut(lock)) };
-                    }
-                    // It may be on the stack that is left. Whoever uses it has the lock of the list.
-                    self.condition.store(0, SeqCst);
-                    drop(threads());
-                    // SAFETY: `run` has the call under way. All other threads of this image end as well, so
-                    // nothing looks at the variables of the functions that are left.
-                    unsafe { escape::escape(self.place.load(SeqCst)) };
-                }
+                Next::AskAgain => sleep_while(self.state.word(), HELD),
+                Next::End => self.end(),
             }
         }
+    }
+
+    /// The calling thread ends, with all others, and leaves its functions.
+    fn end(&self) -> ! {
+        let lock = self.lock.load(SeqCst);
+        if lock != 0 {
+            // SAFETY: libc has given it to this thread again, with the condition.
+            unsafe { libc::pthread_mutex_unlock(ptr::with_exposed_provenance_mut(lock)) };
+        }
+        let threads = threads();
+        for noted in threads.iter().map(|thread| thread.lock.load(SeqCst)).filter(|noted| *noted != 0) {
+            // SAFETY: it is on the heap, or on a stack that nobody leaves before this thread has arrived.
+            unsafe { locks::give_back(ptr::with_exposed_provenance_mut(noted), self.tid) };
+        }
+        // Whoever uses them has the lock of the list.
+        self.note_condition(ptr::null_mut(), ptr::null_mut());
+        drop(threads);
+        if BARRIER.arrive() {
+            wake(BARRIER.word());
+        }
+        loop {
+            match BARRIER.missing() {
+                0 => break,
+                missing => sleep_while(BARRIER.word(), missing),
+            }
+        }
+        // SAFETY: `run` has the call under way. All other threads of this image end as well, and have come
+        // out of what they waited in, so nothing looks at the variables of the functions that are left.
+        unsafe { escape::escape(self.place.load(SeqCst)) }
     }
 }
 

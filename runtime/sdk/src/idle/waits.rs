@@ -1,7 +1,7 @@
 //! Stands in for the functions of libc that wait, so that a thread that waits in this image is known to.
 //!
-//! What the kernel does alone is asked of the kernel. The others are libc's own functions, called while the
-//! thread is noted.
+//! What the kernel does alone is asked of the kernel. For the others, see the files beside this one: those
+//! call libc's own functions, while the thread is noted.
 
 use std::{
     ffi::{c_int, c_long, c_uint, c_void},
@@ -10,20 +10,8 @@ use std::{
 
 use libc::{siginfo_t, sigset_t, timespec};
 
-use super::wait;
-use crate::{
-    kernel::{self, SIGNAL_SET_BYTES, ask, errno, set_errno},
-    own_libc::found,
-};
-
-/// Calls a function of libc, looked up once, and notes that the thread waits.
-macro_rules! libc_call {
-    ($name:literal as fn($($type:ty),*) -> $result:ty, $($argument:expr),*) => {{
-        let function = found!($name as fn($($type),*) -> $result);
-        // SAFETY: our caller's promise, handed on.
-        wait(|| unsafe { function($($argument),*) })
-    }};
-}
+use super::{cancel::wait_at_point, masks::Mask, wait};
+use crate::kernel::{self, SIGNAL_SET_BYTES, ask, errno, set_errno};
 
 /// Stands in for `syscall`. A caller that passes fewer arguments leaves others undefined, which the kernel
 /// does not look at.
@@ -31,7 +19,7 @@ macro_rules! libc_call {
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn system_call(
+pub unsafe extern "C-unwind" fn system_call(
     number: c_long,
     a: usize,
     b: usize,
@@ -58,8 +46,8 @@ pub unsafe extern "C" fn system_call(
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn nanosleep(time: *const timespec, left: *mut timespec) -> c_int {
-    wait(|| ask!(SYS_nanosleep, time, left)) as c_int
+pub unsafe extern "C-unwind" fn nanosleep(time: *const timespec, left: *mut timespec) -> c_int {
+    wait_at_point(|| ask!(SYS_nanosleep, time, left)) as c_int
 }
 
 /// Stands in for `clock_nanosleep`, which answers with the error.
@@ -67,35 +55,35 @@ pub unsafe extern "C" fn nanosleep(time: *const timespec, left: *mut timespec) -
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn clock_nanosleep(
+pub unsafe extern "C-unwind" fn clock_nanosleep(
     clock: c_int,
     flags: c_int,
     time: *const timespec,
     left: *mut timespec,
 ) -> c_int {
     let before = errno();
-    let result = wait(|| ask!(SYS_clock_nanosleep, clock, flags, time, left));
+    let result = wait_at_point(|| ask!(SYS_clock_nanosleep, clock, flags, time, left));
     let error = if result == 0 { 0 } else { errno() };
     set_errno(before);
     error
 }
 
 /// Stands in for `sleep`.
-pub extern "C" fn sleep(seconds: c_uint) -> c_uint {
+pub extern "C-unwind" fn sleep(seconds: c_uint) -> c_uint {
     let mut time = timespec { tv_sec: seconds.into(), tv_nsec: 0 };
     let at = &raw mut time;
-    match wait(|| ask!(SYS_nanosleep, at, at)) {
+    match wait_at_point(|| ask!(SYS_nanosleep, at, at)) {
         0 => 0,
         _ => time.tv_sec as c_uint,
     }
 }
 
 /// Stands in for `usleep`.
-pub extern "C" fn usleep(micros: c_uint) -> c_int {
+pub extern "C-unwind" fn usleep(micros: c_uint) -> c_int {
     let time =
         timespec { tv_sec: (micros / 1_000_000).into(), tv_nsec: c_long::from(micros % 1_000_000) * 1000 };
     let at = &raw const time;
-    wait(|| ask!(SYS_nanosleep, at, ptr::null::<timespec>())) as c_int
+    wait_at_point(|| ask!(SYS_nanosleep, at, ptr::null::<timespec>())) as c_int
 }
 
 /// Stands in for `poll`.
@@ -103,11 +91,15 @@ pub extern "C" fn usleep(micros: c_uint) -> c_int {
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn poll(files: *mut libc::pollfd, count: libc::nfds_t, timeout_ms: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn poll(
+    files: *mut libc::pollfd,
+    count: libc::nfds_t,
+    timeout_ms: c_int,
+) -> c_int {
     let ms = c_long::from(timeout_ms);
     let mut time = timespec { tv_sec: ms / 1000, tv_nsec: ms % 1000 * 1_000_000 };
     let at = if timeout_ms < 0 { ptr::null_mut() } else { &raw mut time };
-    wait(|| ask!(SYS_ppoll, files, count, at, ptr::null::<sigset_t>(), SIGNAL_SET_BYTES)) as c_int
+    wait_at_point(|| ask!(SYS_ppoll, files, count, at, ptr::null::<sigset_t>(), SIGNAL_SET_BYTES)) as c_int
 }
 
 /// Stands in for `ppoll`. The kernel changes the time, which libc does not.
@@ -115,7 +107,7 @@ pub unsafe extern "C" fn poll(files: *mut libc::pollfd, count: libc::nfds_t, tim
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn poll_masked(
+pub unsafe extern "C-unwind" fn poll_masked(
     files: *mut libc::pollfd,
     count: libc::nfds_t,
     time: *const timespec,
@@ -124,7 +116,9 @@ pub unsafe extern "C" fn poll_masked(
     // SAFETY: our caller's promise: it is null or can be read.
     let mut time = unsafe { time.as_ref() }.copied();
     let at = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
-    wait(|| ask!(SYS_ppoll, files, count, at, mask, SIGNAL_SET_BYTES)) as c_int
+    // SAFETY: as above.
+    let mask = unsafe { Mask::new(mask) };
+    wait_at_point(|| ask!(SYS_ppoll, files, count, at, mask.address(), SIGNAL_SET_BYTES)) as c_int
 }
 
 /// Stands in for `epoll_wait`.
@@ -132,7 +126,7 @@ pub unsafe extern "C" fn poll_masked(
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn epoll_wait(
+pub unsafe extern "C-unwind" fn epoll_wait(
     file: c_int,
     events: *mut libc::epoll_event,
     count: c_int,
@@ -147,14 +141,35 @@ pub unsafe extern "C" fn epoll_wait(
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn epoll_wait_masked(
+pub unsafe extern "C-unwind" fn epoll_wait_masked(
     file: c_int,
     events: *mut libc::epoll_event,
     count: c_int,
     timeout_ms: c_int,
     mask: *const sigset_t,
 ) -> c_int {
-    wait(|| ask!(SYS_epoll_pwait, file, events, count, timeout_ms, mask, SIGNAL_SET_BYTES)) as c_int
+    // SAFETY: our caller's promise: it is null or can be read.
+    let mask = unsafe { Mask::new(mask) };
+    wait_at_point(|| ask!(SYS_epoll_pwait, file, events, count, timeout_ms, mask.address(), SIGNAL_SET_BYTES))
+        as c_int
+}
+
+/// Stands in for `epoll_pwait2`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C-unwind" fn epoll_wait_time(
+    file: c_int,
+    events: *mut libc::epoll_event,
+    count: c_int,
+    time: *const timespec,
+    mask: *const sigset_t,
+) -> c_int {
+    // SAFETY: our caller's promise: it is null or can be read.
+    let mask = unsafe { Mask::new(mask) };
+    wait_at_point(|| ask!(SYS_epoll_pwait2, file, events, count, time, mask.address(), SIGNAL_SET_BYTES))
+        as c_int
 }
 
 /// Stands in for `select`. Like libc, it leaves in `time` what was left of it.
@@ -162,7 +177,7 @@ pub unsafe extern "C" fn epoll_wait_masked(
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn select(
+pub unsafe extern "C-unwind" fn select(
     count: c_int,
     read: *mut c_void,
     write: *mut c_void,
@@ -181,11 +196,31 @@ pub unsafe extern "C" fn select(
         tv_nsec: time.tv_usec % 1_000_000 * 1000,
     });
     let at = left.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
-    let ready = wait(|| ask!(SYS_pselect6, count, read, write, other, at, ptr::null::<c_void>()));
+    let ready = wait_at_point(|| ask!(SYS_pselect6, count, read, write, other, at, ptr::null::<c_void>()));
     if let (Some(time), Some(left)) = (time, left) {
         (time.tv_sec, time.tv_usec) = (left.tv_sec, left.tv_nsec / 1000);
     }
     ready as c_int
+}
+
+/// Stands in for `pselect`. The kernel changes the time, which libc does not.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C-unwind" fn select_masked(
+    count: c_int,
+    read: *mut c_void,
+    write: *mut c_void,
+    other: *mut c_void,
+    time: *const timespec,
+    mask: *const sigset_t,
+) -> c_int {
+    // SAFETY: our caller's promise: each is null or can be read.
+    let (mut time, mask) = unsafe { (time.as_ref().copied(), Mask::new(mask)) };
+    let at = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
+    let both: [usize; 2] = [mask.address().expose_provenance(), SIGNAL_SET_BYTES];
+    wait_at_point(|| ask!(SYS_pselect6, count, read, write, other, at, both.as_ptr())) as c_int
 }
 
 /// Stands in for `waitpid`.
@@ -193,7 +228,11 @@ pub unsafe extern "C" fn select(
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn child_wait(child: libc::pid_t, status: *mut c_int, options: c_int) -> libc::pid_t {
+pub unsafe extern "C-unwind" fn child_wait(
+    child: libc::pid_t,
+    status: *mut c_int,
+    options: c_int,
+) -> libc::pid_t {
     // SAFETY: our caller's promise, handed on.
     unsafe { child_wait_usage(child, status, options, ptr::null_mut()) }
 }
@@ -203,13 +242,13 @@ pub unsafe extern "C" fn child_wait(child: libc::pid_t, status: *mut c_int, opti
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn child_wait_usage(
+pub unsafe extern "C-unwind" fn child_wait_usage(
     child: libc::pid_t,
     status: *mut c_int,
     options: c_int,
     usage: *mut c_void,
 ) -> libc::pid_t {
-    wait(|| ask!(SYS_wait4, child, status, options, usage)) as libc::pid_t
+    wait_at_point(|| ask!(SYS_wait4, child, status, options, usage)) as libc::pid_t
 }
 
 /// Stands in for `waitid`.
@@ -217,13 +256,13 @@ pub unsafe extern "C" fn child_wait_usage(
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn child_wait_info(
+pub unsafe extern "C-unwind" fn child_wait_info(
     kind: c_uint,
     id: c_uint,
     info: *mut siginfo_t,
     options: c_int,
 ) -> c_int {
-    wait(|| ask!(SYS_waitid, kind, id, info, options, ptr::null::<c_void>())) as c_int
+    wait_at_point(|| ask!(SYS_waitid, kind, id, info, options, ptr::null::<c_void>())) as c_int
 }
 
 /// Stands in for `read`.
@@ -231,8 +270,8 @@ pub unsafe extern "C" fn child_wait_info(
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn read(file: c_int, bytes: *mut c_void, len: usize) -> isize {
-    wait(|| ask!(SYS_read, file, bytes, len)) as isize
+pub unsafe extern "C-unwind" fn read(file: c_int, bytes: *mut c_void, len: usize) -> isize {
+    wait_at_point(|| ask!(SYS_read, file, bytes, len)) as isize
 }
 
 /// Stands in for `recv`.
@@ -240,7 +279,12 @@ pub unsafe extern "C" fn read(file: c_int, bytes: *mut c_void, len: usize) -> is
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn receive(socket: c_int, bytes: *mut c_void, len: usize, flags: c_int) -> isize {
+pub unsafe extern "C-unwind" fn receive(
+    socket: c_int,
+    bytes: *mut c_void,
+    len: usize,
+    flags: c_int,
+) -> isize {
     // SAFETY: our caller's promise, handed on.
     unsafe { receive_from(socket, bytes, len, flags, ptr::null_mut(), ptr::null_mut()) }
 }
@@ -250,7 +294,7 @@ pub unsafe extern "C" fn receive(socket: c_int, bytes: *mut c_void, len: usize, 
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn receive_from(
+pub unsafe extern "C-unwind" fn receive_from(
     socket: c_int,
     bytes: *mut c_void,
     len: usize,
@@ -258,7 +302,7 @@ pub unsafe extern "C" fn receive_from(
     from: *mut c_void,
     from_len: *mut c_void,
 ) -> isize {
-    wait(|| ask!(SYS_recvfrom, socket, bytes, len, flags, from, from_len)) as isize
+    wait_at_point(|| ask!(SYS_recvfrom, socket, bytes, len, flags, from, from_len)) as isize
 }
 
 /// Stands in for `recvmsg`.
@@ -266,74 +310,6 @@ pub unsafe extern "C" fn receive_from(
 /// # Safety
 ///
 /// As there.
-pub unsafe extern "C" fn receive_message(socket: c_int, message: *mut c_void, flags: c_int) -> isize {
-    wait(|| ask!(SYS_recvmsg, socket, message, flags)) as isize
-}
-
-/// Stands in for `pause`.
-pub extern "C" fn pause() -> c_int {
-    let none = ptr::null::<c_void>();
-    wait(|| ask!(SYS_ppoll, none, 0, none, none, 0)) as c_int
-}
-
-/// Stands in for `sigwaitinfo`.
-///
-/// # Safety
-///
-/// As there.
-pub unsafe extern "C" fn signal_wait_info(set: *const sigset_t, info: *mut siginfo_t) -> c_int {
-    // SAFETY: our caller's promise, handed on.
-    unsafe { signal_wait_time(set, info, ptr::null()) }
-}
-
-/// Stands in for `sigtimedwait`.
-///
-/// # Safety
-///
-/// As there.
-pub unsafe extern "C" fn signal_wait_time(
-    set: *const sigset_t,
-    info: *mut siginfo_t,
-    time: *const timespec,
-) -> c_int {
-    wait(|| ask!(SYS_rt_sigtimedwait, set, info, time, SIGNAL_SET_BYTES)) as c_int
-}
-
-/// Stands in for `sigwait`, which answers with the error, and does not end for a signal that it does not wait
-/// for.
-///
-/// # Safety
-///
-/// As there.
-pub unsafe extern "C" fn signal_wait(set: *const sigset_t, signal: *mut c_int) -> c_int {
-    let none = ptr::null::<c_void>();
-    loop {
-        match wait(|| ask!(SYS_rt_sigtimedwait, set, none, none, SIGNAL_SET_BYTES)) {
-            -1 if errno() == libc::EINTR => {}
-            -1 => return errno(),
-            number => {
-                // SAFETY: our caller's promise.
-                unsafe { signal.write(number as c_int) };
-                return 0;
-            }
-        }
-    }
-}
-
-/// Stands in for `sem_wait`.
-///
-/// # Safety
-///
-/// As there.
-pub unsafe extern "C" fn semaphore_wait(semaphore: *mut c_void) -> c_int {
-    libc_call!(c"sem_wait" as fn(*mut c_void) -> c_int, semaphore)
-}
-
-/// Stands in for `sem_timedwait`.
-///
-/// # Safety
-///
-/// As there.
-pub unsafe extern "C" fn semaphore_wait_time(semaphore: *mut c_void, time: *const timespec) -> c_int {
-    libc_call!(c"sem_timedwait" as fn(*mut c_void, *const timespec) -> c_int, semaphore, time)
+pub unsafe extern "C-unwind" fn receive_message(socket: c_int, message: *mut c_void, flags: c_int) -> isize {
+    wait_at_point(|| ask!(SYS_recvmsg, socket, message, flags)) as isize
 }

@@ -1,8 +1,11 @@
+mod conditions;
+mod masks;
+
 use std::{
     mem,
     sync::{LazyLock, atomic::AtomicBool},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::*;
@@ -50,6 +53,7 @@ static SIGNAL: LazyLock<c_int> = LazyLock::new(|| {
         action.sa_sigaction = nothing as extern "C" fn(c_int) as usize;
         libc::sigaction(signal, &action, ptr::null_mut());
     }
+    set_wake_signal(signal);
     signal
 });
 
@@ -65,13 +69,41 @@ fn with_threads(works: &[Work], body: impl FnOnce()) {
             BEGUN.fetch_add(1, SeqCst);
             // SAFETY: it outlives the thread.
             scope.spawn(|| unsafe {
-                run(work, ptr::from_ref(it).cast_mut().cast());
+                run(work, ptr::from_ref(it).cast_mut().cast(), &Exit::default());
             });
         }
         while threads().len() < works.len() {
             thread::sleep(Duration::from_millis(1));
         }
         body();
+    });
+}
+
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "timed out: {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Begins a thread of this image that may never end.
+fn begin<T: Sync>(start: Start, shared: &'static T) {
+    BEGUN.fetch_add(1, SeqCst);
+    thread::spawn(move || {
+        let shared = ptr::from_ref(shared).cast_mut().cast();
+        // SAFETY: each start routine takes such a pointer.
+        unsafe { run(start, shared, &Exit::default()) };
+    });
+}
+
+/// Has all end, which all wait.
+fn all_end(expected: u32) {
+    wait_until("they all wait", || end(expected) == expected);
+    wait_until("they have ended", || {
+        let count = threads().len() as u32;
+        end(count);
+        count == 0
     });
 }
 

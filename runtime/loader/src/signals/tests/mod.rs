@@ -1,6 +1,8 @@
 //! The dispatcher, with real signals that a thread sends itself. Each test has a signal of its own.
 
-use std::sync::Mutex as StdMutex;
+mod in_handlers;
+
+use std::{mem, sync::Mutex as StdMutex};
 
 use libc::siginfo_t;
 
@@ -172,4 +174,20 @@ fn a_handler_is_found_where_it_is_and_nowhere_else() {
     // SAFETY: as above.
     unsafe { libc::signal(libc::SIGURG, libc::SIG_DFL) };
     assert!(handled_in(&(at..at + 1)).is_empty());
+}
+
+#[test]
+fn no_handler_of_a_module_blocks_the_signal_that_wakes() {
+    let (signal, wake) = (libc::SIGRTMIN() + 9, wake_signal().unwrap());
+    let mut action = nothing();
+    action.sa_sigaction = address(old);
+    // SAFETY: the sets can be written and read, and the handler may run at any time.
+    unsafe {
+        libc::sigfillset(&mut action.sa_mask);
+        assert_eq!(act(ImageId(1), signal, &action, ptr::null_mut()), 0);
+        assert_eq!(libc::sigaction(signal, ptr::null(), &mut action), 0);
+        assert_eq!(libc::sigismember(&action.sa_mask, libc::SIGUSR1), 1);
+        assert_eq!(libc::sigismember(&action.sa_mask, wake), 0);
+    }
+    remove(ImageId(1));
 }

@@ -1,0 +1,81 @@
+//! The lock of those who change what signals do.
+//!
+//! POSIX lets a signal handler call `sigaction`. One that interrupts the thread that has the lock would wait
+//! for it for ever, so that thread blocks all signals meanwhile.
+
+use std::{
+    mem,
+    ops::{Deref, DerefMut},
+    ptr,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use libc::{c_int, sigset_t};
+
+use super::{Actions, SIGNALS_MAX};
+
+/// A mutex of `std`: it allocates nothing, and waits by a call of the kernel alone.
+static ACTIONS: Mutex<Actions> = Mutex::new(Actions {
+    of_images: Vec::new(),
+    of_host: [None; SIGNALS_MAX],
+    ours: [None; SIGNALS_MAX],
+    serial: 0,
+    running: Vec::new(),
+});
+
+/// Signals that the calling thread causes itself. If one is blocked, the kernel ends the process.
+const FAULTS: [c_int; 6] =
+    [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP, libc::SIGSYS];
+
+/// The lock, which is given back before the signals come again.
+pub(super) struct Locked {
+    actions: MutexGuard<'static, Actions>,
+    _blocked: Blocked,
+}
+
+/// What the calling thread had blocked before.
+struct Blocked(sigset_t);
+
+/// Takes the lock. Safe in a signal handler.
+pub(super) fn actions() -> Locked {
+    let blocked = Blocked::new();
+    Locked { actions: ACTIONS.lock().unwrap_or_else(PoisonError::into_inner), _blocked: blocked }
+}
+
+// === impl Locked, Blocked ===
+
+impl Deref for Locked {
+    type Target = Actions;
+
+    fn deref(&self) -> &Actions {
+        &self.actions
+    }
+}
+
+impl DerefMut for Locked {
+    fn deref_mut(&mut self) -> &mut Actions {
+        &mut self.actions
+    }
+}
+
+impl Blocked {
+    fn new() -> Self {
+        // SAFETY: all zero is the empty set, twice. Both can be written.
+        unsafe {
+            let (mut all, mut before): (sigset_t, sigset_t) = (mem::zeroed(), mem::zeroed());
+            libc::sigfillset(&mut all);
+            for fault in FAULTS {
+                libc::sigdelset(&mut all, fault);
+            }
+            libc::pthread_sigmask(libc::SIG_BLOCK, &all, &mut before);
+            Blocked(before)
+        }
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        // SAFETY: the set is initialized.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, ptr::null_mut()) };
+    }
+}

@@ -1,0 +1,73 @@
+//! What a module may do in a signal handler: it changes and removes handlers.
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+};
+
+use super::*;
+
+/// Counts what each thread allocates and frees. For all tests of this crate.
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+thread_local! {
+    static COUNT: Cell<u32> = const { Cell::new(0) };
+}
+
+// SAFETY: it is the system's.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        // SAFETY: our caller's promise, handed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        COUNT.set(COUNT.get() + 1);
+        // SAFETY: our caller's promise, handed on.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+extern "C" fn nothing_at_all(_: c_int) {}
+
+#[test]
+fn to_change_and_to_remove_a_handler_allocates_nothing() {
+    let signal = libc::SIGRTMIN() + 7;
+    let nothing = address(nothing_at_all);
+    for image in 1..=40 {
+        set(image, signal, nothing);
+    }
+    let before = COUNT.get();
+    for image in 1..=40 {
+        set(image, signal, address(old));
+        set(image, signal, SIG_IGN);
+        set(image, signal, nothing);
+        set(image, signal, SIG_DFL);
+    }
+    assert_eq!(COUNT.get(), before);
+    assert_eq!(handler(signal), Some(SIG_DFL));
+}
+
+#[test]
+fn a_handler_that_removes_itself_never_meets_the_lock_of_its_own_thread() {
+    extern "C" fn removes(signal: c_int) {
+        let before = COUNT.get();
+        set(1, signal, SIG_DFL);
+        HAS_RUN.store(1 + (COUNT.get() - before) as usize, SeqCst);
+    }
+    static HAS_RUN: AtomicUsize = AtomicUsize::new(0);
+    let signal = libc::SIGRTMIN() + 8;
+    set(1, signal, address(removes));
+    let actions = lock::actions();
+    // SAFETY: the signal is handled.
+    unsafe { libc::raise(signal) };
+    assert_eq!(HAS_RUN.load(SeqCst), 0, "it waits for this thread to give the lock back");
+    drop(actions);
+    assert_eq!(HAS_RUN.load(SeqCst), 1, "it has run, and has allocated nothing");
+    assert!(remove(ImageId(1)).is_empty());
+    assert_eq!(handler(signal), Some(SIG_DFL));
+}

@@ -1,0 +1,35 @@
+//! Stands in for the functions of libc that wait for a semaphore. A signal gets a thread out of them.
+
+use std::ffi::{c_int, c_void};
+
+use libc::timespec;
+
+use super::wait;
+use crate::own_libc::found;
+
+/// Calls a function of libc, looked up once, and notes that the thread waits.
+macro_rules! libc_call {
+    ($name:literal as fn($($type:ty),*) -> $result:ty, $($argument:expr),*) => {{
+        let function = found!($name as fn($($type),*) -> $result);
+        // SAFETY: our caller's promise, handed on.
+        wait(|| unsafe { function($($argument),*) })
+    }};
+}
+
+/// Stands in for `sem_wait`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C-unwind" fn semaphore_wait(semaphore: *mut c_void) -> c_int {
+    libc_call!(c"sem_wait" as fn(*mut c_void) -> c_int, semaphore)
+}
+
+/// Stands in for `sem_timedwait`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C-unwind" fn semaphore_wait_time(semaphore: *mut c_void, time: *const timespec) -> c_int {
+    libc_call!(c"sem_timedwait" as fn(*mut c_void, *const timespec) -> c_int, semaphore, time)
+}

@@ -1,0 +1,74 @@
+//! Stands in for the functions of libc that wait for a signal.
+//!
+//! One that waits for the signal that wakes threads gets it, and ends.
+
+use std::{
+    ffi::{c_int, c_void},
+    ptr,
+};
+
+use libc::{siginfo_t, sigset_t, timespec};
+
+use super::{cancel::wait_at_point, masks::Mask};
+use crate::kernel::{SIGNAL_SET_BYTES, ask, errno};
+
+/// Stands in for `pause`.
+pub extern "C-unwind" fn pause() -> c_int {
+    let none = ptr::null::<c_void>();
+    wait_at_point(|| ask!(SYS_ppoll, none, 0, none, none, 0)) as c_int
+}
+
+/// Stands in for `sigsuspend`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C-unwind" fn suspend(mask: *const sigset_t) -> c_int {
+    // SAFETY: our caller's promise.
+    let mask = unsafe { Mask::new(mask) };
+    wait_at_point(|| ask!(SYS_rt_sigsuspend, mask.address(), SIGNAL_SET_BYTES)) as c_int
+}
+
+/// Stands in for `sigwaitinfo`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C-unwind" fn signal_wait_info(set: *const sigset_t, info: *mut siginfo_t) -> c_int {
+    // SAFETY: our caller's promise, handed on.
+    unsafe { signal_wait_time(set, info, ptr::null()) }
+}
+
+/// Stands in for `sigtimedwait`.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C-unwind" fn signal_wait_time(
+    set: *const sigset_t,
+    info: *mut siginfo_t,
+    time: *const timespec,
+) -> c_int {
+    wait_at_point(|| ask!(SYS_rt_sigtimedwait, set, info, time, SIGNAL_SET_BYTES)) as c_int
+}
+
+/// Stands in for `sigwait`, which answers with the error, and does not end for a signal that it does not wait
+/// for.
+///
+/// # Safety
+///
+/// As there.
+pub unsafe extern "C-unwind" fn signal_wait(set: *const sigset_t, signal: *mut c_int) -> c_int {
+    let none = ptr::null::<c_void>();
+    loop {
+        match wait_at_point(|| ask!(SYS_rt_sigtimedwait, set, none, none, SIGNAL_SET_BYTES)) {
+            -1 if errno() == libc::EINTR => {}
+            -1 => return errno(),
+            number => {
+                // SAFETY: our caller's promise.
+                unsafe { signal.write(number as c_int) };
+                return 0;
+            }
+        }
+    }
+}

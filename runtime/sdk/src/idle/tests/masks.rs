@@ -1,0 +1,103 @@
+//! Threads that block all signals, and are ended nevertheless.
+
+use libc::{sigset_t, timespec};
+
+use super::*;
+
+const FOR_LONG: timespec = timespec { tv_sec: 60, tv_nsec: 0 };
+
+fn all_signals() -> sigset_t {
+    // SAFETY: all zero is the empty set, which can be written.
+    unsafe {
+        let mut all: sigset_t = mem::zeroed();
+        libc::sigfillset(&mut all);
+        all
+    }
+}
+
+/// What the calling thread has blocked.
+fn blocked() -> sigset_t {
+    // SAFETY: it only asks, and the set can be written.
+    unsafe {
+        let mut now: sigset_t = mem::zeroed();
+        libc::pthread_sigmask(libc::SIG_BLOCK, ptr::null(), &mut now);
+        now
+    }
+}
+
+fn is_in(signal: c_int, set: &sigset_t) -> bool {
+    // SAFETY: the set is initialized.
+    unsafe { libc::sigismember(set, signal) == 1 }
+}
+
+/// Waits in a way that a module may have, with all signals blocked.
+type Way = fn(&sigset_t);
+
+/// Each is given a set that can be read, and what may be null is.
+static WAYS: [Way; 6] = [
+    // SAFETY: as above.
+    |all| unsafe {
+        let mut before: sigset_t = mem::zeroed();
+        assert_eq!(stand_ins::thread_mask(libc::SIG_SETMASK, all, &mut before), 0);
+        assert!(is_in(libc::SIGUSR1, &before) && is_in(libc::SIGUSR1, &blocked()));
+        stand_ins::sleep(60);
+    },
+    // SAFETY: as above.
+    |all| unsafe {
+        assert_eq!(stand_ins::process_mask(libc::SIG_BLOCK, all, ptr::null_mut()), 0);
+        stand_ins::nanosleep(&FOR_LONG, ptr::null_mut());
+    },
+    // SAFETY: as above.
+    |all| unsafe {
+        stand_ins::poll_masked(ptr::null_mut(), 0, &FOR_LONG, all);
+    },
+    // SAFETY: as above.
+    |all| unsafe {
+        let none = ptr::null_mut();
+        stand_ins::select_masked(0, none, none, none, &FOR_LONG, all);
+    },
+    // SAFETY: as above.
+    |all| unsafe {
+        stand_ins::suspend(all);
+    },
+    // SAFETY: as above.
+    |all| unsafe {
+        let (file, mut event) = (libc::epoll_create1(libc::EPOLL_CLOEXEC), mem::zeroed());
+        stand_ins::epoll_wait_masked(file, &mut event, 1, -1, all);
+    },
+];
+
+unsafe extern "C" fn waits(way: *mut c_void) -> *mut c_void {
+    assert!(!is_in(*SIGNAL, &blocked()), "whatever the thread that began this one has blocked");
+    // SAFETY: the test hands over such a pointer.
+    let way = unsafe { *way.cast::<Way>() };
+    way(&all_signals());
+    ptr::null_mut()
+}
+
+#[test]
+fn a_thread_that_blocks_all_signals_ends() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _ = *SIGNAL;
+    // SAFETY: the set can be read.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &all_signals(), ptr::null_mut()) };
+    assert!(is_in(*SIGNAL, &blocked()));
+    for way in &WAYS {
+        begin(waits, way);
+        all_end(1);
+    }
+}
+
+#[test]
+fn the_masks_of_other_threads_are_what_they_ask_for() {
+    let all = all_signals();
+    // SAFETY: the sets can be read, and the one before written.
+    unsafe {
+        let mut before: sigset_t = mem::zeroed();
+        assert_eq!(stand_ins::thread_mask(libc::SIG_SETMASK, &all, &mut before), 0);
+        assert!(is_in(*SIGNAL, &blocked()));
+        assert_eq!(stand_ins::process_mask(libc::SIG_SETMASK, &before, ptr::null_mut()), 0);
+        assert!(!is_in(*SIGNAL, &blocked()));
+        assert_eq!(stand_ins::thread_mask(-1, &all, ptr::null_mut()), libc::EINVAL);
+    }
+}
