@@ -14,7 +14,8 @@ const OF_HOOKS: [&str; 4] = ["1.2.0", "1.3.0", "1.4.0", "1.5.0"];
 /// The samples that are built beside the fixtures.
 const SAMPLES: [&str; 3] = ["greeter", "shop", "textkit"];
 
-/// The forms of the fixture `till`, each a feature of it; built as version 2.0.0, into a directory of that name.
+/// The forms of the fixture `till`, each a feature of it; built as version 2.0.0, into a directory of that
+/// name.
 const FORMS: [&str; 8] = [
     "changed_answer",
     "changed_argument",

@@ -1,4 +1,5 @@
-//! `segue check` reports what a file links and imports that matters when it leaves, and what this system lacks.
+//! `segue check` reports what a file links and imports that matters when it leaves, and what this system
+//! lacks.
 
 use std::fs;
 

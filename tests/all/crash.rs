@@ -136,7 +136,8 @@ fn an_illegal_instruction_and_a_trap_end_the_process_by_their_own_signals() {
     }
 }
 
-/// `std` in the host knows the guard pages of its threads, tells of the overflow, and aborts: it comes after the report.
+/// `std` in the host knows the guard pages of its threads, tells of the overflow, and aborts: it comes after
+/// the report.
 #[test]
 fn a_stack_overflow_is_told_once_and_then_what_was_there_before_tells_it_too() {
     let test = "crash::a_stack_overflow_is_told_once_and_then_what_was_there_before_tells_it_too";

@@ -1,4 +1,5 @@
-//! What C and C++ in a module do past Rust, and what libraries outside of it may do: nothing of it runs after the module left.
+//! What C and C++ in a module do past Rust, and what libraries outside of it may do: nothing of it runs after
+//! the module left.
 
 use std::{fs, os::unix::process::ExitStatusExt, path::Path, process::Command, thread, time::Duration};
 
@@ -13,7 +14,8 @@ fn call(module: &ModuleHandle, query: &str) -> String {
     String::from_utf8(reply.body).unwrap()
 }
 
-/// Waits until one version is in memory, and the next one may come: that is told a moment after the last one has left.
+/// Waits until one version is in memory, and the next one may come: that is told a moment after the last one
+/// has left.
 fn until_old_has_left(runtime: &Runtime) {
     let is_told =
         || runtime.modules().iter().all(|module| module.old.is_none() && module.quarantined.is_empty());

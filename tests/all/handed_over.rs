@@ -1,4 +1,5 @@
-//! What a host has of a version that leaves: answers, errors, panics, handles, guards. None of it dangles, and only guards keep it.
+//! What a host has of a version that leaves: answers, errors, panics, handles, guards. None of it dangles,
+//! and only guards keep it.
 
 use std::{fs, sync::Arc, thread, time::Duration};
 

@@ -1,4 +1,5 @@
-//! A purge with a deadline: the calls inside are asked to end, and where they do not, old gives up its place and is watched.
+//! A purge with a deadline: the calls inside are asked to end, and where they do not, old gives up its place
+//! and is watched.
 
 use std::{
     thread::{self, JoinHandle},

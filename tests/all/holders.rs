@@ -1,4 +1,5 @@
-//! Everything beside calls that can keep an image in memory, or dangle when it goes: each leaves, or is named.
+//! Everything beside calls that can keep an image in memory, or dangle when it goes: each leaves, or is
+//! named.
 
 use std::{fs, os::unix::process::ExitStatusExt, process::Command, thread, time::Duration};
 
@@ -282,7 +283,8 @@ fn a_host_thread_that_was_the_current_one_in_a_module_ends_well_when_that_is_gon
     );
 }
 
-/// That the test above would notice: a key that the SDK does not know of has its destructor called in an image that is gone.
+/// That the test above would notice: a key that the SDK does not know of has its destructor called in an
+/// image that is gone.
 #[test]
 fn a_key_that_was_taken_past_the_sdk_ends_the_process() {
     let test = "holders::a_key_that_was_taken_past_the_sdk_ends_the_process";

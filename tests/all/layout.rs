@@ -1,4 +1,5 @@
-//! The layout check forgets each image it has seen: otherwise it would follow references into one that is gone.
+//! The layout check forgets each image it has seen: otherwise it would follow references into one that is
+//! gone.
 
 use segue::{Code, Error, Request};
 use segue_tests::{Bench, V1, V2, fixture, in_child, until};

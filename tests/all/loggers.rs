@@ -1,5 +1,5 @@
-//! What a module writes to `log` reaches the host. A subscriber or a logger of its own is refused with the line
-//! that sets it.
+//! What a module writes to `log` reaches the host. A subscriber or a logger of its own is refused with the
+//! line that sets it.
 
 use std::{fs, time::Duration};
 

@@ -1,5 +1,5 @@
-//! Marks in a file by which it would never leave memory: found before it is mapped, and told; cleared in the private copy, or
-//! refused.
+//! Marks in a file by which it would never leave memory: found before it is mapped, and told; cleared in the
+//! private copy, or refused.
 
 use std::{fs, path::Path};
 
@@ -7,8 +7,8 @@ use segue::{Code, Request, Step};
 use segue_tests::{Bench, V1, V2, fixture, in_child, until};
 use tempfile::TempDir;
 
-/// Whether the dynamic linker keeps the file, as it is, when it is opened, looked into and closed. Where it does, it keeps it for
-/// ever, so this is for a process of its own.
+/// Whether the dynamic linker keeps the file, as it is, when it is opened, looked into and closed. Where it
+/// does, it keeps it for ever, so this is for a process of its own.
 fn stays_mapped(file: &Path) -> bool {
     const ROOT_MODULE: &str = "_1as_0lib_1header_0root_bmodule_bloader";
     let directory = TempDir::new().unwrap();

@@ -46,7 +46,8 @@ fn a_new_module_builds_passes_its_test_and_serves() {
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.header("x-segue-module"), Some("my-module"));
 
-    // The control: a version that leaves a file open fails its test, which names the file; and so does a test without a command.
+    // The control: a version that leaves a file open fails its test, which names the file; and so does a test
+    // without a command.
     let source = module.join("src/lib.rs");
     let clean = fs::read_to_string(&source).unwrap();
     let leaves = "std::mem::forget(std::fs::File::open(\"/dev/null\")?);\n        let name = match";

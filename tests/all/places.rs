@@ -1,4 +1,5 @@
-//! Where code of a module runs that is no call: never on a thread that calls, and one module's is not in another's way.
+//! Where code of a module runs that is no call: never on a thread that calls, and one module's is not in
+//! another's way.
 
 use std::{fs, thread};
 

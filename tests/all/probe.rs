@@ -1,4 +1,5 @@
-//! `segue probe` names what a module leaves behind, says where it crashes, and does not wait for one that hangs.
+//! `segue probe` names what a module leaves behind, says where it crashes, and does not wait for one that
+//! hangs.
 
 use std::fs;
 

@@ -113,7 +113,8 @@ fn checking_a_file_runs_nothing_of_it() {
 }
 
 proptest::proptest! {
-    /// Reading a file runs nothing of it and trusts nothing in it: whatever its bytes are, there is an answer.
+    /// Reading a file runs nothing of it and trusts nothing in it: whatever its bytes are, there is an
+    /// answer.
     #[test]
     fn reading_a_scribbled_file_always_answers(
         scribbles in proptest::collection::vec((0usize..1 << 20, proptest::num::u8::ANY), 1..32),

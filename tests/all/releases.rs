@@ -74,8 +74,8 @@ fn nothing_is_lost_while_versions_alternate_five_times_a_second() {
     assert!(!log.contains("ERROR"), "{log}");
 }
 
-/// The images of modules that the process has mapped, as the kernel tells it. The proof of a purge is the dynamic
-/// linker's list, inside; this is a look from outside.
+/// The images of modules that the process has mapped, as the kernel tells it. The proof of a purge is the
+/// dynamic linker's list, inside; this is a look from outside.
 fn mapped_images(service: &Service) -> Vec<String> {
     let maps = std::fs::read_to_string(format!("/proc/{}/maps", service.pid())).unwrap();
     let mut images: Vec<String> = maps
@@ -144,7 +144,8 @@ fn a_slow_request_is_answered_by_the_version_in_which_it_began() {
     assert_eq!(answer.text(), "Hello, slow! This is greeter 1.0.0.\n");
     assert!(answer.header("x-segue-version").unwrap().starts_with("1.0.0+g"));
     until("old has left memory", || service.status("greeter").unwrap()["old"].is_null());
-    // How soon after its last call it left is told by the runtime: the figure is in the README, not in a test.
+    // How soon after its last call it left is told by the runtime: the figure is in the README, not in a
+    // test.
     let (_, events) = service.command.json_lines(&["events"]);
     let purged = events.iter().find(|event| event["event"] == "purged").expect("the purge is told");
     println!("from the last call's end to being out of memory: {} us", purged["purge_us"]);

@@ -1,4 +1,5 @@
-//! Versions follow each other while threads call as fast as they can: every answer is whole, and of one version.
+//! Versions follow each other while threads call as fast as they can: every answer is whole, and of one
+//! version.
 
 use std::{
     sync::{
@@ -25,7 +26,8 @@ fn every_call_has_one_right_answer_while_versions_follow_each_other() {
             thread::spawn(move || {
                 let mut calls = 0u64;
                 while !stop.load(Ordering::Relaxed) {
-                    // Read before the call: a version that was acknowledged by then is the least that may answer.
+                    // Read before the call: a version that was acknowledged by then is the least that may
+                    // answer.
                     let least = newest.load(Ordering::Acquire);
                     let path = format!("/{caller}-{calls}");
                     let guard = module.enter().unwrap();

@@ -1,4 +1,5 @@
-//! Thread-locals of a module on threads of the host: destroyed on their own thread, once, before the image goes.
+//! Thread-locals of a module on threads of the host: destroyed on their own thread, once, before the image
+//! goes.
 
 use std::{collections::BTreeMap, fs, path::Path, thread};
 
@@ -57,8 +58,9 @@ fn version(round: usize) -> &'static str {
     if round.is_multiple_of(2) { V1 } else { V2 }
 }
 
-/// In a process of its own, for its threads end at its end: done wrongly, that is a SIGSEGV. More loads than there are
-/// pthread keys (1024) would show a leak of keys by an abort; `segue-bench` does that, here it would take long.
+/// In a process of its own, for its threads end at its end: done wrongly, that is a SIGSEGV. More loads than
+/// there are pthread keys (1024) would show a leak of keys by an abort; `segue-bench` does that, here it
+/// would take long.
 #[test]
 fn residents_destroy_what_each_version_left_on_them() {
     in_child("tls::residents_destroy_what_each_version_left_on_them", || {
@@ -172,7 +174,8 @@ fn a_thread_that_is_no_resident_does_not_keep_the_version() {
     });
 }
 
-/// A runtime that waits long for threads that are no residents, so that what happens is not its patience's end.
+/// A runtime that waits long for threads that are no residents, so that what happens is not its patience's
+/// end.
 fn patient() -> (tempfile::TempDir, Runtime) {
     let state = tempfile::TempDir::new().unwrap();
     let patience = std::time::Duration::from_secs(60);

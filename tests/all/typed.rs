@@ -80,7 +80,8 @@ fn a_fault_and_a_panic_are_errors_of_their_call() {
     assert_eq!(inside.fail(How::Not), Ok(7), "the same caller goes on");
 }
 
-/// The thread that calls is a thread like any other of a host, and lives on: what a call left on it would be counted as dropped.
+/// The thread that calls is a thread like any other of a host, and lives on: what a call left on it would be
+/// counted as dropped.
 #[test]
 fn a_fault_and_a_panic_leave_nothing_behind() {
     let (bench, till) = till();
@@ -201,7 +202,8 @@ fn each_change_is_named() {
     }
 }
 
-/// What a file says of itself is looked at before anything of it runs; what it exports is what is called, and is looked at too.
+/// What a file says of itself is looked at before anything of it runs; what it exports is what is called, and
+/// is looked at too.
 #[test]
 fn a_file_that_lies_about_its_interface_is_refused_when_it_is_mapped() {
     let (bench, till) = till();

@@ -1,4 +1,5 @@
-//! Where two things happen at once, or one of them does not come to its end: nobody waits for ever, and nothing is lost.
+//! Where two things happen at once, or one of them does not come to its end: nobody waits for ever, and
+//! nothing is lost.
 
 use std::{fs, path::Path, thread, time::Duration};
 
@@ -30,7 +31,8 @@ fn let_it_settle() {
     thread::sleep(Duration::from_millis(1500));
 }
 
-/// The second version is current, the guard keeps the first, and a file with the first again waits for that to be gone.
+/// The second version is current, the guard keeps the first, and a file with the first again waits for that
+/// to be gone.
 fn with_a_drop_in_that_waits(home: &Path, runtime: &Runtime) -> OwnedCallGuard {
     runtime.load(fixture("greeter", V1)).unwrap();
     let keeps_old = runtime.module("greeter").unwrap().enter_owned().unwrap();
@@ -97,7 +99,8 @@ fn a_rollback_while_a_load_supersedes_is_an_honest_refusal_of_the_load() {
     let keeps_first = module.enter_owned().unwrap();
     runtime.load(fixture("greeter", V2)).unwrap();
     let keeps_second = module.enter_owned().unwrap();
-    // Another module's name would be another module: the third version is the first's file with other bytes at its end.
+    // Another module's name would be another module: the third version is the first's file with other bytes
+    // at its end.
     let directory = TempDir::new().unwrap();
     let third = directory.path().join("libgreeter.so");
     let mut bytes = fs::read(fixture("greeter", V1)).unwrap();

@@ -1,7 +1,8 @@
-//! A disk that is full at any write: what serves goes on, the error says so, and nothing that was acknowledged is lost.
+//! A disk that is full at any write: what serves goes on, the error says so, and nothing that was
+//! acknowledged is lost.
 //!
-//! The state directory is a file system in memory of a fixed size, in a mount namespace of the test's own, with a file that takes
-//! what is to be missing.
+//! The state directory is a file system in memory of a fixed size, in a mount namespace of the test's own,
+//! with a file that takes what is to be missing.
 
 use std::{
     env, fs,
@@ -23,7 +24,8 @@ const DISK_BYTES: u64 = 16 << 20;
 
 const LONG: Duration = Duration::from_secs(30);
 
-/// Runs the body with a small disk: in this test program, started again with this one test in a mount namespace of its own.
+/// Runs the body with a small disk: in this test program, started again with this one test in a mount
+/// namespace of its own.
 fn with_small_disk(test: &str, body: impl FnOnce(&Disk)) {
     if let Some(directory) = env::var_os("SEGUE_TESTS_DISK") {
         let root = PathBuf::from(directory);
@@ -154,7 +156,8 @@ fn a_rollback_is_done_and_says_that_it_is_not_recorded_until_it_is() {
         runtime.load(fixture("greeter", V2)).unwrap();
         disk.leave(0);
         let mut done = runtime.rollback("greeter").unwrap();
-        // The ledger may have room in what it has taken of the disk already: then it is recorded. Soon it has none.
+        // The ledger may have room in what it has taken of the disk already: then it is recorded. Soon it has
+        // none.
         while done.recorded {
             done = runtime.rollback("greeter").unwrap();
         }

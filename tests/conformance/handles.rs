@@ -37,7 +37,8 @@ fn e_constant_pools() {
     house.load("till", V1).unwrap();
     let hooks = house.module("hooks");
     let till = house.runtime.interface::<Till>("till").unwrap();
-    // Of all kinds: what was answered, why nothing was, who answered, and what is in the module's own constants.
+    // Of all kinds: what was answered, why nothing was, who answered, and what is in the module's own
+    // constants.
     let kept = || {
         let guard = hooks.enter().unwrap();
         let answered = guard.call(&get("/")).unwrap();
@@ -84,7 +85,8 @@ fn n_resource_takeover() {
     assert_eq!(house.logged("drop"), 1, "what had begun to be has ended");
     house.script("hooks", V1, "");
     house.load("hooks", V1).unwrap();
-    // Objects that live on in other hands postpone the end until the last of them has gone, on whatever thread.
+    // Objects that live on in other hands postpone the end until the last of them has gone, on whatever
+    // thread.
     let mut objects: Vec<_> = (0..3).map(|_| house.module("hooks").enter_owned().unwrap()).collect();
     house.load("hooks", V2).unwrap();
     let report = house.runtime.purge("hooks", SHORT).unwrap();
@@ -116,7 +118,8 @@ fn e_call_purged_fun_code_gone() {
         house.gate.close("hooks", phase);
         let deleted = house.runtime.delete("hooks").unwrap();
         assert_eq!(house.gate.holds(), deleted.old.unwrap().generation);
-        // In Erlang they are suspended until it is over. Here they are told at once, at every phase, and never meet what leaves.
+        // In Erlang they are suspended until it is over. Here they are told at once, at every phase, and
+        // never meet what leaves.
         for _ in 0..3 {
             assert!(text(hooks.call(&get("/"))).unwrap_err().contains("no current version"), "{phase:?}");
             assert!(hooks.enter_owned().is_err(), "{phase:?}");

@@ -1,5 +1,5 @@
-//! What the tests of this suite share: a runtime whose modules' `on_load` can be told what to do, and a gate that holds a version's
-//! way in or out between two phases.
+//! What the tests of this suite share: a runtime whose modules' `on_load` can be told what to do, and a gate
+//! that holds a version's way in or out between two phases.
 
 use std::{
     fs,

@@ -62,7 +62,8 @@ fn k_ensure_loaded() {
         assert_eq!((again.outcome, again.generation), (LoadOutcome::Unchanged, first.generation));
     }
     assert_eq!(house.log(), [format!("load hooks {V1}+g1")], "it was started once");
-    // Who is not loaded is not looked for: neither by whoever embeds the runtime, nor by another module's call.
+    // Who is not loaded is not looked for: neither by whoever embeds the runtime, nor by another module's
+    // call.
     assert!(matches!(house.runtime.module("hooks-b"), Err(Error::NoSuchModule { .. })));
     let asked = house.ask("hooks", "/ask?module=hooks-b&path=/").unwrap_err();
     assert!(asked.contains("no current version"), "{asked}");
@@ -139,7 +140,8 @@ fn e_new_binary_types() {
     in_child("loading::e_new_binary_types", || {
         let house = House::new();
         let whole = fs::read(fixture("hooks", V1)).unwrap();
-        // Buffers of all kinds, and the file with a byte turned over in what tells where everything is. They are read and never run.
+        // Buffers of all kinds, and the file with a byte turned over in what tells where everything is. They
+        // are read and never run.
         let (mut refused, mut taken) = (0, 0);
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("hooks.so");

@@ -1,5 +1,5 @@
-//! Erlang's rules, and what goes beyond them: a test for each of OTP's own that applies, under its name. README.md, beside this
-//! file, has the whole list, and says of each that does not apply why not.
+//! Erlang's rules, and what goes beyond them: a test for each of OTP's own that applies, under its name.
+//! README.md, beside this file, has the whole list, and says of each that does not apply why not.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test, and what it is made of, says what it means by failing")]

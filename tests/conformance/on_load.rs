@@ -49,7 +49,8 @@ fn k_on_load() {
 
 #[test]
 fn k_on_load_in_a_circle() {
-    // Two whose first starts call each other: who would close the circle is told that there is nobody, and none waits in vain.
+    // Two whose first starts call each other: who would close the circle is told that there is nobody, and
+    // none waits in vain.
     let house = patient_house();
     house.script("hooks-a", V1, "hang both\ncall hooks-b /\n");
     house.script("hooks-b", V1, "hang both\ncall hooks-a /\n");
@@ -112,7 +113,8 @@ fn k_on_load_binary() {
 
 #[test]
 fn k_on_load_between_its_end_and_the_publish() {
-    // Who waits for the first version waits until it is current: its `on_load` has agreed, and that alone is not enough.
+    // Who waits for the first version waits until it is current: its `on_load` has agreed, and that alone is
+    // not enough.
     for phase in [Phase::Started, Phase::Stored, Phase::Recorded] {
         let house = patient_house();
         house.script("hooks", V1, "hang go\n");
@@ -147,7 +149,8 @@ fn k_on_load_embedded() {
     drop_in_three(modules.path());
     script_in(state.path(), "hooks-b", V1, "fail at boot\n");
     let house = House::in_state(state, |builder| builder.modules_dir(modules.path()));
-    // All have run before anybody is served. Where one fails, OTP does not boot; here it is told, and the others serve.
+    // All have run before anybody is served. Where one fails, OTP does not boot; here it is told, and the
+    // others serve.
     assert_eq!(house.logged("load"), 3, "{:?}", house.log());
     assert_eq!(house.refusals(), [Code::OnLoadFailed]);
     assert_eq!(["hooks-a", "hooks-c"].map(|module| house.ask(module, "/")), [told(V1), told(V1)]);
@@ -156,7 +159,8 @@ fn k_on_load_embedded() {
 
 #[test]
 fn k_on_load_embedded_in_any_order() {
-    // At a start each is known to be coming before any has started: whom one calls in its start may come after it.
+    // At a start each is known to be coming before any has started: whom one calls in its start may come
+    // after it.
     let (modules, state) = (tempfile::tempdir().unwrap(), TempDir::new().unwrap());
     drop_in_three(modules.path());
     fs::create_dir_all(state.path().join("hooks")).unwrap();
@@ -204,7 +208,8 @@ fn k_on_load_errors() {
         assert!(house.runtime.modules().is_empty(), "nor the other one of the set");
         assert_eq!((house.runtime.images_mapped(), house.staged()), (0, 0));
     }
-    // One that hangs: its time is over, and it is told as such, once. It leaves when it comes to its end, whatever that is.
+    // One that hangs: its time is over, and it is told as such, once. It leaves when it comes to its end,
+    // whatever that is.
     for (module, end) in [("hooks-b", ""), ("hooks-c", "fail after all\n")] {
         house.script(module, V1, &format!("hang {module}\n{end}"));
         let hurried = LoadOptions { deadline: SHORT * 4, ..LoadOptions::default() };

@@ -1,4 +1,5 @@
-//! Starts of a version that is to follow another: what is there stays as it is until they agree, and after they did not.
+//! Starts of a version that is to follow another: what is there stays as it is until they agree, and after
+//! they did not.
 
 use std::{fs, thread};
 

@@ -87,7 +87,8 @@ fn p_many_load_distributed_only_once() {
     });
     let loaded = answers.iter().filter(|answer| **answer == Ok(LoadOutcome::Loaded)).count();
     let unchanged = answers.iter().filter(|answer| **answer == Ok(LoadOutcome::Unchanged)).count();
-    // In Erlang the others are `not_purged`. Here the file is what tells them apart, and so what they asked for is so.
+    // In Erlang the others are `not_purged`. Here the file is what tells them apart, and so what they asked
+    // for is so.
     assert_eq!((loaded, unchanged), (1, WORKERS - 1), "{answers:?}");
     assert_eq!(house.logged(&format!("load hooks {V2}")), 1, "and it was started once");
     drop(inside);

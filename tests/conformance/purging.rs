@@ -44,7 +44,8 @@ fn k_purge_many_exits() {
         let stragglers: Vec<_> = (0..MANY).map(|_| begin("hooks", "/stay?file=go&looks=100")).collect();
         until("they are inside", || house.inside("hooks") == MANY as u64);
         house.load("hooks", V2).unwrap();
-        // Half of the others are in the version that is current, half in another module; and each would see it, were it asked.
+        // Half of the others are in the version that is current, half in another module; and each would see
+        // it, were it asked.
         let bystanders: Vec<_> = (0..MANY)
             .map(|n| begin(if n % 2 == 0 { "hooks" } else { "hooks-a" }, "/stay?file=go&looks=100"))
             .collect();
@@ -139,7 +140,8 @@ fn e_false_dependency() {
         for _ in 0..CALLERS {
             let (hooks, stopped, done) = (hooks.clone(), stopped.clone(), done.clone());
             scope.spawn(move || {
-                // Deep in it, and out again; what the registers and the stack still have is nobody's reference.
+                // Deep in it, and out again; what the registers and the stack still have is nobody's
+                // reference.
                 for target in ["/", "/closure?n=3", "/fault", "/panic"] {
                     let _ = hooks.call(&get(target));
                     drop(hooks.enter_owned());

@@ -124,7 +124,8 @@ fn a_load_held_at_each_phase_disturbs_nobody() {
             let snapshot = house.runtime.snapshot();
             assert_eq!(snapshot.version("hooks").unwrap().version, V1, "{phase:?}");
             drop(snapshot);
-            // The ledger waits while it is written to; before that, nobody waits who has nothing to do with this load.
+            // The ledger waits while it is written to; before that, nobody waits who has nothing to do with
+            // this load.
             if phase != Phase::Recorded {
                 assert_eq!(house.runtime.status("hooks").unwrap().current.unwrap().version, V1);
                 assert!(!house.runtime.soft_purge("hooks").unwrap().purged);

@@ -59,8 +59,8 @@ fn a_storm_of_rollbacks_loses_nothing() {
         drop(at_end);
         callers.into_iter().map(|caller| caller.join().unwrap()).sum()
     });
-    // Every call was counted, in one version or the other (and some of them in both: who enters while it changes enters again), and
-    // every rollback has been told, in order.
+    // Every call was counted, in one version or the other (and some of them in both: who enters while it
+    // changes enters again), and every rollback has been told, in order.
     let of_both = MODULES.map(|module| {
         let status = house.runtime.status(module).unwrap();
         status.current.unwrap().calls + status.old.unwrap().calls
@@ -112,8 +112,8 @@ fn a_storm_of_rollbacks_while_old_leaves_is_answered() {
                 for _ in 0..ROLLBACKS {
                     match house.runtime.rollback("hooks-a") {
                         Ok(_) => went += 1,
-                        // The one before is on its way out: it is too late for one store, and too early for its file. Or the other
-                        // one has gone back to it meanwhile.
+                        // The one before is on its way out: it is too late for one store, and too early for
+                        // its file. Or the other one has gone back to it meanwhile.
                         Err(error) => {
                             let is_fair = matches!(error.code(), Code::NotPurged | Code::NothingToRollBack);
                             assert!(is_fair, "{error}");

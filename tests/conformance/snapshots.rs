@@ -58,7 +58,8 @@ fn a_set_is_never_seen_in_parts_through_a_snapshot() {
 
 #[test]
 fn without_a_snapshot_a_torn_pair_can_be_seen() {
-    // The control: whoever is inside one module when the set is replaced calls the other as it is then, as in Erlang.
+    // The control: whoever is inside one module when the set is replaced calls the other as it is then, as in
+    // Erlang.
     let house = House::new();
     house.load_set(&PAIR, V1).unwrap();
     let inside = house.module("hooks-a").enter_owned().unwrap();
@@ -71,7 +72,8 @@ fn without_a_snapshot_a_torn_pair_can_be_seen() {
         "the first of the one, the second of the other"
     );
     assert_eq!(text(snapshot.call("hooks-a", &get(ASK_THE_OTHER))), told(V1));
-    // What it costs: of both, there is no room for a third until it has gone; also of the one that was not called.
+    // What it costs: of both, there is no room for a third until it has gone; also of the one that was not
+    // called.
     assert_eq!(crate::house::code(house.load("hooks-b", V1)), segue::Code::NotPurged);
     drop((inside, snapshot));
     PAIR.iter().for_each(|module| house.old_is_gone(module));

@@ -1,4 +1,5 @@
-//! What is there after a restart, however the process ended: what was acknowledged, and nothing that was not confirmed.
+//! What is there after a restart, however the process ended: what was acknowledged, and nothing that was not
+//! confirmed.
 
 use std::{
     env, fs,
@@ -44,7 +45,8 @@ fn load_on_trial(runtime: &Runtime, module: &str, version: &str) {
     runtime.load_with(&Source::File(fixture(module, version)), &trial(hour, TrialEnd::RollBack)).unwrap();
 }
 
-/// The ledger says of itself that it is whole, and its events have no gap. All of them, also of earlier runtimes.
+/// The ledger says of itself that it is whole, and its events have no gap. All of them, also of earlier
+/// runtimes.
 fn whole_ledger(home: &Path, runtime: &Runtime) -> Vec<Record> {
     let ledger = Connection::open(home.join("state/ledger.sqlite")).unwrap();
     let check: String = ledger.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();

@@ -5,7 +5,8 @@ use segue_tests::{V1, V2};
 
 use crate::house::{House, get, set, text, told};
 
-/// The two versions, one after the other and back, with a session that stays in the first; loaded in this way.
+/// The two versions, one after the other and back, with a session that stays in the first; loaded in this
+/// way.
 fn there_and_back(house: &House, load: impl Fn(&House, &str) -> u64) {
     let first = load(house, V1);
     let hooks = house.module("hooks");

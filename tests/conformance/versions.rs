@@ -39,7 +39,8 @@ fn k_upgrade() {
     house.load("hooks", V1).unwrap();
     house.load("hooks-a", V1).unwrap();
     let hooks = house.module("hooks");
-    // What is only in the first version, and what is only in the second: by an external call, and by another module's.
+    // What is only in the first version, and what is only in the second: by an external call, and by another
+    // module's.
     let external = || {
         let (first, second) = (format!("/in-{V1}"), format!("/in-{V2}"));
         let other = |path: &str| house.ask("hooks-a", &format!("/ask?module=hooks&path={path}"));

@@ -1,4 +1,5 @@
-//! A test in a process of its own: where a mistake would end the process, or where the process as a whole is looked at.
+//! A test in a process of its own: where a mistake would end the process, or where the process as a whole is
+//! looked at.
 
 use std::{
     env,
@@ -11,8 +12,8 @@ use tempfile::TempDir;
 /// Tells a child which test it is.
 const CHILD: &str = "SEGUE_TESTS_CHILD";
 
-/// Runs the body in a process of its own: this test program, started again with this one test, by its full name
-/// (`lifecycle::two_versions`). The test succeeds where that process does.
+/// Runs the body in a process of its own: this test program, started again with this one test, by its full
+/// name (`lifecycle::two_versions`). The test succeeds where that process does.
 ///
 /// # Panics
 ///
@@ -49,8 +50,8 @@ pub struct Dead {
 /// Tells a child where its directory is.
 const DIRECTORY: &str = "SEGUE_TESTS_DIRECTORY";
 
-/// Runs the body in a process of its own, as [`in_child`] does, which the body is to end. It is given a directory that the
-/// test has afterwards; and these variables are in its environment.
+/// Runs the body in a process of its own, as [`in_child`] does, which the body is to end. It is given a
+/// directory that the test has afterwards; and these variables are in its environment.
 ///
 /// # Panics
 ///

@@ -1,8 +1,9 @@
-//! What the tests share: the modules that were built for them, runtimes in directories of their own, and processes.
+//! What the tests share: the modules that were built for them, runtimes in directories of their own, and
+//! processes.
 //!
-//! The tests themselves are in `all/`, a file per behaviour, and in `conformance/`, a file per family of Erlang's own. The
-//! modules are in `fixtures/` and in the workspace's `modules/`; `build.rs` has cargo build each of them in two versions.
-//! `till.rs` is the typed interface of one of them.
+//! The tests themselves are in `all/`, a file per behaviour, and in `conformance/`, a file per family of
+//! Erlang's own. The modules are in `fixtures/` and in the workspace's `modules/`; `build.rs` has cargo build
+//! each of them in two versions. `till.rs` is the typed interface of one of them.
 
 #![forbid(unsafe_code)]
 

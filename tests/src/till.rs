@@ -1,4 +1,5 @@
-//! The interface of the fixture `till`. The fixture includes this very file, so that each side compiles it for itself.
+//! The interface of the fixture `till`. The fixture includes this very file, so that each side compiles it
+//! for itself.
 
 use segue::{Bytes, Fault, List, Str};
 

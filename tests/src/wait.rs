@@ -1,4 +1,5 @@
-//! Waiting for something to be so. Tests count; they do not measure: the limit only ends a test that would never end.
+//! Waiting for something to be so. Tests count; they do not measure: the limit only ends a test that would
+//! never end.
 
 use std::{
     thread,

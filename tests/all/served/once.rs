@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::{path, uid};
 use crate::SEGUE;
 
-/// The status, and the answer but for how long it took: what is kept was written before the disk had been waited for.
+/// The status, and the answer but for how long it took: what is kept was written before the disk had been
+/// waited for.
 fn rollback(service: &Service, key: &str) -> (u16, Value) {
     let headers = [("idempotency-key", key)];
     let (status, mut answer) =
