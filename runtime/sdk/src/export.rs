@@ -125,8 +125,11 @@ macro_rules! __export_module {
         #[global_allocator]
         static __SEGUE_ALLOCATOR: $crate::__private::ModuleAllocator = $crate::__private::ModuleAllocator;
 
+        // In a module of its own: `global_asm!` is refused in a function's body, as of a doctest.
         #[cfg(not(test))]
-        $crate::__stand_in!();
+        mod __segue_symbols {
+            $crate::__stand_in!();
+        }
     };
 }
 
