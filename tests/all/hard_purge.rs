@@ -106,7 +106,7 @@ fn a_call_that_does_not_look_keeps_its_version_in_quarantine_and_others_may_come
     assert!(status.old.is_none(), "it is not old any more");
     let held = &status.quarantined[0];
     assert_eq!((held.status, held.inside, held.pins.len()), (VersionState::Pinned, 1, 1), "{held:?}");
-    let told = bench.runtime.events().kept(0);
+    let told = bench.runtime.events().recent(0);
     assert!(told.iter().any(|record| matches!(record.event, Event::Quarantined { .. })), "{told:?}");
 
     load(&bench.runtime, V1).unwrap();

@@ -95,7 +95,7 @@ pub use api::{CallerStatus, HeldVersion, ModuleStatus, Pin, PinKind, Pins, Versi
 pub use api::{Code, Error, ErrorObject, OldState, Step};
 pub use api::{Event, Record};
 pub use api::{LoadOptions, ParsePolicyError, ParseTrialEndError, Policy, Source, Trial, TrialEnd};
-pub use api::{Phase, Reached};
+pub use api::{Phase, PhaseReached};
 pub use api::{Reply, Request};
 pub use call::handle::{CallGuard, ModuleHandle, OwnedCallGuard};
 pub use call::interface::{InterfaceGuard, InterfaceHandle};
@@ -110,7 +110,7 @@ pub use segue_loader::{
     Argument, AttributedBy, Digest, Interface, InterfaceMismatch, LeftOpen, Metadata, Method, Type, Unload,
     descriptors_in_use, descriptors_left_open, signal_name,
 };
-pub use store::event_log::{Events, Next, Subscription};
+pub use store::event_log::{Events, NextEvent, Subscription};
 pub use threads::registered::{CleanupTask, RegisteredThread, RunningCall};
 
 /// What the expansion of [`macro@interface`] and [`macro@data`] names. No part of the library's interface.

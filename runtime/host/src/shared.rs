@@ -36,7 +36,7 @@ pub(crate) struct Shared {
     pub(crate) waits: WaitGraph,
     /// Written while versions become current or cease to be, for the moment of the stores; read by whoever wants to find all modules
     /// as they are at one time.
-    pub(crate) stores: RwLock<()>,
+    pub(crate) publish_lock: RwLock<()>,
     /// Where a crash of one of its versions is told; none where nothing is to be told.
     pub(crate) crash_reports: OnceLock<CrashReports>,
 }
@@ -56,7 +56,7 @@ impl Shared {
     }
 
     /// The module of this name, made where there is none. It is shown to nobody until a version of it is current.
-    pub(crate) fn module_to_be(&self, name: &str) -> Arc<Module> {
+    pub(crate) fn get_or_insert_module(&self, name: &str) -> Arc<Module> {
         if let Some(module) = self.modules.read().get(name) {
             return module.clone();
         }

@@ -37,7 +37,7 @@ pub enum Phase {
 
 /// Which version has completed which phase.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reached<'a> {
+pub struct PhaseReached<'a> {
     /// The module.
     pub module: &'a str,
     /// The version's generation; 0 while it has none, when it is admitted.
@@ -50,19 +50,19 @@ pub struct Reached<'a> {
 #[derive(Clone, Default)]
 pub(crate) struct Observer(Option<Tell>);
 
-type Tell = Arc<dyn Fn(&Reached<'_>) + Send + Sync>;
+type Tell = Arc<dyn Fn(&PhaseReached<'_>) + Send + Sync>;
 
 // === impl Observer ===
 
 impl Observer {
-    pub(crate) fn new(tell: impl Fn(&Reached<'_>) + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(tell: impl Fn(&PhaseReached<'_>) + Send + Sync + 'static) -> Self {
         Observer(Some(Arc::new(tell)))
     }
 
     pub(crate) fn reached(&self, module: &str, generation: u64, phase: Phase) {
         let Some(tell) = &self.0 else { return };
         // Where it is told that a version is recorded, there is no way back: its panic must not keep the version from being current.
-        let told = catch_unwind(AssertUnwindSafe(|| tell(&Reached { module, generation, phase })));
+        let told = catch_unwind(AssertUnwindSafe(|| tell(&PhaseReached { module, generation, phase })));
         if told.is_err() {
             tracing::error!(
                 module,

@@ -35,7 +35,7 @@ pub enum Actor {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestContext {
     /// Who asked.
-    pub by: Actor,
+    pub actor: Actor,
     /// Sent twice with the same key, a command is done once, and answered the same. Also when the runtime has ended in between.
     pub key: Option<String>,
 }

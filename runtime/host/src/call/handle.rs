@@ -66,15 +66,15 @@ impl ModuleHandle {
     pub fn enter(&self) -> Result<CallGuard<'_>, CallError> {
         match self.module.cell.enter() {
             Some(guard) => Ok(CallGuard { guard }),
-            None => self.enter_first(),
+            None => self.enter_after_wait(),
         }
     }
 
     /// Where there is no current version: waits for the first, where that is starting.
     #[cold]
     #[inline(never)]
-    fn enter_first(&self) -> Result<CallGuard<'_>, CallError> {
-        self.module.await_first(self.module.first_version_timeout());
+    fn enter_after_wait(&self) -> Result<CallGuard<'_>, CallError> {
+        self.module.wait_for_first_version(self.module.first_version_timeout());
         let guard = self.module.cell.enter().ok_or_else(|| self.module.no_current())?;
         Ok(CallGuard { guard })
     }
@@ -86,7 +86,7 @@ impl ModuleHandle {
     /// [`CallFailure::NoCurrent`](crate::CallFailure::NoCurrent).
     pub fn enter_owned(&self) -> Result<OwnedCallGuard, CallError> {
         let entered = OwnedCallGuard::enter(&self.module).or_else(|| {
-            self.module.await_first(self.module.first_version_timeout());
+            self.module.wait_for_first_version(self.module.first_version_timeout());
             OwnedCallGuard::enter(&self.module)
         });
         entered.ok_or_else(|| self.module.no_current())
@@ -132,7 +132,7 @@ impl OwnedCallGuard {
     }
 
     /// The cell's own guard.
-    pub(crate) fn shared(&self) -> &segue_core::OwnedCallGuard<Version> {
+    pub(crate) fn cell_guard(&self) -> &segue_core::OwnedCallGuard<Version> {
         &self.guard
     }
 

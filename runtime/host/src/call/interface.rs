@@ -73,14 +73,14 @@ impl<I: Interface> InterfaceHandle<I> {
     pub fn enter(&self) -> Result<InterfaceGuard<'_, I>, CallError> {
         match self.facet.enter() {
             Ok(guard) => Ok(InterfaceGuard { guard }),
-            Err(_) => self.enter_first(),
+            Err(_) => self.enter_after_wait(),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn enter_first(&self) -> Result<InterfaceGuard<'_, I>, CallError> {
-        self.module.await_first(self.module.first_version_timeout());
+    fn enter_after_wait(&self) -> Result<InterfaceGuard<'_, I>, CallError> {
+        self.module.wait_for_first_version(self.module.first_version_timeout());
         let guard = self.facet.enter().map_err(|why| missing(&self.module, why, &self.caller))?;
         Ok(InterfaceGuard { guard })
     }
@@ -89,7 +89,7 @@ impl<I: Interface> InterfaceHandle<I> {
 impl<I: Interface> InterfaceHandle<I> {
     /// The interface of the version that a guard is inside.
     pub(crate) fn at<'a>(&'a self, guard: &'a OwnedCallGuard) -> Option<&'a I> {
-        self.facet.at(guard.shared()).map(|interface| &**interface)
+        self.facet.at(guard.cell_guard()).map(|interface| &**interface)
     }
 }
 

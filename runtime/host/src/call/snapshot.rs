@@ -12,7 +12,7 @@ use crate::{
         handle::OwnedCallGuard,
         interface::{InterfaceHandle, missing_in},
     },
-    module::{Module, state::Stores},
+    module::{Module, state::PublishLock},
 };
 
 /// All modules of a runtime as they were at one moment. Calls through it, and the calls that modules make from within these, go to the
@@ -60,10 +60,10 @@ struct Entered {
 // === impl Snapshot ===
 
 impl Snapshot {
-    pub(crate) fn take(stores: &Stores, modules: &RwLock<BTreeMap<String, Arc<Module>>>) -> Self {
+    pub(crate) fn take(publish_lock: &PublishLock, modules: &RwLock<BTreeMap<String, Arc<Module>>>) -> Self {
         // Nothing becomes current meanwhile, or ceases to be. Taken before the list: otherwise a set could become current
         // whose new module is not in the list.
-        let _still = stores.read();
+        let _still = publish_lock.read();
         let modules: Vec<Arc<Module>> = modules.read().values().cloned().collect();
         let entered = modules.iter().filter_map(|module| {
             let guard = OwnedCallGuard::enter(module)?;

@@ -36,7 +36,7 @@ struct Untyped {
 
 impl LinkTo {
     pub(crate) fn new(runtime: &Arc<Shared>, module: &str, caller: Caller) -> Result<Self, Error> {
-        let module = runtime.module_to_be(module);
+        let module = runtime.get_or_insert_module(module);
         let caller = Arc::new(caller);
         let view = || Untyped { caller: caller.clone() };
         let facet = module.admit(&caller, || caller.expected().map(|_| module.cell.facet(view())))?;
@@ -45,36 +45,36 @@ impl LinkTo {
 
     /// Where there is nobody to call: waits for the module's first version, where that is starting and does not wait for us.
     #[cold]
-    fn await_first(&self) {
+    fn wait_for_first_version(&self) {
         if let (Some(runtime), Some(by)) = (self.runtime.upgrade(), self.caller.by()) {
-            await_first(&runtime, by, &self.module);
+            wait_for_first_version(&runtime, by, &self.module);
         }
     }
 }
 
 impl Link for LinkTo {
     fn call(&self, request: &RequestRef<'_>) -> Result<ReplyBuffer, CallError> {
-        self.caller.may_call()?;
+        self.caller.check_not_cancelled()?;
         if let Some(all) = Snapshot::entered() {
-            return all.guard(&self.module.name)?.shared().reply_to(request);
+            return all.guard(&self.module.name)?.cell_guard().reply_to(request);
         }
         let entered = self.module.cell.enter().or_else(|| {
-            self.await_first();
+            self.wait_for_first_version();
             self.module.cell.enter()
         });
         entered.ok_or_else(|| self.module.no_current())?.reply_to(request)
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&Reached<'_>)) -> Result<(), CallError> {
-        self.caller.may_call()?;
+        self.caller.check_not_cancelled()?;
         let Some(facet) = &self.facet else { return Err(self.module.no_current()) };
         if let Some(all) = Snapshot::entered() {
             let missing = || missing(&self.module, FacetMissing::NoView, &self.caller);
-            visit(facet.at(all.guard(&self.module.name)?.shared()).ok_or_else(missing)?);
+            visit(facet.at(all.guard(&self.module.name)?.cell_guard()).ok_or_else(missing)?);
             return Ok(());
         }
         let entered = facet.enter().or_else(|_| {
-            self.await_first();
+            self.wait_for_first_version();
             facet.enter()
         });
         let guard = entered.map_err(|why| missing(&self.module, why, &self.caller))?;
@@ -84,7 +84,7 @@ impl Link for LinkTo {
 }
 
 /// Waits for the first version of a module, for a module that calls it; unless that one waits for the caller.
-fn await_first(shared: &Shared, by: &VersionInfo, module: &Module) {
+fn wait_for_first_version(shared: &Shared, by: &VersionInfo, module: &Module) {
     if !module.is_first_starting() {
         return;
     }
@@ -92,7 +92,7 @@ fn await_first(shared: &Shared, by: &VersionInfo, module: &Module) {
     let is_in_start = caller.is_some_and(|caller| caller.state().starting() == Some(by.id.generation));
     let edge = if is_in_start { shared.waits.add(&by.module, &module.name) } else { None };
     if !is_in_start || edge.is_some() {
-        module.await_first(shared.limits.first_version_timeout);
+        module.wait_for_first_version(shared.limits.first_version_timeout);
     }
 }
 

@@ -43,7 +43,7 @@ impl Caller {
     }
 
     /// Fails where the caller is to come to its end.
-    pub(crate) fn may_call(&self) -> Result<(), CallError> {
+    pub(crate) fn check_not_cancelled(&self) -> Result<(), CallError> {
         match &self.by {
             Some(by) if by.is_cancelled() => {
                 let (module, version) = (by.module.to_string(), by.id.clone());

@@ -22,7 +22,7 @@ impl Drop for LoadLock<'_> {
 
 impl<'a> LoadLock<'a> {
     /// Waits for the module's turn; without a deadline for ever.
-    pub(crate) fn take(
+    pub(crate) fn acquire(
         module: &'a Module,
         deadline: Option<Instant>,
         after: Duration,

@@ -6,7 +6,7 @@ pub(crate) mod starting;
 pub(crate) mod state;
 pub(crate) mod version;
 pub(crate) mod versions;
-pub(crate) mod waker;
+pub(crate) mod wake_counter;
 
 use std::{
     sync::Arc,
@@ -25,13 +25,13 @@ use crate::{
         callers::{Caller, Callers},
         state::ModuleState,
         version::{Version, VersionInfo},
-        versions::{Old, Phase},
-        waker::WakeCounter,
+        versions::{Old, OldPhase},
+        wake_counter::WakeCounter,
     },
 };
 
 /// Records what happened to a module, on behalf of somebody.
-pub(crate) type Record = Box<dyn Fn(&Actor, Event) + Send + Sync>;
+pub(crate) type RecordEvent = Box<dyn Fn(&Actor, Event) + Send + Sync>;
 
 /// One module of a runtime.
 pub(crate) struct Module {
@@ -40,14 +40,14 @@ pub(crate) struct Module {
     /// Held by the load that goes on: loads of one module queue, loads of different modules do not.
     pub(crate) load_lock: Mutex<()>,
     /// Which drop-in is the newest; an earlier one that still waits gives way.
-    pub(crate) newest_drop_in: Mutex<u64>,
+    pub(crate) last_drop_in_number: Mutex<u64>,
     /// Who has a handle to it. One is admitted with the state locked, so that no version becomes current meanwhile.
     pub(crate) callers: Callers,
     state: Mutex<ModuleState>,
     /// Rung at each change of the state.
     changed: Condvar,
     wake_counter: Arc<WakeCounter>,
-    record: Record,
+    record: RecordEvent,
     /// How long callers wait for the module's first version while it is starting.
     first_version_timeout: Duration,
 }
@@ -58,7 +58,7 @@ impl Module {
     /// `left` is called by each thread that leaves a version that somebody watches.
     pub(crate) fn new(
         name: &str,
-        record: Record,
+        record: RecordEvent,
         left: impl Fn() + Send + Sync + 'static,
         first_version_timeout: Duration,
     ) -> Arc<Self> {
@@ -72,7 +72,7 @@ impl Module {
             name: name.into(),
             cell: Cell::new(Box::new(wake)),
             load_lock: Mutex::new(()),
-            newest_drop_in: Mutex::new(0),
+            last_drop_in_number: Mutex::new(0),
             callers: Callers::default(),
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -87,21 +87,28 @@ impl Module {
         let state = self.state();
         if let (Some(expected), Some(offered)) = (caller.expected(), state.offered()) {
             // Once more, and with what it exports, when it becomes current.
-            expected.check(offered).map_err(|source| self.does_not_fit(&offered.version, None, source))?;
+            expected
+                .check(offered)
+                .map_err(|source| self.interface_mismatch(&offered.version, None, source))?;
         } else if let (Some(expected), Some(current)) =
             (caller.expected(), self.cell.occupant(Which::Current))
         {
             current
                 .image
                 .check_interface(expected)
-                .map_err(|source| self.does_not_fit(&current.info.id.version, None, source))?;
+                .map_err(|source| self.interface_mismatch(&current.info.id.version, None, source))?;
         }
         self.callers.admit(caller);
         Ok(make())
     }
 
     /// The refusal of a version that does not fit who calls.
-    pub(crate) fn does_not_fit(&self, version: &str, step: Option<Step>, source: InterfaceMismatch) -> Error {
+    pub(crate) fn interface_mismatch(
+        &self,
+        version: &str,
+        step: Option<Step>,
+        source: InterfaceMismatch,
+    ) -> Error {
         let (module, version) = (self.name.to_string(), version.to_owned());
         Error::Interface { module, version, step, source: Box::new(source) }
     }
@@ -126,7 +133,7 @@ impl Module {
     pub(crate) fn state(&self) -> MutexGuard<'_, ModuleState> {
         let mut state = self.state.lock();
         if state.overdue_at().is_some_and(|at| Instant::now() >= at)
-            && let Some(Old { info, phase: Phase::Leaving { pins, .. }, .. }) = state.old()
+            && let Some(Old { info, phase: OldPhase::Leaving { pins, .. }, .. }) = state.old()
         {
             let (info, pins) = (info.clone(), pins.clone());
             self.quarantine_in(&mut state, &info, pins);
@@ -165,7 +172,8 @@ impl Module {
             module = %self.name, version = id.version, generation = id.generation, ?pins, "quarantined"
         );
         let (module, old) = (self.name.to_string(), info.id.clone());
-        let by = info.purge_asked.lock().clone().unwrap_or_else(|| Actor::runtime("it could not leave"));
+        let by =
+            info.purge_requested_by.lock().clone().unwrap_or_else(|| Actor::runtime("it could not leave"));
         let event = Event::Quarantined { module, old, pins: pins.clone() };
         state.quarantine(&self.cell, info, pins, || (self.record)(&by, event));
         self.changed.notify_all();
@@ -180,8 +188,11 @@ impl Module {
         unmapped: Unmapped,
     ) {
         let old = &info.id;
-        let by =
-            info.purge_asked.lock().clone().unwrap_or_else(|| Actor::runtime("it was not needed any more"));
+        let by = info
+            .purge_requested_by
+            .lock()
+            .clone()
+            .unwrap_or_else(|| Actor::runtime("it was not needed any more"));
         let mut state = self.state.lock();
         let purged = Event::Purged {
             module: self.name.to_string(),

@@ -120,7 +120,7 @@ impl Drop for WaitEdge<'_> {
 
 impl Module {
     /// Waits for the first version if it is starting. Returns at once if there is a current version, or none is coming.
-    pub(crate) fn await_first(&self, patience: Duration) {
+    pub(crate) fn wait_for_first_version(&self, patience: Duration) {
         if !self.is_first_starting() {
             return;
         }

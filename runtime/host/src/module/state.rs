@@ -21,13 +21,13 @@ use crate::{
     api::{Pin, Trial},
     module::{
         version::VersionInfo,
-        versions::{Old, OnTrial, Phase, PurgedVersion, Quarantined},
+        versions::{Old, OldPhase, OnTrial, PurgedVersion, Quarantined},
     },
 };
 
 /// Locked for writing while versions become current or cease to be, for the moment of the stores. Whoever reads it finds
 /// all modules as they are at one time.
-pub(crate) type Stores = RwLock<()>;
+pub(crate) type PublishLock = RwLock<()>;
 
 /// What is known of a module's versions.
 #[derive(Default)]
@@ -77,7 +77,7 @@ pub(crate) struct Publication<'a, O: Occupant> {
 
 impl<O: Occupant> Publication<'_, O> {
     /// Makes the version current, and what was current old. The load has been recorded.
-    pub(crate) fn publish(self, state: &mut ModuleState, _stores: &RwLockWriteGuard<'_, ()>) {
+    pub(crate) fn publish(self, state: &mut ModuleState, _publishing: &RwLockWriteGuard<'_, ()>) {
         let generation = self.info.id.generation;
         drop(self.seat.publish());
         // Also if the module is known for a version that never was current.
@@ -103,13 +103,13 @@ impl ModuleState {
     pub(crate) fn roll_back<O: Occupant, R>(
         &mut self,
         cell: &Cell<O>,
-        stores: &Stores,
+        publish_lock: &PublishLock,
         record: impl FnOnce() -> R,
     ) -> Option<R> {
-        let (current, old) = self.to_swap()?;
+        let (current, old) = self.rollback_pair()?;
         let (current, old) = (current.clone(), old.clone());
         let swapped = {
-            let _stores = stores.write();
+            let _publishing = publish_lock.write();
             cell.rollback()
         };
         swapped.ok()?;
@@ -124,14 +124,14 @@ impl ModuleState {
     pub(crate) fn withdraw<O: Occupant, R>(
         &mut self,
         cell: &Cell<O>,
-        stores: &Stores,
+        publish_lock: &PublishLock,
         record: impl FnOnce(&mut dyn FnMut()) -> R,
     ) -> Option<R> {
         if self.current.is_none() || self.old.is_some() {
             return None;
         }
         Some(record(&mut || {
-            let _stores = stores.write();
+            let _publishing = publish_lock.write();
             if cell.withdraw().is_ok() {
                 self.trial = None;
                 self.old = self.current.take().map(Old::draining);
@@ -148,10 +148,10 @@ impl ModuleState {
         record: impl FnOnce() -> R,
     ) -> R {
         let (mut place, mut calls) = (None, 0);
-        if let Some(old) = self.old.take_if(|old| old.is(info.id.generation)) {
+        if let Some(old) = self.old.take_if(|old| old.has_generation(info.id.generation)) {
             // None if it has left the cell already.
             place = cell.quarantine_old();
-            if let Phase::Leaving { calls: made, .. } = old.phase {
+            if let OldPhase::Leaving { calls: made, .. } = old.phase {
                 calls = made;
             }
         }
@@ -167,7 +167,8 @@ impl ModuleState {
         cell.watch(which);
         let vacated = cell.vacate(which);
         if matches!(vacated, Vacate::Vacant(_))
-            && let Some(version) = self.quarantined.iter_mut().find(|version| version.is(generation))
+            && let Some(version) =
+                self.quarantined.iter_mut().find(|version| version.has_generation(generation))
         {
             version.place = None;
         }
@@ -181,8 +182,8 @@ impl ModuleState {
         unmapped: Unmapped,
         record: impl FnOnce() -> R,
     ) -> R {
-        self.old.take_if(|old| old.is(generation));
-        self.quarantined.retain(|version| !version.is(generation));
+        self.old.take_if(|old| old.has_generation(generation));
+        self.quarantined.retain(|version| !version.has_generation(generation));
         self.last_purged = Some(PurgedVersion { generation, unmapped });
         record()
     }
@@ -190,22 +191,24 @@ impl ModuleState {
     /// Nobody is inside a version: if it is the old one, it is kept for a rollback or leaves. None if it is not the old one.
     pub(crate) fn drained(&mut self, generation: u64, calls: u64, may_keep: Keep) -> Option<Drained> {
         let is_kept = may_keep == Keep::ForRollback && self.keeps_warm(generation);
-        let old = self.old.as_mut().filter(|old| old.is(generation))?;
+        let old = self.old.as_mut().filter(|old| old.has_generation(generation))?;
         if is_kept {
-            old.phase = Phase::Warm;
+            old.phase = OldPhase::Warm;
             return Some(Drained::Warm);
         }
-        old.phase = Phase::Leaving { since: Instant::now(), calls, pins: Vec::new() };
+        old.phase = OldPhase::Leaving { since: Instant::now(), calls, pins: Vec::new() };
         Some(Drained::Leaving(old.since.elapsed()))
     }
 
     /// Notes what keeps a version that is leaving, or is in quarantine.
     pub(crate) fn note_pins(&mut self, generation: u64, now: Vec<Pin>) {
-        if let Some(old) = self.old.as_mut().filter(|old| old.is(generation)) {
-            if let Phase::Leaving { pins, .. } = &mut old.phase {
+        if let Some(old) = self.old.as_mut().filter(|old| old.has_generation(generation)) {
+            if let OldPhase::Leaving { pins, .. } = &mut old.phase {
                 *pins = now;
             }
-        } else if let Some(version) = self.quarantined.iter_mut().find(|version| version.is(generation)) {
+        } else if let Some(version) =
+            self.quarantined.iter_mut().find(|version| version.has_generation(generation))
+        {
             version.pins = now;
         }
     }
@@ -216,7 +219,7 @@ impl ModuleState {
     }
 
     /// Keeps the old version no longer than anybody is inside it. The trial, if one goes on, goes on without it.
-    pub(crate) fn let_old_go(&mut self) {
+    pub(crate) fn release_old(&mut self) {
         if let Some(trial) = &mut self.trial {
             trial.keeps = None;
         }
@@ -258,13 +261,13 @@ impl ModuleState {
 
     /// Whether the version of this generation is old.
     pub(crate) fn is_old(&self, generation: u64) -> bool {
-        self.old.as_ref().is_some_and(|old| old.is(generation))
+        self.old.as_ref().is_some_and(|old| old.has_generation(generation))
     }
 
     /// What is current, and what a rollback can make current again by one store.
-    pub(crate) fn to_swap(&self) -> Option<(&Arc<VersionInfo>, &Arc<VersionInfo>)> {
+    pub(crate) fn rollback_pair(&self) -> Option<(&Arc<VersionInfo>, &Arc<VersionInfo>)> {
         match (&self.current, &self.old) {
-            (Some(current), Some(Old { info, phase: Phase::Draining | Phase::Warm, .. })) => {
+            (Some(current), Some(Old { info, phase: OldPhase::Draining | OldPhase::Warm, .. })) => {
                 Some((current, info))
             }
             _ => None,
@@ -280,15 +283,15 @@ impl ModuleState {
     }
 
     pub(crate) fn quarantined(&self, generation: u64) -> Option<&Quarantined> {
-        self.quarantined.iter().find(|version| version.is(generation))
+        self.quarantined.iter().find(|version| version.has_generation(generation))
     }
 
-    pub(crate) fn all_quarantined(&self) -> &[Quarantined] {
+    pub(crate) fn quarantined_versions(&self) -> &[Quarantined] {
         &self.quarantined
     }
 
     /// How many versions are in quarantine in which code runs for the host: calls, `on_load`, `Drop`.
-    pub(crate) fn busy_quarantined(&self) -> usize {
+    pub(crate) fn busy_quarantined_count(&self) -> usize {
         self.quarantined.iter().filter(|version| version.is_busy()).count()
     }
 
@@ -311,7 +314,7 @@ impl ModuleState {
     pub(crate) fn noted_pins(&self, generation: u64) -> Vec<Pin> {
         match (&self.old, self.quarantined(generation)) {
             (_, Some(version)) => version.pins.clone(),
-            (Some(Old { info, phase: Phase::Leaving { pins, .. }, .. }), _)
+            (Some(Old { info, phase: OldPhase::Leaving { pins, .. }, .. }), _)
                 if info.id.generation == generation =>
             {
                 pins.clone()

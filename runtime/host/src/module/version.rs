@@ -27,7 +27,7 @@ pub(crate) struct VersionInfo {
     /// Whether what runs in it is asked to come to its end. Nothing else is told by it: Relaxed is enough.
     pub(crate) is_cancelled: AtomicBool,
     /// Who asked for it to be purged, if anybody.
-    pub(crate) purge_asked: Mutex<Option<Actor>>,
+    pub(crate) purge_requested_by: Mutex<Option<Actor>>,
     /// Guards inside it that may be on any thread. Only counted: Relaxed is enough.
     pub(crate) owned_guards: AtomicU64,
     /// Its idle threads that were ended. Only told: Relaxed is enough.
@@ -51,7 +51,7 @@ impl VersionInfo {
             usage: OnceLock::new(),
             image_bytes: OnceLock::new(),
             is_cancelled: AtomicBool::new(false),
-            purge_asked: Mutex::new(None),
+            purge_requested_by: Mutex::new(None),
             owned_guards: AtomicU64::new(0),
             threads_ended: AtomicU32::new(0),
         }

@@ -33,11 +33,11 @@ pub(crate) struct OnTrial {
 pub(crate) struct Old {
     pub(crate) info: Arc<VersionInfo>,
     pub(crate) since: Instant,
-    pub(crate) phase: Phase,
+    pub(crate) phase: OldPhase,
 }
 
 /// How far the old version is.
-pub(crate) enum Phase {
+pub(crate) enum OldPhase {
     /// Calls may be inside, and it can be rolled back to.
     Draining,
     /// Nobody is inside, and it is kept for a rollback.
@@ -66,18 +66,18 @@ pub(crate) struct PurgedVersion {
 
 impl Old {
     pub(crate) fn draining(info: Arc<VersionInfo>) -> Self {
-        Old { info, since: Instant::now(), phase: Phase::Draining }
+        Old { info, since: Instant::now(), phase: OldPhase::Draining }
     }
 
-    pub(crate) fn is(&self, generation: u64) -> bool {
+    pub(crate) fn has_generation(&self, generation: u64) -> bool {
         self.info.id.generation == generation
     }
 
     /// When it will have been leaving for too long.
     pub(crate) fn overdue_at(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Leaving { since, .. } => Some(since + QUARANTINE_AFTER),
-            Phase::Draining | Phase::Warm => None,
+            OldPhase::Leaving { since, .. } => Some(since + QUARANTINE_AFTER),
+            OldPhase::Draining | OldPhase::Warm => None,
         }
     }
 }
@@ -85,7 +85,7 @@ impl Old {
 // === impl Quarantined ===
 
 impl Quarantined {
-    pub(crate) fn is(&self, generation: u64) -> bool {
+    pub(crate) fn has_generation(&self, generation: u64) -> bool {
         self.info.id.generation == generation
     }
 

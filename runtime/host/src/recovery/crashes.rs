@@ -8,7 +8,7 @@ use segue_loader::{CrashReport, clear_reports, read_reports};
 use crate::{
     api::{Actor, Error, Event},
     shared::Shared,
-    store::ledger::{Block, Change},
+    store::ledger::{Block, LedgerChange},
 };
 
 /// Records what the process before this one wrote. A version that had not settled, or was on trial, is blocked.
@@ -42,7 +42,7 @@ fn note_crash(shared: &Shared, report: &CrashReport, suspect: Option<Block>) -> 
     let mut events = vec![(event, Vec::new())];
     if let Some(block) = suspect {
         let Block { module, version, digest, why } = block.clone();
-        events.push((Event::Blocked { module, version, digest, why }, vec![Change::Blocked(block)]));
+        events.push((Event::Blocked { module, version, digest, why }, vec![LedgerChange::Blocked(block)]));
     }
     tracing::error!("the process before this one was ended by {}: {told:?}", report.signal_name);
     shared.events.commit(&by, events, || {})

@@ -7,11 +7,11 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::{
     api::{Actor, Command, Error, Event, Record},
-    store::ledger::{Change, Durability, Entry, Ledger},
+    store::ledger::{Durability, Entry, Ledger, LedgerChange},
 };
 
 /// How many events are kept in memory, for those who follow; older ones are read from the ledger.
-const KEPT_MAX: usize = 4096;
+const RECENT_MAX: usize = 4096;
 
 /// How many events that could not be written are kept to be written later. More than that are lost to the ledger.
 const UNWRITTEN_MAX: usize = 65_536;
@@ -28,13 +28,13 @@ pub struct Events {
 struct SharedLog {
     log: Mutex<Log>,
     /// Rung for each new event, and when the log is closed.
-    news: Condvar,
+    changed: Condvar,
 }
 
 struct Log {
     /// The number that the next event gets.
     next_seq: u64,
-    kept: VecDeque<Record>,
+    recent: VecDeque<Record>,
     /// What could not be written, as when the disk is full. Written before anything else.
     unwritten: VecDeque<Entry>,
     ledger: Ledger,
@@ -44,7 +44,7 @@ struct Log {
 /// What a [`Subscription`] has to say.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "it is taken apart at once, and seldom anything but an event")]
-pub enum Next {
+pub enum NextEvent {
     /// The next event.
     Event(Record),
     /// Nothing happened in the time given.
@@ -82,8 +82,9 @@ pub(crate) struct Answered {
 impl Events {
     pub(crate) fn new(ledger: Ledger) -> Result<Self, Error> {
         let next_seq = ledger.last_seq()? + 1;
-        let log = Log { next_seq, kept: VecDeque::new(), unwritten: VecDeque::new(), ledger, closed: false };
-        Ok(Events { shared: Arc::new(SharedLog { log: Mutex::new(log), news: Condvar::new() }) })
+        let log =
+            Log { next_seq, recent: VecDeque::new(), unwritten: VecDeque::new(), ledger, closed: false };
+        Ok(Events { shared: Arc::new(SharedLog { log: Mutex::new(log), changed: Condvar::new() }) })
     }
 
     /// Writes what is about to happen, waits for the disk, has it happen, and tells it. What happens must not fail.
@@ -96,15 +97,15 @@ impl Events {
     pub(crate) fn commit(
         &self,
         by: &Actor,
-        events: Vec<(Event, Vec<Change>)>,
+        events: Vec<(Event, Vec<LedgerChange>)>,
         happen: impl FnOnce(),
     ) -> Result<(), Error> {
         let mut log = self.shared.log.lock();
         let entries = log.number(by, events);
-        log.write(&entries, Durability::OnDisk)?;
+        log.write(&entries, Durability::Synced)?;
         happen();
         log.publish(entries);
-        self.shared.news.notify_all();
+        self.shared.changed.notify_all();
         Ok(())
     }
 
@@ -113,7 +114,7 @@ impl Events {
         &self,
         by: &Actor,
         event: Event,
-        changes: Vec<Change>,
+        changes: Vec<LedgerChange>,
         durability: Durability,
     ) -> Recorded {
         let mut log = self.shared.log.lock();
@@ -132,13 +133,13 @@ impl Events {
             }
         };
         log.publish(entries);
-        self.shared.news.notify_all();
+        self.shared.changed.notify_all();
         recorded
     }
 
     /// Tells something that has happened by the runtime's own doing.
     pub(crate) fn record_event(&self, by: &Actor, event: Event) {
-        self.record(by, event, Vec::new(), Durability::InSystem);
+        self.record(by, event, Vec::new(), Durability::Buffered);
     }
 
     /// Looks something up in the ledger.
@@ -151,7 +152,7 @@ impl Events {
         let log = self.shared.log.lock();
         let mut unwritten = log.unwritten.iter().flat_map(|entry| &entry.changes);
         let found = unwritten.find_map(|change| match change {
-            Change::Answered { key: of, command, answer } if of == key => Some((command, answer)),
+            LedgerChange::Answered { key: of, command, answer } if of == key => Some((command, answer)),
             _ => None,
         });
         if let Some((command, answer)) = found {
@@ -165,7 +166,7 @@ impl Events {
     /// Ends all subscriptions.
     pub(crate) fn close(&self) {
         self.shared.log.lock().closed = true;
-        self.shared.news.notify_all();
+        self.shared.changed.notify_all();
     }
 
     /// Reads from this number on: 0 or 1 for everything that the ledger has.
@@ -184,15 +185,15 @@ impl Events {
     }
 
     /// What is kept in memory, from this number on.
-    pub fn kept(&self, seq: u64) -> Vec<Record> {
-        self.shared.log.lock().kept.iter().filter(|record| record.seq >= seq).cloned().collect()
+    pub fn recent(&self, seq: u64) -> Vec<Record> {
+        self.shared.log.lock().recent.iter().filter(|record| record.seq >= seq).cloned().collect()
     }
 }
 
 // === impl Log ===
 
 impl Log {
-    fn number(&self, by: &Actor, events: Vec<(Event, Vec<Change>)>) -> Vec<Entry> {
+    fn number(&self, by: &Actor, events: Vec<(Event, Vec<LedgerChange>)>) -> Vec<Entry> {
         let numbered = (self.next_seq..).zip(events);
         numbered
             .map(|(seq, (event, changes))| {
@@ -212,10 +213,10 @@ impl Log {
     fn publish(&mut self, entries: Vec<Entry>) {
         for Entry { record, .. } in entries {
             self.next_seq = record.seq + 1;
-            if self.kept.len() == KEPT_MAX {
-                self.kept.pop_front();
+            if self.recent.len() == RECENT_MAX {
+                self.recent.pop_front();
             }
-            self.kept.push_back(record);
+            self.recent.push_back(record);
         }
     }
 }
@@ -224,12 +225,12 @@ impl Log {
 
 impl Subscription {
     /// The next event, where one comes in this time. Events that were forgotten are skipped; the numbers tell.
-    pub fn next(&mut self, patience: Duration) -> Next {
+    pub fn next(&mut self, patience: Duration) -> NextEvent {
         if let Some(record) = self.read.pop_front() {
             return self.give(record);
         }
         let mut log = self.shared.log.lock();
-        let first_kept = log.kept.front().map_or(log.next_seq, |record| record.seq);
+        let first_kept = log.recent.front().map_or(log.next_seq, |record| record.seq);
         if self.next_seq < first_kept {
             // Where the ledger cannot be read, what is in memory is told, and the numbers tell of the gap.
             let read = log.ledger.events(self.next_seq, None, READ_AT_ONCE).unwrap_or_default();
@@ -240,25 +241,25 @@ impl Subscription {
             }
         }
         if log.next_seq <= self.next_seq && !log.closed {
-            self.shared.news.wait_while_for(
+            self.shared.changed.wait_while_for(
                 &mut log,
                 |log| log.next_seq <= self.next_seq && !log.closed,
                 patience,
             );
         }
-        let found = log.kept.iter().find(|record| record.seq >= self.next_seq).cloned();
+        let found = log.recent.iter().find(|record| record.seq >= self.next_seq).cloned();
         let closed = log.closed;
         drop(log);
         match found {
             Some(record) => self.give(record),
-            None if closed => Next::Closed,
-            None => Next::Quiet,
+            None if closed => NextEvent::Closed,
+            None => NextEvent::Quiet,
         }
     }
 
-    fn give(&mut self, record: Record) -> Next {
+    fn give(&mut self, record: Record) -> NextEvent {
         self.next_seq = record.seq + 1;
-        Next::Event(record)
+        NextEvent::Event(record)
     }
 }
 
@@ -277,18 +278,20 @@ mod tests {
     #[test]
     fn numbers_have_no_gap_and_what_memory_forgot_is_in_the_ledger() {
         let events = events();
-        for n in 0..KEPT_MAX + 10 {
+        for n in 0..RECENT_MAX + 10 {
             events.record_event(&Actor::Embedder, event(n));
         }
-        let kept = events.kept(0);
-        assert_eq!(kept.len(), KEPT_MAX);
-        assert_eq!(kept[0].seq, 11);
+        let recent = events.recent(0);
+        assert_eq!(recent.len(), RECENT_MAX);
+        assert_eq!(recent[0].seq, 11);
         let mut subscription = events.from(1);
-        for seq in 1..=KEPT_MAX as u64 + 10 {
-            let Next::Event(record) = subscription.next(Duration::ZERO) else { panic!("no event {seq}") };
+        for seq in 1..=RECENT_MAX as u64 + 10 {
+            let NextEvent::Event(record) = subscription.next(Duration::ZERO) else {
+                panic!("no event {seq}")
+            };
             assert_eq!(record.seq, seq);
         }
-        assert_eq!(subscription.next(Duration::ZERO), Next::Quiet);
+        assert_eq!(subscription.next(Duration::ZERO), NextEvent::Quiet);
     }
 
     #[test]
@@ -297,13 +300,16 @@ mod tests {
         events.record_event(&Actor::Embedder, event(1));
         events.record_event(&Actor::Embedder, event(2));
         let mut subscription = events.from(2);
-        assert!(matches!(subscription.next(Duration::ZERO), Next::Event(Record { seq: 2, .. })));
-        assert_eq!(subscription.next(Duration::ZERO), Next::Quiet);
+        assert!(matches!(subscription.next(Duration::ZERO), NextEvent::Event(Record { seq: 2, .. })));
+        assert_eq!(subscription.next(Duration::ZERO), NextEvent::Quiet);
         let later = events.clone();
         let pusher = std::thread::spawn(move || later.record_event(&Actor::Embedder, event(3)));
-        assert!(matches!(subscription.next(Duration::from_secs(10)), Next::Event(Record { seq: 3, .. })));
+        assert!(matches!(
+            subscription.next(Duration::from_secs(10)),
+            NextEvent::Event(Record { seq: 3, .. })
+        ));
         pusher.join().unwrap();
         events.close();
-        assert_eq!(subscription.next(Duration::from_secs(10)), Next::Closed);
+        assert_eq!(subscription.next(Duration::from_secs(10)), NextEvent::Closed);
     }
 }

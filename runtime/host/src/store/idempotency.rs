@@ -10,7 +10,7 @@ use crate::{
     api::{Command, Error, RequestContext},
     store::{
         event_log::{Answered, Events, Recorded},
-        ledger::Change,
+        ledger::LedgerChange,
     },
 };
 
@@ -26,11 +26,11 @@ impl RequestContext {
     /// What the ledger is to keep of an answer, in the transaction of what it answers for.
     ///
     /// The times in it are those until then: a command that is asked for again is answered with these.
-    pub(crate) fn answered(&self, command: &Command, answer: &impl Serialize) -> Option<Change> {
+    pub(crate) fn answered(&self, command: &Command, answer: &impl Serialize) -> Option<LedgerChange> {
         let key = self.key.clone()?;
         // An answer of ours can always be written.
         let answer = serde_json::to_string(answer).ok()?;
-        Some(Change::Answered { key, command: command.clone(), answer })
+        Some(LedgerChange::Answered { key, command: command.clone(), answer })
     }
 }
 

@@ -81,7 +81,7 @@ impl StateDir {
     }
 
     /// What is there while a start has not come to its end.
-    pub(crate) fn starting(&self) -> PathBuf {
+    pub(crate) fn start_marker(&self) -> PathBuf {
         self.root.join("starting")
     }
 

@@ -121,7 +121,7 @@ impl RegisteredThread {
 
     /// Notes that this thread's call of a version began now, so that [`VersionStatus::oldest_ms`](crate::VersionStatus::oldest_ms) and
     /// the list of pins can tell of it; until the answer is dropped.
-    pub fn calling<'a>(&'a self, version: &VersionId, what: impl FnOnce() -> String) -> RunningCall<'a> {
+    pub fn note_call<'a>(&'a self, version: &VersionId, what: impl FnOnce() -> String) -> RunningCall<'a> {
         let call = Call { generation: version.generation, what: what(), since: Instant::now() };
         *self.entry.call.lock() = Some(call);
         RunningCall { entry: &self.entry }
@@ -186,7 +186,7 @@ impl Entry {
 impl RegisteredThreads {
     /// Has the residents among these threads destroy what they have left in a version that nobody enters any more, and
     /// waits for them.
-    pub(crate) fn detach(&self, visitors: &[ThreadId], version: &Arc<Version>) {
+    pub(crate) fn clean_up(&self, visitors: &[ThreadId], version: &Arc<Version>) {
         let (done, is_done) = unbounded();
         let sent = Instant::now();
         let mut awaited = HashMap::new();
@@ -215,7 +215,7 @@ impl RegisteredThreads {
     }
 
     /// Those of these threads that are no residents.
-    pub(crate) fn others(&self, threads: &[ThreadId]) -> Vec<ThreadId> {
+    pub(crate) fn unregistered(&self, threads: &[ThreadId]) -> Vec<ThreadId> {
         let by_thread = self.by_thread.lock();
         threads.iter().filter(|thread| !by_thread.contains_key(thread)).copied().collect()
     }

@@ -27,7 +27,7 @@ impl UnregisteredThreads {
     }
 
     /// Nobody waits any more for errands of this generation.
-    pub(crate) fn give_up(&self, generation: u64) {
+    pub(crate) fn cancel(&self, generation: u64) {
         let given_up = {
             let mut awaited = self.awaited.lock();
             let given_up: Vec<CleanupTask> =
@@ -39,7 +39,7 @@ impl UnregisteredThreads {
     }
 
     /// Whether anybody is awaited.
-    pub(crate) fn is_waiting(&self) -> bool {
+    pub(crate) fn has_tasks(&self) -> bool {
         !self.awaited.lock().is_empty()
     }
 

@@ -194,14 +194,14 @@ pub enum Error {
         source: rusqlite::Error,
     },
     /// The ledger was written by a later runtime.
-    #[error("{}: the ledger has form {form}, and this runtime knows {known} at most", path.display())]
+    #[error("{}: the ledger has form {schema}, and this runtime knows {supported} at most", path.display())]
     LedgerTooNew {
         /// The ledger's file.
         path: PathBuf,
         /// Its form.
-        form: i64,
+        schema: i64,
         /// The last form that is known.
-        known: i64,
+        supported: i64,
     },
     /// There is no old version to go back to.
     #[error("{module}: there is no old version to go back to")]

@@ -70,7 +70,7 @@ struct Model {
 struct Both {
     state: ModuleState,
     cell: Arc<Cell<Generation>>,
-    stores: Stores,
+    publish_lock: PublishLock,
     model: Model,
 }
 
@@ -82,7 +82,12 @@ fn info(generation: u64) -> Arc<VersionInfo> {
 impl Both {
     fn new() -> Self {
         let cell = Cell::new(Box::new(|| {}));
-        Both { state: ModuleState::default(), cell, stores: Stores::default(), model: Model::default() }
+        Both {
+            state: ModuleState::default(),
+            cell,
+            publish_lock: PublishLock::default(),
+            model: Model::default(),
+        }
     }
 
     fn publish(&mut self, trial: Option<Trial>) {
@@ -99,13 +104,14 @@ impl Both {
         }
         model.last += 1;
         let info = info(model.last);
-        Publication { seat, info, trial, is_sticky: false }.publish(&mut self.state, &self.stores.write());
+        Publication { seat, info, trial, is_sticky: false }
+            .publish(&mut self.state, &self.publish_lock.write());
         model.old = model.current.replace(model.last).map(|old| (old, Stage::Draining));
         model.trial = trial.map(|_| (model.last, model.old.map(|old| old.0)));
     }
 
     fn take(&mut self, step: Step) {
-        let Both { state, cell, stores, model } = self;
+        let Both { state, cell, publish_lock, model } = self;
         match step {
             Step::Publish => self.publish(None),
             Step::PublishOnTrial => {
@@ -117,7 +123,7 @@ impl Both {
                     _ => None,
                 };
                 let mut recorded = false;
-                let swapped = state.roll_back(cell, stores, || recorded = true);
+                let swapped = state.roll_back(cell, publish_lock, || recorded = true);
                 assert_eq!((swapped.is_some(), recorded), (swaps.is_some(), swaps.is_some()));
                 if let Some((current, old)) = swaps {
                     (model.current, model.old, model.trial) =
@@ -127,10 +133,10 @@ impl Both {
             Step::Withdraw => {
                 let may = model.current.is_some() && model.old.is_none();
                 // A record that fails changes nothing.
-                let failed = state.withdraw(cell, stores, |_| Err::<(), ()>(()));
+                let failed = state.withdraw(cell, publish_lock, |_| Err::<(), ()>(()));
                 assert_eq!(failed.is_some(), may);
                 assert_eq!(state.current().map(|it| it.id.generation), model.current);
-                assert_eq!(state.withdraw(cell, stores, |happen| happen()).is_some(), may);
+                assert_eq!(state.withdraw(cell, publish_lock, |happen| happen()).is_some(), may);
                 if may {
                     model.old = model.current.take().map(|current| (current, Stage::Draining));
                     model.trial = None;
@@ -185,7 +191,7 @@ impl Both {
                 model.trial = None;
             }
             Step::LetOldGo => {
-                state.let_old_go();
+                state.release_old();
                 model.trial = model.trial.map(|trial| (trial.0, None));
             }
         }
@@ -196,9 +202,9 @@ impl Both {
         let Both { state, cell, model, .. } = self;
         let in_cell = |which| cell.occupant(which).map(|it| it.0);
         let phase = |old: &Old| match old.phase {
-            Phase::Draining => Stage::Draining,
-            Phase::Warm => Stage::Warm,
-            Phase::Leaving { .. } => Stage::Leaving,
+            OldPhase::Draining => Stage::Draining,
+            OldPhase::Warm => Stage::Warm,
+            OldPhase::Leaving { .. } => Stage::Leaving,
         };
         let old = model.old.map(|(old, stage)| match stage {
             Stage::Vacated => (old, Stage::Leaving),
@@ -206,7 +212,7 @@ impl Both {
         });
         let old_in_cell = model.old.filter(|old| old.1 != Stage::Vacated).map(|old| old.0);
         let quarantined: Vec<_> =
-            state.all_quarantined().iter().map(|it| (it.info.id.generation, it.place)).collect();
+            state.quarantined_versions().iter().map(|it| (it.info.id.generation, it.place)).collect();
         let places_agree = quarantined
             .iter()
             .all(|(of, place)| place.is_none_or(|place| in_cell(Which::Quarantined(place)) == Some(*of)));

@@ -9,12 +9,12 @@ use crate::api::{Command, Record};
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) record: Record,
-    pub(crate) changes: Vec<Change>,
+    pub(crate) changes: Vec<LedgerChange>,
 }
 
 /// Something that is different from an event on.
 #[derive(Clone, Debug)]
-pub(crate) enum Change {
+pub(crate) enum LedgerChange {
     /// A restart returns to this version of the module, which is on trial no longer.
     Confirmed { module: String, digest: Digest, version: String },
     /// The version is current, and a restart does not return to it.

@@ -33,7 +33,7 @@ impl Ledger {
         ledger.prepare().map_err(failed)?;
         let form = ledger.form().map_err(failed)?;
         if form > FORM {
-            return Err(Error::LedgerTooNew { path: path.to_owned(), form, known: FORM });
+            return Err(Error::LedgerTooNew { path: path.to_owned(), schema: form, supported: FORM });
         }
         Ok(ledger)
     }

@@ -10,7 +10,7 @@ mod database;
 mod read;
 mod write;
 
-pub(crate) use change::{Block, Change, Entry};
+pub(crate) use change::{Block, Entry, LedgerChange};
 pub(crate) use database::Ledger;
 pub(crate) use read::ToRestore;
 pub(crate) use write::Durability;

@@ -89,7 +89,11 @@ impl Ledger {
 
     /// What a rollback without an old version in memory goes back to: the version that was confirmed last, is not blocked, and
     /// is not the one that is current. Never beyond a delete.
-    pub(crate) fn before(&self, module: &str, current: &Digest) -> Result<Option<ToRestore>, Error> {
+    pub(crate) fn confirmed_before(
+        &self,
+        module: &str,
+        current: &Digest,
+    ) -> Result<Option<ToRestore>, Error> {
         self.connection
             .query_row(
                 "SELECT module, digest, version FROM confirmed

@@ -3,7 +3,7 @@
 use rusqlite::{Transaction, params};
 
 use super::{
-    change::{Block, Change, Entry},
+    change::{Block, Entry, LedgerChange},
     database::Ledger,
 };
 
@@ -11,9 +11,9 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Durability {
     /// What was written is there when the machine loses power.
-    OnDisk,
+    Synced,
     /// What was written is there when the process ends, however it ends.
-    InSystem,
+    Buffered,
 }
 
 // === impl Ledger ===
@@ -26,8 +26,8 @@ impl Ledger {
         durability: Durability,
     ) -> rusqlite::Result<()> {
         let synchronous = match durability {
-            Durability::OnDisk => "full",
-            Durability::InSystem => "normal",
+            Durability::Synced => "full",
+            Durability::Buffered => "normal",
         };
         self.connection.pragma_update(None, "synchronous", synchronous)?;
         // Rolled back where it is dropped.
@@ -51,9 +51,9 @@ fn note(writing: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
     entry.changes.iter().try_for_each(|change| apply(writing, change, seq))
 }
 
-fn apply(writing: &Transaction<'_>, change: &Change, seq: i64) -> rusqlite::Result<()> {
+fn apply(writing: &Transaction<'_>, change: &LedgerChange, seq: i64) -> rusqlite::Result<()> {
     match change {
-        Change::Confirmed { module, digest, version } => {
+        LedgerChange::Confirmed { module, digest, version } => {
             end_trial(writing, module)?;
             writing
                 .prepare_cached(
@@ -61,53 +61,53 @@ fn apply(writing: &Transaction<'_>, change: &Change, seq: i64) -> rusqlite::Resu
                 )?
                 .execute(params![module, digest.to_string(), version, seq])?;
         }
-        Change::OnTrial { module, digest, version } => {
+        LedgerChange::OnTrial { module, digest, version } => {
             writing
                 .prepare_cached(
                     "INSERT OR REPLACE INTO trials (module, digest, version, seq) VALUES (?1, ?2, ?3, ?4)",
                 )?
                 .execute(params![module, digest.to_string(), version, seq])?;
         }
-        Change::NoTrial { module } => end_trial(writing, module)?,
-        Change::Absent { module } => {
+        LedgerChange::NoTrial { module } => end_trial(writing, module)?,
+        LedgerChange::Absent { module } => {
             end_trial(writing, module)?;
             writing
                 .prepare_cached("INSERT INTO confirmed (module, seq) VALUES (?1, ?2)")?
                 .execute(params![module, seq])?;
         }
-        Change::Sticky { module, is_sticky } => {
+        LedgerChange::Sticky { module, is_sticky } => {
             writing
                 .prepare_cached("INSERT OR REPLACE INTO sticky (module, is_sticky) VALUES (?1, ?2)")?
                 .execute(params![module, is_sticky])?;
         }
-        Change::Blocked(Block { digest, module, version, why }) => {
+        LedgerChange::Blocked(Block { digest, module, version, why }) => {
             writing
                 .prepare_cached(
                     "INSERT OR REPLACE INTO blocked (digest, module, version, why, seq) VALUES (?1, ?2, ?3, ?4, ?5)",
                 )?
                 .execute(params![digest.to_string(), module, version, why, seq])?;
         }
-        Change::Unblocked { digest } => {
+        LedgerChange::Unblocked { digest } => {
             writing
                 .prepare_cached("DELETE FROM blocked WHERE digest = ?1")?
                 .execute(params![digest.to_string()])?;
         }
-        Change::DropIn { path, digest } => {
+        LedgerChange::DropIn { path, digest } => {
             writing
                 .prepare_cached("INSERT OR REPLACE INTO drop_ins (path, digest) VALUES (?1, ?2)")?
                 .execute(params![path, digest.to_string()])?;
         }
-        Change::Origin { digest, file } => {
+        LedgerChange::Origin { digest, file } => {
             writing
                 .prepare_cached("INSERT OR REPLACE INTO origins (digest, file) VALUES (?1, ?2)")?
                 .execute(params![digest.to_string(), file])?;
         }
-        Change::Answered { key, command, answer } => {
+        LedgerChange::Answered { key, command, answer } => {
             writing
                 .prepare_cached("INSERT INTO answers (key, command, answer, seq) VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![key, command, answer, seq])?;
         }
-        Change::Generation(generation) => {
+        LedgerChange::Generation(generation) => {
             writing
                 .prepare_cached("INSERT OR REPLACE INTO numbers (name, value) VALUES ('generation', ?1)")?
                 .execute(params![generation.cast_signed()])?;
