@@ -130,7 +130,7 @@ fn too_many_in_quarantine_and_loads_are_refused_until_one_has_left() {
     assert!(!runtime.purge("holder", Duration::ZERO).unwrap().purged);
     let refused = load(&runtime, V1).unwrap_err();
     assert_eq!(refused.code(), Code::NotPurged);
-    assert!(refused.to_string().contains("1 versions of it cannot leave"), "{refused}");
+    assert!(refused.to_string().contains("1 of its versions are quarantined"), "{refused}");
     assert_eq!(module.call(&Request::get("/")).unwrap().body, V2.as_bytes(), "what serves goes on");
     call.join().unwrap();
     until("it has left", || runtime.status("holder").unwrap().quarantined.is_empty());

@@ -14,7 +14,7 @@ use crate::{
 /// Records what the process before this one wrote. A version that had not settled, or was on trial, is blocked.
 pub(crate) fn note_all(shared: &Shared) -> Result<(), Error> {
     let path = shared.state.crashes();
-    let failed = |source| Error::Io { action: "reading", path: path.clone(), source };
+    let failed = |source| Error::Io { action: "read", path: path.clone(), source };
     let reports = read_reports(&path).map_err(failed)?;
     for (number, report) in reports.iter().enumerate() {
         // What came after the first, other threads or exit handlers, may be no more than the end of the same process.

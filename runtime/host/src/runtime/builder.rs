@@ -176,7 +176,7 @@ impl Builder {
         if self.state_dir.is_some() && self.crashes == Crashes::Reported {
             let path = shared.state.crashes();
             let reports = CrashReports::install(&path).map_err(|source| Error::Io {
-                action: "writing crash reports to",
+                action: "write crash reports to",
                 path,
                 source,
             })?;

@@ -205,7 +205,7 @@ impl Log {
 
     fn write(&mut self, entries: &[Entry], durability: Durability) -> Result<(), Error> {
         let written = self.ledger.write(self.unwritten.iter().chain(entries), durability);
-        written.map_err(|source| self.ledger.failed("writing", source))?;
+        written.map_err(|source| self.ledger.failed("write", source))?;
         self.unwritten.clear();
         Ok(())
     }

@@ -36,25 +36,25 @@ impl StateDir {
     pub(crate) fn open(root: Option<&Path>) -> Result<Self, Error> {
         let Some(root) = root else {
             let temporary = TempDir::with_prefix("segue-")
-                .map_err(failed("creating a directory in", &std::env::temp_dir()))?;
+                .map_err(failed("create a directory in", &std::env::temp_dir()))?;
             let mut state = StateDir::open(Some(temporary.path()))?;
             state._temporary = Some(temporary);
             return Ok(state);
         };
         // Only the owner: whoever can write here decides what this process runs.
-        DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(failed("creating", root))?;
-        let root = root.canonicalize().map_err(failed("opening", root))?;
+        DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(failed("create", root))?;
+        let root = root.canonicalize().map_err(failed("open", root))?;
         let lock_path = root.join("lock");
         let lock = File::options()
             .create(true)
             .truncate(false)
             .write(true)
             .open(&lock_path)
-            .map_err(failed("opening", &lock_path))?;
+            .map_err(failed("open", &lock_path))?;
         match lock_patiently(&lock) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(Error::StateDirInUse { path: root }),
-            Err(TryLockError::Error(source)) => return Err(failed("locking", &lock_path)(source)),
+            Err(TryLockError::Error(source)) => return Err(failed("lock", &lock_path)(source)),
         }
         let state = StateDir { root, _lock: lock, _temporary: None };
         for directory in [state.stage(), state.images()] {
@@ -62,7 +62,7 @@ impl StateDir {
                 .recursive(true)
                 .mode(0o700)
                 .create(&directory)
-                .map_err(failed("creating", &directory))?;
+                .map_err(failed("create", &directory))?;
         }
         // We have the lock, so whoever made these is gone: private copies, and files that were half put into the store.
         state.clear(&state.stage(), |_| true)?;
@@ -118,10 +118,10 @@ impl StateDir {
     }
 
     fn clear(&self, directory: &Path, is_left_over: impl Fn(&Path) -> bool) -> Result<(), Error> {
-        for entry in fs::read_dir(directory).map_err(failed("reading", directory))? {
-            let path = entry.map_err(failed("reading", directory))?.path();
+        for entry in fs::read_dir(directory).map_err(failed("read", directory))? {
+            let path = entry.map_err(failed("read", directory))?.path();
             if is_left_over(&path) {
-                fs::remove_file(&path).map_err(failed("removing", &path))?;
+                fs::remove_file(&path).map_err(failed("remove", &path))?;
             }
         }
         Ok(())

@@ -74,7 +74,7 @@ impl Watch {
         // `notify` tells absolute paths. Looking must find the same, or each file would be taken twice; and the process may
         // change its directory.
         let directory = path::absolute(&directory).map_err(|source| Error::Io {
-            action: "finding the whole path of",
+            action: "resolve the path",
             path: directory,
             source,
         })?;
@@ -181,7 +181,7 @@ impl Watching {
     }
 
     fn find(&mut self, now: Instant) -> Result<(), Error> {
-        let failed = |source| Error::Io { action: "reading", path: self.directory.clone(), source };
+        let failed = |source| Error::Io { action: "read", path: self.directory.clone(), source };
         for entry in fs::read_dir(&self.directory).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
             if let Some(stamp) = is_module_file(&path).then(|| Stamp::of(&path)).flatten() {

@@ -27,7 +27,7 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Opens the ledger of a state directory, and makes it where there is none.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let failed = |source| Error::Ledger { action: "opening", path: path.to_owned(), source };
+        let failed = |source| Error::Ledger { action: "open", path: path.to_owned(), source };
         let connection = Connection::open(path).map_err(failed)?;
         let mut ledger = Ledger { connection, path: Some(path.to_owned()) };
         ledger.prepare().map_err(failed)?;
@@ -41,7 +41,7 @@ impl Ledger {
     /// A ledger that ends with its runtime.
     pub(crate) fn in_memory() -> Result<Self, Error> {
         let failed =
-            |source| Error::Ledger { action: "making", path: PathBuf::from("a ledger in memory"), source };
+            |source| Error::Ledger { action: "create", path: PathBuf::from("a ledger in memory"), source };
         let connection = Connection::open_in_memory().map_err(failed)?;
         let mut ledger = Ledger { connection, path: None };
         ledger.prepare().map_err(failed)?;

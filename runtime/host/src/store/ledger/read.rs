@@ -23,7 +23,7 @@ impl Ledger {
         let seq: Option<i64> = self
             .connection
             .query_row("SELECT max(seq) FROM events", [], |row| row.get(0))
-            .map_err(|source| self.failed("reading", source))?;
+            .map_err(|source| self.failed("read", source))?;
         Ok(seq.map_or(0, i64::cast_unsigned))
     }
 
@@ -33,7 +33,7 @@ impl Ledger {
             .connection
             .query_row("SELECT value FROM numbers WHERE name = 'generation'", [], |row| row.get(0))
             .optional()
-            .map_err(|source| self.failed("reading", source))?;
+            .map_err(|source| self.failed("read", source))?;
         Ok(generation.map_or(0, i64::cast_unsigned))
     }
 
@@ -68,7 +68,7 @@ impl Ledger {
             let records = texts.map(|text| Ok(serde_json::from_str(&text?).ok()));
             records.filter_map(Result::transpose).collect()
         };
-        read().map_err(|source| self.failed("reading", source))
+        read().map_err(|source| self.failed("read", source))
     }
 
     /// What a restart returns to: of each module the version that was confirmed last and is not blocked, unless it was deleted.
@@ -84,7 +84,7 @@ impl Ledger {
             )?;
             query.query_map([], to_restore)?.collect()
         };
-        read().map_err(|source| self.failed("reading", source))
+        read().map_err(|source| self.failed("read", source))
     }
 
     /// What a rollback without an old version in memory goes back to: the version that was confirmed last, is not blocked, and
@@ -105,7 +105,7 @@ impl Ledger {
                 to_restore,
             )
             .optional()
-            .map_err(|source| self.failed("reading", source))
+            .map_err(|source| self.failed("read", source))
     }
 
     /// The versions that were on trial when the last runtime ended: module, file and version.
@@ -116,7 +116,7 @@ impl Ledger {
                 .prepare_cached("SELECT module, digest, version FROM trials ORDER BY module")?;
             query.query_map([], to_restore)?.collect()
         };
-        read().map_err(|source| self.failed("reading", source))
+        read().map_err(|source| self.failed("read", source))
     }
 
     /// Whether a version was confirmed before the last runtime began, which has then restored it: and not loaded it as something
@@ -132,7 +132,7 @@ impl Ledger {
                 [of.to_string()],
                 |row| row.get(0),
             )
-            .map_err(|source| self.failed("reading", source))
+            .map_err(|source| self.failed("read", source))
     }
 
     /// Whether a version has ended a process already, and was not current since: it does not come beyond its start.
@@ -150,7 +150,7 @@ impl Ledger {
                 params![module, of.to_string()],
                 |row| row.get(0),
             )
-            .map_err(|source| self.failed("reading", source))
+            .map_err(|source| self.failed("read", source))
     }
 
     /// Every file that is blocked.
@@ -161,7 +161,7 @@ impl Ledger {
                 .prepare_cached("SELECT digest, module, version, why FROM blocked ORDER BY seq, digest")?;
             query.query_map([], block)?.collect()
         };
-        read().map_err(|source| self.failed("reading", source))
+        read().map_err(|source| self.failed("read", source))
     }
 
     /// Why a file is blocked, if it is.
@@ -173,7 +173,7 @@ impl Ledger {
                 block,
             )
             .optional()
-            .map_err(|source| self.failed("reading", source))
+            .map_err(|source| self.failed("read", source))
     }
 
     /// Whether somebody made a module sticky, or not sticky.
@@ -181,7 +181,7 @@ impl Ledger {
         self.connection
             .query_row("SELECT is_sticky FROM sticky WHERE module = ?1", [module], |row| row.get(0))
             .optional()
-            .map_err(|source| self.failed("reading", source))
+            .map_err(|source| self.failed("read", source))
     }
 
     /// What was last taken from a file of the modules directory.
@@ -189,7 +189,7 @@ impl Ledger {
         self.connection
             .query_row("SELECT digest FROM drop_ins WHERE path = ?1", [path], |row| digest(row, 0))
             .optional()
-            .map_err(|source| self.failed("reading", source))
+            .map_err(|source| self.failed("read", source))
     }
 
     /// Where a file that names its own directory was loaded from last.
@@ -197,7 +197,7 @@ impl Ledger {
         self.connection
             .query_row("SELECT file FROM origins WHERE digest = ?1", [of.to_string()], |row| row.get(0))
             .optional()
-            .map_err(|source| self.failed("reading", source))
+            .map_err(|source| self.failed("read", source))
     }
 
     /// What the command with a key was, and what it was answered.
@@ -207,7 +207,7 @@ impl Ledger {
                 Ok((row.get(0)?, row.get(1)?))
             })
             .optional()
-            .map_err(|source| self.failed("reading", source))
+            .map_err(|source| self.failed("read", source))
     }
 }
 
