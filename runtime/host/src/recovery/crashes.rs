@@ -72,7 +72,7 @@ fn suspect(shared: &Shared, report: &CrashReport) -> Result<Option<Block>, Error
             0..1000 => format!("{age} ms after it came"),
             _ => format!("{:.1} s after it came", age as f64 / 1000.0),
         }
-    } else if shared.events.read_ledger(|ledger| ledger.ended_its_start(module, &digest))? {
+    } else if shared.events.read_ledger(|ledger| ledger.crashes_at_start(module, &digest))? {
         "at its start, as the process before".to_owned()
     } else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! The story of a runtime: events in order and numbered, in the ledger and for whoever follows.
+//! The event log: numbered events in order, for the ledger and for subscribers.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -10,14 +10,14 @@ use crate::{
     store::ledger::{Durability, Entry, Ledger, LedgerChange},
 };
 
-/// How many events are kept in memory, for those who follow; older ones are read from the ledger.
+/// How many events are kept in memory for subscribers. Older ones are read from the ledger.
 const RECENT_MAX: usize = 4096;
 
-/// How many events that could not be written are kept to be written later. More than that are lost to the ledger.
+/// How many unwritten events are kept for a later write. If there are more, the ledger loses the oldest.
 const UNWRITTEN_MAX: usize = 65_536;
 
-/// How many events are read from the ledger at a time.
-const READ_AT_ONCE: usize = 512;
+/// How many events one read of the ledger returns.
+const READ_MAX: usize = 512;
 
 /// The events of one runtime.
 #[derive(Clone)]
@@ -26,51 +26,55 @@ pub struct Events {
 }
 
 struct SharedLog {
-    log: Mutex<Log>,
-    /// Rung for each new event, and when the log is closed.
+    log: Mutex<LogState>,
+    /// Notified of each new event, and when the log is closed.
     changed: Condvar,
 }
 
-struct Log {
+struct LogState {
     /// The number that the next event gets.
     next_seq: u64,
     recent: VecDeque<Record>,
-    /// What could not be written, as when the disk is full. Written before anything else.
+    /// Entries that could not be written, for example because the disk was full. They are written before
+    /// newer ones.
     unwritten: VecDeque<Entry>,
     ledger: Ledger,
     closed: bool,
 }
 
-/// What a [`Subscription`] has to say.
+/// The answer of [`Subscription::next`].
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once, and seldom anything but an event")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "callers match on it at once, and it is almost always an event"
+)]
 pub enum NextEvent {
     /// The next event.
     Event(Record),
-    /// Nothing happened in the time given.
+    /// No event within the timeout.
     Quiet,
-    /// Nothing will happen any more.
+    /// The runtime has shut down. There will be no more events.
     Closed,
 }
 
-/// Reads events one after the other, from a number on.
+/// Reads events in order, starting at a number.
 pub struct Subscription {
     shared: Arc<SharedLog>,
     next_seq: u64,
-    /// Older ones that were read from the ledger.
+    /// Events that were read from the ledger and not returned yet.
     read: VecDeque<Record>,
 }
 
-/// Whether what has happened is in the ledger.
+/// Whether an event is in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Recorded {
-    /// It is.
+    /// It is in the ledger.
     Yes,
-    /// It is written as soon as that can be done.
+    /// It is written as soon as the ledger is writable.
     NotYet,
 }
 
-/// A command that had a key, and its answer.
+/// A command that had an idempotency key, and its answer.
 pub(crate) struct Answered {
     pub(crate) command: Command,
     pub(crate) answer: String,
@@ -83,17 +87,18 @@ impl Events {
     pub(crate) fn new(ledger: Ledger) -> Result<Self, Error> {
         let next_seq = ledger.last_seq()? + 1;
         let log =
-            Log { next_seq, recent: VecDeque::new(), unwritten: VecDeque::new(), ledger, closed: false };
+            LogState { next_seq, recent: VecDeque::new(), unwritten: VecDeque::new(), ledger, closed: false };
         Ok(Events { shared: Arc::new(SharedLog { log: Mutex::new(log), changed: Condvar::new() }) })
     }
 
-    /// Writes what is about to happen, waits for the disk, has it happen, and tells it. What happens must not fail.
+    /// Writes the events, waits for the disk, runs `happen`, and then publishes the events. `happen` must not
+    /// fail.
     ///
-    /// Nothing else is written or told meanwhile, so that events are told in the order in which things happen.
+    /// The log is locked meanwhile, so events are published in the order in which things happen.
     ///
     /// # Errors
     ///
-    /// Where it cannot be written; then it did not happen.
+    /// If the events cannot be written. Then `happen` does not run.
     pub(crate) fn commit(
         &self,
         by: &Actor,
@@ -109,7 +114,8 @@ impl Events {
         Ok(())
     }
 
-    /// Tells something that has happened, and writes it, waiting for the disk where that is asked for.
+    /// Publishes and writes an event that has happened. If the write fails, the event is kept and written
+    /// later.
     pub(crate) fn record(
         &self,
         by: &Actor,
@@ -123,7 +129,7 @@ impl Events {
             Ok(()) => Recorded::Yes,
             Err(error) => {
                 if log.unwritten.is_empty() {
-                    tracing::error!("an event cannot be written, and is kept in memory: {error}");
+                    tracing::error!("cannot write an event to the ledger; keeping it in memory: {error}");
                 }
                 log.unwritten.extend(entries.iter().cloned());
                 while log.unwritten.len() > UNWRITTEN_MAX {
@@ -137,17 +143,17 @@ impl Events {
         recorded
     }
 
-    /// Tells something that has happened by the runtime's own doing.
+    /// Publishes and writes an event that changes nothing in the ledger, and does not wait for the disk.
     pub(crate) fn record_event(&self, by: &Actor, event: Event) {
         self.record(by, event, Vec::new(), Durability::Buffered);
     }
 
-    /// Looks something up in the ledger.
-    pub(crate) fn read_ledger<R>(&self, look: impl FnOnce(&Ledger) -> R) -> R {
-        look(&self.shared.log.lock().ledger)
+    /// Reads the ledger.
+    pub(crate) fn read_ledger<R>(&self, read: impl FnOnce(&Ledger) -> R) -> R {
+        read(&self.shared.log.lock().ledger)
     }
 
-    /// What the command with a key was, and what it was answered: also where that is still to be written.
+    /// The command with this key and its answer, also if the answer is not written yet.
     pub(crate) fn answer(&self, key: &str) -> Result<Option<Answered>, Error> {
         let log = self.shared.log.lock();
         let mut unwritten = log.unwritten.iter().flat_map(|entry| &entry.changes);
@@ -163,18 +169,18 @@ impl Events {
         Ok(written.map(|(command, answer)| Answered { command, answer, recorded: Recorded::Yes }))
     }
 
-    /// Ends all subscriptions.
+    /// Closes the log. All subscriptions end.
     pub(crate) fn close(&self) {
         self.shared.log.lock().closed = true;
         self.shared.changed.notify_all();
     }
 
-    /// Reads from this number on: 0 or 1 for everything that the ledger has.
+    /// Subscribes to the events from this number on. 0 or 1 gives everything in the ledger.
     pub fn from(&self, seq: u64) -> Subscription {
         self.subscription(seq.max(1))
     }
 
-    /// Reads what happens from now on.
+    /// Subscribes to new events.
     pub fn from_now(&self) -> Subscription {
         let next_seq = self.shared.log.lock().next_seq;
         self.subscription(next_seq)
@@ -184,15 +190,15 @@ impl Events {
         Subscription { shared: self.shared.clone(), next_seq, read: VecDeque::new() }
     }
 
-    /// What is kept in memory, from this number on.
+    /// The events from this number on that are still in memory.
     pub fn recent(&self, seq: u64) -> Vec<Record> {
         self.shared.log.lock().recent.iter().filter(|record| record.seq >= seq).cloned().collect()
     }
 }
 
-// === impl Log ===
+// === impl LogState ===
 
-impl Log {
+impl LogState {
     fn number(&self, by: &Actor, events: Vec<(Event, Vec<LedgerChange>)>) -> Vec<Entry> {
         let numbered = (self.next_seq..).zip(events);
         numbered
@@ -224,40 +230,41 @@ impl Log {
 // === impl Subscription ===
 
 impl Subscription {
-    /// The next event, where one comes in this time. Events that were forgotten are skipped; the numbers tell.
-    pub fn next(&mut self, patience: Duration) -> NextEvent {
+    /// Waits for the next event, at most for the timeout. Events that are neither in memory nor in the ledger
+    /// are skipped. A gap in the numbers shows it.
+    pub fn next(&mut self, timeout: Duration) -> NextEvent {
         if let Some(record) = self.read.pop_front() {
-            return self.give(record);
+            return self.advance(record);
         }
         let mut log = self.shared.log.lock();
         let first_kept = log.recent.front().map_or(log.next_seq, |record| record.seq);
         if self.next_seq < first_kept {
-            // Where the ledger cannot be read, what is in memory is told, and the numbers tell of the gap.
-            let read = log.ledger.events(self.next_seq, None, READ_AT_ONCE).unwrap_or_default();
+            // If the ledger cannot be read, continue with the events in memory. The numbers show the gap.
+            let read = log.ledger.events(self.next_seq, None, READ_MAX).unwrap_or_default();
             self.read = read.into_iter().filter(|record| record.seq < first_kept).collect();
             if let Some(record) = self.read.pop_front() {
                 drop(log);
-                return self.give(record);
+                return self.advance(record);
             }
         }
         if log.next_seq <= self.next_seq && !log.closed {
             self.shared.changed.wait_while_for(
                 &mut log,
                 |log| log.next_seq <= self.next_seq && !log.closed,
-                patience,
+                timeout,
             );
         }
         let found = log.recent.iter().find(|record| record.seq >= self.next_seq).cloned();
         let closed = log.closed;
         drop(log);
         match found {
-            Some(record) => self.give(record),
+            Some(record) => self.advance(record),
             None if closed => NextEvent::Closed,
             None => NextEvent::Quiet,
         }
     }
 
-    fn give(&mut self, record: Record) -> NextEvent {
+    fn advance(&mut self, record: Record) -> NextEvent {
         self.next_seq = record.seq + 1;
         NextEvent::Event(record)
     }
@@ -276,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_no_gap_and_what_memory_forgot_is_in_the_ledger() {
+    fn event_numbers_have_no_gap_and_older_events_come_from_the_ledger() {
         let events = events();
         for n in 0..RECENT_MAX + 10 {
             events.record_event(&Actor::Embedder, event(n));
@@ -295,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subscription_resumes_waits_and_ends() {
+    fn a_subscription_starts_at_a_number_waits_and_ends_when_the_log_closes() {
         let events = events();
         events.record_event(&Actor::Embedder, event(1));
         events.record_event(&Actor::Embedder, event(2));

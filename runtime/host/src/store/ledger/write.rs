@@ -1,4 +1,4 @@
-//! Writing: all of it in one transaction, or nothing.
+//! Writes to the ledger. Each write is one transaction.
 
 use rusqlite::{Transaction, params};
 
@@ -7,19 +7,19 @@ use super::{
     database::Ledger,
 };
 
-/// Whether the disk is waited for.
+/// Whether a write waits for the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Durability {
-    /// What was written is there when the machine loses power.
+    /// It waits. The data survives a power failure.
     Synced,
-    /// What was written is there when the process ends, however it ends.
+    /// It does not wait. The data survives the end of the process, also a crash.
     Buffered,
 }
 
 // === impl Ledger ===
 
 impl Ledger {
-    /// Writes events and what they change, all or none.
+    /// Writes events and their changes, all or none.
     pub(crate) fn write<'a>(
         &mut self,
         entries: impl IntoIterator<Item = &'a Entry>,
@@ -30,19 +30,19 @@ impl Ledger {
             Durability::Buffered => "normal",
         };
         self.connection.pragma_update(None, "synchronous", synchronous)?;
-        // Rolled back where it is dropped.
+        // Dropping it rolls it back.
         let writing = self.connection.transaction()?;
         for entry in entries {
-            note(&writing, entry)?;
+            insert(&writing, entry)?;
         }
         writing.commit()
     }
 }
 
-fn note(writing: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
+fn insert(writing: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
     let record = &entry.record;
     let seq = record.seq.cast_signed();
-    // An event of ours has no key that is no text, so it can always be written.
+    // All keys of an event are strings, so it can always be serialized.
     let text =
         serde_json::to_string(record).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
     writing
