@@ -46,7 +46,7 @@ impl LinkTo {
     /// Where there is nobody to call: waits for the module's first version, where that is starting and does not wait for us.
     #[cold]
     fn wait_for_first_version(&self) {
-        if let (Some(runtime), Some(by)) = (self.runtime.upgrade(), self.caller.by()) {
+        if let (Some(runtime), Some(by)) = (self.runtime.upgrade(), self.caller.version()) {
             wait_for_first_version(&runtime, by, &self.module);
         }
     }

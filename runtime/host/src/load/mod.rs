@@ -187,7 +187,7 @@ fn start_and_publish(
     let ready = start_all(shared, members, plan);
     let published = ready.and_then(|ready| publish::run(shared, ready, set, plan));
     if offers_each_other {
-        modules.iter().for_each(|module| module.state().offer(None));
+        modules.iter().for_each(|module| module.state().set_next_metadata(None));
     }
     published
 }

@@ -2,10 +2,11 @@
 
 use parking_lot::{Condvar, Mutex};
 
-/// Counts wake-ups. A caller that leaves a watched version increments it, and so does each change of the module's state.
+/// Counts wake-ups. A caller that leaves a watched version increments it, and so does each change of the
+/// module's state.
 ///
-/// A waiter reads the count, looks at the version, and then waits until the count has grown. An increment between the
-/// look and the wait is not lost.
+/// A waiter reads the count, looks at the version, and then waits until the count has grown. An increment
+/// between the look and the wait is not lost.
 #[derive(Default)]
 pub(crate) struct WakeCounter {
     count: Mutex<u64>,
