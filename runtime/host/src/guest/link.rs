@@ -1,4 +1,4 @@
-//! Modules that call modules: what one has of another.
+//! Links: how a module calls another module.
 
 use std::sync::{Arc, Weak};
 
@@ -17,17 +17,17 @@ use crate::{
     shared::Shared,
 };
 
-/// What a module has of another one.
+/// A module's link to another module.
 pub(crate) struct LinkTo {
-    /// Weak, as that of the guest whose link it is.
-    runtime: Weak<Shared>,
+    /// Weak, as in `HostServices`.
+    shared: Weak<Shared>,
     module: Arc<Module>,
-    /// The way to an interface; none where requests are sent.
+    /// The view through an interface; `None` if the link sends requests.
     facet: Option<Arc<Facet<Version, Untyped>>>,
     caller: Arc<Caller>,
 }
 
-/// A version, as a caller sees it whose interface this program does not know.
+/// The view of a version through an interface that is only known at run time.
 struct Untyped {
     caller: Arc<Caller>,
 }
@@ -35,19 +35,19 @@ struct Untyped {
 // === impl LinkTo ===
 
 impl LinkTo {
-    pub(crate) fn new(runtime: &Arc<Shared>, module: &str, caller: Caller) -> Result<Self, Error> {
-        let module = runtime.get_or_insert_module(module);
+    pub(crate) fn new(shared: &Arc<Shared>, module: &str, caller: Caller) -> Result<Self, Error> {
+        let module = shared.get_or_insert_module(module);
         let caller = Arc::new(caller);
         let view = || Untyped { caller: caller.clone() };
         let facet = module.admit(&caller, || caller.expected().map(|_| module.cell.facet(view())))?;
-        Ok(LinkTo { runtime: Arc::downgrade(runtime), module, facet, caller })
+        Ok(LinkTo { shared: Arc::downgrade(shared), module, facet, caller })
     }
 
-    /// Where there is nobody to call: waits for the module's first version, where that is starting and does not wait for us.
+    /// Waits for the module's first version, if it is starting and does not wait for the caller.
     #[cold]
     fn wait_for_first_version(&self) {
-        if let (Some(runtime), Some(by)) = (self.runtime.upgrade(), self.caller.version()) {
-            wait_for_first_version(&runtime, by, &self.module);
+        if let (Some(shared), Some(caller)) = (self.shared.upgrade(), self.caller.version()) {
+            wait_for_first_version(&shared, caller, &self.module);
         }
     }
 }
@@ -83,14 +83,15 @@ impl Link for LinkTo {
     }
 }
 
-/// Waits for the first version of a module, for a module that calls it; unless that one waits for the caller.
-fn wait_for_first_version(shared: &Shared, by: &VersionInfo, module: &Module) {
+/// Waits for the first version of a module that another module calls, unless that version waits for the
+/// caller.
+fn wait_for_first_version(shared: &Shared, caller: &VersionInfo, module: &Module) {
     if !module.is_first_starting() {
         return;
     }
-    let caller = shared.modules.read().get(&*by.module).cloned();
-    let is_in_start = caller.is_some_and(|caller| caller.state().starting() == Some(by.id.generation));
-    let edge = if is_in_start { shared.waits.add(&by.module, &module.name) } else { None };
+    let calling = shared.modules.read().get(&*caller.module).cloned();
+    let is_in_start = calling.is_some_and(|calling| calling.state().starting() == Some(caller.id.generation));
+    let edge = if is_in_start { shared.waits.add(&caller.module, &module.name) } else { None };
     if !is_in_start || edge.is_some() {
         module.wait_for_first_version(shared.limits.first_version_timeout);
     }
