@@ -1,4 +1,4 @@
-//! What to know when you write modules or run them, apart from the interface.
+//! Guides for people who write or run modules.
 
 #[doc = include_str!("../guide/crates.md")]
 pub mod crates {}

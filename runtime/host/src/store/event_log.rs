@@ -101,12 +101,12 @@ impl Events {
     /// If the events cannot be written. Then `happen` does not run.
     pub(crate) fn commit(
         &self,
-        by: &Actor,
+        actor: &Actor,
         events: Vec<(Event, Vec<LedgerChange>)>,
         happen: impl FnOnce(),
     ) -> Result<(), Error> {
         let mut log = self.shared.log.lock();
-        let entries = log.number(by, events);
+        let entries = log.number(actor, events);
         log.write(&entries, Durability::Synced)?;
         happen();
         log.publish(entries);
@@ -118,13 +118,13 @@ impl Events {
     /// later.
     pub(crate) fn record(
         &self,
-        by: &Actor,
+        actor: &Actor,
         event: Event,
         changes: Vec<LedgerChange>,
         durability: Durability,
     ) -> Recorded {
         let mut log = self.shared.log.lock();
-        let entries = log.number(by, vec![(event, changes)]);
+        let entries = log.number(actor, vec![(event, changes)]);
         let recorded = match log.write(&entries, durability) {
             Ok(()) => Recorded::Yes,
             Err(error) => {
@@ -144,8 +144,8 @@ impl Events {
     }
 
     /// Publishes and writes an event that changes nothing in the ledger, and does not wait for the disk.
-    pub(crate) fn record_event(&self, by: &Actor, event: Event) {
-        self.record(by, event, Vec::new(), Durability::Buffered);
+    pub(crate) fn record_event(&self, actor: &Actor, event: Event) {
+        self.record(actor, event, Vec::new(), Durability::Buffered);
     }
 
     /// Reads the ledger.
@@ -199,11 +199,11 @@ impl Events {
 // === impl LogState ===
 
 impl LogState {
-    fn number(&self, by: &Actor, events: Vec<(Event, Vec<LedgerChange>)>) -> Vec<Entry> {
+    fn number(&self, actor: &Actor, events: Vec<(Event, Vec<LedgerChange>)>) -> Vec<Entry> {
         let numbered = (self.next_seq..).zip(events);
         numbered
             .map(|(seq, (event, changes))| {
-                let record = Record { seq, at: Timestamp::now(), by: by.clone(), event };
+                let record = Record { seq, at: Timestamp::now(), by: actor.clone(), event };
                 Entry { record, changes }
             })
             .collect()
