@@ -73,7 +73,7 @@
 //!    call has ended, has host threads destroy what they keep for the version, drops the module's value,
 //!    waits for its threads, unmaps the image, and asks the dynamic linker's list.
 //!
-//! [`Phase`] names the points between, where [`Builder::observe`] can look on.
+//! An observer ([`Builder::observe`]) is called after each [`Phase`].
 //!
 //! # A call
 //!
@@ -81,10 +81,10 @@
 //! 2. The module runs on the caller's thread and writes its reply into host memory.
 //! 3. The guard leaves the version. If a purge waits for it, this wakes the purge.
 //!
-//! Entering and leaving costs two loads and two stores, on memory that only the calling thread writes. A call
-//! never takes a lock, and never waits for a load, a purge or another call. The price: what a module hands
-//! over is copied into host memory, and one call, or one thread that the version started, keeps the version
-//! in memory.
+//! Entering and leaving costs two loads and two stores, on memory of the calling thread. A call never takes a
+//! lock. If the module has a current version, a call never waits for a load, a purge or another call. In
+//! return, what a module hands over is copied into host memory, and one call, or one thread that the version
+//! started, keeps the version in memory.
 //!
 //! # What a restart returns to
 //!

@@ -1,5 +1,5 @@
 //! The fields that all clones of a runtime and its threads share.
-//! A line belongs here if it is such a field, or a getter.
+//! A line belongs here if it is one of these fields, or a getter.
 //! Never use a verb here.
 
 use std::{

@@ -54,7 +54,7 @@ pub enum Code {
     CodeChangeFailed,
     /// The old version is still in use.
     NotPurged,
-    /// There is no old version to go back to.
+    /// There is no earlier version to roll back to.
     NothingToRollBack,
     /// The module is sticky.
     Sticky,

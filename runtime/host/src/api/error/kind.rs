@@ -113,7 +113,7 @@ pub enum Error {
     QuarantineFull {
         /// The module.
         module: String,
-        /// The number of such versions.
+        /// The number of these versions.
         quarantined: usize,
         /// The limit.
         limit: usize,
@@ -126,7 +126,7 @@ pub enum Error {
     KeptFull {
         /// The module.
         module: String,
-        /// The memory that such versions of all modules take.
+        /// The memory that these versions of all modules take.
         kept_bytes: u64,
         /// The limit.
         max_bytes: u64,
