@@ -22,7 +22,7 @@ fn holder() -> (Bench, ModuleHandle) {
 
 /// What the events say of the last version that left memory: its leaked bytes and dropped destructors.
 fn last_purged(runtime: &Runtime) -> Option<(u64, u64)> {
-    runtime.events().kept(0).into_iter().rev().find_map(|record| match record.event {
+    runtime.events().recent(0).into_iter().rev().find_map(|record| match record.event {
         Event::Purged { leaked_bytes, destructors_dropped, .. } => Some((leaked_bytes, destructors_dropped)),
         _ => None,
     })
@@ -127,7 +127,7 @@ fn descriptors_that_a_version_leaves_open_are_told_by_kind() {
             bench.runtime.load(fixture("holder", version)).unwrap();
             until("old has left memory", || bench.runtime.images_mapped() == 1);
             within("it is told", || {
-                bench.runtime.events().kept(0).into_iter().rev().find_map(|record| match record.event {
+                bench.runtime.events().recent(0).into_iter().rev().find_map(|record| match record.event {
                     Event::Purged { left_open, .. } => Some(left_open.to_string()),
                     _ => None,
                 })

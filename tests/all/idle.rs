@@ -21,7 +21,7 @@ fn call(runtime: &Runtime, module: &str, query: &str) {
 /// Waits until `versions` have left, and says how many threads of the last one were ended.
 fn threads_ended(runtime: &Runtime, versions: usize) -> u32 {
     within("old has left memory, and that is told", || {
-        let records = runtime.events().kept(0);
+        let records = runtime.events().recent(0);
         let ended = records.iter().filter_map(|record| match record.event {
             Event::Purged { threads_ended, .. } => Some(threads_ended),
             _ => None,

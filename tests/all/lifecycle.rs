@@ -51,7 +51,7 @@ fn the_events_tell_the_story_without_gaps() {
     bench.runtime.load(fixture("greeter", V1)).unwrap();
     bench.runtime.load(fixture("greeter", V2)).unwrap();
     until("old has left memory", || bench.runtime.status("greeter").unwrap().old.is_none());
-    let records = bench.runtime.events().kept(0);
+    let records = bench.runtime.events().recent(0);
     let story: Vec<&str> = records
         .iter()
         .map(|record| match &record.event {

@@ -90,7 +90,7 @@ impl Loaded {
             is_over.store(true, Ordering::Relaxed);
             caller.join().unwrap();
         });
-        let records = self.runtime.events().kept(0);
+        let records = self.runtime.events().recent(0);
         let ended = records.iter().filter_map(|record| match record.event {
             Event::Purged { threads_ended, .. } => Some(threads_ended),
             _ => None,

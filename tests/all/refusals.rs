@@ -9,7 +9,7 @@ use tempfile::TempDir;
 /// Loads what must be refused beside a version that serves, and answers with the refusal.
 fn refused(bench: &Bench, file: &Path) -> (Error, ErrorObject) {
     let error = bench.runtime.load(file).expect_err("it must be refused");
-    let told = match bench.runtime.events().kept(0).pop().unwrap().event {
+    let told = match bench.runtime.events().recent(0).pop().unwrap().event {
         Event::Refused { error, .. } => error,
         other => panic!("{other:?}"),
     };

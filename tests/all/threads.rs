@@ -49,7 +49,7 @@ fn a_version_that_refused_and_left_a_thread_is_listed_until_it_is_gone() {
         until("and not listed any more", || {
             bench.runtime.status("vetoes-with-thread").unwrap().quarantined.is_empty()
         });
-        let records = bench.runtime.events().kept(0);
+        let records = bench.runtime.events().recent(0);
         let kinds: Vec<bool> =
             records.iter().map(|record| matches!(record.event, Event::Purged { .. })).collect();
         assert_eq!(kinds, [false, false, false, true], "started, retained, refused, purged: {records:?}");

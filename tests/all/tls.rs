@@ -163,7 +163,7 @@ fn a_thread_that_is_no_resident_does_not_keep_the_version() {
         until("old has left memory", || bench.runtime.images_mapped() == 1);
         assert!(notes(&file).is_empty(), "its thread-local was dropped without running");
         let dropped = within("it is told", || {
-            bench.runtime.events().kept(0).into_iter().find_map(|record| match record.event {
+            bench.runtime.events().recent(0).into_iter().find_map(|record| match record.event {
                 Event::Purged { destructors_dropped, .. } => Some(destructors_dropped),
                 _ => None,
             })
@@ -291,7 +291,7 @@ fn a_resident_inside_a_long_call_does_not_keep_the_version() {
         let resident = runtime.register_thread();
         module.call(&Request::get("/")).unwrap();
         let guard = sleeper.enter().unwrap();
-        let _calling = resident.calling(guard.version(), || "a long call".to_owned());
+        let _calling = resident.note_call(guard.version(), || "a long call".to_owned());
         asleep.send(()).unwrap();
         guard.call(&Request { query: "ms=3000", ..Request::get("/") }).unwrap();
     });

@@ -102,7 +102,7 @@ fn a_fault_and_a_panic_leave_nothing_behind() {
     bench.runtime.load(fixture("till", V2)).unwrap();
     until("the version that failed is gone", || bench.runtime.status("till").unwrap().old.is_none());
     assert_eq!(bench.runtime.images_mapped(), 1);
-    let purged = bench.runtime.events().kept(0).into_iter().find_map(|record| match record.event {
+    let purged = bench.runtime.events().recent(0).into_iter().find_map(|record| match record.event {
         Event::Purged { leaked_bytes, destructors_dropped, .. } => Some((leaked_bytes, destructors_dropped)),
         _ => None,
     });

@@ -44,7 +44,7 @@ impl Watched {
     }
 
     fn count(&self, is_it: impl Fn(&Event) -> bool) -> usize {
-        self.runtime.events().kept(0).iter().filter(|record| is_it(&record.event)).count()
+        self.runtime.events().recent(0).iter().filter(|record| is_it(&record.event)).count()
     }
 }
 

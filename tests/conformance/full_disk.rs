@@ -186,7 +186,7 @@ fn a_rollback_that_could_not_be_recorded_is_done_once_for_its_key() {
         runtime.load(fixture("greeter", V2)).unwrap();
         let keeps_second = module.enter_owned().unwrap();
         let under = |key: &str| {
-            runtime.on_behalf_of(RequestContext { by: Actor::Embedder, key: Some(key.to_owned()) })
+            runtime.on_behalf_of(RequestContext { actor: Actor::Embedder, key: Some(key.to_owned()) })
         };
         disk.leave(0);
         let mut attempt = 0;

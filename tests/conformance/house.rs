@@ -145,7 +145,7 @@ impl House {
     }
 
     pub(crate) fn events(&self) -> Vec<Event> {
-        self.runtime.events().kept(0).into_iter().map(|record| record.event).collect()
+        self.runtime.events().recent(0).into_iter().map(|record| record.event).collect()
     }
 
     /// The codes of all refusals that were told.

@@ -2,7 +2,9 @@
 
 use std::{fs, time::Duration};
 
-use segue::{Code, Error, Event, LoadOptions, Next, RollbackSource, Source, Trial, TrialEnd, VersionState};
+use segue::{
+    Code, Error, Event, LoadOptions, NextEvent, RollbackSource, Source, Trial, TrialEnd, VersionState,
+};
 use segue_tests::{V1, V2, fixture, until};
 
 use crate::house::{House, LONG, SHORT, code, set, told};
@@ -27,7 +29,7 @@ fn history(house: &House) -> Vec<Event> {
     let mut all = house.runtime.events().from(1);
     let mut expected = 1;
     let events = std::iter::from_fn(move || match all.next(Duration::ZERO) {
-        Next::Event(record) => {
+        NextEvent::Event(record) => {
             assert_eq!(record.seq, expected, "without a gap");
             expected += 1;
             Some(record.event)

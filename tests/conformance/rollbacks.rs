@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use segue::{Code, Event, Next, RollbackSource};
+use segue::{Code, Event, NextEvent, RollbackSource};
 use segue_tests::{V1, V2};
 
 use crate::house::{AtEnd, House, get, text, told};
@@ -68,7 +68,7 @@ fn a_storm_of_rollbacks_loses_nothing() {
     assert!(of_both.iter().sum::<u64>() >= calls + 4, "{of_both:?}: {calls}, and the four who stayed");
     let (mut all, mut last, mut told) = (house.runtime.events().from(1), 0, 0);
     let mut currents = MODULES.map(|_| V2.to_owned());
-    while let Next::Event(record) = all.next(Duration::ZERO) {
+    while let NextEvent::Event(record) = all.next(Duration::ZERO) {
         assert_eq!(record.seq, last + 1, "without a gap");
         last = record.seq;
         if let Event::RolledBack { module, current, old, .. } = record.event {

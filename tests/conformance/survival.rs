@@ -13,7 +13,7 @@ use std::{
 
 use rusqlite::Connection;
 use segue::{
-    Event, LoadOptions, Phase, Reached, Record, Request, Runtime, Source, Trial, TrialEnd, VersionState,
+    Event, LoadOptions, Phase, PhaseReached, Record, Request, Runtime, Source, Trial, TrialEnd, VersionState,
 };
 use segue_tests::{V1, V2, dies_in_child, fixture, until};
 use tempfile::TempDir;
@@ -62,7 +62,7 @@ fn killed_at(test: &str, phase: Phase, load_second: impl FnOnce(&Runtime)) -> Ve
     let dead = dies_in_child(test, &[("SEGUE_TESTS_PHASE", &format!("{phase:?}"))], |home| {
         let wanted = env::var("SEGUE_TESTS_PHASE").unwrap();
         let is_armed = home.join("armed");
-        let at = move |reached: &Reached<'_>| {
+        let at = move |reached: &PhaseReached<'_>| {
             if format!("{:?}", reached.phase) == wanted && is_armed.exists() {
                 kill_this_process();
             }

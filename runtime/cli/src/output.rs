@@ -103,11 +103,11 @@ mod tests {
             in_words(&ErrorObject::from(&error)),
             "\
 segue: 2 files of the set are refused, and so none was loaded
-  refused at the step read: shop is sticky, and not to be replaced
+  refused at the step read: shop is sticky and cannot be replaced
     hint: `segue unstick MODULE` allows it
-  refused at the step read: till is sticky, and not to be replaced
+  refused at the step read: till is sticky and cannot be replaced
     hint: `segue unstick MODULE` allows it
-  hint: mend, or leave out, each of them; the others would load
+  hint: fix or remove the modules listed; the rest would load
 "
         );
         assert!(

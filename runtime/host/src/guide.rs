@@ -1,5 +1,5 @@
-//! The guide: what to know when you write modules, run them, or embed the runtime. The same pages are Markdown files in
-//! `runtime/host/guide/`.
+//! The guide: what to know when you write modules, run them, or embed the runtime. The same pages are
+//! Markdown files in `runtime/host/guide/`.
 
 /// The README. It is compiled here, so that its snippets do not rot.
 #[cfg(doctest)]

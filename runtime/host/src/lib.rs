@@ -1,8 +1,9 @@
 //! Replace the logic of a running service without stopping it.
 //!
-//! Service logic is a *module*: a Rust `cdylib` written with `segue-sdk`. A [`Runtime`] keeps at most two versions of each
-//! module, **current** and **old**. A new call enters current; a call that is inside old finishes there; and when nobody
-//! is inside old any more, it leaves memory, which is proven and not hoped for.
+//! Service logic is a *module*: a Rust `cdylib` written with `segue-sdk`. A [`Runtime`] keeps at most two
+//! versions of each module, **current** and **old**. New calls enter current. Calls already inside old finish
+//! there. When the last one has ended, the runtime unloads old, and the dynamic linker's own list confirms
+//! it.
 //!
 //! ```no_run
 //! use segue::{Request, Runtime};
@@ -15,9 +16,9 @@
 //! let answer = greeter.call(&Request::get("/ada"))?;
 //! println!("{}", String::from_utf8_lossy(&answer.body));
 //!
-//! // Later, while other threads go on calling:
+//! // Later, while other threads keep calling:
 //! runtime.load("target/release/libgreeter.so")?; // the new file is current
-//! runtime.rollback("greeter")?; // the version before it is current again, as long as it is in memory
+//! runtime.rollback("greeter")?; // the previous version is current again
 //! runtime.shutdown(std::time::Duration::from_secs(10))?;
 //! # Ok(())
 //! # }
@@ -25,45 +26,102 @@
 //!
 //! # Concepts
 //!
-//! * [`Runtime`]: the modules of a process, what may be done with them, and what happened ([`Events`]).
-//! * [`ModuleHandle`]: calls one module, bytes in and bytes out. [`CallGuard`] is one caller inside one version.
-//! * [`InterfaceHandle`]: calls one module through a typed interface ([`macro@interface`]), as fast as a trait object.
-//! * **load**: a file goes through stage, read, map, ABI check and `on_load`; until the last of them nothing has changed. Then the
-//!   ledger notes it, and one store makes it current. What was current is old. Several files are one
-//!   [set](Runtime::load_set): all of them become current, or none.
-//! * **purge**: old is left by its last caller, its threads end, what host threads keep for it is destroyed, it is
-//!   unmapped, and the dynamic linker's list is asked. This begins by itself.
-//! * **rollback**: while old is there, one store makes it current again; later, its file is loaded again from the store.
-//! * **trial**: a version that is loaded [on trial](LoadOptions::trial) is current, and a restart does not return to it until it is
-//!   [confirmed](Runtime::confirm); until then old is kept, so that going back is one store.
-//! * **ledger**: what happened, with who asked for it ([`Event`], [`Actor`]), and what a restart returns to. What is acknowledged is on the
-//!   disk before.
-//! * [`Snapshot`]: all modules as they are at one moment.
-//! * **modules directory**: a file that is put there is loaded.
-//! * [`RegisteredThread`]: a thread that takes part in purges, as those of a server's pool should.
+//! * **module**: a piece of service logic with a name. Its file is a `cdylib`.
+//! * **version**: one loaded file of a module. Each load has a number, the version's **generation**
+//!   ([`VersionId`]).
+//! * **current**, **old**: the version that new calls enter, and the one before it ([`ModuleStatus`]).
+//! * **handle**: calls a module. [`ModuleHandle`] sends requests, bytes in and bytes out. [`InterfaceHandle`]
+//!   calls typed methods ([`macro@interface`]) as fast as a trait object. [`CallGuard`] is one caller inside
+//!   one version.
+//! * **load**: makes a file current ([`Runtime::load`]). Several files can be loaded as one
+//!   [set](Runtime::load_set): all become current, or none.
+//! * **trial**: a version that is loaded [on trial](LoadOptions::trial) is current, but a restart does not
+//!   return to it. Old stays in memory, so a rollback is one atomic store, until the version is
+//!   [confirmed](Runtime::confirm).
+//! * **rollback**: makes the previous version current again ([`Runtime::rollback`]). If it has left memory,
+//!   its file is loaded again from the store.
+//! * **purge**: removes old from memory. It begins when the last call inside has ended. [`Runtime::purge`]
+//!   also asks the calls inside to end.
+//! * **pin**: anything that keeps a version in memory: a call, a thread, a thread-local ([`Pin`],
+//!   [`Runtime::pins`]).
+//! * **quarantine**: where a version goes that is unused but could not be unloaded, or still has calls inside
+//!   after a purge. It is never entered again, makes room for a new version, and leaves memory when nothing
+//!   pins it.
+//! * **ledger**: a database in the state directory. It records every [`Event`] with its [`Actor`], and what a
+//!   restart returns to. A command is on the disk before it returns. If a rollback cannot be recorded, it
+//!   happens anyway and its answer says so ([`RolledBack::recorded`]).
+//! * **store**: the files of all loaded versions, by digest, in the state directory ([`Source::Stored`]).
+//! * **modules directory**: a `.so` file that is put there is loaded ([`Builder::modules_dir`]).
+//! * **snapshot**: all modules as they are at one moment ([`Snapshot`]).
+//! * **registered thread**: a thread that takes part in purges, for example of a server's pool
+//!   ([`RegisteredThread`]).
 //!
-//! # What it costs, and what it asks
+//! # A load
 //!
-//! Entering and leaving a version is two loads and two stores on memory of the calling thread. Nothing that the runtime
-//! does makes a caller wait. In return, what a module hands over is copied into memory of the host, and a version stays in
-//! memory for as long as one call, or one thread that it started, is in it.
+//! A thread of the runtime takes the file through these [`Step`]s. Until the last one nothing has changed, so
+//! a load that fails leaves everything as it was.
 //!
-//! # How it works
+//! 1. **stage** (`intake/read.rs`): copies the file into the state directory and computes its digest.
+//! 2. **read** (`intake/`): reads the ELF file and the metadata without running any of it.
+//! 3. The load waits for an earlier load of the module, and until there is room for a version
+//!    (`load/admission.rs`).
+//! 4. **map**, **on_load** (`load/start.rs`): maps the private copy, checks its layouts, and starts the
+//!    module.
+//! 5. **record**, **publish** (`load/publish.rs`): writes the ledger, and makes the version current with one
+//!    atomic store.
+//! 6. The same thread then purges the version that is old now (`purge/retire.rs`): it waits until the last
+//!    call has ended, has host threads destroy what they keep for the version, drops the module's value,
+//!    waits for its threads, unmaps the image, and asks the dynamic linker's list.
 //!
-//! The counting is in `segue-core`, the way of a file in and out of memory in `segue-loader`; this crate decides when and
-//! whether. One thread, a *journey*, takes a version through its load (`load/`), and then the version that it displaced out of
-//! memory (`retire.rs`). What must outlive the process is in a database (`ledger/`), which is written in the order in which things
-//! happen (`events.rs`), and read when a runtime begins (`crashes.rs`, `restore.rs`).
+//! An observer ([`Builder::observe`]) is called after each [`Phase`].
+//!
+//! # A call
+//!
+//! 1. A handle enters the current version (`call/handle.rs`). The counting is in `segue-core`.
+//! 2. The module runs on the caller's thread and writes its reply into host memory.
+//! 3. The guard leaves the version. If a purge waits for it, this wakes the purge.
+//!
+//! Entering and leaving costs two loads and two stores, on memory of the calling thread. A call never takes a
+//! lock. If the module has a current version, a call never waits for a load, a purge or another call. In
+//! return, what a module hands over is copied into host memory, and one call, or one thread that the version
+//! started, keeps the version in memory.
 //!
 //! # What a restart returns to
 //!
-//! However the process ended: of each module the version that was confirmed last, by a load without a trial, by
-//! [`confirm`](Runtime::confirm) or by a rollback, unless it was deleted since. A version that was on trial is left behind. So is one
-//! whose code ended the process, with a fatal signal or by `exit`, while it was on trial or before it had been in memory for the
-//! [settle time](Builder::crash_window): its file is blocked, until somebody [unblocks](Runtime::unblock) it.
+//! A restart returns to the last confirmed version of each module, unless the module was deleted since. A
+//! load without a trial, a [`confirm`](Runtime::confirm) and a rollback each confirm a version. It does not
+//! matter how the process ended.
 //!
-//! Where they differ, the ledger decides which version is current, the store of the state directory has its file, and a file of the
-//! modules directory counts only when its bytes are not those that were taken from it last.
+//! * A restart does not return to a version on trial.
+//! * A version is blocked if its code ended the process, by a fatal signal or by `exit`, while it was on
+//!   trial or within its [crash window](Builder::crash_window). No load accepts its file until you
+//!   [unblock](Runtime::unblock) it.
+//! * If they differ, the ledger decides which versions are current, and the store has their files. A file in
+//!   the modules directory counts only if its bytes have changed since it was last loaded from there.
+//!
+//! # Rooms
+//!
+//! The code is in rooms, from top to bottom. A room uses only rooms below it.
+//!
+//! | room | what it does |
+//! | --- | --- |
+//! | `runtime/` | the public methods of [`Runtime`] and [`Builder`]; each delegates |
+//! | `watch/` | watches the modules directory |
+//! | `recovery/` | decides what a start restores |
+//! | `rollout/` | policies over versions: rollback, trial, confirm, delete, sticky, block |
+//! | `load/` | makes a file current |
+//! | `purge/` | removes a version from memory |
+//! | `inspect/` | reads the state, for status and pins |
+//! | `guest/` | serves module code: its log, its links to other modules |
+//! | `intake/` | reads and checks a file without running any of it |
+//! | `shared.rs` | the fields that all clones of a [`Runtime`] share |
+//! | `call/` | the hot path: handles, guards, snapshots |
+//! | `store/` | what outlives the process: ledger, event log, idempotency keys, state directory |
+//! | `module/` | the state of one module: cell, versions, callers |
+//! | `threads/` | threads of the runtime and of the host |
+//! | `api/` | plain data: events, statuses, answers, options, errors |
+//!
+//! Counting callers is in `segue-core`. Mapping and unmapping files is in `segue-loader`.
 
 #![forbid(unsafe_code)]
 
@@ -85,34 +143,40 @@ mod store;
 mod threads;
 mod watch;
 
-pub use api::Warning;
-pub use api::{Actor, RequestContext};
-pub use api::{
-    BlockedFile, Confirmed, Deleted, LoadOutcome, LoadTimings, Loaded, Purged, RollbackSource, RolledBack,
-    Stickiness, Unblocked,
-};
-pub use api::{CallerStatus, HeldVersion, ModuleStatus, Pin, PinKind, Pins, VersionState, VersionStatus};
-pub use api::{Code, Error, ErrorObject, OldState, Step};
-pub use api::{Event, Record};
-pub use api::{LoadOptions, ParsePolicyError, ParseTrialEndError, Policy, Source, Trial, TrialEnd};
-pub use api::{Phase, Reached};
-pub use api::{Reply, Request};
-pub use call::handle::{CallGuard, ModuleHandle, OwnedCallGuard};
-pub use call::interface::{InterfaceGuard, InterfaceHandle};
-pub use call::snapshot::Snapshot;
-pub use intake::check::{FileReport, check};
-pub use intake::findings::{Finding, FindingKind};
+pub use runtime::{Runtime, builder::Builder};
+
 pub use recovery::post_mortem::{Crash, crashes_in};
-pub use runtime::Runtime;
-pub use runtime::builder::Builder;
+
+pub use intake::{
+    check::{FileReport, check},
+    findings::{Finding, FindingKind},
+};
+
+pub use call::{
+    handle::{CallGuard, ModuleHandle, OwnedCallGuard},
+    interface::{InterfaceGuard, InterfaceHandle},
+    snapshot::Snapshot,
+};
+
+pub use store::event_log::{Events, NextEvent, Subscription};
+
+pub use threads::registered::{CleanupTask, RegisteredThread, RunningCall};
+
+pub use api::{
+    Actor, BlockedFile, CallerStatus, Code, Confirmed, Deleted, Error, ErrorObject, Event, HeldVersion,
+    LoadOptions, LoadOutcome, LoadTimings, Loaded, ModuleStatus, OldState, ParsePolicyError,
+    ParseTrialEndError, Phase, PhaseReached, Pin, PinKind, Pins, Policy, Purged, Record, Reply, Request,
+    RequestContext, RollbackSource, RolledBack, Source, Step, Stickiness, Trial, TrialEnd, Unblocked,
+    VersionState, VersionStatus, Warning,
+};
+
 pub use segue_interface::{Bytes, CallError, CallFailure, Fault, List, Str, VersionId, data, interface};
+
 pub use segue_loader::{
     Argument, AttributedBy, Digest, Interface, InterfaceMismatch, LeftOpen, Metadata, Method, Type, Unload,
     descriptors_in_use, descriptors_left_open, signal_name,
 };
-pub use store::event_log::{Events, Next, Subscription};
-pub use threads::registered::{CleanupTask, RegisteredThread, RunningCall};
 
-/// What the expansion of [`macro@interface`] and [`macro@data`] names. No part of the library's interface.
+/// Names for the expansion of [`macro@interface`] and [`macro@data`]. Not part of the public interface.
 #[doc(hidden)]
 pub use segue_interface::__private;

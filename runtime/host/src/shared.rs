@@ -1,4 +1,6 @@
-//! What all clones of a runtime, and its threads, share.
+//! The fields that all clones of a runtime and its threads share.
+//! A line belongs here if it is one of these fields, or a getter.
+//! Never use a verb here.
 
 use std::{
     collections::BTreeMap,
@@ -13,12 +15,12 @@ use segue_loader::CrashReports;
 
 use crate::{
     api::{Actor, Error, Limits, Observer},
-    module::{Module, starting::WaitGraph},
+    module::{Module, starting::WaitGraph, state::PublishLock},
     store::{event_log::Events, idempotency::IdempotencyKeys, state_dir::StateDir},
     threads::{registered::RegisteredThreads, tasks::Tasks, unregistered::UnregisteredThreads},
 };
 
-/// What all clones, and the runtime's threads, share.
+/// The state of a runtime. All clones and all threads of the runtime share it.
 pub(crate) struct Shared {
     pub(crate) modules: RwLock<BTreeMap<String, Arc<Module>>>,
     pub(crate) events: Events,
@@ -27,36 +29,35 @@ pub(crate) struct Shared {
     pub(crate) unregistered: Arc<UnregisteredThreads>,
     pub(crate) limits: Limits,
     pub(crate) tasks: Arc<Tasks>,
-    /// The generation that the next load gets. Only counted: Relaxed is enough.
+    /// The generation of the next load. Only a counter, so Relaxed is enough.
     pub(crate) next_generation: AtomicU64,
-    /// Set once, by `shutdown`. Nothing else is told by it: Relaxed is enough.
+    /// Set once, by `shutdown`. It orders no other memory access, so Relaxed is enough.
     pub(crate) is_closing: AtomicBool,
     pub(crate) observer: Observer,
     pub(crate) keys: IdempotencyKeys,
     pub(crate) waits: WaitGraph,
-    /// Written while versions become current or cease to be, for the moment of the stores; read by whoever wants to find all modules
-    /// as they are at one time.
-    pub(crate) stores: RwLock<()>,
-    /// Where a crash of one of its versions is told; none where nothing is to be told.
+    /// Write-locked while versions become current, or stop being current. A snapshot read-locks it.
+    pub(crate) publish_lock: PublishLock,
+    /// The crash reports of the process; empty if they are not installed.
     pub(crate) crash_reports: OnceLock<CrashReports>,
 }
 
 // === impl Shared ===
 
 impl Shared {
-    /// A module of which a version was loaded, or is starting.
+    /// A module that has, or had, a version, or whose first version is starting.
     pub(crate) fn module(&self, name: &str) -> Result<Arc<Module>, Error> {
         let module = self.modules.read().get(name).cloned().ok_or_else(|| no_such_module(name))?;
-        // One whose first version is starting can be had already: whoever calls it waits for that, and asking for it must not.
-        let is_there = {
+        // A handle must not wait for a first version that is starting: its calls wait.
+        let is_available = {
             let state = module.state();
             state.is_known() || state.starting().is_some()
         };
-        if is_there { Ok(module) } else { Err(no_such_module(name)) }
+        if is_available { Ok(module) } else { Err(no_such_module(name)) }
     }
 
-    /// The module of this name, made where there is none. It is shown to nobody until a version of it is current.
-    pub(crate) fn module_to_be(&self, name: &str) -> Arc<Module> {
+    /// The module with this name, created if there is none. It is not reported before it has had a version.
+    pub(crate) fn get_or_insert_module(&self, name: &str) -> Arc<Module> {
         if let Some(module) = self.modules.read().get(name) {
             return module.clone();
         }
@@ -65,7 +66,7 @@ impl Shared {
             .entry(name.to_owned())
             .or_insert_with(|| {
                 let (events, unregistered) = (self.events.clone(), self.unregistered.clone());
-                let record = Box::new(move |by: &Actor, event| events.record_event(by, event));
+                let record = Box::new(move |actor: &Actor, event| events.record_event(actor, event));
                 Module::new(
                     name,
                     record,

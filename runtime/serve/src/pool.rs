@@ -221,7 +221,7 @@ fn call(
         }
     };
     let answerer = Answerer { module: name, version: entered.version() };
-    let calling = resident.calling(entered.version(), || format!("{} {path}", head.method));
+    let calling = resident.note_call(entered.version(), || format!("{} {path}", head.method));
     let result = entered.call(&request);
     drop(calling);
     let error = match result {

@@ -102,7 +102,7 @@ fn measure(runtime: &Runtime, rounds: u32, progress: &Progress) -> Result<Times,
             let loaded = runtime.load(file)?;
             let purge_us = loop {
                 match news.next(DEADLINE) {
-                    segue::Next::Event(record) => {
+                    segue::NextEvent::Event(record) => {
                         if let Event::Purged { purge_us, .. } = record.event {
                             break purge_us;
                         }

@@ -181,7 +181,7 @@ impl House {
 
 /// Whether the first version is there. The runtime tells of a refused file by an event only.
 fn loaded(runtime: &Runtime) -> Result<(), Error> {
-    let refused = runtime.events().kept(0).into_iter().find_map(|record| match record.event {
+    let refused = runtime.events().recent(0).into_iter().find_map(|record| match record.event {
         Event::Refused { error, .. } => Some(Error::Refused { error: Box::new(error) }),
         _ => None,
     });

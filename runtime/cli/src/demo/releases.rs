@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use segue::{Event, Next, Policy, VersionId};
+use segue::{Event, NextEvent, Policy, VersionId};
 use segue_control::api::{ImageRef, LoadRequest};
 
 use super::{
@@ -114,7 +114,7 @@ impl<'a> Releases<'a> {
             if Instant::now() >= deadline {
                 return Err(Error::Waited { what: "the load of a file", after_s: DROP_IN.as_secs() });
             }
-            let Next::Event(record) = events.next(Duration::from_millis(100)) else { continue };
+            let NextEvent::Event(record) = events.next(Duration::from_millis(100)) else { continue };
             match record.event {
                 Event::Loaded { current, .. } => return Ok(self.released(way, current, None)),
                 Event::Refused { error, .. } => return Err(Error::Refused { error: Box::new(error) }),

@@ -85,7 +85,7 @@ pub(super) struct Releasing {
 impl Report {
     pub(super) fn new(outcome: &Outcome, releasing: Releasing, runtime: &Runtime) -> Self {
         let (mut drain_us, mut purge_us) = (Vec::new(), Vec::new());
-        for record in runtime.events().kept(0) {
+        for record in runtime.events().recent(0) {
             if let Event::Purged { drain_us: drain, purge_us: purge, .. } = record.event {
                 drain_us.push(drain);
                 purge_us.push(purge);

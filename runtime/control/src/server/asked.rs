@@ -40,7 +40,7 @@ impl FromRequestParts<State> for Asker {
             // Each connection tells with each request; only a bug forgets.
             return Err(Refusal::nobody());
         };
-        Ok(Asker(RequestContext { by, key: key(&parts.headers)? }))
+        Ok(Asker(RequestContext { actor: by, key: key(&parts.headers)? }))
     }
 }
 

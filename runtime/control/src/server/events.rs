@@ -13,7 +13,7 @@ use axum::{
 };
 use futures_util::{Stream, stream};
 use http::HeaderMap;
-use segue::{Next, Record, Runtime, Subscription};
+use segue::{NextEvent, Record, Runtime, Subscription};
 use serde::Deserialize;
 use tokio::{
     sync::{OwnedSemaphorePermit, watch},
@@ -137,7 +137,7 @@ impl Reader {
         let taken = task::spawn_blocking(move || {
             let mut taken = VecDeque::new();
             while taken.len() < TAKEN_AT_ONCE
-                && let Next::Event(record) = events.next(Duration::ZERO)
+                && let NextEvent::Event(record) = events.next(Duration::ZERO)
             {
                 taken.push_back(record);
             }

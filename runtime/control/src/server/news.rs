@@ -5,7 +5,7 @@
 
 use std::{io, thread, time::Duration};
 
-use segue::{Events, Next, Subscription};
+use segue::{Events, NextEvent, Subscription};
 use tokio::sync::watch;
 
 /// Whether more may come.
@@ -31,9 +31,9 @@ pub(super) fn carry_over(events: &Events) -> io::Result<watch::Receiver<News>> {
 fn run(mut subscription: Subscription, sender: &watch::Sender<News>) {
     while !sender.is_closed() {
         match subscription.next(LOOK_EVERY) {
-            Next::Event(_) => drop(sender.send_replace(News::GoingOn)),
-            Next::Quiet => {}
-            Next::Closed => {
+            NextEvent::Event(_) => drop(sender.send_replace(News::GoingOn)),
+            NextEvent::Quiet => {}
+            NextEvent::Closed => {
                 sender.send_replace(News::Ended);
                 return;
             }

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::options::Source;
 
-/// One command, with what it is about. The ledger keeps it with its key and its answer, and compares it with what comes
-/// under the same key later.
+/// A command and its arguments. The ledger stores it with its key and its answer. A later command with the
+/// same key is compared with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub(crate) enum Command {
-    /// The files, as they are printed: paths or digests.
+    /// The files as printed: paths or digests.
     Load {
         sources: Vec<String>,
     },
@@ -44,7 +44,7 @@ impl Command {
     }
 }
 
-/// As a person would type it: `load a.so b.so`.
+/// As a person types it: `load a.so b.so`.
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! What can happen. This is the only place where events are named.
+//! The events. This is the only place that names them.
 
 use jiff::Timestamp;
 use segue_interface::VersionId;
@@ -7,14 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::{error::ErrorObject, origin::Actor, status::Pin, warning::Warning};
 
-/// One event with its number, its time, and who asked for it.
+/// An event with its number, its time and its actor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Counts the events of this runtime's state directory from 1, without a gap, over restarts.
+    /// The event's number. Numbers start at 1 for each state directory, have no gaps, and continue after a
+    /// restart.
     pub seq: u64,
-    /// When it happened, by the system's clock.
+    /// When it happened, by the system clock.
     pub at: Timestamp,
-    /// Who asked for it.
+    /// Who caused it.
     pub by: Actor,
     /// What happened.
     #[serde(flatten)]
@@ -26,75 +27,75 @@ pub struct Record {
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
-    /// The runtime began.
+    /// The runtime started.
     Started {
-        /// The runtime's process.
+        /// The process id of the runtime.
         pid: u32,
-        /// The runtime's own version.
+        /// The version of the runtime.
         runtime: String,
     },
-    /// The runtime ended in good order.
+    /// The runtime stopped cleanly.
     Stopped {
-        /// The runtime's process.
+        /// The process id of the runtime.
         pid: u32,
     },
-    /// A new version is current.
+    /// A new version became current.
     Loaded {
         /// The module.
         module: String,
-        /// What is current now.
+        /// The version that is current now.
         current: VersionId,
-        /// What was current before.
+        /// The version that was current before.
         replaced: Option<VersionId>,
         /// The SHA-256 of its file.
         digest: Digest,
-        /// Where the file came from.
+        /// The path of the file, or its digest if it came from the store.
         source: String,
-        /// How long it is on trial, in milliseconds; null where it is confirmed.
+        /// The length of its trial, in milliseconds; null if it is confirmed.
         trial_ms: Option<u64>,
-        /// The modules that became current with it, where it was one of a set.
+        /// The other modules of its set, if it was loaded in a set.
         with: Vec<String>,
-        /// How long the load took up to the store that made it current, in microseconds.
+        /// How long the load took until the version was current, in microseconds.
         took_us: u64,
-        /// What was noticed at the load. Left out in JSON where there is nothing.
+        /// Warnings of the load. Omitted in JSON if there are none.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         warnings: Vec<Warning>,
     },
-    /// A file was offered that is current already.
+    /// A load found that the file is current already.
     Unchanged {
         /// The module.
         module: String,
-        /// What is current.
+        /// The current version.
         current: VersionId,
-        /// Where the file came from.
+        /// The path of the file, or its digest if it came from the store.
         source: String,
     },
-    /// A file was refused, and nothing has changed.
+    /// A file was refused. Nothing changed.
     Refused {
         /// The file.
         source: String,
         /// Why.
         error: ErrorObject,
     },
-    /// A file that waited for its turn was overtaken by a newer one of the same module, and is not loaded.
+    /// A load waited, and a newer file of the same module arrived. The older file is not loaded.
     Superseded {
         /// The module.
         module: String,
-        /// The file that was overtaken.
+        /// The older file.
         source: String,
     },
-    /// The version before is current again.
+    /// The previous version is current again.
     RolledBack {
         /// The module.
         module: String,
-        /// What is current now.
+        /// The version that is current now.
         current: VersionId,
-        /// What was current before, and is old now.
+        /// The version that was current and is old now.
         old: VersionId,
-        /// The SHA-256 of the file that is current now.
+        /// The SHA-256 of the current version's file.
         digest: Digest,
     },
-    /// The current version is what a restart returns to from now on.
+    /// The current version was confirmed. A restart returns to it.
     Confirmed {
         /// The module.
         module: String,
@@ -103,81 +104,82 @@ pub enum Event {
         /// The SHA-256 of its file.
         digest: Digest,
     },
-    /// A trial ended and there was nothing to go back to: the version stays current, and a restart does not return to it.
+    /// A trial ended with no version to roll back to. The version stays current, and a restart does not
+    /// return to it.
     TrialOver {
         /// The module.
         module: String,
         /// The version.
         current: VersionId,
     },
-    /// The module has no current version any more, since somebody asked for that.
+    /// The module's current version was deleted.
     Deleted {
         /// The module.
         module: String,
-        /// What was current, and is old now.
+        /// The version that was current and is old now.
         old: VersionId,
     },
-    /// The module is not to be replaced.
+    /// The module became sticky: it refuses to be replaced.
     MadeSticky {
         /// The module.
         module: String,
     },
-    /// The module may be replaced again.
+    /// The module is no longer sticky.
     StickyCleared {
         /// The module.
         module: String,
     },
-    /// An old version has left memory.
+    /// A version has left memory.
     Purged {
         /// The module.
         module: String,
-        /// What left.
+        /// The version.
         old: VersionId,
-        /// From becoming old to the last call's end, in microseconds.
+        /// The time from when it became old until its last call ended, in microseconds.
         drain_us: u64,
-        /// From the last call's end to being out of memory, in microseconds.
+        /// The time from the end of its last call until it had left memory, in microseconds.
         purge_us: u64,
-        /// The memory that it had not freed, in bytes. It was freed with it.
+        /// The memory that it had not freed, in bytes. The purge freed it.
         leaked_bytes: u64,
-        /// Destructors of thread-locals that did not run, since their threads were not at hand.
+        /// Destructors of thread-locals that did not run, because their threads did not respond in time.
         destructors_dropped: u64,
-        /// The file descriptors that it had opened and not closed, by kind. They stay open.
+        /// The file descriptors that it opened and did not close, by kind. They stay open.
         #[serde(default)]
         left_open: LeftOpen,
-        /// Threads that the module had left waiting and that the runtime ended.
+        /// Idle threads of the module that the runtime ended.
         #[serde(default)]
         threads_ended: u32,
     },
-    /// A version is not in use any more, or never was, and cannot be taken out of memory now. It is quarantined; where what
-    /// keeps it goes, it still leaves, which is told as `purged`.
+    /// A version is unused but could not be unloaded, so it is quarantined. When nothing keeps it any longer
+    /// it leaves memory, and the runtime records `purged`.
     Quarantined {
         /// The module.
         module: String,
-        /// What stays.
+        /// The version.
         old: VersionId,
         /// What keeps it.
         pins: Vec<Pin>,
     },
-    /// A fatal signal, or a module that called `exit`, ended the process before this one.
+    /// The previous process ended by a fatal signal, or because a module called `exit`.
     Crashed {
-        /// The signal: `SIGSEGV`; or `exit(1)`, with the status.
+        /// The signal (`SIGSEGV`), or `exit(1)` with the exit status.
         signal: String,
-        /// The module whose code was running; null where it was none.
+        /// The module whose code was running; null if no module's was.
         module: Option<String>,
         /// Its version.
         version: Option<VersionId>,
         /// The SHA-256 of its file.
         digest: Option<Digest>,
-        /// Where in the file, as a function and an offset, or as an offset alone.
+        /// The place in the file: a function and an offset, or only an offset.
         place: Option<String>,
         /// How long the version had been in memory, in milliseconds.
         age_ms: Option<u64>,
-        /// How long before that the version had left memory, in milliseconds: something still called its code or used its
-        /// memory. Null if the version was in memory.
+        /// If the version had already left memory: how long before the crash, in milliseconds. Something
+        /// still called its code or used its memory. Null if the version was in memory.
         #[serde(default)]
         left_ms: Option<u64>,
     },
-    /// A file is not loaded any more, however it comes.
+    /// A file was blocked. No load accepts it, from any source.
     Blocked {
         /// The module.
         module: String,
@@ -188,7 +190,7 @@ pub enum Event {
         /// Why.
         why: String,
     },
-    /// A file may be loaded again.
+    /// A file was unblocked. It may be loaded again.
     Unblocked {
         /// The module.
         module: String,
@@ -197,7 +199,7 @@ pub enum Event {
         /// The SHA-256 of the file.
         digest: Digest,
     },
-    /// A version was current when the process before this one ended, and is not returned to.
+    /// A version was current when the previous process ended, and the restart did not return to it.
     NotRestored {
         /// The module.
         module: String,
@@ -208,7 +210,7 @@ pub enum Event {
         /// Why.
         why: String,
     },
-    /// The modules directory cannot be read or watched at the moment.
+    /// The modules directory cannot be read or watched.
     WatchFailed {
         /// The modules directory.
         directory: String,
@@ -220,7 +222,7 @@ pub enum Event {
 // === impl Event ===
 
 impl Event {
-    /// The module that it is about, where it is one.
+    /// The module that the event concerns, if any.
     pub fn module(&self) -> Option<&str> {
         match self {
             Event::Loaded { module, .. }

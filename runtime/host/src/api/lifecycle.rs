@@ -1,5 +1,7 @@
-//! The phases of a version's way in and out, as values: an observer is told of each before the next begins, and the way waits for
-//! it. So tests can hold a load or a purge between two phases, or end the process there; and programs can note how it goes.
+//! The phases of a load and a purge, and an observer that the runtime calls after each.
+//!
+//! The next phase starts when the observer returns. So tests can stop a load or a purge between two phases,
+//! or end the process there, and programs can log the progress.
 
 use std::{
     fmt,
@@ -7,69 +9,65 @@ use std::{
     sync::Arc,
 };
 
-/// A phase of a version's way in or out that has just been completed.
+/// A completed phase of a load or a purge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
-    /// Its file was read, may be loaded, and it is its turn; there is room for it.
+    /// The file was read and accepted, the load has the module's lock, and there is room for the version.
     Admitted,
-    /// Its private copy is written, and mapped.
+    /// The private copy was written and mapped.
     Mapped,
-    /// Its `on_load` agreed.
+    /// `on_load` succeeded.
     Started,
-    /// Its file is in the store.
+    /// The file is in the store.
     Stored,
-    /// The ledger says that it is current. From here on nothing can fail.
+    /// The ledger says that the version is current. Nothing after this can fail.
     Recorded,
-    /// It is current.
+    /// The version is current.
     Published,
-    /// It is old, and nobody is inside any more.
+    /// The version is old, and its last call has ended.
     Drained,
-    /// What it had left on threads of the host was destroyed.
+    /// The version's thread-locals on host threads were destroyed.
     Detached,
-    /// It has left the cell.
+    /// The version has left the cell.
     Vacated,
-    /// Its own value was dropped, and its threads have ended.
+    /// The module's value was dropped, and its threads have ended.
     Ended,
-    /// It has left memory.
+    /// The version has left memory.
     Unmapped,
 }
 
-/// Which version has completed which phase.
+/// A version completed a phase.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reached<'a> {
+pub struct PhaseReached<'a> {
     /// The module.
     pub module: &'a str,
-    /// The version's generation; 0 while it has none, when it is admitted.
+    /// The version's generation; 0 at [`Phase::Admitted`], because it has none yet.
     pub generation: u64,
     /// The phase.
     pub phase: Phase,
 }
 
-/// Whom phases are told.
+/// The callback for phases, if there is one.
 #[derive(Clone, Default)]
-pub(crate) struct Observer(Option<Tell>);
+pub(crate) struct Observer(Option<Callback>);
 
-type Tell = Arc<dyn Fn(&Reached<'_>) + Send + Sync>;
+type Callback = Arc<dyn Fn(&PhaseReached<'_>) + Send + Sync>;
 
 // === impl Observer ===
 
 impl Observer {
-    pub(crate) fn new(tell: impl Fn(&Reached<'_>) + Send + Sync + 'static) -> Self {
-        Observer(Some(Arc::new(tell)))
+    pub(crate) fn new(callback: impl Fn(&PhaseReached<'_>) + Send + Sync + 'static) -> Self {
+        Observer(Some(Arc::new(callback)))
     }
 
     pub(crate) fn reached(&self, module: &str, generation: u64, phase: Phase) {
-        let Some(tell) = &self.0 else { return };
-        // Where it is told that a version is recorded, there is no way back: its panic must not keep the version from being current.
-        let told = catch_unwind(AssertUnwindSafe(|| tell(&Reached { module, generation, phase })));
-        if told.is_err() {
-            tracing::error!(
-                module,
-                generation,
-                ?phase,
-                "the observer panicked, and the version goes its way"
-            );
+        let Some(callback) = &self.0 else { return };
+        // After `Phase::Recorded` nothing may fail, so a panic of the observer must not stop the load.
+        let reached = PhaseReached { module, generation, phase };
+        let called = catch_unwind(AssertUnwindSafe(|| callback(&reached)));
+        if called.is_err() {
+            tracing::error!(module, generation, ?phase, "the observer panicked; the load or purge continues");
         }
     }
 }

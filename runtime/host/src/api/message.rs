@@ -1,6 +1,6 @@
-//! One call, as the host's side writes and reads it.
+//! The request and the reply of a call, on the host's side.
 
-/// A request: what a module is asked. Everything is borrowed; nothing is copied on the way into the module.
+/// A request to a module. All parts are borrowed, and none is copied on the way into the module.
 ///
 /// ```
 /// use segue::Request;
@@ -10,24 +10,24 @@
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Request<'a> {
-    /// The method, in capitals.
+    /// The method, in upper case.
     pub method: &'a str,
-    /// The path inside the module, beginning with a slash.
+    /// The path inside the module. It starts with a slash.
     pub path: &'a str,
-    /// What follows the question mark, still encoded; empty where there is nothing.
+    /// The query string after the question mark, still encoded. May be empty.
     pub query: &'a str,
-    /// The headers: names in lower case, and values.
+    /// The headers: names in lower case, with values.
     pub headers: Vec<(&'a str, &'a [u8])>,
-    /// The whole body.
+    /// The complete body.
     pub body: &'a [u8],
 }
 
-/// A reply: what a module answered, in memory of the host. It stays valid whatever becomes of the module.
+/// A module's reply. It is in host memory and stays valid after the module is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// The status; 200 where the module set none.
+    /// The status; 200 if the module set none.
     pub status: u16,
-    /// The headers, in the order in which the module added them: any text and any bytes.
+    /// The headers, in the order in which the module added them. Names are any text, values any bytes.
     pub headers: Vec<(String, Vec<u8>)>,
     /// The body.
     pub body: Vec<u8>,
@@ -36,17 +36,17 @@ pub struct Reply {
 // === impl Request ===
 
 impl<'a> Request<'a> {
-    /// A `GET` of this path.
+    /// Creates a `GET` request.
     pub fn get(path: &'a str) -> Self {
         Request { method: "GET", path, ..Request::default() }
     }
 
-    /// A `POST` of this body to this path.
+    /// Creates a `POST` request.
     pub fn post(path: &'a str, body: &'a [u8]) -> Self {
         Request { method: "POST", path, body, ..Request::default() }
     }
 
-    /// Adds a header; the name in lower case.
+    /// Adds a header. Write the name in lower case.
     #[must_use]
     pub fn header(mut self, name: &'a str, value: &'a [u8]) -> Self {
         self.headers.push((name, value));

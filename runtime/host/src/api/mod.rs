@@ -18,7 +18,7 @@ pub(crate) use error::{Cause, NO_EXECUTABLE_STACK};
 pub use error::{Code, Error, ErrorObject, OldState, Step};
 pub use event::{Event, Record};
 pub(crate) use lifecycle::Observer;
-pub use lifecycle::{Phase, Reached};
+pub use lifecycle::{Phase, PhaseReached};
 pub use message::{Reply, Request};
 pub(crate) use options::Limits;
 pub use options::{LoadOptions, ParsePolicyError, ParseTrialEndError, Policy, Source, Trial, TrialEnd};

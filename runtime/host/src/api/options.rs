@@ -1,93 +1,94 @@
-//! What a load is asked: from where, and how.
+//! The options of a load: the source, the policy, the deadline and the trial.
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use segue_loader::Digest;
 use serde::{Deserialize, Serialize};
 
-/// Where a version comes from.
+/// The source of a version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A file.
     File(PathBuf),
-    /// The file with this digest in the store of the state directory.
+    /// The file with this digest, from the store in the state directory.
     Stored(Digest),
 }
 
-/// How a load goes.
+/// The options of a load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadOptions {
-    /// What to do where an old version is still in use.
+    /// What to do if the module has an old version that is still in memory.
     pub policy: Policy,
-    /// How long the load may wait: for another load of the same module, for the old version where the policy says so, and for
-    /// the module's own start.
+    /// How long the load may wait for another load of the same module, for the old version if the policy
+    /// waits, and for the module's `on_load`.
     pub deadline: Duration,
-    /// Whether the version is on trial at first: then a restart does not return to it, and old is kept, also when nobody is inside
-    /// it, until the trial ends.
+    /// The trial of the version, if it has one. During the trial a restart does not return to the version,
+    /// and the previous version stays in memory even if no call is inside.
     pub trial: Option<Trial>,
 }
 
 /// A trial of a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trial {
-    /// How long it may take until somebody confirms it.
+    /// How long the trial lasts unless the version is confirmed earlier.
     pub length: Duration,
-    /// What happens where nobody has by then.
+    /// What happens at the end if nobody has confirmed it.
     pub at_end: TrialEnd,
 }
 
-/// What happens at the end of a trial that nobody has confirmed.
+/// What happens when a trial ends without a confirmation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrialEnd {
-    /// The version before is current again. Where there is none, the version stays, unconfirmed.
+    /// The previous version becomes current again. If there is none, the version stays current, unconfirmed.
     #[default]
     RollBack,
-    /// It is confirmed.
+    /// The version is confirmed.
     Confirm,
 }
 
-/// What a load does when the module has an old version that is still in use: there can be no third.
+/// What a load does if the module's old version is still in memory. A module has at most two versions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Policy {
-    /// It is refused, and says who is inside.
+    /// The load fails. The error lists the calls inside.
     #[default]
     Refuse,
-    /// It waits for the old version to be gone.
+    /// The load waits until the old version has left memory.
     Wait,
-    /// It purges the old version first: its calls are asked to end, and where they have not at the deadline, the old version is
-    /// put in quarantine.
+    /// The load purges the old version first. It asks the calls inside to end, and quarantines the version if
+    /// they have not ended at the deadline.
     Supersede,
 }
 
-/// How much a runtime puts up with.
+/// The limits and timeouts of a runtime.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Versions of one module in quarantine before a load of it is refused.
+    /// The most versions of one module in quarantine with calls inside. At the limit, loads are refused.
     pub(crate) quarantine_max: usize,
-    /// The memory of versions that stay though nobody is inside, of all modules, before a load that may add to it is refused; none if the machine decides.
+    /// The most memory, in bytes, of versions that stay in memory with no call inside, of all modules. At the
+    /// limit, loads that may add to it are refused. If `None`, the size of the machine decides.
     pub(crate) kept_bytes_max: Option<u64>,
-    /// How long a purge waits for threads that cannot be asked.
+    /// How long a purge waits for unregistered threads.
     pub(crate) cleanup_timeout: Duration,
-    /// How long the threads of a version whose value has gone may wait before they are ended.
+    /// How long idle threads of a version may stay after the module's value was dropped.
     pub(crate) idle_thread_timeout: Duration,
-    /// How long callers of a module whose first start goes on wait for it.
+    /// How long callers wait for a module's first version while it starts.
     pub(crate) first_version_timeout: Duration,
-    /// How long the start of a version may take that comes without a deadline of its own.
+    /// How long `on_load` may take for a load without a deadline of its own.
     pub(crate) on_load_timeout: Duration,
-    /// How long a version that was confirmed at once must have been in memory for a crash in it not to be held against it.
+    /// A version that was loaded without a trial is blocked if it crashes the process within this time.
     pub(crate) crash_window: Duration,
 }
 
-/// A text that is no policy.
+/// The text is not a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a policy is \"refuse\", \"wait\" or \"supersede\"")]
+#[error("invalid policy: use \"refuse\", \"wait\" or \"supersede\"")]
 pub struct ParsePolicyError;
 
-/// A text that is no end of a trial.
+/// The text is not the end of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a trial ends with \"roll_back\" or \"confirm\"")]
+#[error("invalid end of a trial: use \"roll_back\" or \"confirm\"")]
 pub struct ParseTrialEndError;
 
 // === impl Limits, Policy, TrialEnd, LoadOptions, Source ===
@@ -132,7 +133,7 @@ impl FromStr for TrialEnd {
 }
 
 impl Default for LoadOptions {
-    /// Refuses a third version, waits 30 s for another load of the same module, and confirms at once.
+    /// Policy `refuse`, a deadline of 30 s, and no trial.
     fn default() -> Self {
         LoadOptions { policy: Policy::Refuse, deadline: Duration::from_secs(30), trial: None }
     }

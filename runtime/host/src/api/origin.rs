@@ -1,10 +1,10 @@
-//! Who asked for something.
+//! Who sent a command.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Who asked for something, as the ledger has it.
+/// Who sent a command. The ledger stores it with each event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "who", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -12,35 +12,36 @@ pub enum Actor {
     /// The program that embeds the runtime.
     #[default]
     Embedder,
-    /// A process on the control socket, as the kernel told when it connected.
+    /// A process on the control socket. The kernel reported it when it connected.
     Peer {
-        /// Its user.
+        /// The user id.
         uid: u32,
-        /// Its process id; it may mean another process by now.
+        /// The process id. By now it may belong to another process.
         pid: Option<i32>,
     },
-    /// A file that was put into the modules directory.
+    /// A file in the modules directory.
     File {
         /// The file.
         path: String,
     },
     /// The runtime itself.
     Runtime {
-        /// What for, in words.
+        /// The reason, for people.
         why: String,
     },
 }
 
-/// A command's asker, and how to tell the same command from another like it.
+/// Who sends a command, and the command's idempotency key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestContext {
-    /// Who asked.
-    pub by: Actor,
-    /// Sent twice with the same key, a command is done once, and answered the same. Also when the runtime has ended in between.
+    /// Who sends the command.
+    pub actor: Actor,
+    /// The idempotency key. A command that is sent twice with the same key runs once, and both answers are
+    /// equal. This holds across restarts of the runtime.
     pub key: Option<String>,
 }
 
-// === impl By ===
+// === impl Actor ===
 
 impl Actor {
     /// The runtime itself.

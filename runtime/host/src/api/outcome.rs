@@ -1,4 +1,4 @@
-//! What a command did, as it is answered. The field names are a promise.
+//! The answers to commands. The field names are stable.
 
 use segue_interface::VersionId;
 use segue_loader::{Digest, LeftOpen};
@@ -6,25 +6,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::{status::Pin, warning::Warning};
 
-/// What a load did.
+/// The answer to a load.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loaded {
     /// The module.
     pub module: String,
-    /// The version that is current now.
+    /// The version that is current now, as in the module's `Cargo.toml`.
     pub version: String,
     /// Its generation.
     pub generation: u64,
     /// The SHA-256 of its file.
     pub digest: Digest,
-    /// What was current before, and is old now.
+    /// The version that was current and is old now.
     pub replaced: Option<VersionId>,
-    /// Whether anything changed.
+    /// Whether the load changed anything.
     pub outcome: LoadOutcome,
-    /// What was noticed and is no reason to refuse it. Left out in JSON where there is nothing.
+    /// Warnings. Omitted in JSON if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
-    /// How long the steps took.
+    /// How long each step took.
     pub took_us: LoadTimings,
 }
 
@@ -34,145 +34,147 @@ pub struct Loaded {
 pub enum LoadOutcome {
     /// The file is current now.
     Loaded,
-    /// The same file was current already, and nothing was done.
+    /// The file was current already. Nothing changed.
     Unchanged,
 }
 
-/// How long each step of a load took, in microseconds; null for a step that was not taken.
+/// How long each step of a load took, in microseconds; null for a step that did not run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadTimings {
-    /// Copying the file, with its digest.
+    /// Copying the file and computing its digest.
     pub stage: Option<u64>,
-    /// Reading ELF and metadata.
+    /// Reading the ELF file and the metadata.
     pub read: Option<u64>,
-    /// Checking signature and policy.
+    /// Checking the signature and the policy.
     pub verify: Option<u64>,
-    /// Loading it in a process of its own.
+    /// Loading the file in a separate process.
     pub probe: Option<u64>,
-    /// Mapping it, and checking its layout.
+    /// Mapping the file and checking its layouts.
     pub map: Option<u64>,
-    /// The module's own start.
+    /// Running the module's `on_load`.
     pub on_load: Option<u64>,
-    /// Handing the state over.
+    /// Handing the state over to the new version.
     pub code_change: Option<u64>,
-    /// The one store that makes it current.
+    /// The atomic store that makes the version current.
     pub publish: Option<u64>,
-    /// All of it, with what was waited for.
+    /// The whole load, including all waits.
     pub total: u64,
 }
 
-/// What a rollback did.
+/// The answer to a rollback.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RolledBack {
     /// The module.
     pub module: String,
-    /// What is current now.
+    /// The version that is current now.
     pub current: VersionId,
-    /// What was current, and is old now.
+    /// The version that was current and is old now.
     pub old: VersionId,
-    /// Where the version was that is current now.
+    /// Where the rollback found the version.
     pub from: RollbackSource,
-    /// Whether a restart knows of it. Where it does not, because the ledger cannot be written, it will as soon as that can be done.
+    /// Whether the ledger has recorded it. If not, a restart may undo the rollback until the ledger is
+    /// writable again.
     pub recorded: bool,
-    /// How long the store took in microseconds; where the version was loaded again, the whole load.
+    /// How long it took, in microseconds: the atomic store, or the whole load if the version was loaded
+    /// again.
     pub took_us: u64,
 }
 
-/// Where a rollback found the version that it went back to.
+/// Where a rollback found the version that it rolled back to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RollbackSource {
-    /// It was in memory still.
+    /// It was still in memory.
     Memory,
-    /// It had left memory, and its file was loaded again.
+    /// It had left memory, so its file was loaded again from the store.
     Store,
 }
 
-/// What a confirmation did.
+/// The answer to a confirm.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confirmed {
     /// The module.
     pub module: String,
-    /// Whether there was a trial, which has ended so. Otherwise there was nothing to confirm.
+    /// Whether a trial was confirmed. If false, there was no trial and nothing changed.
     pub confirmed: bool,
-    /// What is current.
+    /// The current version.
     pub current: VersionId,
     /// How long it took, in microseconds.
     pub took_us: u64,
 }
 
-/// What a delete did.
+/// The answer to a delete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deleted {
     /// The module.
     pub module: String,
-    /// Whether there was a current version, and is none now. Otherwise there was nothing to delete.
+    /// Whether the current version was deleted. If false, there was none and nothing changed.
     pub deleted: bool,
-    /// What was current, and is old now.
+    /// The version that was current and is old now.
     pub old: Option<VersionId>,
     /// How long it took, in microseconds.
     pub took_us: u64,
 }
 
-/// Whether a module may be replaced.
+/// The answer to a stick or an unstick.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stickiness {
     /// The module.
     pub module: String,
-    /// Whether it refuses to be replaced.
+    /// Whether the module is sticky now.
     pub sticky: bool,
-    /// Whether that was otherwise before.
+    /// Whether the command changed it.
     pub changed: bool,
 }
 
-/// A file that is not loaded, however it comes.
+/// A blocked file. No load accepts it, from any source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockedFile {
-    /// The module that it is.
+    /// The module in the file.
     pub module: String,
     /// Its version.
     pub version: String,
     /// The SHA-256 of the file.
     pub digest: Digest,
-    /// Why.
+    /// Why it was blocked.
     pub why: String,
 }
 
-/// What an unblock did.
+/// The answer to an unblock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unblocked {
     /// The SHA-256 of the file.
     pub digest: Digest,
-    /// Whether it was blocked, and is no longer. Otherwise there was nothing to do.
+    /// Whether the file was unblocked. If false, it was not blocked and nothing changed.
     pub unblocked: bool,
 }
 
-/// What a purge, or a soft purge, did.
+/// The answer to a purge or a soft purge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Purged {
     /// The module.
     pub module: String,
-    /// Whether there was an old version, and it is gone. With nothing to purge it is false, and nothing lingers.
+    /// Whether an old version has left memory. Also false if there was none; then `lingering` is 0.
     pub purged: bool,
-    /// Whether the dynamic linker's list says that the image has left memory.
+    /// Whether the dynamic linker's list confirms that the image has left memory.
     pub unmapped: bool,
     /// How long it took, in microseconds.
     pub took_us: u64,
-    /// The calls that are still inside.
+    /// The number of calls still inside.
     pub lingering: u64,
-    /// The memory that the version had not freed when it left, in bytes; it was freed then.
+    /// The memory that the version had not freed, in bytes. The purge freed it.
     pub leaked_bytes: Option<u64>,
-    /// The file descriptors that the version had opened and not closed, by kind. They stay open.
+    /// The file descriptors that the version opened and did not close, by kind. They stay open.
     #[serde(default)]
     pub left_open: LeftOpen,
-    /// What keeps the old version in memory.
+    /// What keeps the version in memory.
     pub pins: Vec<Pin>,
 }
 
 // === impl Loaded ===
 
 impl Loaded {
-    /// A load that went back, as what it did.
+    /// The answer to a rollback that loaded the version again.
     pub(crate) fn as_rollback(&self) -> Option<RolledBack> {
         Some(RolledBack {
             module: self.module.clone(),

@@ -1,37 +1,39 @@
-//! What is loaded, as `segue ls --json` and the control socket tell it. The field names are a promise.
+//! The status of modules, as `segue ls --json` and the control socket show it. The field names are stable.
 
 use jiff::Timestamp;
 use segue_interface::VersionId;
 use segue_loader::Digest;
 use serde::{Deserialize, Serialize};
 
-/// One module: what is current, what is old.
+/// The status of a module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModuleStatus {
     /// The module's name.
     pub name: String,
     /// The version that new calls enter.
     pub current: Option<VersionStatus>,
-    /// The version before it, while calls are inside or until it has left memory.
+    /// The previous version, until it has left memory.
     pub old: Option<VersionStatus>,
-    /// Versions that could not be taken out of memory. They are never entered again.
+    /// Versions that could not be unloaded. No call enters them again.
     pub quarantined: Vec<VersionStatus>,
-    /// Whether the module refuses to be replaced.
+    /// Whether the module is sticky: it refuses to be replaced.
     pub sticky: bool,
-    /// How many more versions that stay in memory, as the last one did, fit into the limit; null if none stays.
+    /// How many more versions fit into the memory limit if each stays in memory as the last one did; null if
+    /// none stays.
     pub releases_left: Option<u64>,
-    /// Who has a handle to it: other modules, and the program that embeds the runtime where the handle is typed.
+    /// The callers that have a handle to it: other modules, and the embedding program if it has a typed
+    /// handle.
     pub callers: Vec<CallerStatus>,
 }
 
-/// Somebody who has a handle to a module.
+/// A caller that has a handle to a module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallerStatus {
-    /// The module that calls; null for the program that embeds the runtime.
+    /// The calling module; null for the program that embeds the runtime.
     pub module: Option<String>,
-    /// The version of it that has the handle.
+    /// The version of the calling module.
     pub version: Option<VersionId>,
-    /// The typed interface through which it calls; null where it sends requests.
+    /// The typed interface that it calls; null if it sends requests.
     pub interface: Option<String>,
 }
 
@@ -40,101 +42,100 @@ pub struct CallerStatus {
 pub struct VersionStatus {
     /// The version, as in the module's `Cargo.toml`.
     pub version: String,
-    /// Which load in this runtime it is.
+    /// The generation: each load of this state directory has its own number.
     pub generation: u64,
     /// The SHA-256 of the file.
     pub digest: Digest,
-    /// Where the file came from: a path, or `sha256:…` for one from the store.
+    /// The path of the file, or `sha256:…` if it came from the store.
     pub source: String,
     /// When it was loaded.
     pub loaded_at: Timestamp,
-    /// What is to become of it.
+    /// Its state.
     pub status: VersionState,
-    /// The calls inside it now.
+    /// The number of calls inside.
     pub inside: u64,
-    /// How long the oldest call inside has been there, in milliseconds, where the runtime knows: for calls that a
-    /// [`RegisteredThread`](crate::RegisteredThread) thread makes, as those of the server are.
+    /// The age of the oldest call inside, in milliseconds. The runtime knows it for calls of a
+    /// [`RegisteredThread`](crate::RegisteredThread), for example the server's threads.
     pub oldest_ms: Option<u64>,
-    /// The calls that it got in all.
+    /// The number of calls so far.
     pub calls: u64,
-    /// The memory that the module has allocated and not freed, in bytes.
+    /// The memory that the version has allocated and not freed, in bytes.
     pub live_bytes: Option<u64>,
-    /// What keeps it in memory, where it is to leave.
+    /// What keeps it in memory, if it is old or quarantined.
     pub pins: Vec<Pin>,
 }
 
-/// What is to become of a version.
+/// The state of a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum VersionState {
-    /// It is current, and not confirmed yet.
+    /// Current, and on trial.
     Trial,
-    /// It is current.
+    /// Current, and confirmed.
     Confirmed,
-    /// It is old, and finishes the calls inside.
+    /// Old, with calls inside.
     Draining,
-    /// It is old, nobody is inside, and it is kept for a rollback.
+    /// Old, with no call inside, and kept for a rollback.
     Warm,
-    /// It is old, nobody is inside, and something keeps it in memory.
+    /// Old, with no call inside, and something keeps it in memory.
     Pinned,
 }
 
 /// Something that keeps an image in memory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pin {
-    /// What kind of thing.
+    /// The kind.
     pub kind: PinKind,
-    /// Which one, in words: the thread, for how long, which request.
+    /// A description: which thread, for how long, which request.
     pub detail: String,
-    /// What must happen for it to let go, in words.
+    /// What must happen before it lets go.
     pub waits_for: String,
 }
 
-/// Who holds the versions of a module that are to leave memory.
+/// The pins of a module's old and quarantined versions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pins {
     /// The module.
     pub module: String,
-    /// The old version, and those in quarantine.
+    /// The old version and the quarantined versions.
     pub held: Vec<HeldVersion>,
 }
 
-/// A version that is to leave memory, and what holds it.
+/// An old or quarantined version and its pins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldVersion {
     /// The version.
     pub version: String,
     /// Its generation.
     pub generation: u64,
-    /// How far it is.
+    /// Its state.
     pub status: VersionState,
-    /// What holds it; nothing where it is about to go.
+    /// What holds it; empty if it is about to leave memory.
     pub pins: Vec<Pin>,
 }
 
-/// What kind of thing keeps an image in memory.
+/// The kind of a pin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PinKind {
-    /// A call that is inside, by whatever way it came: a handle to a module or to an interface keeps no version, and so is never
-    /// told; the call that is made through it is.
+    /// A call inside. A handle to a module or an interface is not a pin, because it keeps no version.
     Call,
-    /// Guards of calls that may be on any thread.
+    /// Owned call guards. Each may be on any thread.
     OwnedGuard,
-    /// A thread that the module started.
+    /// A thread of the module.
     Thread,
-    /// A thread-local of the module on a thread that has not destroyed it yet.
+    /// A thread-local of the module that its thread has not destroyed yet.
     Tls,
-    /// A value of a pthread key of the module, on a thread that has not destroyed it yet.
+    /// A value of one of the module's pthread keys that its thread has not destroyed yet.
     Key,
-    /// A handler of a signal, which is code of the module.
+    /// A signal handler in the module's code.
     Signal,
-    /// The module's own end, which goes on.
+    /// The module's `on_load` or `Drop`, which is still running.
     Handle,
-    /// A library outside the module that may call it. The version stays in memory for ever.
+    /// A library outside the module that may call it. The version stays in memory until the process ends.
     Library,
-    /// A mark in the file that forbids unloading, or the dynamic linker's own reasons.
+    /// A flag in the file that forbids unloading, or a reason of the dynamic linker.
     Flag,
 }

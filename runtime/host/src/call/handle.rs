@@ -1,4 +1,4 @@
-//! Calling a module.
+//! Calls of a module by requests: handles and guards.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -13,15 +13,17 @@ use crate::{
     module::{Module, version::Version},
 };
 
-/// Calls one module: always its current version. Cheap to clone, and can be used from any thread.
+/// Calls one module. Each call goes to the version that is current at that moment. A handle is cheap to
+/// clone, and any thread can use it.
 #[derive(Clone)]
 pub struct ModuleHandle {
     module: Arc<Module>,
 }
 
-/// A caller inside one version: that version stays until the guard is dropped, and all calls through the guard go to it.
+/// A caller inside one version. The version stays in memory until the guard is dropped, and all calls through
+/// the guard go to it.
 ///
-/// It belongs to the thread that entered:
+/// The guard cannot move to another thread:
 ///
 /// ```compile_fail,E0277
 /// fn is_send<T: Send>() {}
@@ -36,10 +38,11 @@ pub struct CallGuard<'a> {
     guard: segue_core::CallGuard<'a, Version>,
 }
 
-/// A caller inside one version, who may move to another thread: for a call that a task makes. That version stays until the
-/// guard is dropped, wherever that is.
+/// A caller inside one version that may move to another thread, for calls of async tasks. The version stays
+/// in memory until the guard is dropped, on any thread.
 ///
-/// It costs a little more than a [`CallGuard`]: two counters that threads share, each of them on the way in and on the way out.
+/// It costs a little more than a [`CallGuard`]: it updates two counters that threads share, on entry and on
+/// exit.
 pub struct OwnedCallGuard {
     guard: segue_core::OwnedCallGuard<Version>,
 }
@@ -56,9 +59,9 @@ impl ModuleHandle {
         &self.module.name
     }
 
-    /// Enters the current version. Where there is one it never waits: not for a load, not for a purge, not for other callers. Where
-    /// there is none and the module's first version is starting, it waits for that, for a while
-    /// ([`Builder::first_version_timeout`](crate::Builder::first_version_timeout)).
+    /// Enters the current version. If there is one, this never waits for a load, a purge or another caller.
+    /// If there is none and the module's first version is starting, it waits for that one, at most for
+    /// [`Builder::first_version_timeout`](crate::Builder::first_version_timeout).
     ///
     /// # Errors
     ///
@@ -66,37 +69,38 @@ impl ModuleHandle {
     pub fn enter(&self) -> Result<CallGuard<'_>, CallError> {
         match self.module.cell.enter() {
             Some(guard) => Ok(CallGuard { guard }),
-            None => self.enter_first(),
+            None => self.enter_after_wait(),
         }
     }
 
-    /// Where there is no current version: waits for the first, where that is starting.
+    /// Waits for the first version if it is starting, and then enters.
     #[cold]
     #[inline(never)]
-    fn enter_first(&self) -> Result<CallGuard<'_>, CallError> {
-        self.module.await_first(self.module.first_version_timeout());
+    fn enter_after_wait(&self) -> Result<CallGuard<'_>, CallError> {
+        self.module.wait_for_first_version(self.module.first_version_timeout());
         let guard = self.module.cell.enter().ok_or_else(|| self.module.no_current())?;
         Ok(CallGuard { guard })
     }
 
-    /// Enters the current version with a guard that may move to another thread. It waits as [`enter`](ModuleHandle::enter) does.
+    /// Enters the current version with a guard that may move to another thread. It waits as
+    /// [`enter`](ModuleHandle::enter) does.
     ///
     /// # Errors
     ///
     /// [`CallFailure::NoCurrent`](crate::CallFailure::NoCurrent).
     pub fn enter_owned(&self) -> Result<OwnedCallGuard, CallError> {
         let entered = OwnedCallGuard::enter(&self.module).or_else(|| {
-            self.module.await_first(self.module.first_version_timeout());
+            self.module.wait_for_first_version(self.module.first_version_timeout());
             OwnedCallGuard::enter(&self.module)
         });
         entered.ok_or_else(|| self.module.no_current())
     }
 
-    /// Has the current version answer a request.
+    /// Sends a request to the current version, and returns its reply.
     ///
     /// # Errors
     ///
-    /// Where there is no current version, and where the module fails or panics.
+    /// If there is no current version, or the module returns a fault or panics.
     pub fn call(&self, request: &Request<'_>) -> Result<Reply, CallError> {
         self.enter()?.call(request)
     }
@@ -105,16 +109,16 @@ impl ModuleHandle {
 // === impl CallGuard ===
 
 impl CallGuard<'_> {
-    /// The version that was entered.
+    /// The entered version.
     pub fn version(&self) -> &VersionId {
         &self.guard.info.id
     }
 
-    /// Has the version that was entered answer a request.
+    /// Sends a request to the entered version, and returns its reply.
     ///
     /// # Errors
     ///
-    /// Where the module fails or panics.
+    /// If the module returns a fault or panics.
     pub fn call(&self, request: &Request<'_>) -> Result<Reply, CallError> {
         self.guard.answer(request)
     }
@@ -123,29 +127,29 @@ impl CallGuard<'_> {
 // === impl OwnedCallGuard ===
 
 impl OwnedCallGuard {
-    /// Enters the current version, where there is one.
+    /// Enters the current version, if there is one.
     pub(crate) fn enter(module: &Module) -> Option<Self> {
         let guard = module.cell.enter_owned()?;
-        // Relaxed: only counted.
+        // Relaxed: only a counter.
         guard.info.owned_guards.fetch_add(1, Ordering::Relaxed);
         Some(OwnedCallGuard { guard })
     }
 
-    /// The cell's own guard.
-    pub(crate) fn shared(&self) -> &segue_core::OwnedCallGuard<Version> {
+    /// The guard of the cell.
+    pub(crate) fn cell_guard(&self) -> &segue_core::OwnedCallGuard<Version> {
         &self.guard
     }
 
-    /// The version that was entered.
+    /// The entered version.
     pub fn version(&self) -> &VersionId {
         &self.guard.info.id
     }
 
-    /// Has the version that was entered answer a request.
+    /// Sends a request to the entered version, and returns its reply.
     ///
     /// # Errors
     ///
-    /// Where the module fails or panics.
+    /// If the module returns a fault or panics.
     pub fn call(&self, request: &Request<'_>) -> Result<Reply, CallError> {
         self.guard.answer(request)
     }
@@ -153,7 +157,7 @@ impl OwnedCallGuard {
 
 impl Drop for OwnedCallGuard {
     fn drop(&mut self) {
-        // Relaxed: only counted. Before the guard goes, and with it perhaps the version.
+        // Relaxed: only a counter. Before the guard is dropped, because the version may leave with it.
         self.guard.info.owned_guards.fetch_sub(1, Ordering::Relaxed);
     }
 }

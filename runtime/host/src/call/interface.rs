@@ -1,4 +1,4 @@
-//! Calling a module through a typed interface.
+//! Calls of a module through a typed interface.
 
 use std::{marker::PhantomData, ops::Deref, sync::Arc};
 
@@ -13,10 +13,11 @@ use crate::{
     module::{Module, callers::Caller, version::Version},
 };
 
-/// Calls one module through a typed interface: always its current version. Cheap to clone, and can be used from any thread.
+/// Calls one module through a typed interface. Each call goes to the version that is current at that moment.
+/// A handle is cheap to clone, and any thread can use it.
 ///
-/// As long as a clone of it exists, no version of the module becomes current that does not fit it: such a load, or rollback,
-/// fails with [`Error::Interface`].
+/// While a clone of it exists, each version that becomes current must match the interface. Otherwise the load
+/// or rollback fails with [`Error::Interface`].
 ///
 /// ```no_run
 /// # extern crate segue;
@@ -37,17 +38,18 @@ use crate::{
 pub struct InterfaceHandle<I: Interface> {
     module: Arc<Module>,
     facet: Arc<Facet<Version, Typed<I>>>,
-    /// Held, so that loads are checked against it.
+    /// Kept alive, because loads are checked against it.
     caller: Arc<Caller>,
 }
 
-/// A caller inside one version, through a typed interface, whose methods it derefs to. That version stays until the guard is
-/// dropped, and all calls through the guard go to it. It belongs to the thread that entered.
+/// A caller inside one version, through a typed interface. It derefs to the interface's methods. The version
+/// stays in memory until the guard is dropped, and all calls through the guard go to it. The guard cannot
+/// move to another thread.
 pub struct InterfaceGuard<'a, I: Interface> {
     guard: FacetGuard<'a, Version, Typed<I>>,
 }
 
-/// A version, as callers of one interface see it.
+/// The view of a version through one interface.
 struct Typed<I>(PhantomData<fn() -> I>);
 
 // === impl InterfaceHandle ===
@@ -64,7 +66,8 @@ impl<I: Interface> InterfaceHandle<I> {
         &self.module.name
     }
 
-    /// Enters the current version. It waits as [`ModuleHandle::enter`](crate::ModuleHandle::enter) does: only for a first version.
+    /// Enters the current version. It waits as [`ModuleHandle::enter`](crate::ModuleHandle::enter) does: only
+    /// for a first version.
     ///
     /// # Errors
     ///
@@ -73,23 +76,23 @@ impl<I: Interface> InterfaceHandle<I> {
     pub fn enter(&self) -> Result<InterfaceGuard<'_, I>, CallError> {
         match self.facet.enter() {
             Ok(guard) => Ok(InterfaceGuard { guard }),
-            Err(_) => self.enter_first(),
+            Err(_) => self.enter_after_wait(),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn enter_first(&self) -> Result<InterfaceGuard<'_, I>, CallError> {
-        self.module.await_first(self.module.first_version_timeout());
+    fn enter_after_wait(&self) -> Result<InterfaceGuard<'_, I>, CallError> {
+        self.module.wait_for_first_version(self.module.first_version_timeout());
         let guard = self.facet.enter().map_err(|why| missing(&self.module, why, &self.caller))?;
         Ok(InterfaceGuard { guard })
     }
 }
 
 impl<I: Interface> InterfaceHandle<I> {
-    /// The interface of the version that a guard is inside.
+    /// The interface of the guard's version, if the version exports it.
     pub(crate) fn at<'a>(&'a self, guard: &'a OwnedCallGuard) -> Option<&'a I> {
-        self.facet.at(guard.shared()).map(|interface| &**interface)
+        self.facet.at(guard.cell_guard()).map(|interface| &**interface)
     }
 }
 
@@ -103,7 +106,7 @@ impl<I: Interface> Clone for InterfaceHandle<I> {
 // === impl InterfaceGuard ===
 
 impl<I: Interface> InterfaceGuard<'_, I> {
-    /// The version that was entered.
+    /// The entered version.
     pub fn version(&self) -> &VersionId {
         &self.guard.occupant().info.id
     }
@@ -134,13 +137,13 @@ impl<I: Interface> View<Version> for Typed<I> {
     }
 }
 
-/// Why a version that is in a snapshot could not be called through an interface.
+/// The error if a snapshot's version does not export the interface.
 #[cold]
 pub(crate) fn missing_in<I: Interface>(handle: &InterfaceHandle<I>) -> CallError {
     missing(&handle.module, FacetMissing::NoView, &handle.caller)
 }
 
-/// Why a module could not be entered through an interface.
+/// The error if a module cannot be entered through an interface.
 #[cold]
 pub(crate) fn missing(module: &Module, why: FacetMissing, caller: &Caller) -> CallError {
     match why {

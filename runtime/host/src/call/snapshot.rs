@@ -1,4 +1,5 @@
-//! All modules as they are at one moment: for whoever must not meet one module as it was before a release, and another as it is after.
+//! Snapshots: all modules as they are at one moment. A request that uses one never sees one module from
+//! before a release and another from after it.
 
 use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
@@ -12,30 +13,33 @@ use crate::{
         handle::OwnedCallGuard,
         interface::{InterfaceHandle, missing_in},
     },
-    module::{Module, state::Stores},
+    module::{Module, state::PublishLock},
 };
 
-/// All modules of a runtime as they were at one moment. Calls through it, and the calls that modules make from within these, go to the
-/// versions of that moment, also when others have become current since.
+/// All modules of a runtime as they were at one moment. Calls through a snapshot, and the calls that modules
+/// make during these, go to the versions of that moment, even if other versions have become current since.
 ///
-/// A set that is loaded as one ([`Runtime::load_set`](crate::Runtime::load_set)) is in it whole or not at all.
+/// A set that was loaded as one ([`Runtime::load_set`](crate::Runtime::load_set)) is in it completely or not
+/// at all.
 ///
-/// # What it costs, and what it keeps
+/// # Costs and limits
 ///
-/// Making one enters every module that has a current version, with an owned guard each: some tens of nanoseconds a module, on lines that
-/// threads share; and it reads a lock that is written for the moment of the stores of a publish, so that, unlike any call, it may wait
-/// some microseconds for one. While it exists each of these versions is in use, as by a call: once it is old it is not purged, and so the
-/// third version of *any* of the modules has to wait. So keep it for one request, and not for a session.
-///
-/// A thread that a module starts is not in the snapshot of the call that starts it. A module whose first version was loaded later is not
-/// in it, and cannot be called.
+/// * Creating one enters each module that has a current version, with an owned guard. This takes some tens of
+///   nanoseconds a module, on cache lines that threads share.
+/// * Creating one read-locks a lock that a publish write-locks for the time of its atomic stores. So, unlike
+///   a call, it may wait some microseconds for a publish.
+/// * While it exists, each of its versions is in use, as by a call. Once such a version is old it is not
+///   purged, so the third version of *any* of the modules must wait. Keep a snapshot for one request, not for
+///   a session.
+/// * A thread that a module starts is not in the snapshot of the call that started it.
+/// * A module whose first version was loaded later is not in it, and cannot be called through it.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let runtime = segue::Runtime::builder().build()?;
 /// let all = runtime.snapshot();
 /// let basket = all.call("basket", &segue::Request::get("/1"))?;
-/// let price = all.call("pricing", &segue::Request::get("/1"))?; // of the same release as the basket
+/// let price = all.call("pricing", &segue::Request::get("/1"))?; // from the same release as the basket
 /// # Ok(())
 /// # }
 /// ```
@@ -44,26 +48,26 @@ pub struct Snapshot {
     versions: Arc<Versions>,
 }
 
-/// By module, who is inside.
+/// The guard of each module, by name.
 type Versions = BTreeMap<Arc<str>, OwnedCallGuard>;
 
 thread_local! {
-    /// The snapshot that the calling thread's call was made through, if it was through one.
+    /// The snapshot of the thread's running call, if it has one.
     static ENTERED: RefCell<Option<Snapshot>> = const { RefCell::new(None) };
 }
 
-/// Says while it exists that the calling thread is in a snapshot.
-struct Entered {
+/// Sets the calling thread's snapshot while it exists.
+struct EnteredScope {
     before: Option<Snapshot>,
 }
 
 // === impl Snapshot ===
 
 impl Snapshot {
-    pub(crate) fn take(stores: &Stores, modules: &RwLock<BTreeMap<String, Arc<Module>>>) -> Self {
-        // Nothing becomes current meanwhile, or ceases to be. Taken before the list: otherwise a set could become current
-        // whose new module is not in the list.
-        let _still = stores.read();
+    pub(crate) fn take(publish_lock: &PublishLock, modules: &RwLock<BTreeMap<String, Arc<Module>>>) -> Self {
+        // No version becomes current, or stops being current, meanwhile. Locked before the list is read:
+        // otherwise a set could become current whose new module is not in the list.
+        let _publish_lock = publish_lock.read();
         let modules: Vec<Arc<Module>> = modules.read().values().cloned().collect();
         let entered = modules.iter().filter_map(|module| {
             let guard = OwnedCallGuard::enter(module)?;
@@ -72,27 +76,27 @@ impl Snapshot {
         Snapshot { versions: Arc::new(entered.collect()) }
     }
 
-    /// The version of a module that is in it.
+    /// The version of a module in the snapshot.
     pub fn version(&self, module: &str) -> Option<&VersionId> {
         self.versions.get(module).map(OwnedCallGuard::version)
     }
 
-    /// Has a module answer a request, in the version that is in the snapshot.
+    /// Sends a request to the snapshot's version of a module, and returns the reply.
     ///
     /// # Errors
     ///
-    /// Where the module is not in it, and where it fails or panics.
+    /// If the module is not in the snapshot, returns a fault or panics.
     pub fn call(&self, module: &str, request: &Request<'_>) -> Result<Reply, CallError> {
         let guard = self.versions.get(module).ok_or_else(|| no_current(module))?;
-        let _entered = Entered::begin(self);
+        let _entered = EnteredScope::begin(self);
         guard.call(request)
     }
 
-    /// Calls a module through a typed interface, in the version that is in the snapshot.
+    /// Calls the snapshot's version of a module through a typed interface.
     ///
     /// # Errors
     ///
-    /// Where the module is not in it, and where its version does not export the interface.
+    /// If the module is not in the snapshot, or its version does not export the interface.
     pub fn through<I: Interface, R>(
         &self,
         handle: &InterfaceHandle<I>,
@@ -100,35 +104,35 @@ impl Snapshot {
     ) -> Result<R, CallError> {
         let guard = self.versions.get(handle.name()).ok_or_else(|| no_current(handle.name()))?;
         let interface = handle.at(guard).ok_or_else(|| missing_in(handle))?;
-        let _entered = Entered::begin(self);
+        let _entered = EnteredScope::begin(self);
         Ok(call(interface))
     }
 
-    /// The guard of a module.
+    /// The guard of a module's version.
     pub(crate) fn guard(&self, module: &str) -> Result<&OwnedCallGuard, CallError> {
         self.versions.get(module).ok_or_else(|| no_current(module))
     }
 
-    /// The snapshot that the calling thread is in.
+    /// The calling thread's snapshot.
     pub(crate) fn entered() -> Option<Snapshot> {
-        // Fails only on a thread that is ending, which is in none.
+        // Fails only on a thread that is ending. It has none.
         ENTERED.try_with(|entered| entered.borrow().clone()).ok().flatten()
     }
 }
 
-// === impl Entered ===
+// === impl EnteredScope ===
 
-impl Entered {
+impl EnteredScope {
     fn begin(snapshot: &Snapshot) -> Self {
         let before = ENTERED.try_with(|entered| entered.replace(Some(snapshot.clone())));
-        Entered { before: before.ok().flatten() }
+        EnteredScope { before: before.ok().flatten() }
     }
 }
 
-impl Drop for Entered {
+impl Drop for EnteredScope {
     fn drop(&mut self) {
         let before = self.before.take();
-        // What it replaces is dropped out of the cell: it may be the last owner, which leaves versions.
+        // Dropped after the cell is free: it may be the last owner, whose drop leaves versions.
         let ended = ENTERED.try_with(|entered| entered.replace(before));
         drop(ended);
     }

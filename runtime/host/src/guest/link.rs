@@ -1,4 +1,4 @@
-//! Modules that call modules: what one has of another.
+//! Links: how a module calls another module.
 
 use std::sync::{Arc, Weak};
 
@@ -17,17 +17,17 @@ use crate::{
     shared::Shared,
 };
 
-/// What a module has of another one.
+/// A module's link to another module.
 pub(crate) struct LinkTo {
-    /// Weak, as that of the guest whose link it is.
-    runtime: Weak<Shared>,
+    /// Weak, as in `HostServices`.
+    shared: Weak<Shared>,
     module: Arc<Module>,
-    /// The way to an interface; none where requests are sent.
+    /// The view through an interface; `None` if the link sends requests.
     facet: Option<Arc<Facet<Version, Untyped>>>,
     caller: Arc<Caller>,
 }
 
-/// A version, as a caller sees it whose interface this program does not know.
+/// The view of a version through an interface that is only known at run time.
 struct Untyped {
     caller: Arc<Caller>,
 }
@@ -35,46 +35,46 @@ struct Untyped {
 // === impl LinkTo ===
 
 impl LinkTo {
-    pub(crate) fn new(runtime: &Arc<Shared>, module: &str, caller: Caller) -> Result<Self, Error> {
-        let module = runtime.module_to_be(module);
+    pub(crate) fn new(shared: &Arc<Shared>, module: &str, caller: Caller) -> Result<Self, Error> {
+        let module = shared.get_or_insert_module(module);
         let caller = Arc::new(caller);
         let view = || Untyped { caller: caller.clone() };
         let facet = module.admit(&caller, || caller.expected().map(|_| module.cell.facet(view())))?;
-        Ok(LinkTo { runtime: Arc::downgrade(runtime), module, facet, caller })
+        Ok(LinkTo { shared: Arc::downgrade(shared), module, facet, caller })
     }
 
-    /// Where there is nobody to call: waits for the module's first version, where that is starting and does not wait for us.
+    /// Waits for the module's first version, if it is starting and does not wait for the caller.
     #[cold]
-    fn await_first(&self) {
-        if let (Some(runtime), Some(by)) = (self.runtime.upgrade(), self.caller.by()) {
-            await_first(&runtime, by, &self.module);
+    fn wait_for_first_version(&self) {
+        if let (Some(shared), Some(caller)) = (self.shared.upgrade(), self.caller.version()) {
+            wait_for_first_version(&shared, caller, &self.module);
         }
     }
 }
 
 impl Link for LinkTo {
     fn call(&self, request: &RequestRef<'_>) -> Result<ReplyBuffer, CallError> {
-        self.caller.may_call()?;
+        self.caller.check_not_cancelled()?;
         if let Some(all) = Snapshot::entered() {
-            return all.guard(&self.module.name)?.shared().reply_to(request);
+            return all.guard(&self.module.name)?.cell_guard().reply_to(request);
         }
         let entered = self.module.cell.enter().or_else(|| {
-            self.await_first();
+            self.wait_for_first_version();
             self.module.cell.enter()
         });
         entered.ok_or_else(|| self.module.no_current())?.reply_to(request)
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&Reached<'_>)) -> Result<(), CallError> {
-        self.caller.may_call()?;
+        self.caller.check_not_cancelled()?;
         let Some(facet) = &self.facet else { return Err(self.module.no_current()) };
         if let Some(all) = Snapshot::entered() {
             let missing = || missing(&self.module, FacetMissing::NoView, &self.caller);
-            visit(facet.at(all.guard(&self.module.name)?.shared()).ok_or_else(missing)?);
+            visit(facet.at(all.guard(&self.module.name)?.cell_guard()).ok_or_else(missing)?);
             return Ok(());
         }
         let entered = facet.enter().or_else(|_| {
-            self.await_first();
+            self.wait_for_first_version();
             facet.enter()
         });
         let guard = entered.map_err(|why| missing(&self.module, why, &self.caller))?;
@@ -83,16 +83,17 @@ impl Link for LinkTo {
     }
 }
 
-/// Waits for the first version of a module, for a module that calls it; unless that one waits for the caller.
-fn await_first(shared: &Shared, by: &VersionInfo, module: &Module) {
+/// Waits for the first version of a module that another module calls, unless that version waits for the
+/// caller.
+fn wait_for_first_version(shared: &Shared, caller: &VersionInfo, module: &Module) {
     if !module.is_first_starting() {
         return;
     }
-    let caller = shared.modules.read().get(&*by.module).cloned();
-    let is_in_start = caller.is_some_and(|caller| caller.state().starting() == Some(by.id.generation));
-    let edge = if is_in_start { shared.waits.add(&by.module, &module.name) } else { None };
+    let calling = shared.modules.read().get(&*caller.module).cloned();
+    let is_in_start = calling.is_some_and(|calling| calling.state().starting() == Some(caller.id.generation));
+    let edge = if is_in_start { shared.waits.add(&caller.module, &module.name) } else { None };
     if !is_in_start || edge.is_some() {
-        module.await_first(shared.limits.first_version_timeout);
+        module.wait_for_first_version(shared.limits.first_version_timeout);
     }
 }
 

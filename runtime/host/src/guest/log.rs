@@ -1,8 +1,9 @@
-//! Puts what a module logs before the subscriber of the host.
+//! Passes a module's log records to the host's subscriber.
 //!
-//! A record comes as data: level, target, text, fields. The host's subscriber wants callsites that live for ever, so there
-//! is one per level here, with the target `segue::module`, the module's name, version and generation as fields, and the
-//! record's own fields, whose names are not known here, as one text.
+//! A record arrives as data: level, target, text and fields. The host's subscriber needs callsites that live
+//! forever, so there is one for each level here. Its target is `segue::module`, and the module's name,
+//! version and generation are fields. The names of the record's own fields are unknown here, so they become
+//! one text.
 
 use std::{fmt::Write, sync::atomic::Ordering};
 
@@ -14,7 +15,7 @@ use tracing::{Span, field};
 
 use crate::guest::HostServices;
 
-/// Runs `$macro` with the level as a constant, as tracing's macros want it.
+/// Evaluates `$body` with the level as a constant, because tracing's macros need one.
 macro_rules! at_level {
     ($level:expr, $constant:ident => $body:expr) => {
         match $level {
@@ -42,10 +43,10 @@ macro_rules! at_level {
     };
 }
 
-// === impl Guest ===
+// === impl HostServices ===
 
 impl HostServices {
-    /// The parent that a record names: a span, none at all, or the one its thread is in.
+    /// The parent of a record: the span that it names, or else the current span of the thread.
     fn parent(&self, parent: ROption<u64>) -> Option<tracing::span::Id> {
         match parent {
             ROption::RSome(id) => self.span(id).and_then(|span| span.id()),
@@ -119,7 +120,7 @@ impl Log for HostServices {
     }
 
     fn span_close(&self, span: u64) {
-        // Out of the lock: the subscriber may do much when a span closes.
+        // Outside the lock: the subscriber may take long to close a span.
         let closed = self.spans.lock().remove(&span);
         drop(closed);
     }
@@ -135,7 +136,7 @@ impl Log for HostServices {
     }
 }
 
-/// Fields as one text: `user=7 name="ada"`; none where there is none.
+/// The fields as one text, `user=7 name="ada"`; `None` if there are none.
 fn text(fields: &[FieldRef<'_>]) -> Option<String> {
     let mut text = String::new();
     for field in fields {

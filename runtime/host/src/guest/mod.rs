@@ -1,4 +1,6 @@
-//! One image, as the services of the host see it: who asks.
+//! The services that the runtime gives to a module: its log, and its links to other modules.
+//! A line belongs here if module code calls it.
+//! Never use `load` or `purge` here.
 
 pub(crate) mod link;
 pub(crate) mod log;
@@ -19,25 +21,25 @@ use crate::{
     shared::Shared,
 };
 
-/// One image, as the services of the host see it. What it does with log records is in `log.rs`.
+/// The services for one image. `log.rs` implements its log, `link.rs` its links.
 pub(crate) struct HostServices {
     pub(crate) info: Arc<VersionInfo>,
-    /// The id that the next span gets. Only counted: Relaxed is enough.
+    /// The id of the next span. Only a counter, so Relaxed is enough.
     pub(crate) next_span: AtomicU64,
     pub(crate) spans: Mutex<HashMap<u64, Span>>,
-    /// Weak: an image that stays in memory does not keep the runtime.
-    runtime: Weak<Shared>,
+    /// Weak, so an image that stays in memory does not keep the runtime.
+    shared: Weak<Shared>,
 }
 
-// === impl Guest ===
+// === impl HostServices ===
 
 impl HostServices {
-    pub(crate) fn new(runtime: &Arc<Shared>, info: &Arc<VersionInfo>) -> Self {
+    pub(crate) fn new(shared: &Arc<Shared>, info: &Arc<VersionInfo>) -> Self {
         HostServices {
             info: info.clone(),
             next_span: AtomicU64::new(1),
             spans: Mutex::default(),
-            runtime: Arc::downgrade(runtime),
+            shared: Arc::downgrade(shared),
         }
     }
 }
@@ -45,9 +47,9 @@ impl HostServices {
 impl Services for HostServices {
     fn link(&self, module: &str, interface: Option<Expected>) -> Result<Box<dyn Link>, String> {
         let closing = || Error::ShuttingDown.to_string();
-        let runtime = self.runtime.upgrade().filter(|runtime| !runtime.is_closing()).ok_or_else(closing)?;
+        let shared = self.shared.upgrade().filter(|shared| !shared.is_closing()).ok_or_else(closing)?;
         let caller = Caller::of_module(&self.info, interface);
-        let link = LinkTo::new(&runtime, module, caller).map_err(|error| error.to_string())?;
+        let link = LinkTo::new(&shared, module, caller).map_err(|error| error.to_string())?;
         Ok(Box::new(link))
     }
 

@@ -11,7 +11,7 @@ use crate::{
         Module,
         state::ModuleState,
         version::VersionInfo,
-        versions::{Old, Phase, Quarantined},
+        versions::{Old, OldPhase, Quarantined},
     },
     shared::{Shared, no_such_module},
 };
@@ -49,7 +49,11 @@ impl Look<'_> {
             name: self.module.name.to_string(),
             current: self.current(&state),
             old: state.old().map(|old| self.old(old)),
-            quarantined: state.all_quarantined().iter().map(|version| self.quarantined(version)).collect(),
+            quarantined: state
+                .quarantined_versions()
+                .iter()
+                .map(|version| self.quarantined(version))
+                .collect(),
             sticky: state.is_sticky(),
             releases_left,
             callers: self.module.callers.status(),
@@ -63,12 +67,12 @@ impl Look<'_> {
 
     fn old(&self, Old { info, since, phase }: &Old) -> VersionStatus {
         match phase {
-            Phase::Draining => VersionStatus {
+            OldPhase::Draining => VersionStatus {
                 pins: self.call_pins(info, Which::Old, *since),
                 ..self.in_cell(info, Which::Old, VersionState::Draining)
             },
-            Phase::Warm => self.in_cell(info, Which::Old, VersionState::Warm),
-            Phase::Leaving { calls, pins, .. } => {
+            OldPhase::Warm => self.in_cell(info, Which::Old, VersionState::Warm),
+            OldPhase::Leaving { calls, pins, .. } => {
                 VersionStatus { calls: *calls, pins: pins.clone(), ..of_version(info, VersionState::Pinned) }
             }
         }

@@ -11,7 +11,7 @@ use crate::{
     module::{
         Module,
         load_lock::LoadLock,
-        versions::{Old, Phase},
+        versions::{Old, OldPhase},
     },
     purge,
     shared::Shared,
@@ -22,7 +22,7 @@ use crate::{
 impl LoadPlan {
     /// Waits for the module's turn.
     pub(super) fn lock_for_load<'a>(&self, module: &'a Module) -> Result<LoadLock<'a>, Error> {
-        LoadLock::take(module, self.deadline, self.after)
+        LoadLock::acquire(module, self.deadline, self.after)
     }
 }
 
@@ -45,9 +45,9 @@ pub(crate) fn ensure_no_old(shared: &Shared, module: &Module) -> Result<(), Erro
         None => return Ok(()),
         Some(Old { info, since, phase }) => {
             let state = match phase {
-                Phase::Draining => OldState::Draining,
-                Phase::Warm => OldState::Warm,
-                Phase::Leaving { .. } => OldState::Leaving,
+                OldPhase::Draining => OldState::Draining,
+                OldPhase::Warm => OldState::Warm,
+                OldPhase::Leaving { .. } => OldState::Leaving,
             };
             (info.clone(), since.elapsed(), state)
         }
@@ -64,7 +64,7 @@ pub(super) fn wait_for_admission(shared: &Shared, member: &Member, plan: &LoadPl
         return Ok(());
     }
     let (module, request) = (&member.module, &member.request);
-    let is_overtaken = || plan.drop_in.is_some_and(|number| *module.newest_drop_in.lock() > number);
+    let is_overtaken = || plan.drop_in.is_some_and(|number| *module.last_drop_in_number.lock() > number);
     let gives_way = || shared.is_closing() || is_overtaken();
     let gave_way = || match shared.is_closing() {
         true => Error::ShuttingDown,
@@ -91,13 +91,13 @@ pub(super) fn wait_for_admission(shared: &Shared, member: &Member, plan: &LoadPl
             let patience = plan
                 .deadline
                 .map_or(plan.after, |deadline| deadline.saturating_duration_since(Instant::now()));
-            purge::run(shared, module, patience, &plan.context.by);
+            purge::run(shared, module, patience, &plan.context.actor);
             // Where it was rolled back to meanwhile, another is old.
             ensure_no_old(shared, module)?;
         }
     }
     // These may never leave, so nobody waits for them.
-    let (quarantined, limit) = (module.state().busy_quarantined(), shared.limits.quarantine_max);
+    let (quarantined, limit) = (module.state().busy_quarantined_count(), shared.limits.quarantine_max);
     if quarantined >= limit {
         return Err(Error::QuarantineFull { module: module.name.to_string(), quarantined, limit });
     }

@@ -18,7 +18,7 @@ use crate::{
     intake,
     module::Module,
     shared::Shared,
-    store::ledger::{Change, Durability},
+    store::ledger::{Durability, LedgerChange},
 };
 use followup::Threads;
 pub(crate) use plan::{AfterPublish, LoadKind, LoadPlan, RollbackFrom};
@@ -27,7 +27,7 @@ use set::{LoadInput, Member, all, one_or_set};
 
 /// Loads files as one: either all are current afterwards, or none is that was not.
 pub(crate) fn run(shared: &Arc<Shared>, sources: &[Source], plan: LoadPlan) -> Result<Vec<Loaded>, Error> {
-    let by = plan.context.by.clone();
+    let by = plan.context.actor.clone();
     let requests = all(sources.iter().map(|source| read(shared, source)));
     let loaded = requests.and_then(|requests| begin(shared, requests, plan));
     if let Err(error) = &loaded {
@@ -42,7 +42,7 @@ pub(crate) fn record_refused(
     by: &Actor,
     source: String,
     error: &Error,
-    changes: Vec<Change>,
+    changes: Vec<LedgerChange>,
 ) {
     if let Error::Set { errors } = error {
         // Each is part of its own module's story.
@@ -56,7 +56,7 @@ pub(crate) fn record_refused(
         Error::Superseded { module, .. } => Event::Superseded { module: module.clone(), source },
         error => Event::Refused { source, error: ErrorObject::from(error) },
     };
-    shared.events.record(by, event, changes, Durability::InSystem);
+    shared.events.record(by, event, changes, Durability::Buffered);
 }
 
 /// Begins the journey of a load, and waits for its answer.
@@ -104,7 +104,7 @@ pub(crate) fn run_load(
     answer: impl FnOnce(Result<Vec<Loaded>, Error>),
 ) {
     let members = requests.into_iter().map(|request| {
-        let module = shared.module_to_be(&request.candidate.metadata().name);
+        let module = shared.get_or_insert_module(&request.candidate.metadata().name);
         Member { module, request }
     });
     let members: Vec<Member> = members.collect();
@@ -187,7 +187,7 @@ fn start_and_publish(
     let ready = start_all(shared, members, plan);
     let published = ready.and_then(|ready| publish::run(shared, ready, set, plan));
     if offers_each_other {
-        modules.iter().for_each(|module| module.state().offer(None));
+        modules.iter().for_each(|module| module.state().set_next_metadata(None));
     }
     published
 }
@@ -246,7 +246,7 @@ fn check_loadable(
     module
         .callers
         .check_file(metadata)
-        .map_err(|mismatch| module.does_not_fit(&metadata.version, Some(Step::Read), mismatch))?;
+        .map_err(|mismatch| module.interface_mismatch(&metadata.version, Some(Step::Read), mismatch))?;
     shared.observer.reached(&module.name, 0, Phase::Admitted);
     Ok(())
 }
@@ -257,5 +257,5 @@ fn record_unchanged(shared: &Shared, Member { module, request }: &Member, plan: 
     let event = Event::Unchanged { module: module.name.to_string(), current, source };
     // Current or not: it was taken, and is nothing new after a restart.
     let taken = plan.taken(request.candidate.digest()).into_iter().collect();
-    shared.events.record(&plan.context.by, event, taken, Durability::InSystem);
+    shared.events.record(&plan.context.actor, event, taken, Durability::Buffered);
 }

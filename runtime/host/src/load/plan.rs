@@ -11,7 +11,7 @@ use crate::{
     api::{Actor, Command, Error, LoadOptions, Policy, RequestContext, Trial},
     module::{Module, state::ModuleState},
     shared::Shared,
-    store::ledger::Change,
+    store::ledger::LedgerChange,
 };
 
 /// How a load is to go.
@@ -95,9 +95,9 @@ impl LoadPlan {
     }
 
     /// What the ledger notes of a file of the modules directory that was taken; none where it came otherwise.
-    pub(super) fn taken(&self, digest: Digest) -> Option<Change> {
-        match &self.context.by {
-            Actor::File { path } => Some(Change::DropIn { path: path.clone(), digest }),
+    pub(super) fn taken(&self, digest: Digest) -> Option<LedgerChange> {
+        match &self.context.actor {
+            Actor::File { path } => Some(LedgerChange::DropIn { path: path.clone(), digest }),
             _ => None,
         }
     }

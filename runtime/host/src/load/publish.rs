@@ -21,7 +21,7 @@ use crate::{
     },
     purge::detach,
     shared::Shared,
-    store::ledger::Change,
+    store::ledger::LedgerChange,
 };
 
 /// A version that has started, and that nobody can call yet.
@@ -91,18 +91,18 @@ fn commit(
     let mut loaded: Vec<Loaded> =
         ready.iter().zip(&states).map(|(member, state)| member.report(state, plan)).collect();
     let entries = entries(ready, &loaded, set, plan);
-    shared.events.commit(&plan.context.by, entries, || {
+    shared.events.commit(&plan.context.actor, entries, || {
         for Ready { module, version, .. } in ready {
             shared.observer.reached(&module.name, version.info.id.generation, Phase::Recorded);
         }
         let mut clock = Instant::now();
         // Nobody takes a snapshot meanwhile.
-        let stores = shared.stores.write();
+        let publish_lock = shared.publish_lock.write();
         for ((publication, state), loaded) in publications.into_iter().zip(&mut states).zip(&mut loaded) {
-            publication.publish(state, &stores);
+            publication.publish(state, &publish_lock);
             loaded.took_us.publish = Some(lap(&mut clock));
         }
-        drop(stores);
+        drop(publish_lock);
         for loaded in &mut loaded {
             loaded.took_us.total = micros(plan.started.elapsed());
         }
@@ -119,7 +119,12 @@ fn store(shared: &Shared, Ready { module, version, candidate, .. }: &Ready) -> R
 }
 
 /// What the ledger is told.
-fn entries(ready: &[Ready], loaded: &[Loaded], set: &[String], plan: &LoadPlan) -> Vec<(Event, Vec<Change>)> {
+fn entries(
+    ready: &[Ready],
+    loaded: &[Loaded],
+    set: &[String],
+    plan: &LoadPlan,
+) -> Vec<(Event, Vec<LedgerChange>)> {
     let mut entries: Vec<_> = ready.iter().zip(loaded).map(|it| entry(it.0, it.1, set, plan)).collect();
     let answered = match &plan.command {
         Some(command @ Command::Rollback { .. }) => {
@@ -141,18 +146,18 @@ fn entry(
     loaded: &Loaded,
     set: &[String],
     plan: &LoadPlan,
-) -> (Event, Vec<Change>) {
+) -> (Event, Vec<LedgerChange>) {
     let info = &version.info;
     let (module, digest, version) = (info.module.to_string(), info.digest, info.id.version.clone());
-    let mut changes = vec![Change::Generation(info.id.generation)];
+    let mut changes = vec![LedgerChange::Generation(info.id.generation)];
     changes.extend(match (plan.kind, plan.trial) {
         (LoadKind::Restore, _) => None,
-        (_, Some(_)) => Some(Change::OnTrial { module: module.clone(), digest, version }),
-        (_, None) => Some(Change::Confirmed { module: module.clone(), digest, version }),
+        (_, Some(_)) => Some(LedgerChange::OnTrial { module: module.clone(), digest, version }),
+        (_, None) => Some(LedgerChange::Confirmed { module: module.clone(), digest, version }),
     });
     changes.extend(plan.taken(digest));
     let origin = candidate.file().filter(|_| candidate.uses_origin()).and_then(|file| file.to_str());
-    changes.extend(origin.map(|file| Change::Origin { digest, file: file.to_owned() }));
+    changes.extend(origin.map(|file| LedgerChange::Origin { digest, file: file.to_owned() }));
     let current = info.id.clone();
     let event = match (plan.kind, &loaded.replaced) {
         (LoadKind::Rollback(_), Some(old)) => Event::RolledBack { module, current, old: old.clone(), digest },
@@ -181,7 +186,9 @@ impl Ready {
             return Ok(());
         }
         let checked = module.callers.check(|expected| version.image.check_interface(expected));
-        checked.map_err(|source| module.does_not_fit(&version.info.id.version, Some(Step::Publish), source))
+        checked.map_err(|source| {
+            module.interface_mismatch(&version.info.id.version, Some(Step::Publish), source)
+        })
     }
 
     fn reserve(&self, plan: &LoadPlan) -> Result<Publication<'_, Version>, Error> {

@@ -55,7 +55,7 @@ impl Member {
     /// Has whoever starts in the same set see what this will be.
     pub(super) fn offer(&self) {
         let metadata = Arc::new(self.request.candidate.metadata().clone());
-        self.module.state().offer(Some(metadata));
+        self.module.state().set_next_metadata(Some(metadata));
     }
 }
 

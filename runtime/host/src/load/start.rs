@@ -79,7 +79,7 @@ pub(super) fn map(shared: &Arc<Shared>, member: Member) -> Result<MappedVersion,
     let _ = info.image_bytes.set(mapped.size_bytes());
     if let Err(mismatch) = module.callers.check(|expected| mapped.check_interface(expected)) {
         discard(shared, &module, &info, mapped);
-        return Err(module.does_not_fit(&info.id.version, Some(Step::Map), mismatch));
+        return Err(module.interface_mismatch(&info.id.version, Some(Step::Map), mismatch));
     }
     let warnings: Vec<Warning> = mapped.stale_libraries().iter().map(Warning::from).collect();
     for Warning { message, hint } in &warnings {

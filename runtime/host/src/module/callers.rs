@@ -1,4 +1,4 @@
-//! Who has a handle to a module: who calls whom, and what they were compiled with.
+//! The callers of a module: who has a handle to it, and the interface that each was compiled with.
 
 use std::sync::{Arc, Weak};
 
@@ -8,15 +8,15 @@ use segue_loader::{Expected, InterfaceMismatch, Metadata};
 
 use crate::{api::CallerStatus, module::version::VersionInfo};
 
-/// Somebody who has a handle to a module.
+/// A caller that has a handle to a module.
 pub(crate) struct Caller {
-    /// The version of a module; none for the program that embeds the runtime.
-    by: Option<Arc<VersionInfo>>,
-    /// The interface through which it calls; none where it sends requests.
+    /// The calling module's version; `None` for the program that embeds the runtime.
+    version: Option<Arc<VersionInfo>>,
+    /// The interface that it calls; `None` if it sends requests.
     expected: Option<Expected>,
 }
 
-/// All who have a handle to one module that is to be told of, or to be checked.
+/// The callers of one module that are reported, or checked against its versions.
 #[derive(Default)]
 pub(crate) struct Callers {
     live: Mutex<Live>,
@@ -25,7 +25,7 @@ pub(crate) struct Callers {
 #[derive(Default)]
 struct Live {
     callers: Vec<Weak<Caller>>,
-    /// How many were ever admitted.
+    /// The number of callers ever admitted.
     admitted: u64,
 }
 
@@ -34,28 +34,28 @@ struct Live {
 impl Caller {
     /// The program that embeds the runtime, with a typed handle.
     pub(crate) fn embedder(expected: Expected) -> Self {
-        Caller { by: None, expected: Some(expected) }
+        Caller { version: None, expected: Some(expected) }
     }
 
-    /// A module.
+    /// A version of a module.
     pub(crate) fn of_module(info: &Arc<VersionInfo>, expected: Option<Expected>) -> Self {
-        Caller { by: Some(info.clone()), expected }
+        Caller { version: Some(info.clone()), expected }
     }
 
-    /// Fails where the caller is to come to its end.
-    pub(crate) fn may_call(&self) -> Result<(), CallError> {
-        match &self.by {
-            Some(by) if by.is_cancelled() => {
-                let (module, version) = (by.module.to_string(), by.id.clone());
+    /// Fails if the calling version was asked to end.
+    pub(crate) fn check_not_cancelled(&self) -> Result<(), CallError> {
+        match &self.version {
+            Some(info) if info.is_cancelled() => {
+                let (module, version) = (info.module.to_string(), info.id.clone());
                 Err(CallFailure::Cancelled { module, version }.into())
             }
             _ => Ok(()),
         }
     }
 
-    /// The version of a module that it is, if it is one.
-    pub(crate) fn by(&self) -> Option<&Arc<VersionInfo>> {
-        self.by.as_ref()
+    /// The calling module's version, if the caller is a module.
+    pub(crate) fn version(&self) -> Option<&Arc<VersionInfo>> {
+        self.version.as_ref()
     }
 
     pub(crate) fn expected(&self) -> Option<&Expected> {
@@ -64,8 +64,8 @@ impl Caller {
 
     fn status(&self) -> CallerStatus {
         CallerStatus {
-            module: self.by.as_ref().map(|by| by.module.to_string()),
-            version: self.by.as_ref().map(|by| by.id.clone()),
+            module: self.version.as_ref().map(|info| info.module.to_string()),
+            version: self.version.as_ref().map(|info| info.id.clone()),
             interface: self.expected.as_ref().map(|expected| expected.name().to_owned()),
         }
     }
@@ -74,7 +74,7 @@ impl Caller {
 // === impl Callers ===
 
 impl Callers {
-    /// From now on it is told of and checked, until nobody has it any more.
+    /// Adds a caller. It is reported and checked until its last handle is dropped.
     pub(crate) fn admit(&self, caller: &Arc<Caller>) {
         let mut live = self.live.lock();
         live.callers.retain(|caller| caller.strong_count() > 0);
@@ -82,26 +82,26 @@ impl Callers {
         live.admitted += 1;
     }
 
-    /// How many were ever admitted: who has looked at all can tell by it whether there are new ones.
+    /// The number of callers ever admitted. If it has not grown since a check, the check covers all callers.
     pub(crate) fn admitted(&self) -> u64 {
         self.live.lock().admitted
     }
 
-    /// Checks a file against all, before anything of it runs.
+    /// Checks a file's metadata against all callers, before any of its code runs.
     pub(crate) fn check_file(&self, metadata: &Metadata) -> Result<(), InterfaceMismatch> {
         self.check(|expected| expected.check(metadata))
     }
 
-    /// Checks something against what each of them was compiled with.
+    /// Runs a check for the interface of each caller.
     pub(crate) fn check(
         &self,
         check: impl Fn(&Expected) -> Result<(), InterfaceMismatch>,
     ) -> Result<(), InterfaceMismatch> {
-        // Out of the lock: it takes its time.
+        // Outside the lock, because a check takes time.
         self.all().iter().filter_map(|caller| caller.expected()).try_for_each(check)
     }
 
-    /// Who they are.
+    /// The status of each caller.
     pub(crate) fn status(&self) -> Vec<CallerStatus> {
         self.all().iter().map(|caller| caller.status()).collect()
     }

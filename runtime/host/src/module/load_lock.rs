@@ -1,4 +1,4 @@
-//! Loads of one module go one after the other.
+//! The lock of a module's loads: loads of one module run one after the other.
 
 use std::time::{Duration, Instant};
 
@@ -6,23 +6,24 @@ use parking_lot::MutexGuard;
 
 use crate::{api::Error, module::Module};
 
-/// The turn of a load: loads of one module go one after the other, in the order in which they came.
+/// A module's load lock, held by a load. Waiting loads get it in the order in which they arrived.
 pub(crate) struct LoadLock<'a>(Option<MutexGuard<'a, ()>>);
 
 impl Drop for LoadLock<'_> {
     fn drop(&mut self) {
         if let Some(load_lock) = self.0.take() {
-            // To whoever has waited longest, and to nobody who comes by just now.
+            // Fair: to the load that has waited longest, not to one that arrives just now.
             MutexGuard::unlock_fair(load_lock);
         }
     }
 }
 
-// === impl Turn ===
+// === impl LoadLock ===
 
 impl<'a> LoadLock<'a> {
-    /// Waits for the module's turn; without a deadline for ever.
-    pub(crate) fn take(
+    /// Waits for the module's load lock. Without a deadline it waits indefinitely. `after` is the timeout,
+    /// for the error.
+    pub(crate) fn acquire(
         module: &'a Module,
         deadline: Option<Instant>,
         after: Duration,

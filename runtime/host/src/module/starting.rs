@@ -1,11 +1,12 @@
 //! Waiting for a module's first version while it is starting.
 //!
-//! A call of a module that has a current version never waits. If there is none yet, and the first one is in its `on_load`, a
-//! caller that comes early waits for it, for a while, instead of getting an error.
+//! A call of a module that has a current version never waits. If the module has none yet, and its first
+//! version is in `on_load`, a call waits for it up to a timeout instead of failing at once.
 //!
-//! That `on_load` may call other modules whose first version is starting too. Two that wait for each other would wait until
-//! they time out. So the [`WaitGraph`] has an edge for each wait, and a caller that would close a cycle gets the error at
-//! once. The same goes for an `on_load` that calls its own module, and for members of a set: they become current together.
+//! That `on_load` may call other modules whose first version is starting too. Two modules that wait for each
+//! other would both time out. So the [`WaitGraph`] has an edge for each wait, and a call that would close a
+//! cycle fails at once. The same applies to an `on_load` that calls its own module, and to members of a set,
+//! which become current together.
 
 use std::{
     collections::HashMap,
@@ -17,37 +18,38 @@ use parking_lot::Mutex;
 
 use crate::module::Module;
 
-/// Which modules' starts wait for which modules' first versions.
+/// Which starting modules wait for the first versions of which modules.
 #[derive(Default)]
 pub(crate) struct WaitGraph {
     by_module: Mutex<HashMap<Arc<str>, Arc<str>>>,
 }
 
-/// Some modules wait for another one, as long as this exists.
+/// One or more modules wait for another module while this exists.
 pub(crate) struct WaitEdge<'a> {
     graph: &'a WaitGraph,
     from: Vec<Arc<str>>,
 }
 
-/// A first version of a module is coming whose start has not begun, as long as this exists.
+/// The first version of a module is pending while this exists: its load has begun, its start has not.
 pub(crate) struct PendingLoad {
     module: Arc<Module>,
 }
 
-/// A version is starting, as long as this exists: from its `on_load` until it is current, or is known not to be.
+/// A version is starting while this exists: from its `on_load` until it is current or has failed.
 pub(crate) struct Starting {
     module: Arc<Module>,
     generation: u64,
 }
 
-/// The generation of a version that is coming. No version has it.
+/// The generation of a pending version. No version has it.
 const PENDING: u64 = 0;
 
 // === impl PendingLoad ===
 
 impl PendingLoad {
-    /// From now on callers wait for the module's first version, unless there is a current one or one is starting. They do
-    /// not wait if there is an old version, which was deleted: the load waits for it, perhaps for ever.
+    /// From now on callers wait for the module's first version, unless it has a current or a starting
+    /// version. They do not wait if the module was deleted and has an old version, because the load may wait
+    /// for that without end.
     pub(crate) fn begin(module: &Arc<Module>) -> Self {
         let mut state = module.state();
         if state.current().is_none() && state.old().is_none() && state.starting().is_none() {
@@ -60,7 +62,7 @@ impl PendingLoad {
 
 impl Drop for PendingLoad {
     fn drop(&mut self) {
-        // If its start has begun, `Starting` says when that is over.
+        // If the start has begun, `Starting` ends it.
         self.module.state().end_start(PENDING);
         self.module.notify_waiters();
     }
@@ -85,14 +87,14 @@ impl Drop for Starting {
 // === impl WaitGraph ===
 
 impl WaitGraph {
-    /// Modules that have started wait for another one of their set.
+    /// Members of a set that have started wait for another member.
     pub(crate) fn add_set(&self, from: impl Iterator<Item = Arc<str>>, to: &Arc<str>) -> WaitEdge<'_> {
         let from: Vec<Arc<str>> = from.collect();
         self.by_module.lock().extend(from.iter().map(|name| (name.clone(), to.clone())));
         WaitEdge { graph: self, from }
     }
 
-    /// The start of one module waits for another module. None if that would close a cycle.
+    /// The start of one module waits for another module. `None` if this would close a cycle.
     pub(crate) fn add(&self, from: &Arc<str>, to: &Arc<str>) -> Option<WaitEdge<'_>> {
         let mut waits = self.by_module.lock();
         let mut end = to;
@@ -119,12 +121,13 @@ impl Drop for WaitEdge<'_> {
 // === impl Module ===
 
 impl Module {
-    /// Waits for the first version if it is starting. Returns at once if there is a current version, or none is coming.
-    pub(crate) fn await_first(&self, patience: Duration) {
+    /// Waits for the first version if it is starting. Returns at once if there is a current version, or if
+    /// none is starting.
+    pub(crate) fn wait_for_first_version(&self, timeout: Duration) {
         if !self.is_first_starting() {
             return;
         }
-        let deadline = Instant::now().checked_add(patience);
+        let deadline = Instant::now().checked_add(timeout);
         drop(self.wait_for(deadline, |state| state.current().is_some() || state.starting().is_none()));
     }
 

@@ -1,4 +1,4 @@
-//! One version of a module, in memory: what occupies a cell.
+//! One version of a module in memory: the occupant of a cell.
 
 use std::sync::{
     Arc, OnceLock,
@@ -13,30 +13,30 @@ use segue_loader::{Digest, Image, Outside, Usage};
 
 use crate::api::Actor;
 
-/// What is told of a version, and stays true when its image is gone.
+/// Information about a version. It outlives the version's image.
 pub(crate) struct VersionInfo {
     pub(crate) module: Arc<str>,
     pub(crate) id: VersionId,
     pub(crate) digest: Digest,
     pub(crate) source: String,
     pub(crate) loaded_at: Timestamp,
-    /// How much memory it has; known once it is mapped.
+    /// The memory that it has allocated. Set when it is mapped.
     pub(crate) usage: OnceLock<Arc<Usage>>,
-    /// How much address space its file takes; known once it is mapped.
+    /// The address space of its image. Set when it is mapped.
     pub(crate) image_bytes: OnceLock<u64>,
-    /// Whether what runs in it is asked to come to its end. Nothing else is told by it: Relaxed is enough.
+    /// Whether the code inside was asked to end. It orders no other memory access, so Relaxed is enough.
     pub(crate) is_cancelled: AtomicBool,
-    /// Who asked for it to be purged, if anybody.
-    pub(crate) purge_asked: Mutex<Option<Actor>>,
-    /// Guards inside it that may be on any thread. Only counted: Relaxed is enough.
+    /// Who requested its purge, if anybody did.
+    pub(crate) purge_requested_by: Mutex<Option<Actor>>,
+    /// The number of owned guards inside. Only a counter, so Relaxed is enough.
     pub(crate) owned_guards: AtomicU64,
-    /// Who could have threads in it that nobody has counted; known once it stays in memory for good.
+    /// Where threads that nobody counted may come from. Set when the version stays in memory for good.
     pub(crate) outside: OnceLock<Outside>,
-    /// Its idle threads that were ended. Only told: Relaxed is enough.
+    /// The number of its idle threads that the runtime ended. Only a counter, so Relaxed is enough.
     pub(crate) threads_ended: AtomicU32,
 }
 
-/// A version that can be entered.
+/// A version that calls can enter.
 pub(crate) struct Version {
     pub(crate) image: Image,
     pub(crate) info: Arc<VersionInfo>,
@@ -53,19 +53,19 @@ impl VersionInfo {
             usage: OnceLock::new(),
             image_bytes: OnceLock::new(),
             is_cancelled: AtomicBool::new(false),
-            purge_asked: Mutex::new(None),
+            purge_requested_by: Mutex::new(None),
             owned_guards: AtomicU64::new(0),
             outside: OnceLock::new(),
             threads_ended: AtomicU32::new(0),
         }
     }
 
-    /// The bytes that it has allocated, where it was mapped.
+    /// The bytes that it has allocated and not freed; `None` if it was not mapped.
     pub(crate) fn live_bytes(&self) -> Option<u64> {
         self.usage.get().map(|usage| usage.live_bytes())
     }
 
-    /// The memory that it takes: its image and what it has allocated, in bytes.
+    /// The memory of its image and its allocations, in bytes.
     pub(crate) fn memory_bytes(&self) -> u64 {
         self.image_bytes.get().copied().unwrap_or(0) + self.live_bytes().unwrap_or(0)
     }
@@ -76,7 +76,7 @@ impl VersionInfo {
 }
 
 impl Occupant for Version {
-    /// The calling thread ends: what it has left in the image is destroyed here, where it belongs.
+    /// The calling thread ends. Destroys what the thread has left in the image, on that thread.
     fn depart(&self) {
         self.image.detach_thread();
     }

@@ -1,4 +1,4 @@
-//! The versions of a module that are not current, and the trial of the one that is: plain data.
+//! Plain data about a module's versions that are not current, and about the trial of the current one.
 
 use std::{
     sync::Arc,
@@ -13,8 +13,9 @@ use crate::{
     module::version::VersionInfo,
 };
 
-/// How long an old version that nobody is inside may keep the place of old, while its `Drop` or its threads run or
-/// something holds it. Then it is quarantined: a new version can come, and the runtime goes on removing it.
+/// How long an old version with no call inside may stay old, while its `Drop` or its threads run or something
+/// holds it. After that it is quarantined. A new version can be loaded, and the runtime continues to remove
+/// the old one.
 const QUARANTINE_AFTER: Duration = Duration::from_secs(10);
 
 /// The trial of the current version.
@@ -22,10 +23,10 @@ const QUARANTINE_AFTER: Duration = Duration::from_secs(10);
 pub(crate) struct OnTrial {
     /// The version that is on trial.
     pub(crate) generation: u64,
-    /// The version that it displaced, while that is kept for a rollback.
+    /// The version that it displaced, while it is kept for a rollback.
     pub(crate) keeps: Option<u64>,
     pub(crate) at_end: TrialEnd,
-    /// When it ends.
+    /// When it ends; `None` if never.
     pub(crate) until: Option<Instant>,
 }
 
@@ -33,24 +34,24 @@ pub(crate) struct OnTrial {
 pub(crate) struct Old {
     pub(crate) info: Arc<VersionInfo>,
     pub(crate) since: Instant,
-    pub(crate) phase: Phase,
+    pub(crate) phase: OldPhase,
 }
 
-/// How far the old version is.
-pub(crate) enum Phase {
-    /// Calls may be inside, and it can be rolled back to.
+/// The phase of the old version.
+pub(crate) enum OldPhase {
+    /// Calls may be inside. A rollback can make it current.
     Draining,
-    /// Nobody is inside, and it is kept for a rollback.
+    /// No call is inside, and it is kept for a rollback.
     Warm,
-    /// Nobody is inside, and it is being taken down, for so long. What keeps it, if something does.
+    /// No call is inside, and the runtime has been removing it since then. `pins` is what keeps it.
     Leaving { since: Instant, calls: u64, pins: Vec<Pin> },
 }
 
-/// A version that stays in memory though nobody will enter it again.
+/// A version that stays in memory and is never entered again.
 pub(crate) struct Quarantined {
     pub(crate) info: Arc<VersionInfo>,
     pub(crate) since: Instant,
-    /// Its place in the cell; none if nobody can be inside any more.
+    /// Its place in the cell; `None` after it has left the cell, when no call can be inside.
     pub(crate) place: Option<Quarantine>,
     pub(crate) calls: u64,
     pub(crate) pins: Vec<Pin>,
@@ -66,18 +67,18 @@ pub(crate) struct PurgedVersion {
 
 impl Old {
     pub(crate) fn draining(info: Arc<VersionInfo>) -> Self {
-        Old { info, since: Instant::now(), phase: Phase::Draining }
+        Old { info, since: Instant::now(), phase: OldPhase::Draining }
     }
 
-    pub(crate) fn is(&self, generation: u64) -> bool {
+    pub(crate) fn has_generation(&self, generation: u64) -> bool {
         self.info.id.generation == generation
     }
 
-    /// When it will have been leaving for too long.
+    /// When it must be quarantined, because it has been leaving for too long.
     pub(crate) fn overdue_at(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Leaving { since, .. } => Some(since + QUARANTINE_AFTER),
-            Phase::Draining | Phase::Warm => None,
+            OldPhase::Leaving { since, .. } => Some(since + QUARANTINE_AFTER),
+            OldPhase::Draining | OldPhase::Warm => None,
         }
     }
 }
@@ -85,11 +86,11 @@ impl Old {
 // === impl Quarantined ===
 
 impl Quarantined {
-    pub(crate) fn is(&self, generation: u64) -> bool {
+    pub(crate) fn has_generation(&self, generation: u64) -> bool {
         self.info.id.generation == generation
     }
 
-    /// Whether code in it runs on a thread of the host, and so holds that thread too.
+    /// Whether code in it runs on a thread of the host, and so also holds that thread.
     pub(crate) fn is_busy(&self) -> bool {
         self.place.is_some() || self.pins.iter().any(|pin| pin.kind == PinKind::Handle)
     }

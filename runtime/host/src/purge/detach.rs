@@ -34,10 +34,10 @@ pub(crate) fn run(shared: &Shared, module: &Module, generation: u64) {
         return;
     }
     let visitors = module.cell.visitors(which);
-    let others = shared.registered.others(&visitors);
+    let others = shared.registered.unregistered(&visitors);
     let begun = Instant::now();
     let met = post_cleanup(shared, &others, &version);
-    shared.registered.detach(&visitors, &version);
+    shared.registered.clean_up(&visitors, &version);
     if !others.is_empty() {
         let mut awaited: HashSet<ThreadId> = others.into_iter().collect();
         while !awaited.is_empty() && begun.elapsed() < shared.limits.cleanup_timeout {
@@ -75,11 +75,11 @@ fn post_cleanup(shared: &Shared, others: &[ThreadId], version: &Arc<Version>) ->
 }
 
 fn withdraw_cleanup(shared: &Shared, generation: u64) {
-    shared.unregistered.give_up(generation);
-    if !shared.unregistered.is_waiting() {
+    shared.unregistered.cancel(generation);
+    if !shared.unregistered.has_tasks() {
         hail(shared, Hail::Lowered);
         // Somebody may have begun to wait in between.
-        if shared.unregistered.is_waiting() {
+        if shared.unregistered.has_tasks() {
             hail(shared, Hail::Raised);
         }
     }
@@ -92,7 +92,7 @@ fn hail(shared: &Shared, hail: Hail) {
 
 /// A version has become current: whoever is awaited is to be met there too.
 pub(crate) fn hail_in(shared: &Shared, module: &Module) {
-    if shared.unregistered.is_waiting() {
+    if shared.unregistered.has_tasks() {
         module.cell.hail(Hail::Raised);
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     api::{Actor, Purged},
     clock::micros,
     inspect::pins,
-    module::{Module, state::ModuleState, versions::Phase},
+    module::{Module, state::ModuleState, versions::OldPhase},
     shared::Shared,
 };
 
@@ -28,12 +28,14 @@ pub(crate) fn soft(shared: &Shared, module: &Module) -> Purged {
     let begun = Instant::now();
     // Somebody inside: that is the answer. Nobody: it is on its way out.
     let is_draining = |state: &ModuleState| {
-        state.old().is_some_and(|old| matches!(old.phase, Phase::Draining) && module.inside(Which::Old) > 0)
+        state
+            .old()
+            .is_some_and(|old| matches!(old.phase, OldPhase::Draining) && module.inside(Which::Old) > 0)
     };
     let Some(generation) = old_of(module) else { return nothing_to_purge(module) };
     if module.inside(Which::Old) == 0 {
         // If it is kept for a rollback: that is over.
-        module.state().let_old_go();
+        module.state().release_old();
         module.notify_waiters();
     }
     purged_when(shared, module, generation, begun, SOFT_PATIENCE, is_draining)
@@ -46,10 +48,10 @@ pub(crate) fn run(shared: &Shared, module: &Module, deadline: Duration, by: &Act
         let mut state = module.state();
         let Some(old) = state.old() else { return nothing_to_purge(module) };
         old.info.is_cancelled.store(true, Ordering::Relaxed);
-        *old.info.purge_asked.lock() = Some(by.clone());
+        *old.info.purge_requested_by.lock() = Some(by.clone());
         let generation = old.info.id.generation;
         // Where it is kept for a rollback: that is over.
-        state.let_old_go();
+        state.release_old();
         generation
     };
     module.notify_waiters();

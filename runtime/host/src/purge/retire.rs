@@ -9,7 +9,7 @@ use std::{
 use segue_loader::{Kept, Mapped, Obstacle, Unmapped};
 
 use crate::{
-    api::{Error, Phase as Reached, Pin, PinKind},
+    api::{Error, Phase, Pin, PinKind},
     clock::micros,
     inspect::{
         kept,
@@ -17,7 +17,7 @@ use crate::{
     },
     module::{
         Module,
-        state::{Drained, Keep, Stores},
+        state::{Drained, Keep, PublishLock},
         version::{Version, VersionInfo},
     },
     purge::{
@@ -36,11 +36,11 @@ pub(crate) fn run(shared: &Arc<Shared>, module: &Arc<Module>, generation: u64) {
     let begun = Instant::now();
     tracing::debug!(module = %module.name, generation, "drained");
     let reached = |phase| shared.observer.reached(&module.name, generation, phase);
-    reached(Reached::Drained);
+    reached(Phase::Drained);
     detach::run(shared, module, generation);
-    reached(Reached::Detached);
+    reached(Phase::Detached);
     let Some(version) = vacate_cell(module, generation) else { return };
-    reached(Reached::Vacated);
+    reached(Phase::Vacated);
     let info = version.info.clone();
     let version = only_owner(module, &info, begun, version);
     // Noted before, since it may wait for one of those threads, and for ever.
@@ -60,7 +60,7 @@ pub(crate) fn run(shared: &Arc<Shared>, module: &Arc<Module>, generation: u64) {
     // What `Drop` and the module's start have left on this thread. Before the threads: a destructor may start one.
     mapped.detach_thread();
     idle::wait_for_threads(shared, module, &info, &mapped);
-    reached(Reached::Ended);
+    reached(Phase::Ended);
     finish_unload(shared, module, &info, mapped.unmap(), drain, begun);
 }
 
@@ -120,7 +120,7 @@ fn record_gone(
         purge_us = micros(purge), leaked_bytes, destructors_dropped,
         left_open = %left_open, "purged"
     );
-    shared.observer.reached(&module.name, info.id.generation, Reached::Unmapped);
+    shared.observer.reached(&module.name, info.id.generation, Phase::Unmapped);
     module.record_purged(info, drain, purge, unmapped);
 }
 
@@ -132,7 +132,7 @@ pub(crate) fn withdraw(shared: &Arc<Shared>, module: &Arc<Module>) -> Result<(),
         // The load that goes on, if any, sees that the runtime is closing, or is done when its turn is.
         let _lock = module.load_lock.lock();
         drop(module.wait_for(None, |state| state.old().is_none()));
-        if let Some(generation) = withdraw_current(&module, &of_task.stores) {
+        if let Some(generation) = withdraw_current(&module, &of_task.publish_lock) {
             run(&of_task, &module, generation);
         }
     })
@@ -208,10 +208,10 @@ fn pin(module: &Module, info: &VersionInfo, pins: Vec<Pin>) {
     module.state().note_pins(info.id.generation, pins);
 }
 
-fn withdraw_current(module: &Module, stores: &Stores) -> Option<u64> {
+fn withdraw_current(module: &Module, publish_lock: &PublishLock) -> Option<u64> {
     let mut state = module.state();
     let generation = state.current()?.id.generation;
-    state.withdraw(&module.cell, stores, |happen| happen())?;
+    state.withdraw(&module.cell, publish_lock, |happen| happen())?;
     drop(state);
     module.notify_waiters();
     Some(generation)

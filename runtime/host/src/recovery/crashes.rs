@@ -8,13 +8,13 @@ use segue_loader::{CrashReport, clear_reports, read_reports};
 use crate::{
     api::{Actor, Error, Event},
     shared::Shared,
-    store::ledger::{Block, Change},
+    store::ledger::{Block, LedgerChange},
 };
 
 /// Records what the process before this one wrote. A version that had not settled, or was on trial, is blocked.
 pub(crate) fn note_all(shared: &Shared) -> Result<(), Error> {
     let path = shared.state.crashes();
-    let failed = |source| Error::Io { action: "reading", path: path.clone(), source };
+    let failed = |source| Error::Io { action: "read", path: path.clone(), source };
     let reports = read_reports(&path).map_err(failed)?;
     for (number, report) in reports.iter().enumerate() {
         // What came after the first, other threads or exit handlers, may be no more than the end of the same process.
@@ -42,7 +42,7 @@ fn note_crash(shared: &Shared, report: &CrashReport, suspect: Option<Block>) -> 
     let mut events = vec![(event, Vec::new())];
     if let Some(block) = suspect {
         let Block { module, version, digest, why } = block.clone();
-        events.push((Event::Blocked { module, version, digest, why }, vec![Change::Blocked(block)]));
+        events.push((Event::Blocked { module, version, digest, why }, vec![LedgerChange::Blocked(block)]));
     }
     tracing::error!("the process before this one was ended by {}: {told:?}", report.signal_name);
     shared.events.commit(&by, events, || {})
@@ -72,7 +72,7 @@ fn suspect(shared: &Shared, report: &CrashReport) -> Result<Option<Block>, Error
             0..1000 => format!("{age} ms after it came"),
             _ => format!("{:.1} s after it came", age as f64 / 1000.0),
         }
-    } else if shared.events.read_ledger(|ledger| ledger.ended_its_start(module, &digest))? {
+    } else if shared.events.read_ledger(|ledger| ledger.crashes_at_start(module, &digest))? {
         "at its start, as the process before".to_owned()
     } else {
         return Ok(None);

@@ -10,7 +10,7 @@ use crate::{
     load::{self, LoadKind, LoadPlan},
     module::starting::PendingLoad,
     shared::Shared,
-    store::ledger::{Change, Durability, ToRestore},
+    store::ledger::{Durability, LedgerChange, ToRestore},
 };
 
 /// Loads of each module what a restart returns to. What cannot be loaded is told as refused, and is no error.
@@ -19,13 +19,15 @@ pub(crate) fn run(shared: &Arc<Shared>) -> Result<(), Error> {
     let runtime = env!("CARGO_PKG_VERSION").to_owned();
     shared.events.record_event(&Actor::Embedder, Event::Started { pid: std::process::id(), runtime });
     for trial in shared.events.read_ledger(|ledger| ledger.trials())? {
-        let over = vec![Change::NoTrial { module: trial.module.clone() }];
+        let over = vec![LedgerChange::NoTrial { module: trial.module.clone() }];
         record_not_restored(shared, trial, "it was on trial, and nobody had confirmed it", over);
     }
     // All at once, and all are known to be coming before one of them starts: it may call any other in its start.
     let to_restore = shared.events.read_ledger(|ledger| ledger.to_restore())?;
-    let coming: Vec<_> =
-        to_restore.into_iter().map(|of| (PendingLoad::begin(&shared.module_to_be(&of.module)), of)).collect();
+    let coming: Vec<_> = to_restore
+        .into_iter()
+        .map(|of| (PendingLoad::begin(&shared.get_or_insert_module(&of.module)), of))
+        .collect();
     let (tell, told) = bounded::<()>(0);
     for (coming, of) in coming {
         let (of_task, by, tell) = (shared.clone(), by.clone(), tell.clone());
@@ -45,7 +47,7 @@ pub(crate) fn run(shared: &Arc<Shared>) -> Result<(), Error> {
 
 fn restore_one(shared: &Arc<Shared>, source: &Source, by: &Actor) -> Result<(), Error> {
     let started = Instant::now();
-    let context = RequestContext { by: by.clone(), key: None };
+    let context = RequestContext { actor: by.clone(), key: None };
     let plan = LoadPlan::of(LoadKind::Restore, context, started).within(shared.limits.on_load_timeout);
     load::begin(shared, vec![load::read(shared, source)?], plan).map(drop)
 }
@@ -62,10 +64,10 @@ pub(crate) fn is_missed(shared: &Shared, name: &str, digest: &Digest) -> Result<
 }
 
 /// Tells of a version that a restart does without, and of what changes with it.
-pub(crate) fn record_not_restored(shared: &Shared, of: ToRestore, why: &str, changes: Vec<Change>) {
+pub(crate) fn record_not_restored(shared: &Shared, of: ToRestore, why: &str, changes: Vec<LedgerChange>) {
     let ToRestore { module, digest, version } = of;
     tracing::warn!(module, version, %digest, "left behind: {why}");
     let by = Actor::runtime("a restart");
     let event = Event::NotRestored { module, version, digest, why: why.to_owned() };
-    shared.events.record(&by, event, changes, Durability::InSystem);
+    shared.events.record(&by, event, changes, Durability::Buffered);
 }

@@ -5,7 +5,7 @@ use segue_loader::Digest;
 use crate::{
     api::{BlockedFile, Command, Error, Event, RequestContext, Unblocked},
     shared::Shared,
-    store::ledger::Change,
+    store::ledger::LedgerChange,
 };
 
 /// The blocked files.
@@ -31,9 +31,9 @@ pub(crate) fn unblock(
     let answer = Unblocked { digest: *digest, unblocked: block.is_some() };
     if let Some(block) = block {
         let event = Event::Unblocked { module: block.module, version: block.version, digest: *digest };
-        let mut changes = vec![Change::Unblocked { digest: *digest }];
+        let mut changes = vec![LedgerChange::Unblocked { digest: *digest }];
         changes.extend(context.answered(command, &answer));
-        shared.events.commit(&context.by, vec![(event, changes)], || {})?;
+        shared.events.commit(&context.actor, vec![(event, changes)], || {})?;
     }
     Ok(answer)
 }

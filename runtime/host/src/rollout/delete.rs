@@ -12,7 +12,7 @@ use crate::{
     module::{Module, load_lock::LoadLock},
     purge::retire,
     shared::Shared,
-    store::ledger::Change,
+    store::ledger::LedgerChange,
 };
 
 /// How long a delete waits for a load that goes on.
@@ -43,7 +43,7 @@ fn withdraw(shared: &Shared, module: &Arc<Module>, context: &RequestContext) -> 
         load::admission::ensure_no_old(shared, module)?;
     }
     // After a load that goes on, and before the next.
-    let _lock = LoadLock::take(module, begun.checked_add(PATIENCE), PATIENCE)?;
+    let _lock = LoadLock::acquire(module, begun.checked_add(PATIENCE), PATIENCE)?;
     if shared.is_closing() {
         return Err(Error::ShuttingDown);
     }
@@ -61,11 +61,11 @@ fn withdraw(shared: &Shared, module: &Arc<Module>, context: &RequestContext) -> 
     answer.deleted = true;
     answer.old = Some(current.id.clone());
     let event = Event::Deleted { module: answer.module.clone(), old: current.id.clone() };
-    let mut changes = vec![Change::Absent { module: answer.module.clone() }];
+    let mut changes = vec![LedgerChange::Absent { module: answer.module.clone() }];
     changes.extend(context.answered(&Command::Delete { module: answer.module.clone() }, &answer));
     // There is a current version, no old one, and no candidate, since the turn is ours.
-    let recorded = state.withdraw(&module.cell, &shared.stores, |happen| {
-        shared.events.commit(&context.by, vec![(event, changes)], happen)
+    let recorded = state.withdraw(&module.cell, &shared.publish_lock, |happen| {
+        shared.events.commit(&context.actor, vec![(event, changes)], happen)
     });
     recorded.transpose()?;
     drop(state);

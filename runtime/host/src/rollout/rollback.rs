@@ -19,7 +19,7 @@ use crate::{
     shared::Shared,
     store::{
         event_log::Recorded,
-        ledger::{Change, Durability},
+        ledger::{Durability, LedgerChange},
     },
 };
 
@@ -73,13 +73,13 @@ fn switch(
     if let Some(version) = module.cell.occupant(Which::Old) {
         let checked = module.callers.check(|expected| version.image.check_interface(expected));
         checked.map_err(|source| {
-            let error = module.does_not_fit(&old.id.version, Some(Step::Rollback), source);
-            load::record_refused(shared, &context.by, old.source.clone(), &error, Vec::new());
+            let error = module.interface_mismatch(&old.id.version, Some(Step::Rollback), source);
+            load::record_refused(shared, &context.actor, old.source.clone(), &error, Vec::new());
             error
         })?;
     }
     let begun = Instant::now();
-    let rolled_back = state.roll_back(&module.cell, &shared.stores, || {
+    let rolled_back = state.roll_back(&module.cell, &shared.publish_lock, || {
         record(shared, &current, &old, micros(begun.elapsed()), context)
     });
     drop(state);
@@ -97,7 +97,7 @@ fn record(
 ) -> RolledBack {
     // Where a purge had asked its calls to come to their end: that purge is off.
     old.is_cancelled.store(false, Ordering::Relaxed);
-    *old.purge_asked.lock() = None;
+    *old.purge_requested_by.lock() = None;
     let mut rolled_back = RolledBack {
         module: old.module.to_string(),
         current: old.id.clone(),
@@ -109,9 +109,9 @@ fn record(
     let (name, digest, version) = (rolled_back.module.clone(), old.digest, old.id.version.clone());
     let event =
         Event::RolledBack { module: name.clone(), current: old.id.clone(), old: current.id.clone(), digest };
-    let mut changes = vec![Change::Confirmed { module: name, digest, version }];
+    let mut changes = vec![LedgerChange::Confirmed { module: name, digest, version }];
     changes.extend(context.answered(&Command::Rollback { module: rolled_back.module.clone() }, &rolled_back));
-    let recorded = shared.events.record(&context.by, event, changes, Durability::OnDisk);
+    let recorded = shared.events.record(&context.actor, event, changes, Durability::Synced);
     rolled_back.recorded = recorded == Recorded::Yes;
     rolled_back
 }
@@ -128,14 +128,15 @@ fn load_before(
     if only.is_some_and(|only| only != current.id.generation) {
         return Err(nothing());
     }
-    let before = shared.events.read_ledger(|ledger| ledger.before(&module.name, &current.digest))?;
+    let before =
+        shared.events.read_ledger(|ledger| ledger.confirmed_before(&module.name, &current.digest))?;
     let before = before.ok_or_else(nothing)?;
     let source = Source::Stored(before.digest);
     let loaded = load_stored(shared, &source, current.id.generation, only, context);
     if let Err(error) = &loaded
         && !matches!(error, Error::NothingToRollBack { .. })
     {
-        load::record_refused(shared, &context.by, source.to_string(), error, Vec::new());
+        load::record_refused(shared, &context.actor, source.to_string(), error, Vec::new());
     }
     loaded?.first().and_then(Loaded::as_rollback).ok_or_else(nothing)
 }
@@ -161,7 +162,7 @@ fn load_stored(
 
 /// What is current, and what can become current again by one store.
 fn in_memory(state: &ModuleState, only: Option<u64>) -> Option<(Arc<VersionInfo>, Arc<VersionInfo>)> {
-    let (current, old) = state.to_swap()?;
+    let (current, old) = state.rollback_pair()?;
     let is_meant = only.is_none_or(|only| only == current.id.generation && state.is_on_trial(only));
     is_meant.then(|| (current.clone(), old.clone()))
 }

@@ -4,7 +4,7 @@ use crate::{
     api::{Command, Error, Event, RequestContext, Stickiness},
     module::Module,
     shared::Shared,
-    store::ledger::Change,
+    store::ledger::LedgerChange,
 };
 
 /// Whether a module may be replaced.
@@ -33,9 +33,9 @@ pub(crate) fn set(
             Sticky::On => Event::MadeSticky { module: name.clone() },
             Sticky::Off => Event::StickyCleared { module: name.clone() },
         };
-        let mut changes = vec![Change::Sticky { module: name, is_sticky }];
+        let mut changes = vec![LedgerChange::Sticky { module: name, is_sticky }];
         changes.extend(context.answered(command, &answer));
-        shared.events.commit(&context.by, vec![(event, changes)], || state.set_sticky(is_sticky))?;
+        shared.events.commit(&context.actor, vec![(event, changes)], || state.set_sticky(is_sticky))?;
     }
     Ok(answer)
 }

@@ -12,7 +12,7 @@ use crate::{
     module::Module,
     rollout::rollback,
     shared::Shared,
-    store::ledger::Change,
+    store::ledger::LedgerChange,
 };
 
 /// What follows when a version on trial is current.
@@ -51,9 +51,10 @@ pub(crate) fn confirm(
     }
     let (name, digest) = (module.name.to_string(), info.digest);
     let event = Event::Confirmed { module: name.clone(), current: info.id.clone(), digest };
-    let mut changes = vec![Change::Confirmed { module: name, digest, version: info.id.version.clone() }];
+    let mut changes =
+        vec![LedgerChange::Confirmed { module: name, digest, version: info.id.version.clone() }];
     changes.extend(context.answered(&Command::Confirm { module: answer.module.clone() }, &answer));
-    shared.events.commit(&context.by, vec![(event, changes)], || state.confirm())?;
+    shared.events.commit(&context.actor, vec![(event, changes)], || state.confirm())?;
     drop(state);
     // Old need not be kept any more.
     module.notify_waiters();
@@ -92,7 +93,7 @@ fn end_trial(
     generation: u64,
     at_end: TrialEnd,
 ) -> Result<(), Error> {
-    let context = RequestContext { by: Actor::runtime(END), key: None };
+    let context = RequestContext { actor: Actor::runtime(END), key: None };
     match at_end {
         TrialEnd::Confirm => confirm(shared, module, Some(generation), &context).map(drop),
         TrialEnd::RollBack => match rollback::run(shared, module, Some(generation), &context) {

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use segue_loader::CrashReports;
 
 use crate::{
-    api::{Error, Limits, Observer, Reached, RequestContext},
+    api::{Error, Limits, Observer, PhaseReached, RequestContext},
     recovery::{crashes, restore, start_attempts::StartAttempts},
     runtime::Runtime,
     shared::Shared,
@@ -128,7 +128,7 @@ impl Builder {
     /// Has an observer told of each phase of each version's way in and out. The way waits for it, with locks held: it is for tests
     /// that hold, or end, the process between two phases, and for programs that note them.
     #[must_use]
-    pub fn observe(mut self, tell: impl Fn(&Reached<'_>) + Send + Sync + 'static) -> Self {
+    pub fn observe(mut self, tell: impl Fn(&PhaseReached<'_>) + Send + Sync + 'static) -> Self {
         self.observer = Observer::new(tell);
         self
     }
@@ -166,17 +166,17 @@ impl Builder {
             observer: self.observer,
             keys: Default::default(),
             waits: Default::default(),
-            stores: Default::default(),
+            publish_lock: Default::default(),
             crash_reports: OnceLock::new(),
         });
         crashes::note_all(&shared)?;
         // It says what is done with the directory, and with nothing else.
         let watched =
-            self.modules_dir.map(|directory| (directory, StartAttempts::note(shared.state.starting())));
+            self.modules_dir.map(|directory| (directory, StartAttempts::note(shared.state.start_marker())));
         if self.state_dir.is_some() && self.crashes == Crashes::Reported {
             let path = shared.state.crashes();
             let reports = CrashReports::install(&path).map_err(|source| Error::Io {
-                action: "writing crash reports to",
+                action: "write crash reports to",
                 path,
                 source,
             })?;

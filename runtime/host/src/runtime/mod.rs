@@ -80,7 +80,7 @@ impl Runtime {
 
     /// All modules as they are now. [`Snapshot`] says what it costs and keeps.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::take(&self.shared.stores, &self.shared.modules)
+        Snapshot::take(&self.shared.publish_lock, &self.shared.modules)
     }
 
     /// Registers the calling thread, so that it takes part in purges. See [`RegisteredThread`].
@@ -259,7 +259,7 @@ impl Runtime {
     /// [`Error::NoSuchModule`]. A deadline that passes is no error: the answer says [`purged: false`](Purged::purged).
     pub fn purge(&self, name: &str, deadline: Duration) -> Result<Purged, Error> {
         let module = self.shared.module(name)?;
-        Ok(purge::run(&self.shared, &module, deadline, &self.context.by))
+        Ok(purge::run(&self.shared, &module, deadline, &self.context.actor))
     }
 
     // === What there is ===

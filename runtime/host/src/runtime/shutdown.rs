@@ -28,7 +28,7 @@ pub(crate) fn run(shared: &Arc<Shared>, patience: Duration, context: &RequestCon
         let what = "the end of all calls and of the modules' threads".to_owned();
         return Err(Error::Deadline { module: None, what, after: patience });
     }
-    shared.events.record_event(&context.by, Event::Stopped { pid: std::process::id() });
+    shared.events.record_event(&context.actor, Event::Stopped { pid: std::process::id() });
     shared.events.close();
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The story of a runtime: events in order and numbered, in the ledger and for whoever follows.
+//! The event log: numbered events in order, for the ledger and for subscribers.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -7,17 +7,17 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::{
     api::{Actor, Command, Error, Event, Record},
-    store::ledger::{Change, Durability, Entry, Ledger},
+    store::ledger::{Durability, Entry, Ledger, LedgerChange},
 };
 
-/// How many events are kept in memory, for those who follow; older ones are read from the ledger.
-const KEPT_MAX: usize = 4096;
+/// How many events are kept in memory for subscribers. Older ones are read from the ledger.
+const RECENT_MAX: usize = 4096;
 
-/// How many events that could not be written are kept to be written later. More than that are lost to the ledger.
+/// How many unwritten events are kept for a later write. If there are more, the ledger loses the oldest.
 const UNWRITTEN_MAX: usize = 65_536;
 
-/// How many events are read from the ledger at a time.
-const READ_AT_ONCE: usize = 512;
+/// How many events one read of the ledger returns.
+const READ_MAX: usize = 512;
 
 /// The events of one runtime.
 #[derive(Clone)]
@@ -26,51 +26,55 @@ pub struct Events {
 }
 
 struct SharedLog {
-    log: Mutex<Log>,
-    /// Rung for each new event, and when the log is closed.
-    news: Condvar,
+    log: Mutex<LogState>,
+    /// Notified of each new event, and when the log is closed.
+    changed: Condvar,
 }
 
-struct Log {
+struct LogState {
     /// The number that the next event gets.
     next_seq: u64,
-    kept: VecDeque<Record>,
-    /// What could not be written, as when the disk is full. Written before anything else.
+    recent: VecDeque<Record>,
+    /// Entries that could not be written, for example because the disk was full. They are written before
+    /// newer ones.
     unwritten: VecDeque<Entry>,
     ledger: Ledger,
     closed: bool,
 }
 
-/// What a [`Subscription`] has to say.
+/// The answer of [`Subscription::next`].
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once, and seldom anything but an event")]
-pub enum Next {
+#[expect(
+    clippy::large_enum_variant,
+    reason = "callers match on it at once, and it is almost always an event"
+)]
+pub enum NextEvent {
     /// The next event.
     Event(Record),
-    /// Nothing happened in the time given.
+    /// No event within the timeout.
     Quiet,
-    /// Nothing will happen any more.
+    /// The runtime has shut down. There will be no more events.
     Closed,
 }
 
-/// Reads events one after the other, from a number on.
+/// Reads events in order, starting at a number.
 pub struct Subscription {
     shared: Arc<SharedLog>,
     next_seq: u64,
-    /// Older ones that were read from the ledger.
+    /// Events that were read from the ledger and not returned yet.
     read: VecDeque<Record>,
 }
 
-/// Whether what has happened is in the ledger.
+/// Whether an event is in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Recorded {
-    /// It is.
+    /// It is in the ledger.
     Yes,
-    /// It is written as soon as that can be done.
+    /// It is written as soon as the ledger is writable.
     NotYet,
 }
 
-/// A command that had a key, and its answer.
+/// A command that had an idempotency key, and its answer.
 pub(crate) struct Answered {
     pub(crate) command: Command,
     pub(crate) answer: String,
@@ -82,47 +86,50 @@ pub(crate) struct Answered {
 impl Events {
     pub(crate) fn new(ledger: Ledger) -> Result<Self, Error> {
         let next_seq = ledger.last_seq()? + 1;
-        let log = Log { next_seq, kept: VecDeque::new(), unwritten: VecDeque::new(), ledger, closed: false };
-        Ok(Events { shared: Arc::new(SharedLog { log: Mutex::new(log), news: Condvar::new() }) })
+        let log =
+            LogState { next_seq, recent: VecDeque::new(), unwritten: VecDeque::new(), ledger, closed: false };
+        Ok(Events { shared: Arc::new(SharedLog { log: Mutex::new(log), changed: Condvar::new() }) })
     }
 
-    /// Writes what is about to happen, waits for the disk, has it happen, and tells it. What happens must not fail.
+    /// Writes the events, waits for the disk, runs `happen`, and then publishes the events. `happen` must not
+    /// fail.
     ///
-    /// Nothing else is written or told meanwhile, so that events are told in the order in which things happen.
+    /// The log is locked meanwhile, so events are published in the order in which things happen.
     ///
     /// # Errors
     ///
-    /// Where it cannot be written; then it did not happen.
+    /// If the events cannot be written. Then `happen` does not run.
     pub(crate) fn commit(
         &self,
-        by: &Actor,
-        events: Vec<(Event, Vec<Change>)>,
+        actor: &Actor,
+        events: Vec<(Event, Vec<LedgerChange>)>,
         happen: impl FnOnce(),
     ) -> Result<(), Error> {
         let mut log = self.shared.log.lock();
-        let entries = log.number(by, events);
-        log.write(&entries, Durability::OnDisk)?;
+        let entries = log.number(actor, events);
+        log.write(&entries, Durability::Synced)?;
         happen();
         log.publish(entries);
-        self.shared.news.notify_all();
+        self.shared.changed.notify_all();
         Ok(())
     }
 
-    /// Tells something that has happened, and writes it, waiting for the disk where that is asked for.
+    /// Publishes and writes an event that has happened. If the write fails, the event is kept and written
+    /// later.
     pub(crate) fn record(
         &self,
-        by: &Actor,
+        actor: &Actor,
         event: Event,
-        changes: Vec<Change>,
+        changes: Vec<LedgerChange>,
         durability: Durability,
     ) -> Recorded {
         let mut log = self.shared.log.lock();
-        let entries = log.number(by, vec![(event, changes)]);
+        let entries = log.number(actor, vec![(event, changes)]);
         let recorded = match log.write(&entries, durability) {
             Ok(()) => Recorded::Yes,
             Err(error) => {
                 if log.unwritten.is_empty() {
-                    tracing::error!("an event cannot be written, and is kept in memory: {error}");
+                    tracing::error!("cannot write an event to the ledger; keeping it in memory: {error}");
                 }
                 log.unwritten.extend(entries.iter().cloned());
                 while log.unwritten.len() > UNWRITTEN_MAX {
@@ -132,26 +139,26 @@ impl Events {
             }
         };
         log.publish(entries);
-        self.shared.news.notify_all();
+        self.shared.changed.notify_all();
         recorded
     }
 
-    /// Tells something that has happened by the runtime's own doing.
-    pub(crate) fn record_event(&self, by: &Actor, event: Event) {
-        self.record(by, event, Vec::new(), Durability::InSystem);
+    /// Publishes and writes an event that changes nothing in the ledger, and does not wait for the disk.
+    pub(crate) fn record_event(&self, actor: &Actor, event: Event) {
+        self.record(actor, event, Vec::new(), Durability::Buffered);
     }
 
-    /// Looks something up in the ledger.
-    pub(crate) fn read_ledger<R>(&self, look: impl FnOnce(&Ledger) -> R) -> R {
-        look(&self.shared.log.lock().ledger)
+    /// Reads the ledger.
+    pub(crate) fn read_ledger<R>(&self, read: impl FnOnce(&Ledger) -> R) -> R {
+        read(&self.shared.log.lock().ledger)
     }
 
-    /// What the command with a key was, and what it was answered: also where that is still to be written.
+    /// The command with this key and its answer, also if the answer is not written yet.
     pub(crate) fn answer(&self, key: &str) -> Result<Option<Answered>, Error> {
         let log = self.shared.log.lock();
         let mut unwritten = log.unwritten.iter().flat_map(|entry| &entry.changes);
         let found = unwritten.find_map(|change| match change {
-            Change::Answered { key: of, command, answer } if of == key => Some((command, answer)),
+            LedgerChange::Answered { key: of, command, answer } if of == key => Some((command, answer)),
             _ => None,
         });
         if let Some((command, answer)) = found {
@@ -162,18 +169,18 @@ impl Events {
         Ok(written.map(|(command, answer)| Answered { command, answer, recorded: Recorded::Yes }))
     }
 
-    /// Ends all subscriptions.
+    /// Closes the log. All subscriptions end.
     pub(crate) fn close(&self) {
         self.shared.log.lock().closed = true;
-        self.shared.news.notify_all();
+        self.shared.changed.notify_all();
     }
 
-    /// Reads from this number on: 0 or 1 for everything that the ledger has.
+    /// Subscribes to the events from this number on. 0 or 1 gives everything in the ledger.
     pub fn from(&self, seq: u64) -> Subscription {
         self.subscription(seq.max(1))
     }
 
-    /// Reads what happens from now on.
+    /// Subscribes to new events.
     pub fn from_now(&self) -> Subscription {
         let next_seq = self.shared.log.lock().next_seq;
         self.subscription(next_seq)
@@ -183,20 +190,20 @@ impl Events {
         Subscription { shared: self.shared.clone(), next_seq, read: VecDeque::new() }
     }
 
-    /// What is kept in memory, from this number on.
-    pub fn kept(&self, seq: u64) -> Vec<Record> {
-        self.shared.log.lock().kept.iter().filter(|record| record.seq >= seq).cloned().collect()
+    /// The events from this number on that are still in memory.
+    pub fn recent(&self, seq: u64) -> Vec<Record> {
+        self.shared.log.lock().recent.iter().filter(|record| record.seq >= seq).cloned().collect()
     }
 }
 
-// === impl Log ===
+// === impl LogState ===
 
-impl Log {
-    fn number(&self, by: &Actor, events: Vec<(Event, Vec<Change>)>) -> Vec<Entry> {
+impl LogState {
+    fn number(&self, actor: &Actor, events: Vec<(Event, Vec<LedgerChange>)>) -> Vec<Entry> {
         let numbered = (self.next_seq..).zip(events);
         numbered
             .map(|(seq, (event, changes))| {
-                let record = Record { seq, at: Timestamp::now(), by: by.clone(), event };
+                let record = Record { seq, at: Timestamp::now(), by: actor.clone(), event };
                 Entry { record, changes }
             })
             .collect()
@@ -204,7 +211,7 @@ impl Log {
 
     fn write(&mut self, entries: &[Entry], durability: Durability) -> Result<(), Error> {
         let written = self.ledger.write(self.unwritten.iter().chain(entries), durability);
-        written.map_err(|source| self.ledger.failed("writing", source))?;
+        written.map_err(|source| self.ledger.failed("write", source))?;
         self.unwritten.clear();
         Ok(())
     }
@@ -212,10 +219,10 @@ impl Log {
     fn publish(&mut self, entries: Vec<Entry>) {
         for Entry { record, .. } in entries {
             self.next_seq = record.seq + 1;
-            if self.kept.len() == KEPT_MAX {
-                self.kept.pop_front();
+            if self.recent.len() == RECENT_MAX {
+                self.recent.pop_front();
             }
-            self.kept.push_back(record);
+            self.recent.push_back(record);
         }
     }
 }
@@ -223,42 +230,43 @@ impl Log {
 // === impl Subscription ===
 
 impl Subscription {
-    /// The next event, where one comes in this time. Events that were forgotten are skipped; the numbers tell.
-    pub fn next(&mut self, patience: Duration) -> Next {
+    /// Waits for the next event, at most for the timeout. Events that are neither in memory nor in the ledger
+    /// are skipped. A gap in the numbers shows it.
+    pub fn next(&mut self, timeout: Duration) -> NextEvent {
         if let Some(record) = self.read.pop_front() {
-            return self.give(record);
+            return self.advance(record);
         }
         let mut log = self.shared.log.lock();
-        let first_kept = log.kept.front().map_or(log.next_seq, |record| record.seq);
+        let first_kept = log.recent.front().map_or(log.next_seq, |record| record.seq);
         if self.next_seq < first_kept {
-            // Where the ledger cannot be read, what is in memory is told, and the numbers tell of the gap.
-            let read = log.ledger.events(self.next_seq, None, READ_AT_ONCE).unwrap_or_default();
+            // If the ledger cannot be read, continue with the events in memory. The numbers show the gap.
+            let read = log.ledger.events(self.next_seq, None, READ_MAX).unwrap_or_default();
             self.read = read.into_iter().filter(|record| record.seq < first_kept).collect();
             if let Some(record) = self.read.pop_front() {
                 drop(log);
-                return self.give(record);
+                return self.advance(record);
             }
         }
         if log.next_seq <= self.next_seq && !log.closed {
-            self.shared.news.wait_while_for(
+            self.shared.changed.wait_while_for(
                 &mut log,
                 |log| log.next_seq <= self.next_seq && !log.closed,
-                patience,
+                timeout,
             );
         }
-        let found = log.kept.iter().find(|record| record.seq >= self.next_seq).cloned();
+        let found = log.recent.iter().find(|record| record.seq >= self.next_seq).cloned();
         let closed = log.closed;
         drop(log);
         match found {
-            Some(record) => self.give(record),
-            None if closed => Next::Closed,
-            None => Next::Quiet,
+            Some(record) => self.advance(record),
+            None if closed => NextEvent::Closed,
+            None => NextEvent::Quiet,
         }
     }
 
-    fn give(&mut self, record: Record) -> Next {
+    fn advance(&mut self, record: Record) -> NextEvent {
         self.next_seq = record.seq + 1;
-        Next::Event(record)
+        NextEvent::Event(record)
     }
 }
 
@@ -275,35 +283,40 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_no_gap_and_what_memory_forgot_is_in_the_ledger() {
+    fn event_numbers_have_no_gap_and_older_events_come_from_the_ledger() {
         let events = events();
-        for n in 0..KEPT_MAX + 10 {
+        for n in 0..RECENT_MAX + 10 {
             events.record_event(&Actor::Embedder, event(n));
         }
-        let kept = events.kept(0);
-        assert_eq!(kept.len(), KEPT_MAX);
-        assert_eq!(kept[0].seq, 11);
+        let recent = events.recent(0);
+        assert_eq!(recent.len(), RECENT_MAX);
+        assert_eq!(recent[0].seq, 11);
         let mut subscription = events.from(1);
-        for seq in 1..=KEPT_MAX as u64 + 10 {
-            let Next::Event(record) = subscription.next(Duration::ZERO) else { panic!("no event {seq}") };
+        for seq in 1..=RECENT_MAX as u64 + 10 {
+            let NextEvent::Event(record) = subscription.next(Duration::ZERO) else {
+                panic!("no event {seq}")
+            };
             assert_eq!(record.seq, seq);
         }
-        assert_eq!(subscription.next(Duration::ZERO), Next::Quiet);
+        assert_eq!(subscription.next(Duration::ZERO), NextEvent::Quiet);
     }
 
     #[test]
-    fn a_subscription_resumes_waits_and_ends() {
+    fn a_subscription_starts_at_a_number_waits_and_ends_when_the_log_closes() {
         let events = events();
         events.record_event(&Actor::Embedder, event(1));
         events.record_event(&Actor::Embedder, event(2));
         let mut subscription = events.from(2);
-        assert!(matches!(subscription.next(Duration::ZERO), Next::Event(Record { seq: 2, .. })));
-        assert_eq!(subscription.next(Duration::ZERO), Next::Quiet);
+        assert!(matches!(subscription.next(Duration::ZERO), NextEvent::Event(Record { seq: 2, .. })));
+        assert_eq!(subscription.next(Duration::ZERO), NextEvent::Quiet);
         let later = events.clone();
         let pusher = std::thread::spawn(move || later.record_event(&Actor::Embedder, event(3)));
-        assert!(matches!(subscription.next(Duration::from_secs(10)), Next::Event(Record { seq: 3, .. })));
+        assert!(matches!(
+            subscription.next(Duration::from_secs(10)),
+            NextEvent::Event(Record { seq: 3, .. })
+        ));
         pusher.join().unwrap();
         events.close();
-        assert_eq!(subscription.next(Duration::from_secs(10)), Next::Closed);
+        assert_eq!(subscription.next(Duration::from_secs(10)), NextEvent::Closed);
     }
 }

@@ -1,4 +1,4 @@
-//! Commands with a key: sent twice, done once.
+//! Commands with an idempotency key: sent twice, run once.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -10,34 +10,35 @@ use crate::{
     api::{Command, Error, RequestContext},
     store::{
         event_log::{Answered, Events, Recorded},
-        ledger::Change,
+        ledger::LedgerChange,
     },
 };
 
-/// The commands with a key that go on.
+/// The keys of the commands that are running.
 #[derive(Default)]
 pub(crate) struct IdempotencyKeys {
     busy: Mutex<HashMap<String, Arc<Mutex<()>>>>,
 }
 
-// === impl Asked ===
+// === impl RequestContext ===
 
 impl RequestContext {
-    /// What the ledger is to keep of an answer, in the transaction of what it answers for.
+    /// The ledger change that stores an answer under the command's key. It belongs to the transaction of the
+    /// command.
     ///
-    /// The times in it are those until then: a command that is asked for again is answered with these.
-    pub(crate) fn answered(&self, command: &Command, answer: &impl Serialize) -> Option<Change> {
+    /// Times in the answer are those measured up to now. A repeated command gets the same times.
+    pub(crate) fn answered(&self, command: &Command, answer: &impl Serialize) -> Option<LedgerChange> {
         let key = self.key.clone()?;
-        // An answer of ours can always be written.
+        // Our answers can always be serialized.
         let answer = serde_json::to_string(answer).ok()?;
-        Some(Change::Answered { key, command: command.clone(), answer })
+        Some(LedgerChange::Answered { key, command: command.clone(), answer })
     }
 }
 
 // === impl Answered ===
 
 impl Answered {
-    /// The answer once more. What was done before it could be written says so as long as it is not.
+    /// The stored answer. If it is not in the ledger yet, its `recorded` is false.
     fn read<R: DeserializeOwned>(&self) -> serde_json::Result<R> {
         let mut answer: Value = serde_json::from_str(&self.answer)?;
         if let (Recorded::NotYet, Some(recorded)) = (self.recorded, answer.get_mut("recorded")) {
@@ -47,11 +48,11 @@ impl Answered {
     }
 }
 
-// === impl Keys ===
+// === impl IdempotencyKeys ===
 
 impl IdempotencyKeys {
-    /// Runs a command. If it was done under the same key before, it answers what was answered then. A command that was
-    /// refused, or had nothing to do, runs again.
+    /// Runs a command once for its key. If it ran before, the stored answer is returned. A command that
+    /// failed, or that changed nothing, runs again.
     pub(crate) fn once<R: DeserializeOwned>(
         &self,
         events: &Events,
@@ -62,14 +63,16 @@ impl IdempotencyKeys {
         let Some(key) = &context.key else { return act() };
         let running = self.busy.lock().entry(key.clone()).or_default().clone();
         let done = {
-            // The same command that came before, and goes on, is waited for.
+            // Waits if the same command is still running.
             let _running = running.lock();
             match events.answer(key) {
                 Err(error) => Err(error),
                 Ok(None) => act(),
-                Ok(Some(answered)) if answered.command == *command => answered
-                    .read()
-                    .map_err(|error| Error::Internal { what: format!("the answer of key {key:?}: {error}") }),
+                Ok(Some(answered)) if answered.command == *command => {
+                    answered.read().map_err(|error| Error::Internal {
+                        what: format!("cannot read the stored answer for key {key:?}: {error}"),
+                    })
+                }
                 Ok(Some(Answered { command, .. })) => {
                     Err(Error::KeyReused { key: key.clone(), command: command.to_string() })
                 }

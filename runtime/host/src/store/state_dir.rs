@@ -1,4 +1,5 @@
-//! The runtime's own directory: the private copies that are mapped, and the store of files by digest.
+//! The state directory: the private copies that are mapped, the store of files by digest, and the ledger's
+//! file.
 
 use std::{
     fs::{self, DirBuilder, File, TryLockError},
@@ -14,47 +15,49 @@ use tempfile::{NamedTempFile, TempDir};
 
 use crate::api::Error;
 
-/// How long the lock is waited for, and how long between two attempts.
-const LOCK_PATIENCE: Duration = Duration::from_millis(500);
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
+/// How long `open` tries to lock the directory.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
+/// The pause between two attempts.
+const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How much of a file of the store is compared at a time, in bytes.
-const COMPARED_AT_ONCE: usize = 64 << 10;
+/// The buffer for comparing a file of the store, in bytes.
+const COMPARE_BUFFER: usize = 64 << 10;
 
-/// The state directory, held against other runtimes.
+/// The state directory, locked against other runtimes.
 pub(crate) struct StateDir {
-    /// Without links, as the dynamic linker's list is to have it.
+    /// Without symbolic links, as in the dynamic linker's list.
     root: PathBuf,
-    /// Locked while it is open: the system lets go of it when the process ends, however it ends.
+    /// Locked while it is open. The system unlocks it when the process ends, also after a crash.
     _lock: File,
-    /// The directory of a runtime that was given none, removed with it.
+    /// The directory, if the runtime was given none. It is removed with the runtime.
     _temporary: Option<TempDir>,
 }
 
 impl StateDir {
-    /// Opens the directory, and makes what is missing. What a runtime that was killed has left in `stage/` is removed.
+    /// Opens and locks the directory, creates what is missing, and removes what a killed runtime left in
+    /// `stage/`.
     pub(crate) fn open(root: Option<&Path>) -> Result<Self, Error> {
         let Some(root) = root else {
             let temporary = TempDir::with_prefix("segue-")
-                .map_err(failed("creating a directory in", &std::env::temp_dir()))?;
+                .map_err(failed("create a directory in", &std::env::temp_dir()))?;
             let mut state = StateDir::open(Some(temporary.path()))?;
             state._temporary = Some(temporary);
             return Ok(state);
         };
-        // Only the owner: whoever can write here decides what this process runs.
-        DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(failed("creating", root))?;
-        let root = root.canonicalize().map_err(failed("opening", root))?;
+        // Only for the owner: write access to this directory is control over what this process runs.
+        DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(failed("create", root))?;
+        let root = root.canonicalize().map_err(failed("open", root))?;
         let lock_path = root.join("lock");
         let lock = File::options()
             .create(true)
             .truncate(false)
             .write(true)
             .open(&lock_path)
-            .map_err(failed("opening", &lock_path))?;
-        match lock_patiently(&lock) {
+            .map_err(failed("open", &lock_path))?;
+        match lock_with_retry(&lock) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(Error::StateDirInUse { path: root }),
-            Err(TryLockError::Error(source)) => return Err(failed("locking", &lock_path)(source)),
+            Err(TryLockError::Error(source)) => return Err(failed("lock", &lock_path)(source)),
         }
         let state = StateDir { root, _lock: lock, _temporary: None };
         for directory in [state.stage(), state.images()] {
@@ -62,15 +65,16 @@ impl StateDir {
                 .recursive(true)
                 .mode(0o700)
                 .create(&directory)
-                .map_err(failed("creating", &directory))?;
+                .map_err(failed("create", &directory))?;
         }
-        // We have the lock, so whoever made these is gone: private copies, and files that were half put into the store.
+        // We hold the lock, so the runtime that left these is gone: private copies, and unfinished files of
+        // the store.
         state.clear(&state.stage(), |_| true)?;
         state.clear(&state.images(), |path| path.extension().is_none_or(|extension| extension != "so"))?;
         Ok(state)
     }
 
-    /// Where the private copies are.
+    /// The directory of the private copies.
     pub(crate) fn stage(&self) -> PathBuf {
         self.root.join("stage")
     }
@@ -80,22 +84,23 @@ impl StateDir {
         self.root.join("ledger.sqlite")
     }
 
-    /// What is there while a start has not come to its end.
-    pub(crate) fn starting(&self) -> PathBuf {
+    /// The file that exists while a start has not finished.
+    pub(crate) fn start_marker(&self) -> PathBuf {
         self.root.join("starting")
     }
 
-    /// Where a process that dies of a fatal signal, or of a module's `exit`, writes whose code it was.
+    /// The file to which a process that dies of a fatal signal, or of a module's `exit`, writes whose code
+    /// ran.
     pub(crate) fn crashes(&self) -> PathBuf {
         self.root.join("crashes")
     }
 
-    /// The file of the store with this digest. It may not exist.
+    /// The path of the file with this digest in the store. It may not exist.
     pub(crate) fn image(&self, digest: &Digest) -> PathBuf {
         self.images().join(format!("{}.so", digest.hex()))
     }
 
-    /// Puts bytes into the store: all of them, or nothing. A file that is there and damaged is replaced.
+    /// Writes bytes to the store, all or none. A damaged file is replaced.
     pub(crate) fn put(&self, digest: &Digest, bytes: &[u8]) -> Result<(), Error> {
         let path = self.image(digest);
         if holds(&path, bytes).unwrap_or(false) {
@@ -107,7 +112,7 @@ impl StateDir {
             file.as_file().set_permissions(fs::Permissions::from_mode(0o400))?;
             file.as_file().sync_all()?;
             file.persist(&path)?;
-            // The name too is to be there when the machine has lost power.
+            // So the name, too, survives a power failure.
             File::open(self.images())?.sync_all()
         };
         write().map_err(|source| Error::Store { path, source })
@@ -118,39 +123,42 @@ impl StateDir {
     }
 
     fn clear(&self, directory: &Path, is_left_over: impl Fn(&Path) -> bool) -> Result<(), Error> {
-        for entry in fs::read_dir(directory).map_err(failed("reading", directory))? {
-            let path = entry.map_err(failed("reading", directory))?.path();
+        for entry in fs::read_dir(directory).map_err(failed("read", directory))? {
+            let path = entry.map_err(failed("read", directory))?.path();
             if is_left_over(&path) {
-                fs::remove_file(&path).map_err(failed("removing", &path))?;
+                fs::remove_file(&path).map_err(failed("remove", &path))?;
             }
         }
         Ok(())
     }
 }
 
-/// Whether a file has these bytes. It is compared piece by piece: it may be large, and this is done at each load.
+/// Whether a file has exactly these bytes. It compares buffer by buffer, because a file may be large and each
+/// load does this.
 fn holds(path: &Path, mut bytes: &[u8]) -> io::Result<bool> {
-    let mut file = BufReader::with_capacity(COMPARED_AT_ONCE, File::open(path)?);
+    let mut file = BufReader::with_capacity(COMPARE_BUFFER, File::open(path)?);
     loop {
-        let piece = file.fill_buf()?;
-        if piece.is_empty() {
+        let buffer = file.fill_buf()?;
+        if buffer.is_empty() {
             return Ok(bytes.is_empty());
         }
-        let Some(rest) = bytes.strip_prefix(piece) else { return Ok(false) };
+        let Some(rest) = bytes.strip_prefix(buffer) else { return Ok(false) };
         bytes = rest;
-        let len = piece.len();
+        let len = buffer.len();
         file.consume(len);
     }
 }
 
-/// Takes a lock that whoever had it before may have for a moment longer: when this process, or the one before, starts a program, the
-/// child has all open files between `fork` and `exec`.
-fn lock_patiently(lock: &File) -> Result<(), TryLockError> {
-    let begun = Instant::now();
+/// Locks the file, and retries for a moment. When this process or the previous one starts a program, the
+/// child holds all open files, and so the lock, between `fork` and `exec`.
+fn lock_with_retry(lock: &File) -> Result<(), TryLockError> {
+    let started = Instant::now();
     loop {
         match lock.try_lock() {
-            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => thread::sleep(LOCK_PAUSE),
-            tried => return tried,
+            Err(TryLockError::WouldBlock) if started.elapsed() < LOCK_TIMEOUT => {
+                thread::sleep(LOCK_RETRY_INTERVAL)
+            }
+            result => return result,
         }
     }
 }
@@ -165,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_runtime_is_refused_and_leftovers_are_removed() {
+    fn a_second_runtime_is_refused_and_leftover_files_are_removed() {
         let root = TempDir::new().unwrap();
         let first = StateDir::open(Some(root.path())).unwrap();
         let leftover = first.stage().join("greeter-g1.so");
@@ -178,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_store_takes_the_same_bytes_twice() {
+    fn the_store_accepts_the_same_bytes_twice_and_replaces_a_damaged_file() {
         let state = StateDir::open(None).unwrap();
         let digest = Digest::of(b"bytes");
         state.put(&digest, b"bytes").unwrap();
@@ -193,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_temporary_directory_goes_with_its_runtime() {
+    fn a_temporary_directory_is_removed_with_its_runtime() {
         let state = StateDir::open(None).unwrap();
         let root = state.root.clone();
         assert!(root.exists());

@@ -1,4 +1,5 @@
-//! Threads of the host that take part in purges: what an old version left on them is destroyed on them.
+//! Threads of the host that take part in purges. A purge asks such a thread to destroy what an old version
+//! left on it.
 
 use std::{
     collections::HashMap,
@@ -14,30 +15,31 @@ use segue_interface::VersionId;
 
 use crate::module::version::Version;
 
-/// How long a purge waits for a resident to run its errand. One that does not come in time has what it keeps for the
-/// version dropped without running, and counted.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a purge waits for a registered thread to run its cleanup task. After that the purge drops, and
+/// counts, what the thread keeps for the version.
+const CLEANUP_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The same for a resident that has been inside one call, of another version, for as long: that may take much longer, and
-/// the memory of the version that leaves is not to wait for it.
-const PATIENCE_WITH_BUSY: Duration = Duration::from_millis(50);
+/// The same for a thread that has been inside one call for at least this long. The call is of another version
+/// and may take much longer, and the version that leaves must not stay in memory for it.
+const BUSY_CLEANUP_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// How often is looked whether those that are waited for are busy.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// How often a purge checks whether the threads that it waits for are busy.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// A thread that looks in now and then, so that a purge can have a module's thread-locals destroyed on it.
+/// A registered thread: purges send it cleanup tasks, and it runs them between calls.
 ///
-/// A thread-local that module code made on a thread must be destroyed on that thread, before the module's image goes. Of
-/// a thread that is no resident, thread-locals are destroyed when it ends or makes another call; where it does neither in
-/// time, they are dropped without running, and counted. So threads that live long and call modules should be residents:
+/// If module code created a thread-local on a thread, that thread must destroy it before the module's image
+/// is unmapped. A registered thread does so when a purge asks. Any other thread does so when it ends or makes
+/// another call. If it does neither in time, the purge drops its thread-locals without running their
+/// destructors, and counts them. So register threads that live long and call modules:
 ///
 /// ```no_run
 /// # fn serve(runtime: segue::Runtime, jobs: crossbeam_channel::Receiver<Box<dyn FnOnce() + Send>>) {
 /// let registered_thread = runtime.register_thread();
 /// loop {
 ///     crossbeam_channel::select_biased! {
-///         recv(registered_thread.inbox()) -> errand => if let Ok(errand) = errand {
-///             errand.run();
+///         recv(registered_thread.inbox()) -> task => if let Ok(task) = task {
+///             task.run();
 ///         },
 ///         recv(jobs) -> job => match job {
 ///             Ok(job) => job(), // calls modules
@@ -50,78 +52,80 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 pub struct RegisteredThread {
     registered: Arc<RegisteredThreads>,
     id: ThreadId,
-    entry: Arc<Entry>,
+    entry: Arc<ThreadEntry>,
     inbox: Receiver<CleanupTask>,
-    /// It is about the thread that made it.
+    /// Must stay on the thread that created it.
     not_send: PhantomData<*const ()>,
 }
 
-/// Something that a purge asks of a thread. Run it soon, outside of any call; or drop it, and the purge goes on.
+/// What a purge asks a thread to do. Run it soon, outside of any call. If you drop it, the purge continues
+/// without it.
 pub struct CleanupTask {
-    /// Weak: a purge that has waited long enough goes on without it.
+    /// Weak, so a purge that stopped waiting can go on.
     version: Weak<Version>,
     generation: u64,
     thread: ThreadId,
     done: Sender<ThreadId>,
 }
 
-/// Notes, while it exists, that a call goes on.
+/// Marks a call as running until it is dropped.
 pub struct RunningCall<'a> {
-    entry: &'a Entry,
+    entry: &'a ThreadEntry,
 }
 
-/// The residents of one runtime.
+/// The registered threads of one runtime.
 #[derive(Default)]
 pub(crate) struct RegisteredThreads {
-    /// A thread may be a resident more than once: by a library that it runs, and by itself.
-    by_thread: Mutex<HashMap<ThreadId, Vec<Listed>>>,
+    /// A thread may be registered more than once: by itself, and by a library that it runs.
+    by_thread: Mutex<HashMap<ThreadId, Vec<Registration>>>,
 }
 
-/// A resident, as purges see it.
-struct Listed {
+/// One registration of a thread.
+struct Registration {
     outbox: Sender<CleanupTask>,
-    entry: Arc<Entry>,
+    entry: Arc<ThreadEntry>,
 }
 
-/// What is known of one resident.
-struct Entry {
+/// The state of one registered thread.
+struct ThreadEntry {
     call: Mutex<Option<Call>>,
 }
 
-/// A call that a resident is in, as pins tell it.
+/// A call that a registered thread is inside, for pins.
 pub(crate) struct KnownCall {
     pub(crate) thread: ThreadId,
     pub(crate) what: String,
     pub(crate) ms: u64,
 }
 
-/// The call that a resident is in.
+/// The call that a registered thread is inside.
 struct Call {
     generation: u64,
     what: String,
     since: Instant,
 }
 
-// === impl Resident ===
+// === impl RegisteredThread ===
 
 impl RegisteredThread {
     pub(crate) fn new(registered: Arc<RegisteredThreads>) -> Self {
         let (outbox, inbox) = unbounded();
         let id = ThreadId::current();
-        let entry = Arc::new(Entry { call: Mutex::new(None) });
-        let listed = Listed { outbox, entry: entry.clone() };
-        registered.by_thread.lock().entry(id).or_default().push(listed);
+        let entry = Arc::new(ThreadEntry { call: Mutex::new(None) });
+        let registration = Registration { outbox, entry: entry.clone() };
+        registered.by_thread.lock().entry(id).or_default().push(registration);
         RegisteredThread { registered, id, entry, inbox, not_send: PhantomData }
     }
 
-    /// What purges ask of this thread. Select on it beside the thread's own queue, and run what comes.
+    /// The tasks that purges send to this thread. Select on it next to your own queue, and run each task.
     pub fn inbox(&self) -> &Receiver<CleanupTask> {
         &self.inbox
     }
 
-    /// Notes that this thread's call of a version began now, so that [`VersionStatus::oldest_ms`](crate::VersionStatus::oldest_ms) and
-    /// the list of pins can tell of it; until the answer is dropped.
-    pub fn calling<'a>(&'a self, version: &VersionId, what: impl FnOnce() -> String) -> RunningCall<'a> {
+    /// Notes that this thread's call of a version begins now.
+    /// [`VersionStatus::oldest_ms`](crate::VersionStatus::oldest_ms) and the list of pins show the call until
+    /// you drop the answer.
+    pub fn note_call<'a>(&'a self, version: &VersionId, what: impl FnOnce() -> String) -> RunningCall<'a> {
         let call = Call { generation: version.generation, what: what(), since: Instant::now() };
         *self.entry.call.lock() = Some(call);
         RunningCall { entry: &self.entry }
@@ -131,9 +135,9 @@ impl RegisteredThread {
 impl Drop for RegisteredThread {
     fn drop(&mut self) {
         let mut by_thread = self.registered.by_thread.lock();
-        if let Some(listed) = by_thread.get_mut(&self.id) {
-            listed.retain(|listed| !Arc::ptr_eq(&listed.entry, &self.entry));
-            if listed.is_empty() {
+        if let Some(registrations) = by_thread.get_mut(&self.id) {
+            registrations.retain(|registration| !Arc::ptr_eq(&registration.entry, &self.entry));
+            if registrations.is_empty() {
                 by_thread.remove(&self.id);
             }
         }
@@ -146,7 +150,7 @@ impl Drop for RunningCall<'_> {
     }
 }
 
-// === impl Errand ===
+// === impl CleanupTask ===
 
 impl CleanupTask {
     pub(crate) fn new(version: &Arc<Version>, thread: ThreadId, done: Sender<ThreadId>) -> Self {
@@ -154,8 +158,8 @@ impl CleanupTask {
         CleanupTask { version: Arc::downgrade(version), generation, thread, done }
     }
 
-    /// Whether it is about the version of this generation.
-    pub(crate) fn is_of(&self, generation: u64) -> bool {
+    /// Whether the task concerns the version of this generation.
+    pub(crate) fn is_for(&self, generation: u64) -> bool {
         self.generation == generation
     }
 
@@ -164,84 +168,90 @@ impl CleanupTask {
         let CleanupTask { version, thread, done, .. } = self;
         let Some(version) = version.upgrade() else { return };
         version.image.detach_thread();
-        // Before it is told: the purge wants to be the only owner.
+        // Before `send`: the purge must become the only owner.
         drop(version);
-        // Fails where the purge did not wait so long.
+        // Fails if the purge has stopped waiting.
         let _ = done.send(thread);
     }
 }
 
-// === impl Entry ===
+// === impl ThreadEntry ===
 
-impl Entry {
-    /// How long to wait for a resident that is at what it is at now.
-    fn patience(&self) -> Duration {
-        let is_busy = self.call.lock().as_ref().is_some_and(|call| call.since.elapsed() > PATIENCE_WITH_BUSY);
-        if is_busy { PATIENCE_WITH_BUSY } else { PATIENCE }
+impl ThreadEntry {
+    /// How long a purge waits for this thread, given what it does now.
+    fn cleanup_timeout(&self) -> Duration {
+        let is_busy =
+            self.call.lock().as_ref().is_some_and(|call| call.since.elapsed() > BUSY_CLEANUP_TIMEOUT);
+        if is_busy { BUSY_CLEANUP_TIMEOUT } else { CLEANUP_TIMEOUT }
     }
 }
 
-// === impl Residents ===
+// === impl RegisteredThreads ===
 
 impl RegisteredThreads {
-    /// Has the residents among these threads destroy what they have left in a version that nobody enters any more, and
-    /// waits for them.
-    pub(crate) fn detach(&self, visitors: &[ThreadId], version: &Arc<Version>) {
+    /// Sends a cleanup task to each of these threads that is registered, and waits for them. No call may be
+    /// inside the version.
+    pub(crate) fn clean_up(&self, threads: &[ThreadId], version: &Arc<Version>) {
         let (done, is_done) = unbounded();
         let sent = Instant::now();
         let mut awaited = HashMap::new();
         {
             let by_thread = self.by_thread.lock();
-            let listed_of = |id: &ThreadId| by_thread.get(id).into_iter().flatten();
-            for (id, listed) in visitors.iter().flat_map(|id| listed_of(id).map(|listed| (*id, listed))) {
-                let errand = CleanupTask::new(version, id, done.clone());
-                // Fails where the resident has just ended: then it has destroyed everything.
-                if listed.outbox.send(errand).is_ok() {
-                    awaited.insert(id, listed.entry.clone());
+            let registrations = |id: &ThreadId| by_thread.get(id).into_iter().flatten();
+            let all = threads.iter().flat_map(|id| registrations(id).map(|registration| (*id, registration)));
+            for (id, registration) in all {
+                let task = CleanupTask::new(version, id, done.clone());
+                // Fails if the thread has just ended. Then it has destroyed everything.
+                if registration.outbox.send(task).is_ok() {
+                    awaited.insert(id, registration.entry.clone());
                 }
             }
         }
         drop(done);
         while !awaited.is_empty() {
-            match is_done.recv_timeout(LOOK_EVERY) {
+            match is_done.recv_timeout(POLL_INTERVAL) {
                 Ok(id) => drop(awaited.remove(&id)),
                 Err(RecvTimeoutError::Timeout) => {
-                    awaited.retain(|_, entry| sent.elapsed() < entry.patience())
+                    awaited.retain(|_, entry| sent.elapsed() < entry.cleanup_timeout())
                 }
-                // Those that are left were dropped: their residents have ended.
+                // The remaining tasks were dropped because their threads have ended.
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
     }
 
-    /// Those of these threads that are no residents.
-    pub(crate) fn others(&self, threads: &[ThreadId]) -> Vec<ThreadId> {
+    /// Those of these threads that are not registered.
+    pub(crate) fn unregistered(&self, threads: &[ThreadId]) -> Vec<ThreadId> {
         let by_thread = self.by_thread.lock();
         threads.iter().filter(|thread| !by_thread.contains_key(thread)).copied().collect()
     }
 
-    /// How long the oldest known call of this generation has been inside.
+    /// The age of the oldest known call of this generation.
     pub(crate) fn oldest_ms(&self, generation: u64) -> Option<u64> {
-        self.calls_of(generation, |_, call| call.since).into_iter().min().map(|since| millis(since.elapsed()))
+        self.map_calls(generation, |_, call| call.since)
+            .into_iter()
+            .min()
+            .map(|since| millis(since.elapsed()))
     }
 
     /// The known calls of this generation.
     pub(crate) fn calls(&self, generation: u64) -> Vec<KnownCall> {
-        self.calls_of(generation, |thread, call| KnownCall {
+        self.map_calls(generation, |thread, call| KnownCall {
             thread,
             what: call.what.clone(),
             ms: millis(call.since.elapsed()),
         })
     }
 
-    fn calls_of<R>(&self, generation: u64, tell: impl Fn(ThreadId, &Call) -> R) -> Vec<R> {
+    fn map_calls<R>(&self, generation: u64, map: impl Fn(ThreadId, &Call) -> R) -> Vec<R> {
         let by_thread = self.by_thread.lock();
-        let tell = |(thread, listed): (ThreadId, &Listed)| {
-            let call = listed.entry.call.lock();
-            call.as_ref().filter(|call| call.generation == generation).map(|call| tell(thread, call))
+        let map_one = |(thread, registration): (ThreadId, &Registration)| {
+            let call = registration.entry.call.lock();
+            call.as_ref().filter(|call| call.generation == generation).map(|call| map(thread, call))
         };
-        let all = by_thread.iter().flat_map(|(thread, of)| of.iter().map(|listed| (*thread, listed)));
-        all.filter_map(tell).collect()
+        let all =
+            by_thread.iter().flat_map(|(thread, all)| all.iter().map(|registration| (*thread, registration)));
+        all.filter_map(map_one).collect()
     }
 }
 

@@ -1,9 +1,10 @@
-//! The threads that take versions in and out.
+//! The runtime's own threads, one for each load or rollback.
 //!
-//! Code of a module that is not a call (constructors, `on_load`, `Drop`, destructors, `dlclose`) never runs on a thread of
-//! the embedder: what it leaves on its thread could then not be destroyed. So each load, and each rollback, begins a
-//! thread, which answers whoever asked as soon as the new version is current, and then takes out what it displaced. It
-//! exists before anything has changed, so that nothing can fail afterwards for want of a thread.
+//! Module code that is not a call (constructors, `on_load`, `Drop`, destructors, `dlclose`) never runs on a
+//! thread of the embedder, because what it leaves on that thread could then not be destroyed. So each load
+//! and each rollback starts a thread. The thread answers the caller as soon as the new version is current,
+//! and then removes the version that it displaced. The thread is started before anything changes, so no later
+//! step can fail for lack of a thread.
 
 use std::{sync::Arc, thread, time::Instant};
 
@@ -12,17 +13,17 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::api::Error;
 
-/// The journeys of one runtime that have not ended.
+/// The running tasks of one runtime.
 #[derive(Default)]
 pub(crate) struct Tasks {
     running: Mutex<usize>,
     ended: Condvar,
 }
 
-/// Counts a journey out when it ends, however it ends.
-struct CountOut(Arc<Tasks>);
+/// Counts a task as running until it is dropped. A panic drops it too.
+struct RunningTask(Arc<Tasks>);
 
-impl Drop for CountOut {
+impl Drop for RunningTask {
     fn drop(&mut self) {
         *self.0.running.lock() -= 1;
         self.0.ended.notify_all();
@@ -30,17 +31,17 @@ impl Drop for CountOut {
 }
 
 impl Tasks {
-    /// Begins a journey. The name is shown by the system's tools, which cut it after 15 characters.
+    /// Starts a task on a thread with this name. System tools show the first 15 characters of the name.
     pub(crate) fn spawn(
         self: &Arc<Self>,
         name: String,
-        journey: impl FnOnce() + Send + 'static,
+        task: impl FnOnce() + Send + 'static,
     ) -> Result<(), Error> {
         *self.running.lock() += 1;
-        let count_out = CountOut(self.clone());
+        let running = RunningTask(self.clone());
         let run = move || {
-            let _count_out = count_out;
-            journey();
+            let _running = running;
+            task();
         };
         thread::Builder::new()
             .name(name.clone())
@@ -49,42 +50,43 @@ impl Tasks {
         Ok(())
     }
 
-    /// Begins a journey with something in its hands, which comes back where there is no thread for it.
+    /// Starts a task with a value. Returns the value if the thread cannot be started.
     pub(crate) fn spawn_with<T: Send + 'static>(
         self: &Arc<Self>,
         name: String,
-        carried: T,
-        journey: impl FnOnce(T) + Send + 'static,
+        value: T,
+        task: impl FnOnce(T) + Send + 'static,
     ) -> Result<(), (Error, T)> {
-        let (hand_over, handed_over) = bounded(1);
-        let begun = self.spawn(name, move || {
-            // Disconnected never: it is sent as soon as the thread is there.
-            if let Ok(carried) = handed_over.recv() {
-                journey(carried);
+        let (sender, receiver) = bounded(1);
+        let spawned = self.spawn(name, move || {
+            // Never disconnected: the value is sent as soon as the thread exists.
+            if let Ok(value) = receiver.recv() {
+                task(value);
             }
         });
-        if let Err(error) = begun {
-            return Err((error, carried));
+        if let Err(error) = spawned {
+            return Err((error, value));
         }
-        // There is room for one.
-        let _ = hand_over.send(carried);
+        // The channel has room for one value.
+        let _ = sender.send(value);
         Ok(())
     }
 
-    /// Begins a journey that gives an answer while it goes on, and waits for that answer.
+    /// Starts a task that sends an answer before it ends, and waits for the answer.
     pub(crate) fn spawn_and_wait<R: Send + 'static>(
         self: &Arc<Self>,
         name: String,
-        journey: impl FnOnce(Sender<Result<R, Error>>) + Send + 'static,
+        task: impl FnOnce(Sender<Result<R, Error>>) + Send + 'static,
     ) -> Result<R, Error> {
-        let (answer, answered) = bounded(1);
-        self.spawn(name.clone(), move || journey(answer))?;
-        // It is disconnected without an answer only where the journey panicked.
-        let lost = |_| Error::Internal { what: format!("the thread {name} panicked") };
-        answered.recv().map_err(lost)?
+        let (sender, receiver) = bounded(1);
+        self.spawn(name.clone(), move || task(sender))?;
+        // Disconnected without an answer only if the task panicked.
+        let panicked = |_| Error::Internal { what: format!("thread {name} panicked") };
+        receiver.recv().map_err(panicked)?
     }
 
-    /// Waits for all journeys to end; false where one has not, at the deadline. Without a deadline it waits for ever.
+    /// Waits until all tasks have ended. Returns false if one is still running at the deadline. Without a
+    /// deadline it waits indefinitely.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
         let mut running = self.running.lock();
         while *running > 0 {

@@ -1,9 +1,10 @@
-//! Threads that are no residents, and are met when they pass: what an old version left on them is destroyed on them.
+//! Threads of the host that are not registered. A purge leaves a cleanup task for such a thread, which runs
+//! it when it next leaves a call.
 //!
-//! Such a thread (the embedder's own, or of a runtime for tasks) cannot be asked to do anything. But when it leaves a call, it
-//! looks at a flag anyway. While somebody is awaited, that flag is up on every module's current version
-//! ([`Cell::hail`](segue_core::Cell::hail)), and whoever leaves comes by [`run_posted`](UnregisteredThreads::run_posted). Nothing is added to a call
-//! at other times.
+//! A purge cannot send such a thread a message. But a thread that leaves a call checks a flag anyway. While a
+//! purge waits for a thread, the flag is set on the current version of every module
+//! ([`Cell::hail`](segue_core::Cell::hail)), and each thread that leaves calls
+//! [`run_posted`](UnregisteredThreads::run_posted). At other times a call costs nothing more.
 
 use std::collections::HashMap;
 
@@ -12,44 +13,47 @@ use segue_core::ThreadId;
 
 use crate::threads::registered::CleanupTask;
 
-/// The threads that purges of one runtime await.
+/// The cleanup tasks that purges have left for unregistered threads.
 #[derive(Default)]
 pub(crate) struct UnregisteredThreads {
-    awaited: Mutex<HashMap<ThreadId, Vec<CleanupTask>>>,
+    tasks: Mutex<HashMap<ThreadId, Vec<CleanupTask>>>,
 }
 
-// === impl Passers ===
+// === impl UnregisteredThreads ===
 
 impl UnregisteredThreads {
-    /// From now on the thread runs this errand when it passes.
-    pub(crate) fn post(&self, thread: ThreadId, errand: CleanupTask) {
-        self.awaited.lock().entry(thread).or_default().push(errand);
+    /// Leaves a task for the thread. It runs the task when it next leaves a call.
+    pub(crate) fn post(&self, thread: ThreadId, task: CleanupTask) {
+        self.tasks.lock().entry(thread).or_default().push(task);
     }
 
-    /// Nobody waits any more for errands of this generation.
-    pub(crate) fn give_up(&self, generation: u64) {
-        let given_up = {
-            let mut awaited = self.awaited.lock();
-            let given_up: Vec<CleanupTask> =
-                awaited.values_mut().flat_map(|of| of.extract_if(.., |one| one.is_of(generation))).collect();
-            awaited.retain(|_, errands| !errands.is_empty());
-            given_up
+    /// Drops the tasks of this generation.
+    pub(crate) fn cancel(&self, generation: u64) {
+        let cancelled = {
+            let mut tasks = self.tasks.lock();
+            let cancelled: Vec<CleanupTask> = tasks
+                .values_mut()
+                .flat_map(|of_thread| of_thread.extract_if(.., |task| task.is_for(generation)))
+                .collect();
+            tasks.retain(|_, of_thread| !of_thread.is_empty());
+            cancelled
         };
-        drop(given_up);
+        // Outside the lock.
+        drop(cancelled);
     }
 
-    /// Whether anybody is awaited.
-    pub(crate) fn is_waiting(&self) -> bool {
-        !self.awaited.lock().is_empty()
+    /// Whether any task is left.
+    pub(crate) fn has_tasks(&self) -> bool {
+        !self.tasks.lock().is_empty()
     }
 
-    /// The calling thread passes: it has left a call.
+    /// Runs the calling thread's tasks. The thread has just left a call.
     pub(crate) fn run_posted(&self) {
-        let errands = {
-            let mut awaited = self.awaited.lock();
-            if awaited.is_empty() { None } else { awaited.remove(&ThreadId::current()) }
+        let of_thread = {
+            let mut tasks = self.tasks.lock();
+            if tasks.is_empty() { None } else { tasks.remove(&ThreadId::current()) }
         };
-        // Out of the lock: they run destructors of a module.
-        errands.into_iter().flatten().for_each(CleanupTask::run);
+        // Outside the lock: a task runs destructors of a module.
+        of_thread.into_iter().flatten().for_each(CleanupTask::run);
     }
 }

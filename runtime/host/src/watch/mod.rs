@@ -74,7 +74,7 @@ impl Watch {
         // `notify` tells absolute paths. Looking must find the same, or each file would be taken twice; and the process may
         // change its directory.
         let directory = path::absolute(&directory).map_err(|source| Error::Io {
-            action: "finding the whole path of",
+            action: "resolve the path",
             path: directory,
             source,
         })?;
@@ -181,7 +181,7 @@ impl Watching {
     }
 
     fn find(&mut self, now: Instant) -> Result<(), Error> {
-        let failed = |source| Error::Io { action: "reading", path: self.directory.clone(), source };
+        let failed = |source| Error::Io { action: "read", path: self.directory.clone(), source };
         for entry in fs::read_dir(&self.directory).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
             if let Some(stamp) = is_module_file(&path).then(|| Stamp::of(&path)).flatten() {
@@ -248,7 +248,7 @@ impl Watching {
         let candidate = intake::read(path, &mut took)?;
         let (name, digest) = (candidate.metadata().name.clone(), candidate.digest());
         let source = path.display().to_string();
-        let taken = ledger::Change::DropIn { path: source.clone(), digest };
+        let taken = ledger::LedgerChange::DropIn { path: source.clone(), digest };
         if self.is_first_look {
             // The same bytes from this file before the runtime began: then it is not the file that decides what is current, but what
             // has come of it since, which the ledger knows.
@@ -270,9 +270,9 @@ impl Watching {
         if !self.settling.note_read(path, digest) {
             return Ok(None);
         }
-        let module = shared.module_to_be(&name);
+        let module = shared.get_or_insert_module(&name);
         let number = {
-            let mut newest = module.newest_drop_in.lock();
+            let mut newest = module.last_drop_in_number.lock();
             *newest += 1;
             *newest
         };
@@ -280,7 +280,7 @@ impl Watching {
         module.notify_waiters();
         let request = load::set::LoadInput { candidate, source: source.clone(), took };
         let by = Actor::File { path: source.clone() };
-        let context = RequestContext { by: by.clone(), key: None };
+        let context = RequestContext { actor: by.clone(), key: None };
         let plan = load::LoadPlan {
             policy: Policy::Wait,
             drop_in: Some(number),

@@ -107,7 +107,7 @@ pub(crate) fn run(reloads: u32, spoil: Option<Spoil>, progress: &Progress) -> Re
             let pins: Vec<String> = purge.pins.iter().map(|pin| format!("{pin:?}")).collect();
             return Err(Error::Stays { round, waited: deadline, pins });
         }
-        for record in runtime.events().kept(seen + 1) {
+        for record in runtime.events().recent(seen + 1) {
             seen = record.seq;
             if let Event::Purged { leaked_bytes, destructors_dropped, .. } = record.event {
                 leaked += leaked_bytes;

@@ -157,7 +157,7 @@ impl Probe<'_> {
         let purged = self.runtime.purge(&self.module, patience)?;
         let now = self.look()?;
         let mut leaving = None;
-        for record in self.runtime.events().kept(self.seen + 1) {
+        for record in self.runtime.events().recent(self.seen + 1) {
             self.seen = record.seq;
             match record.event {
                 Event::Purged { old, purge_us, leaked_bytes, destructors_dropped, threads_ended, .. } => {

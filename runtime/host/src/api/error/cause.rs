@@ -1,19 +1,19 @@
-//! What an error is about, for whoever decides whether to try again.
+//! The cause of an error. It decides whether a retry can help.
 
 use segue_loader::MapError;
 
 use super::kind::Error;
 
-/// What an error is about.
+/// What must change before a retry can succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// The file, or what was asked. The same again fails the same, also after a restart.
+    /// The file or the request. A retry fails in the same way, also after a restart.
     File,
-    /// The system: the disk, a limit, a library that is missing. Somebody has to change that, and then it works.
+    /// The system: the disk, a limit, a missing library. A retry succeeds after an operator fixes it.
     Environment,
-    /// What the runtime keeps or does at the moment. It works later.
+    /// Something that the runtime holds or does now. A later retry can succeed.
     Busy,
-    /// A bug of the runtime.
+    /// A bug in the runtime.
     Bug,
 }
 
@@ -32,7 +32,7 @@ impl Error {
             | Error::KeyReused { .. }
             | Error::NoSuchModule { .. }
             | Error::NoCurrent { .. }
-            // A newer file was taken, and stays the newer one.
+            // The newer file stays the newer one.
             | Error::Superseded { .. } => Cause::File,
             Error::Map { source, .. } => match source {
                 MapError::MissingLibrary { .. }
@@ -43,7 +43,7 @@ impl Error {
                 | MapError::DescriptorsScarce { .. } => Cause::Environment,
                 _ => Cause::File,
             },
-            // It is about its first member, as the code is.
+            // The first member decides, as for the code.
             Error::Set { errors } => errors.first().map_or(Cause::Bug, Error::cause),
             Error::Stage(_)
             | Error::Store { .. }

@@ -1,10 +1,11 @@
-//! What kind of refusal an error is, and where it happened.
+//! The kind of an error, and the step that failed.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What kind of refusal an error is: the `code` of an error object. The list is a promise, and grows only.
+/// The kind of an error: the `code` of an error object. Codes are stable: new ones may be added, none is
+/// removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -13,31 +14,31 @@ pub enum Code {
     NotFound,
     /// The file could not be read.
     BadFile,
-    /// The file is no ELF shared object, or a damaged one.
+    /// The file is not an ELF shared object, or is damaged.
     BadElf,
-    /// The file, or a library that it needs, asks for an executable stack.
+    /// The file or one of its libraries requires an executable stack.
     ExecutableStack,
-    /// The file needs a symbol that nothing defines.
+    /// The file needs a symbol that no library defines.
     MissingSymbol,
-    /// The file needs a version of a library's symbols that this system lacks.
+    /// The file needs a symbol version that this system's libraries do not have.
     MissingVersion,
-    /// The file needs a library that is not found.
+    /// The file needs a library that was not found.
     MissingLibrary,
-    /// The file system of the state directory, or of a library, is mounted `noexec`.
+    /// The file system of the state directory or of a library is mounted `noexec`.
     Noexec,
-    /// A library that the file needs was written over while it was in memory.
+    /// A library that the file needs was overwritten in place while it was in memory.
     LibraryOverwritten,
     /// The dynamic linker refused the file for another reason.
     LinkFailed,
-    /// The file is for another machine.
+    /// The file was built for another machine.
     WrongMachine,
-    /// The file does not say that it is a module.
+    /// The file has no module metadata.
     NoMetadata,
-    /// The file is another module than was expected.
+    /// The file contains another module than expected.
     NameMismatch,
-    /// The file does not fit this runtime.
+    /// The file was built for another revision of the module interface.
     AbiMismatch,
-    /// An interface of the module does not fit those who use it.
+    /// An interface of the module does not match what a caller was compiled with.
     InterfaceMismatch,
     /// The file is not signed.
     Unsigned,
@@ -47,63 +48,63 @@ pub enum Code {
     Blocked,
     /// The probe failed.
     ProbeFailed,
-    /// The new version refused to be loaded.
+    /// The module's `on_load` failed.
     OnLoadFailed,
-    /// The state could not be handed over.
+    /// The state could not be handed over to the new version.
     CodeChangeFailed,
     /// The old version is still in use.
     NotPurged,
-    /// There is no old version to go back to.
+    /// There is no earlier version to roll back to.
     NothingToRollBack,
-    /// The module does not want to be replaced.
+    /// The module is sticky.
     Sticky,
-    /// Somebody else is at it.
+    /// Another command or a limit is in the way. Try again later.
     Busy,
-    /// It took too long.
+    /// The deadline passed.
     Deadline,
-    /// Not allowed.
+    /// The caller is not allowed to do this.
     Denied,
     /// The runtime cannot be reached.
     Unreachable,
-    /// The request makes no sense.
+    /// The request is invalid.
     BadRequest,
     /// The request is too large.
     TooLarge,
-    /// The runtime itself failed.
+    /// The runtime failed.
     Internal,
 }
 
-/// Where on the journey of a version something failed.
+/// The step that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Step {
     /// Copying the file into the state directory.
     Stage,
-    /// Reading what the file is, without running it.
+    /// Reading and checking the file, without running it.
     Read,
     /// Mapping it, and checking what it exports.
     Map,
-    /// The module's own start.
+    /// Running the module's `on_load`.
     OnLoad,
-    /// Noting in the ledger what is about to be.
+    /// Writing the change to the ledger, before it happens.
     Record,
     /// Making it current.
     Publish,
-    /// Going back.
+    /// Rolling back to the previous version.
     Rollback,
-    /// Taking an old version down.
+    /// Removing an old version from memory.
     Purge,
 }
 
-/// As it is written in JSON: `not_found`.
+/// The JSON name: `not_found`.
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)
     }
 }
 
-/// As it is written in JSON: `on_load`.
+/// The JSON name: `on_load`.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)

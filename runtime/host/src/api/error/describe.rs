@@ -1,4 +1,4 @@
-//! What is told of an error: its kind, its step, its module, and what to try next.
+//! An error's code, step, module and hint.
 
 use segue_loader::{CheckError, MapError, StageError};
 
@@ -11,7 +11,7 @@ use super::{
 // === impl Error ===
 
 impl Error {
-    /// What kind of refusal this is.
+    /// The kind of the error.
     pub fn code(&self) -> Code {
         match self {
             Error::NoSuchModule { .. } | Error::NoCurrent { .. } => Code::NotFound,
@@ -48,7 +48,7 @@ impl Error {
             Error::Sticky { .. } => Code::Sticky,
             Error::Blocked { .. } => Code::Blocked,
             Error::Duplicate { .. } | Error::KeyReused { .. } => Code::BadRequest,
-            // The first is as good as any other; each is told with the set.
+            // The first member decides. The message lists all.
             Error::Set { errors } => errors.first().map_or(Code::Internal, Error::code),
             Error::Ledger { .. } | Error::LedgerTooNew { .. } => Code::Internal,
             Error::Superseded { .. } | Error::StateDirInUse { .. } | Error::ShuttingDown => Code::Busy,
@@ -60,7 +60,7 @@ impl Error {
         }
     }
 
-    /// Where on the journey of a version it happened.
+    /// The step that failed, if it failed in one.
     pub fn step(&self) -> Option<Step> {
         match self {
             Error::Stage(_) | Error::Store { .. } | Error::StoreDamaged { .. } => Some(Step::Stage),
@@ -70,7 +70,7 @@ impl Error {
             Error::OnLoad { .. } | Error::OnLoadHangs { .. } => Some(Step::OnLoad),
             Error::Sticky { .. } | Error::Blocked { .. } | Error::Duplicate { .. } => Some(Step::Read),
             Error::Set { errors } => errors.first().and_then(Error::step),
-            Error::Ledger { action: "writing", .. } => Some(Step::Record),
+            Error::Ledger { action: "write", .. } => Some(Step::Record),
             Error::NotPurged { .. }
             | Error::QuarantineFull { .. }
             | Error::KeptFull { .. }
@@ -81,7 +81,7 @@ impl Error {
         }
     }
 
-    /// The module that it is about, where that is known.
+    /// The module that the error concerns, if it is known.
     pub fn module(&self) -> Option<&str> {
         match self {
             Error::NoSuchModule { name } | Error::NoCurrent { name } => Some(name),
@@ -103,115 +103,133 @@ impl Error {
         }
     }
 
-    /// What to try next.
+    /// What to do next.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Error::NoSuchModule { .. } => "see what is loaded with `segue ls`",
-            Error::NoCurrent { .. } => "load a version of it",
-            Error::Stage(StageError::NotFound { .. }) => "cargo puts a module at target/release/lib<name>.so",
-            Error::Stage(StageError::Changed { .. }) => {
-                "wait until it is written, or copy it and then rename it"
-            }
-            Error::Stage(StageError::Write { .. }) => {
-                "see that the state directory has room and can be written to"
-            }
-            Error::Stage(StageError::Read { .. }) => {
-                "see that the runtime's user may read the file; one in the modules directory is taken when it is touched"
-            }
-            Error::Stage(_) => "give a .so file that cargo built",
-            Error::StoreDamaged { .. } => "put the file again, or load it from where it is",
-            Error::Check { source, .. } => match source {
-                CheckError::NotElf | CheckError::NotShared { .. } => {
-                    "a module is a crate with crate-type = [\"cdylib\"]; `segue new NAME` writes one"
-                }
-                CheckError::Damaged { .. } => {
-                    "copy the file again, whole; best under another name, and then rename it"
-                }
-                CheckError::WrongMachine { .. } => "build it for this machine, or with cargo's --target",
-                CheckError::NoMetadata | CheckError::BadMetadata { .. } => {
-                    "the crate needs segue-sdk, and export_module! with the type that is its logic"
-                }
-                CheckError::StaticTls => {
-                    "compile what it contains with -ftls-model=global-dynamic (mimalloc: its feature local_dynamic_tls)"
-                }
-                CheckError::Revision { .. } => "build it with the segue-sdk that belongs to this runtime",
-                CheckError::ExecutableStack => NO_EXECUTABLE_STACK,
-                _ => return None,
-            },
+            Error::NoSuchModule { .. } => "`segue ls` lists the loaded modules",
+            Error::NoCurrent { .. } => "load a version of the module",
+            Error::Stage(source) => stage_hint(source),
+            Error::StoreDamaged { .. } => "put the image again, or load the original file",
+            Error::Check { source, .. } => return check_hint(source),
             Error::NameMismatch { .. } => {
-                "a module's name is its package's in Cargo.toml; call the file lib<name>.so, or lib<name>-<anything>.so"
+                "name the file lib<name>.so or lib<name>-<anything>.so, with <name> from Cargo.toml"
             }
-            Error::Map { source: MapError::MissingSymbol { .. }, .. } => {
-                "link the library that defines it (`cargo::rustc-link-lib` in build.rs); `segue check FILE` shows what is missing"
-            }
-            Error::Map { source: MapError::MissingVersion { .. }, .. } => {
-                "build it on the oldest system that serves it, or update this one"
-            }
-            Error::Map { source: MapError::MissingLibrary { .. }, .. } => {
-                "install the library, link it statically, or put it where the file's RUNPATH leads ($ORIGIN: beside the file)"
-            }
-            Error::Map { source: MapError::Noexec { .. }, .. } => {
-                "mount it with exec, or give the runtime another --state; nothing has changed"
-            }
-            Error::Map { source: MapError::ExecutableStack { .. }, .. } => NO_EXECUTABLE_STACK,
-            Error::Map { source: MapError::LibraryOverwritten { .. }, .. } => {
-                "restart the runtime before its code is called; replace a library by renaming a new file to its name"
-            }
-            Error::Map { source: MapError::Open { .. }, .. } => {
-                "`segue check FILE` and `ldd FILE` show what it is linked to"
-            }
-            Error::Map { source: MapError::KeysScarce { .. }, .. } => {
-                "something in this process makes keys and does not give them back; segue's modules do"
-            }
-            Error::Map { source: MapError::DescriptorsScarce { .. }, .. } => {
-                "raise the limit (`ulimit -n`, `LimitNOFILE=`); `segue history` names versions that left descriptors open"
-            }
-            Error::Map { .. } => "build it with the segue-sdk that belongs to this runtime",
+            Error::Map { source, .. } => map_hint(source),
             Error::Interface { .. } => {
-                "an interface may only grow, by methods behind its last one; `segue status` shows who calls, `segue check FILE` what the file exports"
+                "add methods only at the end; `segue status` lists callers, `segue check FILE` lists exports"
             }
-            Error::OnLoad { .. } => "the module's log says more; what was current still is",
+            Error::OnLoad { .. } => {
+                "see the module's log for the reason; the version that was current still is"
+            }
             Error::OnLoadHangs { .. } => {
-                "`segue pins` shows it until its on_load returns; what was current still is"
+                "`segue pins` lists it until on_load returns; the version that was current still is"
             }
             Error::Sticky { .. } => "`segue unstick MODULE` allows it",
-            Error::Blocked { .. } => {
-                "build one that does not fail so; `segue unblock DIGEST` allows this one again"
-            }
-            Error::Duplicate { .. } => "give each module once",
-            Error::Set { .. } => "mend, or leave out, each of them; the others would load",
-            Error::KeyReused { .. } => "give each command a key of its own",
+            Error::Blocked { .. } => "build a fixed version, or allow this file with `segue unblock DIGEST`",
+            Error::Duplicate { .. } => "list each module once",
+            Error::Set { .. } => "fix or remove the modules listed; the rest would load",
+            Error::KeyReused { .. } => "use a new key for each command",
             Error::Store { .. } | Error::Ledger { .. } => {
-                "see that the state directory has room and can be written to; nothing has changed"
+                "check that the state directory is writable and has free space; nothing has changed"
             }
-            Error::LedgerTooNew { .. } => "run the runtime that wrote it, or give this one another --state",
+            Error::LedgerTooNew { .. } => {
+                "run the version of segue that wrote the ledger, or use another state directory with --state"
+            }
             Error::NotPurged { state: OldState::Warm, .. } => {
-                "current is on trial: `segue confirm` or `segue rollback` ends it; --policy supersede gives old up"
+                "end the trial (`segue confirm` or `segue rollback`), or discard old with --policy supersede"
             }
             Error::NotPurged { .. } => {
-                "have the calls inside end (`segue purge`), or load with --policy wait or supersede"
+                "end the calls inside with `segue purge`, or load with --policy wait or --policy supersede"
             }
             Error::QuarantineFull { .. } => {
-                "`segue pins` shows who holds them; when they are let go they leave by themselves, or restart the runtime"
+                "`segue pins` lists what holds them; they leave when it lets go, or restart the runtime"
             }
             Error::KeptFull { .. } => {
-                "`segue pins` says what keeps each; raise `Builder::kept_bytes_max`, or restart the runtime"
+                "`segue pins` lists what keeps them; raise `Builder::kept_bytes_max` or restart the runtime"
             }
             Error::NothingToRollBack { .. } => {
-                "the ledger knows no earlier version of it that is not blocked (`segue history MODULE`); load a file"
+                "load a file: the ledger has no earlier version that is not blocked (`segue history MODULE`)"
             }
-            Error::Deadline { .. } => "`segue status` shows who is inside; give a longer --deadline",
-            Error::Superseded { .. } => "nothing: the newer file is taken",
-            Error::StateDirInUse { .. } => "end the other runtime, or give this one another --state",
+            Error::Deadline { .. } => {
+                "`segue status` shows the calls inside; try again with a longer --deadline"
+            }
+            Error::Superseded { .. } => "do nothing: the runtime loads the newer file",
+            Error::StateDirInUse { .. } => {
+                "stop the other runtime, or use another state directory with --state"
+            }
             Error::Io { .. } => {
-                "the state directory must be a directory with room that this user may write to: --state DIR"
+                "set --state to a directory that the runtime's user can write to and that has free space"
             }
-            Error::Watch { .. } => "see that the modules directory exists and can be read",
+            Error::Watch { .. } => "check that the modules directory exists and is readable",
             _ => return None,
         })
     }
 }
 
-/// What to do about an executable stack, as `segue check` says it too.
+fn stage_hint(error: &StageError) -> &'static str {
+    match error {
+        StageError::NotFound { .. } => "cargo puts a module at target/release/lib<name>.so",
+        StageError::Changed { .. } => {
+            "try again when the file is complete; to replace it safely, copy to another name and rename"
+        }
+        StageError::Write { .. } => "check that the state directory is writable and has free space",
+        StageError::Read { .. } => {
+            "let the runtime's user read the file; in the modules directory, then touch it to load it"
+        }
+        _ => "use a .so file that cargo built",
+    }
+}
+
+fn check_hint(error: &CheckError) -> Option<&'static str> {
+    Some(match error {
+        CheckError::NotElf | CheckError::NotShared { .. } => {
+            "build a crate with crate-type = [\"cdylib\"]; `segue new NAME` creates one"
+        }
+        CheckError::Damaged { .. } => "copy the whole file again, to another name, and then rename it",
+        CheckError::WrongMachine { .. } => "build for this machine, or set cargo's --target",
+        CheckError::NoMetadata | CheckError::BadMetadata { .. } => {
+            "add segue-sdk to the crate, and call export_module! with the type that is its logic"
+        }
+        CheckError::StaticTls => {
+            "compile with -ftls-model=global-dynamic (for mimalloc: the feature local_dynamic_tls)"
+        }
+        CheckError::Revision { .. } => SAME_SDK,
+        CheckError::ExecutableStack => NO_EXECUTABLE_STACK,
+        _ => return None,
+    })
+}
+
+fn map_hint(error: &MapError) -> &'static str {
+    match error {
+        MapError::MissingSymbol { .. } => {
+            "link the library that defines it (`cargo::rustc-link-lib` in build.rs); see `segue check FILE`"
+        }
+        MapError::MissingVersion { .. } => {
+            "build on the oldest system that runs the module, or update this system"
+        }
+        MapError::MissingLibrary { .. } => {
+            "install the library, link it statically, or put it in the RUNPATH ($ORIGIN: next to the file)"
+        }
+        MapError::Noexec { .. } => {
+            "remount it with exec, or use another state directory with --state; nothing has changed"
+        }
+        MapError::ExecutableStack { .. } => NO_EXECUTABLE_STACK,
+        MapError::LibraryOverwritten { .. } => {
+            "restart the runtime before it calls the library; replace libraries by renaming, not in place"
+        }
+        MapError::Open { .. } => "`segue check FILE` and `ldd FILE` list the libraries that it links",
+        MapError::KeysScarce { .. } => {
+            "find what leaks pthread keys in this process; segue deletes those of its modules"
+        }
+        MapError::DescriptorsScarce { .. } => {
+            "raise the limit (`ulimit -n`, `LimitNOFILE=`); `segue history` shows who left files open"
+        }
+        _ => SAME_SDK,
+    }
+}
+
+const SAME_SDK: &str = "build the module with the segue-sdk of this runtime";
+
+/// How to remove an executable stack. `segue check` prints it too.
 pub(crate) const NO_EXECUTABLE_STACK: &str =
     "add `.section .note.GNU-stack,\"\",@progbits` to its assembly files, or link it with `-z noexecstack`";

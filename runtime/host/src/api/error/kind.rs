@@ -1,4 +1,4 @@
-//! Why something did not happen: one error for the whole runtime.
+//! The error of the runtime.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -6,21 +6,21 @@ use segue_loader::{CheckError, Digest, InterfaceMismatch, MapError, StageError};
 
 use super::{
     code::Step,
-    text::{OldState, list, who},
+    text::{OldState, list, list_pins},
 };
 use crate::api::status::Pin;
 
-/// Why something did not happen. Whatever it says, nothing has changed.
+/// Why a command failed. If a command fails, nothing has changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No module of this name was ever loaded.
-    #[error("there is no module {name:?}")]
+    /// No module with this name was ever loaded.
+    #[error("no module {name:?} is loaded")]
     NoSuchModule {
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
     },
-    /// The module has no current version: nothing can be called.
+    /// The module has no current version, so it cannot be called.
     #[error("module {name:?} has no current version")]
     NoCurrent {
         /// The module.
@@ -29,15 +29,15 @@ pub enum Error {
     /// The file could not be copied into the state directory.
     #[error(transparent)]
     Stage(#[from] StageError),
-    /// The file of the store is not what its name says.
-    #[error("{}: the stored file is damaged: it is not {digest} any more", path.display())]
+    /// The content of a file in the store does not match its digest.
+    #[error("{}: the stored file is damaged: its content does not match {digest}", path.display())]
     StoreDamaged {
         /// The file.
         path: PathBuf,
-        /// What it was.
+        /// The digest that it should have.
         digest: Digest,
     },
-    /// The file is no module that this runtime can take.
+    /// This runtime cannot load the file.
     #[error("{}: {source}", path.display())]
     Check {
         /// The file.
@@ -45,224 +45,231 @@ pub enum Error {
         /// What is wrong with it.
         source: CheckError,
     },
-    /// The file is another module than its name says.
-    #[error("{}: the file is module {found:?}, and its name says {expected:?}", path.display())]
+    /// The module in the file is not the module that the file is named after.
+    #[error("{}: the file contains module {found:?}, but is named after {expected:?}", path.display())]
     NameMismatch {
         /// The file.
         path: PathBuf,
-        /// The module that the file's name says.
+        /// The module that the file is named after.
         expected: String,
-        /// The module that the file is.
+        /// The module in the file.
         found: String,
     },
-    /// The file could not be mapped, or what it exports does not fit.
+    /// The file could not be mapped, or its exports do not match the module interface.
     #[error("{}: {source}", path.display())]
     Map {
         /// The file.
         path: PathBuf,
-        /// The module that it says it is.
+        /// The module.
         module: String,
         /// What went wrong.
         source: MapError,
     },
-    /// A version does not fit those who call one of its interfaces.
+    /// An interface of the version does not match what a caller was compiled with.
     #[error("{module} {version}: {source}")]
     Interface {
         /// The module.
         module: String,
-        /// The version that does not fit.
+        /// The version.
         version: String,
-        /// Where it was noticed; none where it is the caller that came later.
+        /// The step that found it; `None` if a new caller found it.
         step: Option<Step>,
-        /// What does not fit.
+        /// The difference.
         source: Box<InterfaceMismatch>,
     },
-    /// The new version refused to be loaded.
+    /// The module's `on_load` failed.
     #[error("{module} {version}: on_load failed: {reason}")]
     OnLoad {
         /// The module.
         module: String,
-        /// The version that refused.
+        /// The version.
         version: String,
-        /// Its fault, or its panic.
+        /// The fault or panic.
         reason: String,
     },
-    /// An old version is still in use, so that a third cannot come.
-    #[error("{module}: old version {version} (generation {generation}) {}{}", state.told(*inside, *since), who(pins))]
+    /// An old version is still in memory, so there is no place for a new one.
+    #[error("{module}: old version {version} (generation {generation}) {}{}",
+        state.describe(*inside, *since), list_pins(pins))]
     NotPurged {
         /// The module.
         module: String,
-        /// The version that is old.
+        /// The old version.
         version: String,
         /// Its generation.
         generation: u64,
-        /// The calls inside it.
+        /// The number of calls inside.
         inside: u64,
         /// How long it has been old.
         since: Duration,
-        /// What keeps it.
+        /// Why it is still in memory.
         state: OldState,
-        /// Who is inside, or what keeps it otherwise.
+        /// The calls inside, and anything else that keeps it.
         pins: Vec<Pin>,
     },
-    /// Too many versions of the module are in quarantine.
-    #[error("{module}: {quarantined} versions of it cannot leave memory, and {limit} are allowed")]
+    /// Too many versions of the module are in quarantine with code running.
+    #[error(
+        "{module}: {quarantined} of its versions are quarantined and still running; the limit is {limit}"
+    )]
     QuarantineFull {
         /// The module.
         module: String,
-        /// How many there are.
+        /// The number of these versions.
         quarantined: usize,
-        /// How many there may be.
+        /// The limit.
         limit: usize,
     },
-    /// Too much memory is taken by versions that stay though nobody is inside them.
+    /// Versions that cannot be unloaded, though no call is inside, take too much memory.
     #[error(
-        "{module}: versions that cannot leave memory take {kept_bytes} bytes, and one more would exceed the {max_bytes} allowed"
+        "{module}: versions that cannot be unloaded take {kept_bytes} bytes; \
+         one more would exceed the {max_bytes} allowed"
     )]
     KeptFull {
         /// The module.
         module: String,
-        /// What such versions of all modules take.
+        /// The memory that these versions of all modules take.
         kept_bytes: u64,
-        /// What they may take.
+        /// The limit.
         max_bytes: u64,
     },
-    /// The module's start did not come to its end. The version is in quarantine until it does.
-    #[error("{module} {version}: on_load did not return in {} s", after.as_secs_f64())]
+    /// The module's `on_load` did not return in time. The version stays in quarantine until it returns.
+    #[error("{module} {version}: timed out after {} s waiting for on_load", after.as_secs_f64())]
     OnLoadHangs {
         /// The module.
         module: String,
-        /// The version that hangs.
+        /// The version.
         version: String,
-        /// How long it was waited for.
+        /// The timeout.
         after: Duration,
     },
-    /// The module does not want to be replaced, or somebody does not want it.
-    #[error("{module} is sticky, and not to be replaced")]
+    /// The module is sticky: its file, or a command, forbids replacing it.
+    #[error("{module} is sticky and cannot be replaced")]
     Sticky {
         /// The module.
         module: String,
     },
-    /// The file was blocked.
+    /// The file is blocked.
     #[error("{module} {version} is blocked: {why}")]
     Blocked {
         /// The module.
         module: String,
         /// The version.
         version: String,
-        /// The file.
+        /// The SHA-256 of the file.
         digest: Digest,
-        /// Why.
+        /// Why it was blocked.
         why: String,
     },
-    /// Two files of a set are one module.
-    #[error("two files of the set are module {module:?}")]
+    /// Two files of a set contain the same module.
+    #[error("the set contains module {module:?} twice")]
     Duplicate {
         /// The module.
         module: String,
     },
-    /// Several members of a set could not be loaded, and so none was.
-    #[error("{} of the set cannot be loaded, and so none was: {}", errors.len(), list(errors))]
+    /// Several members of a set were refused, so none was loaded.
+    #[error("{} modules of the set were refused, so none was loaded: {}", errors.len(), list(errors))]
     Set {
-        /// What is wrong with each of them.
+        /// The error of each refused member.
         errors: Vec<Error>,
     },
-    /// The key of a command was used for another command before.
-    #[error("the key {key:?} was used before, for {command}")]
+    /// The idempotency key was already used for another command.
+    #[error("the idempotency key {key:?} was already used for another command: {command}")]
     KeyReused {
         /// The key.
         key: String,
-        /// What it was used for.
+        /// The earlier command.
         command: String,
     },
-    /// The file could not be put into the store.
-    #[error("writing {}: {source}", path.display())]
+    /// The file could not be written to the store.
+    #[error("cannot write {}: {source}", path.display())]
     Store {
         /// The file in the store.
         path: PathBuf,
-        /// The system's reason.
+        /// The cause.
         source: std::io::Error,
     },
     /// The ledger could not be opened, read or written.
-    #[error("{action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}", path.display())]
     Ledger {
-        /// What was tried, as a verb: "writing".
+        /// The action that failed: "write".
         action: &'static str,
         /// The ledger's file.
         path: PathBuf,
-        /// The database's reason.
+        /// The cause.
         source: rusqlite::Error,
     },
-    /// The ledger was written by a later runtime.
-    #[error("{}: the ledger has form {form}, and this runtime knows {known} at most", path.display())]
+    /// A newer runtime wrote the ledger.
+    #[error(
+        "{}: ledger schema version {schema} is newer than this runtime supports ({supported})",
+        path.display()
+    )]
     LedgerTooNew {
         /// The ledger's file.
         path: PathBuf,
-        /// Its form.
-        form: i64,
-        /// The last form that is known.
-        known: i64,
+        /// Its schema version.
+        schema: i64,
+        /// The newest schema version that this runtime supports.
+        supported: i64,
     },
-    /// There is no old version to go back to.
-    #[error("{module}: there is no old version to go back to")]
+    /// There is no version to roll back to.
+    #[error("{module}: there is no earlier version to roll back to")]
     NothingToRollBack {
         /// The module.
         module: String,
     },
-    /// Something did not happen in the time that it had.
-    #[error("waited {} s for {what}, in vain", after.as_secs_f64())]
+    /// A deadline passed.
+    #[error("timed out after {} s waiting for {what}", after.as_secs_f64())]
     Deadline {
-        /// The module that it is about, where it is one.
+        /// The module, if the wait concerned one.
         module: Option<String>,
-        /// What was waited for.
+        /// What the command waited for.
         what: String,
-        /// How long.
+        /// The timeout.
         after: Duration,
     },
-    /// A newer file of the same module came while this one waited for its turn.
-    #[error("{}: a newer file of module {module:?} came while this one waited", path.display())]
+    /// A newer file of the same module arrived while this load waited.
+    #[error("{}: a newer file of module {module:?} arrived while this one waited", path.display())]
     Superseded {
         /// The file.
         path: PathBuf,
         /// The module.
         module: String,
     },
-    /// The state directory is used by another runtime.
+    /// Another runtime uses the state directory.
     #[error("{}: another runtime uses this state directory", path.display())]
     StateDirInUse {
         /// The state directory.
         path: PathBuf,
     },
-    /// A directory or file that the runtime itself needs.
-    #[error("{action} {}: {source}", path.display())]
+    /// The runtime could not use one of its own files or directories.
+    #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried, as a verb: "creating".
+        /// The action that failed: "create".
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// The system's reason.
+        /// The cause.
         source: std::io::Error,
     },
     /// The modules directory could not be watched.
-    #[error("watching {}: {source}", path.display())]
+    #[error("cannot watch {}: {source}", path.display())]
     Watch {
         /// The modules directory.
         path: PathBuf,
-        /// The reason.
+        /// The cause.
         source: notify::Error,
     },
     /// A thread of the runtime could not be started.
-    #[error("starting the thread {name}: {source}")]
+    #[error("cannot start thread {name}: {source}")]
     Thread {
         /// The thread's name.
         name: String,
-        /// The system's reason.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The runtime is shutting down, and takes nothing new.
+    /// The runtime is shutting down and accepts no commands.
     #[error("the runtime is shutting down")]
     ShuttingDown,
-    /// The runtime itself failed: a bug worth reporting.
+    /// The runtime failed. This is a bug; please report it.
     #[error("internal error: {what}")]
     Internal {
         /// What happened.

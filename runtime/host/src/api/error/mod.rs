@@ -1,4 +1,4 @@
-//! Why something did not happen: the step, the reason and what to try next.
+//! The error of the runtime: what failed, why, and what to do next.
 
 mod cause;
 mod code;

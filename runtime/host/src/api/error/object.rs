@@ -1,4 +1,4 @@
-//! How an error is written in JSON.
+//! An error in JSON.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,20 +7,20 @@ use super::{
     kind::Error,
 };
 
-/// An error as the command's `--json` and the control socket write it, inside `{"error": …}`.
+/// An error as `--json` and the control socket write it, inside `{"error": …}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorObject {
-    /// What kind of refusal it is.
+    /// The kind of error.
     pub code: Code,
-    /// Where on the journey of a version it happened.
+    /// The step of a load, rollback or purge that failed.
     pub step: Option<Step>,
-    /// The module that it is about.
+    /// The module that the error concerns.
     pub module: Option<String>,
-    /// What happened, and why.
+    /// What failed, and why.
     pub message: String,
-    /// What to try next.
+    /// What to do next.
     pub hint: Option<String>,
-    /// Where it is about a set: what is wrong with each member.
+    /// If a set was refused: the error of each refused member.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<ErrorObject>,
 }
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_and_steps_are_written_as_promised() {
+    fn codes_and_steps_have_their_documented_json_names() {
         assert_eq!(Code::OnLoadFailed.to_string(), "on_load_failed");
         assert_eq!(Step::OnLoad.to_string(), "on_load");
         let error = Error::NothingToRollBack { module: "greeter".to_owned() };

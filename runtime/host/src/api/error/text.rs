@@ -1,29 +1,31 @@
-//! Parts of the messages of errors.
+//! Parts of error messages.
 
 use std::time::Duration;
 
 use crate::api::status::Pin;
 
-/// What keeps an old version that a third cannot take the place of.
+/// Why an old version is still in memory, so a new version has no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OldState {
     /// Calls are inside.
     Draining,
-    /// Nobody is inside; it is kept for a rollback, since current is on trial.
+    /// No call is inside. It is kept for a rollback while the current version is on trial.
     Warm,
-    /// Nobody is inside, and it is being taken out of memory.
+    /// No call is inside, and the runtime is removing it from memory.
     Leaving,
 }
 
-/// How many of those who hold a version are told in an error; `segue pins` tells them all.
-const TOLD_MAX: usize = 3;
+/// The most pins that an error message lists. `segue pins` lists all.
+const PINS_SHOWN_MAX: usize = 3;
 
-pub(super) fn who(pins: &[Pin]) -> String {
-    let told: Vec<&str> = pins.iter().take(TOLD_MAX).map(|pin| pin.detail.as_str()).collect();
+pub(super) fn list_pins(pins: &[Pin]) -> String {
+    let shown: Vec<&str> = pins.iter().take(PINS_SHOWN_MAX).map(|pin| pin.detail.as_str()).collect();
     match pins.len() {
         0 => String::new(),
-        count if count > TOLD_MAX => format!(": {}; and {} more", told.join("; "), count - TOLD_MAX),
-        _ => format!(": {}", told.join("; ")),
+        count if count > PINS_SHOWN_MAX => {
+            format!(": {}; and {} more", shown.join("; "), count - PINS_SHOWN_MAX)
+        }
+        _ => format!(": {}", shown.join("; ")),
     }
 }
 
@@ -34,16 +36,18 @@ pub(super) fn list(errors: &[impl ToString]) -> String {
 // === impl OldState ===
 
 impl OldState {
-    pub(super) fn told(self, inside: u64, since: Duration) -> String {
+    /// Continues the sentence "old version 1.0.0 …".
+    pub(super) fn describe(self, inside: u64, since: Duration) -> String {
         let since = since.as_secs_f64();
         match self {
             OldState::Draining => {
-                format!("has calls inside still: {inside}; it has been old for {since:.1} s")
+                let calls = if inside == 1 { "call" } else { "calls" };
+                format!("still has {inside} {calls} inside after {since:.1} s")
             }
             OldState::Warm => {
-                format!("is kept for a rollback, since current is on trial: {since:.1} s by now")
+                format!("is kept for a rollback while the current version is on trial ({since:.1} s so far)")
             }
-            OldState::Leaving => format!("is being taken out of memory; it has been old for {since:.1} s"),
+            OldState::Leaving => format!("is still being removed from memory after {since:.1} s"),
         }
     }
 }

@@ -1,15 +1,26 @@
-//! The state machine against a model that is slow and obviously right: random steps, and after each one the state, the cell
-//! and the model must say the same.
+//! Tests the state machine against a simple model. After each random step the state, the cell and the model
+//! must agree.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use proptest::prelude::*;
+use segue_core::{Cell, Occupant, Vacate, Which};
 use segue_interface::VersionId;
-use segue_loader::Digest;
-use segue_loader::LeftOpen;
+use segue_loader::{Digest, LeftOpen, Unmapped};
 
-use super::*;
-use crate::api::TrialEnd;
+use crate::{
+    api::{Trial, TrialEnd},
+    module::{
+        state::{Drained, Keep, ModuleState, Publication, PublishLock},
+        version::VersionInfo,
+        versions::{Old, OldPhase},
+    },
+};
 
-/// What occupies the cell in these tests: a generation.
+/// The occupant of the cell in these tests.
 struct Generation(u64);
 
 impl Occupant for Generation {
@@ -17,7 +28,7 @@ impl Occupant for Generation {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum ModelPhase {
     Draining,
     Warm,
     Leaving,
@@ -31,15 +42,15 @@ enum Step {
     PublishOnTrial,
     RollBack,
     Withdraw,
-    /// Nobody is inside the old version.
+    /// No call is inside the old version.
     Drain,
-    DrainAtTheEnd,
+    DrainAtShutdown,
     Vacate,
     Quarantine,
-    /// What has left the cell has left memory.
+    /// A version that has left the cell leaves memory.
     Purge,
     Confirm,
-    LetOldGo,
+    ReleaseOld,
 }
 
 const STEPS: [Step; 11] = [
@@ -48,29 +59,29 @@ const STEPS: [Step; 11] = [
     Step::RollBack,
     Step::Withdraw,
     Step::Drain,
-    Step::DrainAtTheEnd,
+    Step::DrainAtShutdown,
     Step::Vacate,
     Step::Quarantine,
     Step::Purge,
     Step::Confirm,
-    Step::LetOldGo,
+    Step::ReleaseOld,
 ];
 
 #[derive(Default)]
 struct Model {
     last: u64,
     current: Option<u64>,
-    old: Option<(u64, Stage)>,
-    /// Those that the cell still has, and those that it has not.
+    old: Option<(u64, ModelPhase)>,
+    /// The quarantined generations, and whether the cell still has each.
     quarantined: Vec<(u64, bool)>,
-    /// The version on trial, and the one that is kept for it.
+    /// The version on trial, and the version that is kept for a rollback.
     trial: Option<(u64, Option<u64>)>,
 }
 
-struct Both {
+struct Fixture {
     state: ModuleState,
     cell: Arc<Cell<Generation>>,
-    stores: Stores,
+    publish_lock: PublishLock,
     model: Model,
 }
 
@@ -79,33 +90,39 @@ fn info(generation: u64) -> Arc<VersionInfo> {
     Arc::new(VersionInfo::new("m".into(), id, Digest::of(&[]), String::new()))
 }
 
-impl Both {
+impl Fixture {
     fn new() -> Self {
         let cell = Cell::new(Box::new(|| {}));
-        Both { state: ModuleState::default(), cell, stores: Stores::default(), model: Model::default() }
+        Fixture {
+            state: ModuleState::default(),
+            cell,
+            publish_lock: PublishLock::default(),
+            model: Model::default(),
+        }
     }
 
     fn publish(&mut self, trial: Option<Trial>) {
         let model = &mut self.model;
         let lanes = usize::from(model.current.is_some()) + model.quarantined.iter().filter(|it| it.1).count();
         let Ok(seat) = self.cell.reserve(Arc::new(Generation(model.last + 1))) else {
-            let in_cell = model.old.is_some_and(|(_, stage)| stage != Stage::Vacated);
-            assert!(in_cell || lanes >= 7, "the cell refused a version for no reason");
+            let in_cell = model.old.is_some_and(|(_, phase)| phase != ModelPhase::Vacated);
+            assert!(in_cell || lanes >= 7, "the cell refused a version without a reason");
             return;
         };
         if model.old.is_some() {
-            // It has left the cell and is still being unmapped: the host waits for it.
+            // The old version has left the cell and is still being unmapped. The host waits for it.
             return;
         }
         model.last += 1;
         let info = info(model.last);
-        Publication { seat, info, trial, is_sticky: false }.publish(&mut self.state, &self.stores.write());
-        model.old = model.current.replace(model.last).map(|old| (old, Stage::Draining));
+        Publication { seat, info, trial, is_sticky: false }
+            .publish(&mut self.state, &self.publish_lock.write());
+        model.old = model.current.replace(model.last).map(|old| (old, ModelPhase::Draining));
         model.trial = trial.map(|_| (model.last, model.old.map(|old| old.0)));
     }
 
-    fn take(&mut self, step: Step) {
-        let Both { state, cell, stores, model } = self;
+    fn apply(&mut self, step: Step) {
+        let Fixture { state, cell, publish_lock, model } = self;
         match step {
             Step::Publish => self.publish(None),
             Step::PublishOnTrial => {
@@ -113,44 +130,48 @@ impl Both {
             }
             Step::RollBack => {
                 let swaps = match (model.current, model.old) {
-                    (Some(current), Some((old, Stage::Draining | Stage::Warm))) => Some((current, old)),
+                    (Some(current), Some((old, ModelPhase::Draining | ModelPhase::Warm))) => {
+                        Some((current, old))
+                    }
                     _ => None,
                 };
                 let mut recorded = false;
-                let swapped = state.roll_back(cell, stores, || recorded = true);
+                let swapped = state.roll_back(cell, publish_lock, || recorded = true);
                 assert_eq!((swapped.is_some(), recorded), (swaps.is_some(), swaps.is_some()));
                 if let Some((current, old)) = swaps {
                     (model.current, model.old, model.trial) =
-                        (Some(old), Some((current, Stage::Draining)), None);
+                        (Some(old), Some((current, ModelPhase::Draining)), None);
                 }
             }
             Step::Withdraw => {
-                let may = model.current.is_some() && model.old.is_none();
-                // A record that fails changes nothing.
-                let failed = state.withdraw(cell, stores, |_| Err::<(), ()>(()));
-                assert_eq!(failed.is_some(), may);
+                let can_withdraw = model.current.is_some() && model.old.is_none();
+                // If the record fails, nothing changes.
+                let failed = state.withdraw(cell, publish_lock, |_| Err::<(), ()>(()));
+                assert_eq!(failed.is_some(), can_withdraw);
                 assert_eq!(state.current().map(|it| it.id.generation), model.current);
-                assert_eq!(state.withdraw(cell, stores, |happen| happen()).is_some(), may);
-                if may {
-                    model.old = model.current.take().map(|current| (current, Stage::Draining));
+                assert_eq!(state.withdraw(cell, publish_lock, |happen| happen()).is_some(), can_withdraw);
+                if can_withdraw {
+                    model.old = model.current.take().map(|current| (current, ModelPhase::Draining));
                     model.trial = None;
                 }
             }
-            Step::Drain | Step::DrainAtTheEnd => {
-                let Some((old, stage @ (Stage::Draining | Stage::Warm))) = &mut model.old else { return };
+            Step::Drain | Step::DrainAtShutdown => {
+                let Some((old, phase @ (ModelPhase::Draining | ModelPhase::Warm))) = &mut model.old else {
+                    return;
+                };
                 let is_kept = model.trial.is_some_and(|trial| trial.1 == Some(*old));
                 let keep = match step {
                     Step::Drain => Keep::ForRollback,
                     _ => Keep::Never,
                 };
                 let is_warm = is_kept && keep == Keep::ForRollback;
-                *stage = if is_warm { Stage::Warm } else { Stage::Leaving };
+                *phase = if is_warm { ModelPhase::Warm } else { ModelPhase::Leaving };
                 let drained = state.drained(*old, 0, keep).unwrap();
                 assert_eq!(drained == Drained::Warm, is_warm);
             }
             Step::Vacate => match &mut model.old {
-                Some((old, stage @ Stage::Leaving)) => {
-                    *stage = Stage::Vacated;
+                Some((old, phase @ ModelPhase::Leaving)) => {
+                    *phase = ModelPhase::Vacated;
                     assert!(matches!(state.vacate(cell, *old), Some(Vacate::Vacant(it)) if it.0 == *old));
                 }
                 _ => {
@@ -160,12 +181,12 @@ impl Both {
                 }
             },
             Step::Quarantine => {
-                let Some((old, stage)) = model.old.take() else { return };
-                model.quarantined.push((old, stage != Stage::Vacated));
+                let Some((old, phase)) = model.old.take() else { return };
+                model.quarantined.push((old, phase != ModelPhase::Vacated));
                 state.quarantine(cell, &info(old), Vec::new(), || ());
             }
             Step::Purge => {
-                let vacated = model.old.filter(|old| old.1 == Stage::Vacated).map(|old| old.0);
+                let vacated = model.old.filter(|old| old.1 == ModelPhase::Vacated).map(|old| old.0);
                 let gone = vacated.or(model.quarantined.iter().find(|it| !it.1).map(|it| it.0));
                 let Some(gone) = gone else { return };
                 model.old.take_if(|old| old.0 == gone);
@@ -184,29 +205,29 @@ impl Both {
                 state.confirm();
                 model.trial = None;
             }
-            Step::LetOldGo => {
-                state.let_old_go();
+            Step::ReleaseOld => {
+                state.release_old();
                 model.trial = model.trial.map(|trial| (trial.0, None));
             }
         }
     }
 
-    /// Whether state, cell and model say the same.
+    /// Whether the state, the cell and the model agree.
     fn agree(&self) -> bool {
-        let Both { state, cell, model, .. } = self;
+        let Fixture { state, cell, model, .. } = self;
         let in_cell = |which| cell.occupant(which).map(|it| it.0);
         let phase = |old: &Old| match old.phase {
-            Phase::Draining => Stage::Draining,
-            Phase::Warm => Stage::Warm,
-            Phase::Leaving { .. } => Stage::Leaving,
+            OldPhase::Draining => ModelPhase::Draining,
+            OldPhase::Warm => ModelPhase::Warm,
+            OldPhase::Leaving { .. } => ModelPhase::Leaving,
         };
-        let old = model.old.map(|(old, stage)| match stage {
-            Stage::Vacated => (old, Stage::Leaving),
-            stage => (old, stage),
+        let old = model.old.map(|(old, phase)| match phase {
+            ModelPhase::Vacated => (old, ModelPhase::Leaving),
+            phase => (old, phase),
         });
-        let old_in_cell = model.old.filter(|old| old.1 != Stage::Vacated).map(|old| old.0);
+        let old_in_cell = model.old.filter(|old| old.1 != ModelPhase::Vacated).map(|old| old.0);
         let quarantined: Vec<_> =
-            state.all_quarantined().iter().map(|it| (it.info.id.generation, it.place)).collect();
+            state.quarantined_versions().iter().map(|it| (it.info.id.generation, it.place)).collect();
         let places_agree = quarantined
             .iter()
             .all(|(of, place)| place.is_none_or(|place| in_cell(Which::Quarantined(place)) == Some(*of)));
@@ -222,23 +243,23 @@ impl Both {
 
 proptest! {
     #[test]
-    fn state_cell_and_model_say_the_same_after_each_step(
+    fn state_cell_and_model_agree_after_each_step(
         steps in prop::collection::vec(prop::sample::select(&STEPS[..]), 1..60),
     ) {
-        let mut both = Both::new();
+        let mut fixture = Fixture::new();
         for step in steps {
-            both.take(step);
-            prop_assert!(both.agree(), "after {step:?}");
+            fixture.apply(step);
+            prop_assert!(fixture.agree(), "after {step:?}");
         }
     }
 }
 
 #[test]
-fn a_step_that_changes_the_cell_alone_is_noticed() {
-    let mut both = Both::new();
-    both.take(Step::Publish);
-    both.take(Step::Publish);
-    assert!(both.agree());
-    both.cell.rollback().unwrap();
-    assert!(!both.agree());
+fn a_step_that_changes_only_the_cell_is_detected() {
+    let mut fixture = Fixture::new();
+    fixture.apply(Step::Publish);
+    fixture.apply(Step::Publish);
+    assert!(fixture.agree());
+    fixture.cell.rollback().unwrap();
+    assert!(!fixture.agree());
 }

@@ -1,45 +1,45 @@
-//! What an event changes of what a restart finds.
+//! The changes that an event makes to the ledger's tables.
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use segue_loader::Digest;
 
 use crate::api::{Command, Record};
 
-/// An event that is to be written, with what it changes.
+/// An event to write, with its changes.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) record: Record,
-    pub(crate) changes: Vec<Change>,
+    pub(crate) changes: Vec<LedgerChange>,
 }
 
-/// Something that is different from an event on.
+/// A change of what a restart finds.
 #[derive(Clone, Debug)]
-pub(crate) enum Change {
-    /// A restart returns to this version of the module, which is on trial no longer.
+pub(crate) enum LedgerChange {
+    /// A restart returns to this version. Its trial, if it had one, is over.
     Confirmed { module: String, digest: Digest, version: String },
-    /// The version is current, and a restart does not return to it.
+    /// The version is current and on trial. A restart does not return to it.
     OnTrial { module: String, digest: Digest, version: String },
-    /// The trial of the module's version has ended, and nothing has come of it.
+    /// The trial of the module's version ended without a confirmation.
     NoTrial { module: String },
     /// A restart returns to no version of the module.
     Absent { module: String },
-    /// The module may, or may not, be replaced.
+    /// The module is, or is no longer, sticky.
     Sticky { module: String, is_sticky: bool },
-    /// A file is not to be loaded any more.
+    /// A file was blocked.
     Blocked(Block),
-    /// A file may be loaded again.
+    /// A file was unblocked.
     Unblocked { digest: Digest },
-    /// What lies in a file of the modules directory was taken, or refused.
+    /// A file of the modules directory was loaded or refused.
     DropIn { path: String, digest: Digest },
-    /// The file names its own directory (`$ORIGIN`), and was loaded from here.
+    /// The file refers to its own directory (`$ORIGIN`), and was loaded from here.
     Origin { digest: Digest, file: String },
-    /// A command with a key was answered.
+    /// A command with an idempotency key was answered.
     Answered { key: String, command: Command, answer: String },
-    /// The last generation that was given away.
+    /// The last generation number in use.
     Generation(u64),
 }
 
-/// A file that is not loaded, however it comes.
+/// A blocked file. No load accepts it, from any source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Block {
     pub(crate) digest: Digest,

@@ -1,4 +1,4 @@
-//! The database: made, opened and trimmed.
+//! Creates, opens and trims the database.
 
 use std::path::{Path, PathBuf};
 
@@ -6,42 +6,42 @@ use rusqlite::Connection;
 
 use crate::api::Error;
 
-/// Which form of the tables this program knows. A ledger of a later form is refused: what it means is not known.
-const FORM: i64 = 1;
+/// The schema version of this runtime. A ledger with a newer one is refused, because its meaning is unknown.
+const SCHEMA_VERSION: i64 = 1;
 
-/// How many events are kept when a runtime starts; older ones are forgotten then.
+/// How many events a runtime keeps when it starts. It deletes older ones.
 const EVENTS_KEPT: i64 = 100_000;
 
-/// How many answers to commands with a key are kept when a runtime starts.
+/// How many answers to commands with a key a runtime keeps when it starts. It deletes older ones.
 const ANSWERS_KEPT: i64 = 10_000;
 
-/// The database, held by one runtime.
+/// The database of one runtime.
 pub(crate) struct Ledger {
     pub(super) connection: Connection,
-    /// None for one in memory, of a runtime without a state directory of its own.
+    /// `None` for a database in memory, of a runtime without a state directory.
     path: Option<PathBuf>,
 }
 
 // === impl Ledger ===
 
 impl Ledger {
-    /// Opens the ledger of a state directory, and makes it where there is none.
+    /// Opens the ledger of a state directory. Creates it if there is none.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let failed = |source| Error::Ledger { action: "opening", path: path.to_owned(), source };
+        let failed = |source| Error::Ledger { action: "open", path: path.to_owned(), source };
         let connection = Connection::open(path).map_err(failed)?;
         let mut ledger = Ledger { connection, path: Some(path.to_owned()) };
         ledger.prepare().map_err(failed)?;
-        let form = ledger.form().map_err(failed)?;
-        if form > FORM {
-            return Err(Error::LedgerTooNew { path: path.to_owned(), form, known: FORM });
+        let schema = ledger.schema_version().map_err(failed)?;
+        if schema > SCHEMA_VERSION {
+            return Err(Error::LedgerTooNew { path: path.to_owned(), schema, supported: SCHEMA_VERSION });
         }
         Ok(ledger)
     }
 
-    /// A ledger that ends with its runtime.
+    /// Creates a ledger in memory. It ends with its runtime.
     pub(crate) fn in_memory() -> Result<Self, Error> {
         let failed =
-            |source| Error::Ledger { action: "making", path: PathBuf::from("a ledger in memory"), source };
+            |source| Error::Ledger { action: "create", path: PathBuf::from("the ledger in memory"), source };
         let connection = Connection::open_in_memory().map_err(failed)?;
         let mut ledger = Ledger { connection, path: None };
         ledger.prepare().map_err(failed)?;
@@ -49,19 +49,19 @@ impl Ledger {
     }
 
     fn prepare(&mut self) -> rusqlite::Result<()> {
-        // Whoever looks into it from outside, as with the command sqlite3, is waited for.
+        // Waits for an outside reader, for example the command sqlite3.
         self.connection.busy_timeout(std::time::Duration::from_secs(5))?;
         self.connection.pragma_update(None, "journal_mode", "wal")?;
         self.connection.pragma_update(None, "journal_size_limit", 4 << 20)?;
-        let form = self.form()?;
-        if form == 0 {
-            let made = self.connection.transaction()?;
-            made.execute_batch(include_str!("schema.sql"))?;
-            made.pragma_update(None, "user_version", FORM)?;
-            made.commit()?;
+        let schema = self.schema_version()?;
+        if schema == 0 {
+            let creating = self.connection.transaction()?;
+            creating.execute_batch(include_str!("schema.sql"))?;
+            creating.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+            creating.commit()?;
         }
-        if form <= FORM {
-            // It came later; an earlier runtime does without it.
+        if schema <= SCHEMA_VERSION {
+            // This table was added later without a new schema version: an older runtime works without it.
             self.connection.execute_batch(
                 "CREATE TABLE IF NOT EXISTS origins (digest TEXT PRIMARY KEY, file TEXT NOT NULL) STRICT",
             )?;
@@ -77,11 +77,11 @@ impl Ledger {
         Ok(())
     }
 
-    fn form(&self) -> rusqlite::Result<i64> {
+    fn schema_version(&self) -> rusqlite::Result<i64> {
         self.connection.pragma_query_value(None, "user_version", |row| row.get(0))
     }
 
-    /// What failed, told with the file.
+    /// The error of a failed action, with the ledger's path.
     pub(crate) fn failed(&self, action: &'static str, source: rusqlite::Error) -> Error {
         let path = self.path.clone().unwrap_or_else(|| PathBuf::from("the ledger in memory"));
         Error::Ledger { action, path, source }

@@ -1,4 +1,4 @@
-//! Reading what an earlier runtime has left, and what this one has written.
+//! Reads of the ledger.
 
 use rusqlite::{OptionalExtension, Row, params, types::Type};
 use segue_loader::Digest;
@@ -6,11 +6,11 @@ use segue_loader::Digest;
 use super::{change::Block, database::Ledger};
 use crate::api::{Command, Error, Record};
 
-/// A module as a restart is to have it.
+/// A version to restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ToRestore {
     pub(crate) module: String,
-    /// What a restart returns to.
+    /// The SHA-256 of its file.
     pub(crate) digest: Digest,
     pub(crate) version: String,
 }
@@ -18,27 +18,27 @@ pub(crate) struct ToRestore {
 // === impl Ledger ===
 
 impl Ledger {
-    /// The number of the last event; 0 where there is none.
+    /// The number of the last event; 0 if there is none.
     pub(crate) fn last_seq(&self) -> Result<u64, Error> {
         let seq: Option<i64> = self
             .connection
             .query_row("SELECT max(seq) FROM events", [], |row| row.get(0))
-            .map_err(|source| self.failed("reading", source))?;
+            .map_err(|source| self.failed("read", source))?;
         Ok(seq.map_or(0, i64::cast_unsigned))
     }
 
-    /// The last generation that was given away; 0 where there is none.
+    /// The last generation number in use; 0 if there is none.
     pub(crate) fn last_generation(&self) -> Result<u64, Error> {
         let generation: Option<i64> = self
             .connection
             .query_row("SELECT value FROM numbers WHERE name = 'generation'", [], |row| row.get(0))
             .optional()
-            .map_err(|source| self.failed("reading", source))?;
+            .map_err(|source| self.failed("read", source))?;
         Ok(generation.map_or(0, i64::cast_unsigned))
     }
 
-    /// So many of the events from a number on, in order; of one module, or of all. One that this program cannot read, since
-    /// a later one wrote it, is left out.
+    /// At most `count_max` events from a number on, in order, of one module or of all. An event that a newer
+    /// runtime wrote and this one cannot read is omitted.
     pub(crate) fn events(
         &self,
         from: u64,
@@ -51,7 +51,7 @@ impl Ledger {
         )
     }
 
-    /// The last events, in order; of one module, or of all.
+    /// The last events, in order, of one module or of all.
     pub(crate) fn last_events(&self, module: Option<&str>, count_max: usize) -> Result<Vec<Record>, Error> {
         let mut records = self.records(
             "SELECT record FROM events WHERE (?1 IS NULL OR module = ?1) ORDER BY seq DESC LIMIT ?2",
@@ -68,10 +68,11 @@ impl Ledger {
             let records = texts.map(|text| Ok(serde_json::from_str(&text?).ok()));
             records.filter_map(Result::transpose).collect()
         };
-        read().map_err(|source| self.failed("reading", source))
+        read().map_err(|source| self.failed("read", source))
     }
 
-    /// What a restart returns to: of each module the version that was confirmed last and is not blocked, unless it was deleted.
+    /// What a restart returns to: for each module the last confirmed version that is not blocked, unless it
+    /// was deleted.
     pub(crate) fn to_restore(&self) -> Result<Vec<ToRestore>, Error> {
         let read = || -> rusqlite::Result<Vec<ToRestore>> {
             let mut query = self.connection.prepare_cached(
@@ -84,12 +85,16 @@ impl Ledger {
             )?;
             query.query_map([], to_restore)?.collect()
         };
-        read().map_err(|source| self.failed("reading", source))
+        read().map_err(|source| self.failed("read", source))
     }
 
-    /// What a rollback without an old version in memory goes back to: the version that was confirmed last, is not blocked, and
-    /// is not the one that is current. Never beyond a delete.
-    pub(crate) fn before(&self, module: &str, current: &Digest) -> Result<Option<ToRestore>, Error> {
+    /// The version that a rollback without an old version in memory returns to: the last confirmed version
+    /// that is not blocked and not current. It never goes back past a delete.
+    pub(crate) fn confirmed_before(
+        &self,
+        module: &str,
+        current: &Digest,
+    ) -> Result<Option<ToRestore>, Error> {
         self.connection
             .query_row(
                 "SELECT module, digest, version FROM confirmed
@@ -101,10 +106,10 @@ impl Ledger {
                 to_restore,
             )
             .optional()
-            .map_err(|source| self.failed("reading", source))
+            .map_err(|source| self.failed("read", source))
     }
 
-    /// The versions that were on trial when the last runtime ended: module, file and version.
+    /// The versions that were on trial when the previous runtime ended.
     pub(crate) fn trials(&self) -> Result<Vec<ToRestore>, Error> {
         let read = || -> rusqlite::Result<Vec<ToRestore>> {
             let mut query = self
@@ -112,11 +117,11 @@ impl Ledger {
                 .prepare_cached("SELECT module, digest, version FROM trials ORDER BY module")?;
             query.query_map([], to_restore)?.collect()
         };
-        read().map_err(|source| self.failed("reading", source))
+        read().map_err(|source| self.failed("read", source))
     }
 
-    /// Whether a version was confirmed before the last runtime began, which has then restored it: and not loaded it as something
-    /// new.
+    /// Whether a version was confirmed before the previous runtime started, and not loaded again since. Then that
+    /// runtime restored it.
     pub(crate) fn was_restored(&self, of: &Digest) -> Result<bool, Error> {
         self.connection
             .query_row(
@@ -128,11 +133,11 @@ impl Ledger {
                 [of.to_string()],
                 |row| row.get(0),
             )
-            .map_err(|source| self.failed("reading", source))
+            .map_err(|source| self.failed("read", source))
     }
 
-    /// Whether a version has ended a process already, and was not current since: it does not come beyond its start.
-    pub(crate) fn ended_its_start(&self, module: &str, of: &Digest) -> Result<bool, Error> {
+    /// Whether a version has crashed a process and was not current since. Then it crashes at its start.
+    pub(crate) fn crashes_at_start(&self, module: &str, of: &Digest) -> Result<bool, Error> {
         self.connection
             .query_row(
                 "SELECT EXISTS (
@@ -146,10 +151,10 @@ impl Ledger {
                 params![module, of.to_string()],
                 |row| row.get(0),
             )
-            .map_err(|source| self.failed("reading", source))
+            .map_err(|source| self.failed("read", source))
     }
 
-    /// Every file that is blocked.
+    /// All blocked files.
     pub(crate) fn blocked(&self) -> Result<Vec<Block>, Error> {
         let read = || -> rusqlite::Result<Vec<Block>> {
             let mut query = self
@@ -157,10 +162,10 @@ impl Ledger {
                 .prepare_cached("SELECT digest, module, version, why FROM blocked ORDER BY seq, digest")?;
             query.query_map([], block)?.collect()
         };
-        read().map_err(|source| self.failed("reading", source))
+        read().map_err(|source| self.failed("read", source))
     }
 
-    /// Why a file is blocked, if it is.
+    /// The block of a file, if it is blocked.
     pub(crate) fn block_of(&self, of: &Digest) -> Result<Option<Block>, Error> {
         self.connection
             .query_row(
@@ -169,45 +174,45 @@ impl Ledger {
                 block,
             )
             .optional()
-            .map_err(|source| self.failed("reading", source))
+            .map_err(|source| self.failed("read", source))
     }
 
-    /// Whether somebody made a module sticky, or not sticky.
+    /// Whether a command made the module sticky or not sticky; `None` if neither.
     pub(crate) fn stickiness(&self, module: &str) -> Result<Option<bool>, Error> {
         self.connection
             .query_row("SELECT is_sticky FROM sticky WHERE module = ?1", [module], |row| row.get(0))
             .optional()
-            .map_err(|source| self.failed("reading", source))
+            .map_err(|source| self.failed("read", source))
     }
 
-    /// What was last taken from a file of the modules directory.
+    /// The digest that was last loaded, or refused, from a file of the modules directory.
     pub(crate) fn drop_in(&self, path: &str) -> Result<Option<Digest>, Error> {
         self.connection
             .query_row("SELECT digest FROM drop_ins WHERE path = ?1", [path], |row| digest(row, 0))
             .optional()
-            .map_err(|source| self.failed("reading", source))
+            .map_err(|source| self.failed("read", source))
     }
 
-    /// Where a file that names its own directory was loaded from last.
+    /// The path from which a file that refers to its own directory was last loaded.
     pub(crate) fn origin(&self, of: &Digest) -> Result<Option<String>, Error> {
         self.connection
             .query_row("SELECT file FROM origins WHERE digest = ?1", [of.to_string()], |row| row.get(0))
             .optional()
-            .map_err(|source| self.failed("reading", source))
+            .map_err(|source| self.failed("read", source))
     }
 
-    /// What the command with a key was, and what it was answered.
+    /// The command with this key, and its answer.
     pub(crate) fn answer(&self, key: &str) -> Result<Option<(Command, String)>, Error> {
         self.connection
             .query_row("SELECT command, answer FROM answers WHERE key = ?1", [key], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })
             .optional()
-            .map_err(|source| self.failed("reading", source))
+            .map_err(|source| self.failed("read", source))
     }
 }
 
-/// Of a row of module, digest and version.
+/// Reads a row of module, digest and version.
 fn to_restore(row: &Row<'_>) -> rusqlite::Result<ToRestore> {
     Ok(ToRestore { module: row.get(0)?, digest: digest(row, 1)?, version: row.get(2)? })
 }

@@ -1,7 +1,7 @@
--- What outlives the process. Every table but `events` follows from the events, and is changed in the transaction of the event
--- that changes it.
+-- The ledger. Each table except `events` follows from the events. It changes in the
+-- transaction of its event.
 
--- What happened: one row an event, numbered from 1 without a gap.
+-- One row for each event, numbered from 1 without a gap.
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY,
     module TEXT,
@@ -9,7 +9,8 @@ CREATE TABLE events (
 ) STRICT;
 CREATE INDEX events_of_module ON events (module, seq);
 
--- What a restart returns to: of each module the last row whose file is not blocked. A row without a digest: to no version.
+-- What a restart returns to: for each module the last row whose file is not blocked. No digest:
+-- no version.
 CREATE TABLE confirmed (
     id INTEGER PRIMARY KEY,
     module TEXT NOT NULL,
@@ -19,7 +20,7 @@ CREATE TABLE confirmed (
 ) STRICT;
 CREATE INDEX confirmed_of_module ON confirmed (module, id);
 
--- Versions that are current and not confirmed. A restart does not return to them.
+-- Versions on trial: current and not confirmed. A restart does not return to them.
 CREATE TABLE trials (
     module TEXT PRIMARY KEY,
     digest TEXT NOT NULL,
@@ -27,7 +28,7 @@ CREATE TABLE trials (
     seq INTEGER NOT NULL
 ) STRICT;
 
--- Files that are not loaded, however they come.
+-- Blocked files. No load accepts them, from any source.
 CREATE TABLE blocked (
     digest TEXT PRIMARY KEY,
     module TEXT NOT NULL,
@@ -36,26 +37,27 @@ CREATE TABLE blocked (
     seq INTEGER NOT NULL
 ) STRICT;
 
--- Modules that somebody made sticky, or made not sticky against the file's own wish.
+-- Modules that a command made sticky, or made not sticky although the file asks for it.
 CREATE TABLE sticky (
     module TEXT PRIMARY KEY,
     is_sticky INTEGER NOT NULL
 ) STRICT;
 
--- What was last taken from each file of the modules directory: the same bytes there after a restart are nothing new.
+-- What was last loaded, or refused, from each file of the modules directory. After a restart the
+-- same bytes are not loaded again.
 CREATE TABLE drop_ins (
     path TEXT PRIMARY KEY,
     digest TEXT NOT NULL
 ) STRICT;
 
--- Where a file that names its own directory, as $ORIGIN, was loaded from: its libraries are looked for there, also after a restart.
--- A ledger that was made before this table gets it when it is opened.
+-- The path from which a file that refers to its own directory ($ORIGIN) was loaded. Its libraries are
+-- searched there, also after a restart. A ledger that is older than this table gets it when it is opened.
 CREATE TABLE IF NOT EXISTS origins (
     digest TEXT PRIMARY KEY,
     file TEXT NOT NULL
 ) STRICT;
 
--- What commands with a key were answered.
+-- The answers to commands with an idempotency key.
 CREATE TABLE answers (
     key TEXT PRIMARY KEY,
     command TEXT NOT NULL,
@@ -63,7 +65,7 @@ CREATE TABLE answers (
     seq INTEGER NOT NULL
 ) STRICT;
 
--- Numbers that go on over restarts.
+-- Counters that continue after a restart.
 CREATE TABLE numbers (
     name TEXT PRIMARY KEY,
     value INTEGER NOT NULL

@@ -1,48 +1,48 @@
-//! Writing: all of it in one transaction, or nothing.
+//! Writes to the ledger. Each write is one transaction.
 
 use rusqlite::{Transaction, params};
 
 use super::{
-    change::{Block, Change, Entry},
+    change::{Block, Entry, LedgerChange},
     database::Ledger,
 };
 
-/// Whether the disk is waited for.
+/// Whether a write waits for the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Durability {
-    /// What was written is there when the machine loses power.
-    OnDisk,
-    /// What was written is there when the process ends, however it ends.
-    InSystem,
+    /// It waits. The data survives a power failure.
+    Synced,
+    /// It does not wait. The data survives the end of the process, also a crash.
+    Buffered,
 }
 
 // === impl Ledger ===
 
 impl Ledger {
-    /// Writes events and what they change, all or none.
+    /// Writes events and their changes, all or none.
     pub(crate) fn write<'a>(
         &mut self,
         entries: impl IntoIterator<Item = &'a Entry>,
         durability: Durability,
     ) -> rusqlite::Result<()> {
         let synchronous = match durability {
-            Durability::OnDisk => "full",
-            Durability::InSystem => "normal",
+            Durability::Synced => "full",
+            Durability::Buffered => "normal",
         };
         self.connection.pragma_update(None, "synchronous", synchronous)?;
-        // Rolled back where it is dropped.
+        // Dropping it rolls it back.
         let writing = self.connection.transaction()?;
         for entry in entries {
-            note(&writing, entry)?;
+            insert(&writing, entry)?;
         }
         writing.commit()
     }
 }
 
-fn note(writing: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
+fn insert(writing: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
     let record = &entry.record;
     let seq = record.seq.cast_signed();
-    // An event of ours has no key that is no text, so it can always be written.
+    // All keys of an event are strings, so it can always be serialized.
     let text =
         serde_json::to_string(record).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
     writing
@@ -51,9 +51,9 @@ fn note(writing: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
     entry.changes.iter().try_for_each(|change| apply(writing, change, seq))
 }
 
-fn apply(writing: &Transaction<'_>, change: &Change, seq: i64) -> rusqlite::Result<()> {
+fn apply(writing: &Transaction<'_>, change: &LedgerChange, seq: i64) -> rusqlite::Result<()> {
     match change {
-        Change::Confirmed { module, digest, version } => {
+        LedgerChange::Confirmed { module, digest, version } => {
             end_trial(writing, module)?;
             writing
                 .prepare_cached(
@@ -61,53 +61,53 @@ fn apply(writing: &Transaction<'_>, change: &Change, seq: i64) -> rusqlite::Resu
                 )?
                 .execute(params![module, digest.to_string(), version, seq])?;
         }
-        Change::OnTrial { module, digest, version } => {
+        LedgerChange::OnTrial { module, digest, version } => {
             writing
                 .prepare_cached(
                     "INSERT OR REPLACE INTO trials (module, digest, version, seq) VALUES (?1, ?2, ?3, ?4)",
                 )?
                 .execute(params![module, digest.to_string(), version, seq])?;
         }
-        Change::NoTrial { module } => end_trial(writing, module)?,
-        Change::Absent { module } => {
+        LedgerChange::NoTrial { module } => end_trial(writing, module)?,
+        LedgerChange::Absent { module } => {
             end_trial(writing, module)?;
             writing
                 .prepare_cached("INSERT INTO confirmed (module, seq) VALUES (?1, ?2)")?
                 .execute(params![module, seq])?;
         }
-        Change::Sticky { module, is_sticky } => {
+        LedgerChange::Sticky { module, is_sticky } => {
             writing
                 .prepare_cached("INSERT OR REPLACE INTO sticky (module, is_sticky) VALUES (?1, ?2)")?
                 .execute(params![module, is_sticky])?;
         }
-        Change::Blocked(Block { digest, module, version, why }) => {
+        LedgerChange::Blocked(Block { digest, module, version, why }) => {
             writing
                 .prepare_cached(
                     "INSERT OR REPLACE INTO blocked (digest, module, version, why, seq) VALUES (?1, ?2, ?3, ?4, ?5)",
                 )?
                 .execute(params![digest.to_string(), module, version, why, seq])?;
         }
-        Change::Unblocked { digest } => {
+        LedgerChange::Unblocked { digest } => {
             writing
                 .prepare_cached("DELETE FROM blocked WHERE digest = ?1")?
                 .execute(params![digest.to_string()])?;
         }
-        Change::DropIn { path, digest } => {
+        LedgerChange::DropIn { path, digest } => {
             writing
                 .prepare_cached("INSERT OR REPLACE INTO drop_ins (path, digest) VALUES (?1, ?2)")?
                 .execute(params![path, digest.to_string()])?;
         }
-        Change::Origin { digest, file } => {
+        LedgerChange::Origin { digest, file } => {
             writing
                 .prepare_cached("INSERT OR REPLACE INTO origins (digest, file) VALUES (?1, ?2)")?
                 .execute(params![digest.to_string(), file])?;
         }
-        Change::Answered { key, command, answer } => {
+        LedgerChange::Answered { key, command, answer } => {
             writing
                 .prepare_cached("INSERT INTO answers (key, command, answer, seq) VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![key, command, answer, seq])?;
         }
-        Change::Generation(generation) => {
+        LedgerChange::Generation(generation) => {
             writing
                 .prepare_cached("INSERT OR REPLACE INTO numbers (name, value) VALUES ('generation', ?1)")?
                 .execute(params![generation.cast_signed()])?;
