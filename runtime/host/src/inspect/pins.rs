@@ -3,7 +3,6 @@
 //! A call leaves no record for it.
 
 use std::{
-    fs,
     sync::{Arc, atomic::Ordering},
     time::Instant,
 };
@@ -129,18 +128,7 @@ pub(crate) fn describe_thread(tid: Option<i32>, thread: Option<ThreadId>) -> Str
     let Some(tid) = tid else {
         return thread.map_or_else(|| "a thread".to_owned(), |thread| format!("thread #{thread}"));
     };
-    let Some(name) = segue_loader::thread_name(tid) else { return format!("thread {tid}, which has ended") };
-    let stat = fs::read_to_string(format!("/proc/self/task/{tid}/stat")).unwrap_or_default();
-    // The name before it, in brackets, may have brackets in it.
-    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
-    let doing = match state {
-        Some('R') => "runs",
-        Some('S') => "sleeps",
-        Some('D') => "waits for a device",
-        Some('T' | 't') => "is stopped",
-        _ => "is there",
-    };
-    format!("thread {tid} ({name}), which {doing}")
+    segue_loader::describe_thread(tid)
 }
 
 /// The threads that a module started.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::{Staged, linkmap::Place};
+use crate::{file::candidate::Staged, linker::linkmap::Place};
 
 /// How long an entry is, in words of 8 bytes.
 pub(super) const WORDS: usize = 40;

@@ -7,11 +7,12 @@ use std::{
 
 use libc::c_int;
 
-use super::{
-    AttributedBy, Entry,
-    install::all_signals,
+use crate::crash::{
+    actions::all_signals,
+    entry::Entry,
     report::{End, Report},
-    turn::{Workspace, in_turn, wait_for_others},
+    report_lock::{Workspace, in_turn, wait_for_others},
+    reports::AttributedBy,
 };
 
 /// The process that asked for reports last: a child that somebody has forked of it is another. Relaxed: it is stored before an
@@ -35,7 +36,7 @@ pub(super) fn is_ending() -> bool {
 
 /// The module of this image is about to end the process: a report of it is written. As safe in a signal handler as what is written
 /// of a signal, since C code calls `exit` there, too.
-pub(crate) fn exiting(entry: &Entry, status: c_int) {
+pub(crate) fn record_exit(entry: &Entry, status: c_int) {
     // A child that a module has forked ends itself, and the process goes on.
     // SAFETY: it only asks for a number.
     if unsafe { libc::getpid() } != PROCESS.load(Ordering::Relaxed) || IS_ENDING.swap(true, Ordering::Relaxed)

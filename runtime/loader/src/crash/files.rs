@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use libc::c_int;
 use parking_lot::Mutex;
 
-use super::turn::wait_for_others;
+use crate::crash::report_lock::wait_for_others;
 
 /// How many runtimes of a process can have reports.
 pub(super) const FILES_MAX: usize = 16;

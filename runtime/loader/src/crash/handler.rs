@@ -6,15 +6,18 @@ use std::ptr;
 
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
 
-use super::{
-    SIGNALS, TABLE,
-    exit::is_ending,
-    find::{At, find},
-    install::{action_displaced, current, displaced, is_ours},
-    report::{End, Report},
-    turn::{Turn, Workspace, in_turn, wait_for_others},
+use crate::{
+    crash::{
+        actions::{action_displaced, current, displaced},
+        attribute::{At, find},
+        exit::is_ending,
+        fatal::SIGNALS,
+        report::{End, Report},
+        report_lock::{Turn, Workspace, in_turn, wait_for_others},
+        table::TABLE,
+    },
+    signal_safe::handler::Handler,
 };
-use crate::signal_handler::Handler;
 
 /// What a signal says of itself.
 struct Fault {
@@ -58,6 +61,10 @@ extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context: *mut c_voi
 fn is_ignored(info: &siginfo_t) -> bool {
     let is_abort = info.si_signo == libc::SIGABRT && info.si_code == libc::SI_TKILL;
     info.si_code <= 0 && !is_abort && displaced(info.si_signo) == Some(libc::SIG_IGN)
+}
+
+pub(super) fn is_ours(action: &libc::sigaction) -> bool {
+    action.sa_sigaction == ON_SIGNAL.address()
 }
 
 fn report(fault: &Fault, turn: &mut Turn) {

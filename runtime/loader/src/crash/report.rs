@@ -2,7 +2,7 @@
 
 use libc::c_int;
 
-use super::{AttributedBy, Entry, files, line::Line};
+use crate::crash::{entry::Entry, files, line::Line, reports::AttributedBy};
 
 /// How a process ends.
 #[derive(Clone, Copy)]

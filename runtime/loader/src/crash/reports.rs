@@ -8,8 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::symbol::function_at;
-use crate::Digest;
+use crate::{crash::symbol::function_at, file::digest::Digest};
 
 /// What a process wrote of its own end: by a fatal signal, or by a module that called `exit`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,12 +12,14 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{
-    departed::DEPARTED,
-    entry::{Entry, OPENED_BY, SERIAL, WORDS},
-    slot::Slot,
+use crate::{
+    crash::{
+        entry::{Entry, OPENED_BY, SERIAL, WORDS},
+        slot::Slot,
+        unmapped::DEPARTED,
+    },
+    linker::{linkmap::Place, reserve::reserve},
 };
-use crate::{linkmap::Place, reserve::reserve};
 
 /// How many images the table has room for. Of one more, nothing is told when it crashes ([`Table::refused`]).
 const SLOTS: usize = 256;

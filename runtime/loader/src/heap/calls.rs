@@ -9,8 +9,14 @@ use libmimalloc_sys as mimalloc;
 use parking_lot::Mutex;
 use segue_abi::allocator::HeapContext;
 
-use super::{Raw, is_natural, malloc};
-use crate::{descriptors, mappings::Mappings};
+use crate::{
+    heap::{
+        malloc::{is_natural, malloc},
+        mappings::Mappings,
+        raw::Raw,
+    },
+    resources::descriptors,
+};
 
 /// Makes a block with one of mimalloc's functions, and counts it.
 ///

@@ -1,6 +1,17 @@
-use std::{sync::mpsc, time::Duration};
+use std::{
+    ptr,
+    sync::{atomic::Ordering, mpsc},
+    time::Duration,
+};
 
-use super::*;
+use segue_abi::allocator::ImageHeap;
+
+use crate::heap::{
+    calls::{alloc, dealloc},
+    image_heap::Heap,
+    raw::NEAR_LEN,
+    thread_exit,
+};
 
 #[test]
 fn what_is_left_is_counted_over_threads_and_outlives_the_heap() {
@@ -145,12 +156,12 @@ fn a_thread_does_not_begin_with_a_heap_while_another_goes() {
                 tell.send(unsafe { alloc(ptr::with_exposed_provenance(context), 10, 1).addr() }).unwrap();
             }
         });
-        let going = ends::going_for_test();
+        let going = thread_exit::going_for_test();
         ask.send(()).unwrap();
         assert!(told.recv_timeout(SOON).is_err(), "it uses the heap for the first time, and waits");
         drop(going);
         assert!(told.recv_timeout(LATE).is_ok_and(|block| block != 0));
-        let _going = ends::going_for_test();
+        let _going = thread_exit::going_for_test();
         ask.send(()).unwrap();
         assert!(told.recv_timeout(LATE).is_ok(), "from then on it does not wait");
         drop(ask);

@@ -12,10 +12,14 @@ use std::{cell::Cell, ptr};
 
 use libc::{SIG_DFL, SIG_IGN, c_int, c_void, siginfo_t};
 
-use super::{HANDLERS, OF_TIMERS, handlers::Handlers, host_handler};
 use crate::{
-    crash,
-    signal_handler::{Function, Handler},
+    crash::{actions::default_action, fatal::is_fatal},
+    signal_safe::handler::{Function, Handler},
+    signals::{
+        handlers::{HANDLERS, Handlers},
+        host::{OF_TIMERS, host_handler},
+        kernel::handler,
+    },
 };
 
 /// [`dispatch`], as the kernel knows it.
@@ -61,10 +65,10 @@ extern "C" fn dispatch(signal: c_int, info: *mut siginfo_t, context: *mut c_void
         return;
     }
     // A host that has installed a handler since, and hands the signal on to this one, has had it.
-    let is_with_host = super::handler(signal) != Some(DISPATCH.address());
+    let is_with_host = handler(signal) != Some(DISPATCH.address());
     let delivery = Delivery { signal, info: info.addr(), frame, is_with_host, ..NO_DELIVERY };
     DELIVERY.set(delivery);
-    if crash::is_fatal(signal) {
+    if is_fatal(signal) {
         hand_on(handlers, u64::MAX, signal, info, context);
     } else {
         broadcast(handlers, signal, info, context);
@@ -79,7 +83,7 @@ extern "C" fn previous(signal: c_int, info: *mut siginfo_t, context: *mut c_void
     if delivery.signal != signal {
         // The module calls it by itself.
         call_host(signal, info, context);
-    } else if crash::is_fatal(signal) {
+    } else if is_fatal(signal) {
         hand_on(handlers, delivery.at, signal, info, context);
     } else if !delivery.is_with_host {
         call_host(signal, info, context);
@@ -135,7 +139,7 @@ fn do_default(signal: c_int) {
     if is_nothing || OF_TIMERS.contains(&signal) {
         return;
     }
-    let action = super::nothing();
+    let action = default_action();
     // SAFETY: the default action; the signal comes to this thread again when the handler returns, since it is
     // blocked until then.
     unsafe {

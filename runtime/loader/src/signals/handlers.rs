@@ -18,11 +18,16 @@ use std::{
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst},
 };
 
-use super::ImageId;
-use crate::chunks::Chunks;
+use crate::{
+    signals::host::SIGNALS_MAX,
+    {signal_safe::slot_list::Chunks, signals::image_id::ImageId},
+};
 
 /// The handlers of one signal.
 pub(super) struct Handlers(Chunks<Slot>);
+
+/// The handlers of the images, by signal.
+pub(super) static HANDLERS: [Handlers; SIGNALS_MAX] = [const { Handlers::new() }; SIGNALS_MAX];
 
 /// The handler of one image.
 #[derive(Default)]

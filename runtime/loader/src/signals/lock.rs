@@ -12,7 +12,7 @@ use std::{
 
 use libc::{c_int, sigset_t};
 
-use super::{Actions, SIGNALS_MAX};
+use crate::signals::{actions::Actions, host::SIGNALS_MAX};
 
 /// A mutex of `std`: it allocates nothing, and waits by a call of the kernel alone.
 static ACTIONS: Mutex<Actions> = Mutex::new(Actions {

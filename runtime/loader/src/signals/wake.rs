@@ -4,8 +4,7 @@ use std::{ptr, sync::OnceLock};
 
 use libc::{SIG_DFL, c_int, c_void, siginfo_t, sigset_t};
 
-use super::{handler, nothing};
-use crate::signal_handler::Handler;
+use crate::{crash::actions::default_action, signal_safe::handler::Handler, signals::kernel::handler};
 
 /// [`wake`], as the kernel knows it.
 static WAKE: Handler = Handler::new(wake);
@@ -22,7 +21,7 @@ pub fn wake_signal() -> Option<c_int> {
     let signal = *SIGNAL.get_or_init(|| {
         let is_free = |signal: &c_int| handler(*signal) == Some(SIG_DFL);
         let signal = (libc::SIGRTMIN()..=libc::SIGRTMAX()).rev().find(is_free)?;
-        let mut action = nothing();
+        let mut action = default_action();
         action.sa_sigaction = WAKE.address();
         // Without SA_RESTART, a system call ends.
         action.sa_flags = libc::SA_SIGINFO;

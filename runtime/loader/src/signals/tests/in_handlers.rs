@@ -3,9 +3,13 @@
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
 };
 
-use super::*;
+use libc::{SIG_DFL, SIG_IGN, c_int};
+
+use super::{address, old, set};
+use crate::signals::{image_id::ImageId, kernel::handler, lock, sigaction::remove};
 
 /// Counts what each thread allocates and frees. For all tests of this crate.
 struct Counting;

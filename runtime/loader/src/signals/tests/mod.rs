@@ -2,14 +2,29 @@
 
 mod in_handlers;
 
-use std::{mem, sync::Mutex as StdMutex};
+use std::{
+    mem, ptr,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
 
-use libc::siginfo_t;
+use libc::{SIG_DFL, SIG_IGN, c_int, siginfo_t};
 
-use super::*;
+use crate::{
+    crash::actions::default_action,
+    signals::{
+        host::SIGNALS_MAX,
+        image_id::ImageId,
+        kernel::handler,
+        sigaction::{act, handled_in, remove},
+        wake::wake_signal,
+    },
+};
 
 /// Who had a signal, in order.
-static CALLS: [StdMutex<Vec<&str>>; SIGNALS_MAX] = [const { StdMutex::new(Vec::new()) }; SIGNALS_MAX];
+static CALLS: [Mutex<Vec<&str>>; SIGNALS_MAX] = [const { Mutex::new(Vec::new()) }; SIGNALS_MAX];
 
 /// What a module keeps to chain.
 static PREVIOUS: [AtomicUsize; SIGNALS_MAX] = [const { AtomicUsize::new(0) }; SIGNALS_MAX];
@@ -39,9 +54,9 @@ extern "C" fn chains(signal: c_int, info: *mut siginfo_t, context: *mut libc::c_
 }
 
 fn set(image: usize, signal: c_int, handler: usize) -> usize {
-    let mut action = nothing();
+    let mut action = default_action();
     action.sa_sigaction = handler;
-    let mut before = nothing();
+    let mut before = default_action();
     // SAFETY: the handlers take a lock that the thread that raises the signal does not hold.
     assert_eq!(unsafe { act(ImageId(image), signal, &action, &mut before) }, 0);
     before.sa_sigaction
@@ -106,7 +121,7 @@ fn a_module_cannot_take_a_signal_from_the_host() {
 }
 
 #[test]
-fn the_signal_of_a_timer_that_was_left_ends_nothing() {
+fn the_signal_of_a_timer_that_was_left_ends_default_action() {
     set(1, libc::SIGVTALRM, address(old));
     assert_eq!(raise(libc::SIGVTALRM), ["old"]);
     remove(ImageId(1));
@@ -179,7 +194,7 @@ fn a_handler_is_found_where_it_is_and_nowhere_else() {
 #[test]
 fn no_handler_of_a_module_blocks_the_signal_that_wakes() {
     let (signal, wake) = (libc::SIGRTMIN() + 9, wake_signal().unwrap());
-    let mut action = nothing();
+    let mut action = default_action();
     action.sa_sigaction = address(old);
     // SAFETY: the sets can be written and read, and the handler may run at any time.
     unsafe {
