@@ -25,7 +25,7 @@
 //! 7. [`Image::unload`] drops the module's own value; [`Mapped::wait_for_threads`] waits for the threads it started.
 //! 8. [`Mapped::unmap`] looks for what is in the way ([`Obstacle`]), has the image's exit handlers run and its pthread keys given
 //!    back, closes it, and then **asks the dynamic linker's list** whether it is gone. Only [`Unmapped`] says so. What is kept
-//!    is a [`Kept`] with its reasons, and can be tried again: [`Retained::sweep`].
+//!    is a [`UnmapFailure`] with its reasons, and can be tried again: [`Retained::sweep`].
 //! 9. The heap that the module's memory came from is freed whole, what the module had mapped is unmapped, and what was left is told
 //!    ([`Unmapped::leaked_bytes`]).
 //!
@@ -146,9 +146,9 @@ mod signal_safe;
 mod signals;
 mod threads;
 
-pub use boundary::implementation::{Implementation, Reached};
+pub use boundary::implementation::{FoundInterface, Implementation};
 pub use boundary::interface::{Expected, InterfaceMismatch};
-pub use boundary::links::Link;
+pub use boundary::links::LinkTarget;
 pub use boundary::reply::ReplyBuffer;
 pub use boundary::services::{Log, Services};
 pub use crash::install::CrashReports;
@@ -164,8 +164,8 @@ pub use image::map::MapFailure;
 pub use image::mapped::Mapped;
 pub use image::obstacle::Obstacle;
 pub use image::retained::{Retained, Unmapped};
-pub use image::started::{Image, Vetoed};
-pub use image::unmap::Kept;
+pub use image::started::{Image, OnLoadFailure};
+pub use image::unmap::UnmapFailure;
 
 #[doc(hidden)]
 pub use libloading::Error as OpenError;
@@ -176,7 +176,7 @@ pub use linker::stale::{Stale, StaleLibrary};
 pub use resources::descriptors::{LeftOpen, descriptors_in_use, descriptors_left_open};
 pub use resources::keys::keys_in_use;
 pub use segue_abi as abi;
-pub use signals::{name::name as signal_name, wake::wake_signal};
+pub use signals::{name::signal_name, wake::wake_signal};
 pub use threads::describe::describe_thread;
 pub use threads::started::ModuleThread;
-pub use threads::untracked::{Outside, OutsideThread};
+pub use threads::untracked::{UntrackedThread, UntrackedThreads};

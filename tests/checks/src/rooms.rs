@@ -26,7 +26,16 @@ pub const HOST_EXCEPTIONS: &[(&str, &str)] = &[
 ///
 /// A test calls `upward(&imports_of("runtime/loader/src")?, LOADER, &[])`. There are no exceptions.
 pub const LOADER: &[&str] = &[
-    "image", "boundary", "threads", "signals", "crash", "linker", "file", "heap", "resources", "signal_safe",
+    "image",
+    "boundary",
+    "threads",
+    "signals",
+    "crash",
+    "linker",
+    "file",
+    "heap",
+    "resources",
+    "signal_safe",
     "error",
 ];
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use segue_loader::{Expected, Link, Services};
+use segue_loader::{Expected, LinkTarget, Services};
 use tracing::Span;
 
 use crate::{
@@ -43,7 +43,7 @@ impl HostServices {
 }
 
 impl Services for HostServices {
-    fn link(&self, module: &str, interface: Option<Expected>) -> Result<Box<dyn Link>, String> {
+    fn link(&self, module: &str, interface: Option<Expected>) -> Result<Box<dyn LinkTarget>, String> {
         let closing = || Error::ShuttingDown.to_string();
         let runtime = self.runtime.upgrade().filter(|runtime| !runtime.is_closing()).ok_or_else(closing)?;
         let caller = Caller::of_module(&self.info, interface);

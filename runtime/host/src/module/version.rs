@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use segue_core::Occupant;
 use segue_interface::VersionId;
-use segue_loader::{Digest, Image, Outside, Usage};
+use segue_loader::{Digest, Image, UntrackedThreads, Usage};
 
 use crate::api::Actor;
 
@@ -31,7 +31,7 @@ pub(crate) struct VersionInfo {
     /// Guards inside it that may be on any thread. Only counted: Relaxed is enough.
     pub(crate) owned_guards: AtomicU64,
     /// Who could have threads in it that nobody has counted; known once it stays in memory for good.
-    pub(crate) outside: OnceLock<Outside>,
+    pub(crate) outside: OnceLock<UntrackedThreads>,
     /// Its idle threads that were ended. Only told: Relaxed is enough.
     pub(crate) threads_ended: AtomicU32,
 }

@@ -32,7 +32,7 @@ unsafe impl<I: Interface> Sync for Implementation<'_, I> {}
 
 /// The same, of an interface that another module was compiled with and this program does not know.
 #[derive(Clone, Copy)]
-pub struct Reached<'a> {
+pub struct FoundInterface<'a> {
     pub(crate) state: *const ModuleState,
     pub(crate) table: *const MethodTable,
     pub(crate) origin: &'a Origin,
@@ -41,30 +41,30 @@ pub struct Reached<'a> {
 }
 
 // SAFETY: as for an `Implementation`; an origin is only read, and layouts not even that.
-unsafe impl Send for Reached<'_> {}
+unsafe impl Send for FoundInterface<'_> {}
 // SAFETY: as above.
-unsafe impl Sync for Reached<'_> {}
+unsafe impl Sync for FoundInterface<'_> {}
 
 /// What is told of an image's failures.
-pub(crate) struct Named {
+pub(crate) struct ImageOrigin {
     origin: Origin,
     /// What `origin` points at.
-    about: Arc<About>,
+    about: Arc<OriginInfo>,
 }
 
-struct About {
+struct OriginInfo {
     module: String,
     version: VersionId,
 }
 
 // SAFETY: the pointer in `origin` is to what `about` keeps, and is only read.
-unsafe impl Send for Named {}
+unsafe impl Send for ImageOrigin {}
 // SAFETY: as above.
-unsafe impl Sync for Named {}
+unsafe impl Sync for ImageOrigin {}
 
 // === impl Reached ===
 
-impl<'a> Reached<'a> {
+impl<'a> FoundInterface<'a> {
     /// What was reached in an image, after the functions were checked against what is expected of them.
     pub(crate) fn new(
         state: *const ModuleState,
@@ -72,7 +72,7 @@ impl<'a> Reached<'a> {
         origin: &'a Origin,
         expected: &Expected,
     ) -> Self {
-        Reached { state, table, origin, checked_against: Arc::as_ptr(expected.layouts()) }
+        FoundInterface { state, table, origin, checked_against: Arc::as_ptr(expected.layouts()) }
     }
 
     /// Whether the functions were checked against these. They are kept by whoever asks, so no others have had their place.
@@ -109,7 +109,7 @@ impl<I> Deref for Implementation<'_, I> {
 
 // === impl About ===
 
-impl About {
+impl OriginInfo {
     fn error(&self, fault: CallFault) -> CallError {
         let (module, version) = (self.module.clone(), self.version.clone());
         match fault {
@@ -123,10 +123,10 @@ impl About {
 
 // === impl Named ===
 
-impl Named {
+impl ImageOrigin {
     pub(crate) fn new(module: &str, version: VersionId) -> Self {
-        let about = Arc::new(About { module: module.to_owned(), version });
-        Named { origin: Origin { failed, context: Arc::as_ptr(&about).cast() }, about }
+        let about = Arc::new(OriginInfo { module: module.to_owned(), version });
+        ImageOrigin { origin: Origin { failed, context: Arc::as_ptr(&about).cast() }, about }
     }
 
     /// The error of a call of this image that ended so.
@@ -141,9 +141,9 @@ impl Named {
 
 /// # Safety
 ///
-/// The origin is that of a [`Named`].
+/// The origin is that of a [`ImageOrigin`].
 unsafe fn failed(origin: &Origin, outcome: Outcome) -> CallError {
-    // SAFETY: our caller's promise: the `Named` keeps it.
-    let about = unsafe { &*origin.context.cast::<About>() };
+    // SAFETY: our caller's promise: the `ImageOrigin` keeps it.
+    let about = unsafe { &*origin.context.cast::<OriginInfo>() };
     about.error(take_failure(outcome))
 }

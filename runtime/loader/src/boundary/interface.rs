@@ -26,7 +26,7 @@ pub struct Expected {
 pub(crate) struct Layouts(Mutex<Option<InterfaceRef>>);
 
 /// Ends layouts when it is dropped.
-pub(crate) struct Ending(Arc<Layouts>);
+pub(crate) struct RevokeLayouts(Arc<Layouts>);
 
 /// Why a version does not fit those who call one of its interfaces.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -104,16 +104,16 @@ pub enum InterfaceMismatch {
 
 impl Layouts {
     /// The image that they lie in is about to go. Waits for a check that is looking at them.
-    fn end(&self) {
+    fn revoke(&self) {
         *self.0.lock() = None;
     }
 }
 
 // === impl Ending ===
 
-impl Ending {
+impl RevokeLayouts {
     pub(crate) fn of(layouts: &Arc<Layouts>) -> Self {
-        Ending(layouts.clone())
+        RevokeLayouts(layouts.clone())
     }
 
     pub(crate) fn layouts(&self) -> &Arc<Layouts> {
@@ -121,9 +121,9 @@ impl Ending {
     }
 }
 
-impl Drop for Ending {
+impl Drop for RevokeLayouts {
     fn drop(&mut self) {
-        self.0.end();
+        self.0.revoke();
     }
 }
 
@@ -135,7 +135,7 @@ impl Expected {
         Expected::new(&I::INTERFACE)
     }
 
-    /// What somebody was compiled with whose image may go: an [`Ending`] of the layouts is to be dropped before.
+    /// What somebody was compiled with whose image may go: an [`RevokeLayouts`] of the layouts is to be dropped before.
     pub(crate) fn new(interface: &InterfaceRef) -> Self {
         Expected {
             name: interface.name.as_str().to_owned(),
@@ -289,7 +289,7 @@ mod tests {
         let expected = Expected::new(&InterfaceRef { name: "Pricing".into(), methods: (&[][..]).into() });
         let kept = expected.layouts().clone();
         assert!(kept.0.lock().is_some());
-        drop(Ending::of(expected.layouts()));
+        drop(RevokeLayouts::of(expected.layouts()));
         assert!(kept.0.lock().is_none());
     }
 }

@@ -6,11 +6,11 @@ use parking_lot::Mutex;
 use segue_abi::{Entered, FailureKind, FailureRef, FailureSink, ReplyRef, RequestRef, Visitor};
 use segue_interface::{CallError, CallFailure};
 
-use crate::boundary::{implementation::Reached, interface::Ending, reply::ReplyBuffer};
+use crate::boundary::{implementation::FoundInterface, interface::RevokeLayouts, reply::ReplyBuffer};
 
 /// A module's access to another module, as the embedding host makes it. It is used on many threads at once, and dropped
 /// when the module has no use for it any more, or has left.
-pub trait Link: Send + Sync {
+pub trait LinkTarget: Send + Sync {
     /// Has the current version answer a request.
     ///
     /// # Errors
@@ -23,7 +23,7 @@ pub trait Link: Send + Sync {
     /// # Errors
     ///
     /// Where there is none; then nothing was handed over.
-    fn visit(&self, visit: &mut dyn FnMut(&Reached<'_>)) -> Result<(), CallError>;
+    fn visit(&self, visit: &mut dyn FnMut(&FoundInterface<'_>)) -> Result<(), CallError>;
 }
 
 /// The links of one image.
@@ -35,16 +35,16 @@ pub(crate) struct Links {
 
 /// A link that a module has.
 pub(crate) struct OpenLink {
-    link: Box<dyn Link>,
+    link: Box<dyn LinkTarget>,
     /// The layouts in the module's image that the link's interface is checked against. They are not looked at any more when the
     /// link has ended.
-    layouts: Option<Ending>,
+    layouts: Option<RevokeLayouts>,
 }
 
 // === impl Links ===
 
 impl Links {
-    pub(crate) fn open(&self, link: Box<dyn Link>, layouts: Option<Ending>) -> *const OpenLink {
+    pub(crate) fn open(&self, link: Box<dyn LinkTarget>, layouts: Option<RevokeLayouts>) -> *const OpenLink {
         let open = Arc::new(OpenLink { link, layouts });
         let address = Arc::as_ptr(&open);
         self.open.lock().insert(address.addr(), open);
@@ -76,18 +76,18 @@ impl OpenLink {
                 true
             }
             Err(error) => {
-                tell(&error, failed);
+                report_failure(&error, failed);
                 false
             }
         }
     }
 
     pub(crate) fn visit(&self, visitor: Visitor, failed: FailureSink) {
-        let mut visit = |reached: &Reached<'_>| {
+        let mut visit = |reached: &FoundInterface<'_>| {
             // The module calls through whatever table it gets. That its link hands over the right one is not left to the host.
-            let asked_for = self.layouts.as_ref().map(Ending::layouts);
+            let asked_for = self.layouts.as_ref().map(RevokeLayouts::layouts);
             if !asked_for.is_some_and(|layouts| reached.was_checked_against(layouts)) {
-                return refuse("the host handed over something else than was asked for", failed);
+                return report_refusal("the host handed over something else than was asked for", failed);
             }
             let entered = Entered {
                 state: reached.state,
@@ -99,14 +99,14 @@ impl OpenLink {
             unsafe { (visitor.enter)(visitor.argument, &entered) };
         };
         if let Err(error) = self.link.visit(&mut visit) {
-            tell(&error, failed);
+            report_failure(&error, failed);
         }
     }
 }
 
 /// Hands an error to a module.
-pub(crate) fn tell(error: &CallError, failed: FailureSink) {
-    let none = nothing();
+pub(crate) fn report_failure(error: &CallError, failed: FailureSink) {
+    let none = empty_failure();
     let failure = match error.failure() {
         CallFailure::NoCurrent { module } => {
             FailureRef { kind: FailureKind::NoCurrent, module: module.as_str().into(), ..none }
@@ -142,21 +142,21 @@ pub(crate) fn tell(error: &CallError, failed: FailureSink) {
             line: *line,
         },
         // Whatever comes to be: its words.
-        _ => return refuse(&error.to_string(), failed),
+        _ => return report_refusal(&error.to_string(), failed),
     };
     // SAFETY: it is the sink's own argument, during the call that it came with.
     unsafe { (failed.take)(failed.argument, &failure) };
 }
 
 /// Hands the host's own reason to a module.
-pub(crate) fn refuse(reason: &str, failed: FailureSink) {
-    let refusal = FailureRef { text: reason.into(), ..nothing() };
+pub(crate) fn report_refusal(reason: &str, failed: FailureSink) {
+    let refusal = FailureRef { text: reason.into(), ..empty_failure() };
     // SAFETY: it is the sink's own argument, during the call that it came with.
     unsafe { (failed.take)(failed.argument, &refusal) };
 }
 
 /// A refusal without words.
-fn nothing<'a>() -> FailureRef<'a> {
+fn empty_failure<'a>() -> FailureRef<'a> {
     FailureRef {
         kind: FailureKind::Refused,
         module: "".into(),
@@ -175,17 +175,17 @@ mod tests {
     use segue_interface::VersionId;
 
     use super::*;
-    use crate::boundary::{implementation::Named, interface::Expected};
+    use crate::boundary::{implementation::ImageOrigin, interface::Expected};
 
     /// A host that hands over what it has, whatever was asked for.
-    struct Whatever(Reached<'static>);
+    struct Whatever(FoundInterface<'static>);
 
-    impl Link for Whatever {
+    impl LinkTarget for Whatever {
         fn call(&self, _: &RequestRef<'_>) -> Result<ReplyBuffer, CallError> {
             Err(CallFailure::NoCurrent { module: String::new() }.into())
         }
 
-        fn visit(&self, visit: &mut dyn FnMut(&Reached<'_>)) -> Result<(), CallError> {
+        fn visit(&self, visit: &mut dyn FnMut(&FoundInterface<'_>)) -> Result<(), CallError> {
             visit(&self.0);
             Ok(())
         }
@@ -211,12 +211,12 @@ mod tests {
         let (asked_for, other) = (of_a_name("Pricing"), of_a_name("Stock"));
         let version = VersionId { version: "1.0.0".to_owned(), generation: 1 };
         // As long as the test runs, and not longer: nothing of it is called.
-        let named: &'static Named = Box::leak(Box::new(Named::new("shop", version)));
+        let named: &'static ImageOrigin = Box::leak(Box::new(ImageOrigin::new("shop", version)));
         for (checked_against, is_entered) in [(&asked_for, true), (&other, false)] {
-            let reached = Reached::new(ptr::null(), ptr::null(), named.origin(), checked_against);
+            let reached = FoundInterface::new(ptr::null(), ptr::null(), named.origin(), checked_against);
             let link = OpenLink {
                 link: Box::new(Whatever(reached)),
-                layouts: Some(Ending::of(asked_for.layouts())),
+                layouts: Some(RevokeLayouts::of(asked_for.layouts())),
             };
             let (entered, refused) = (Cell::new(false), Cell::new(false));
             let argument = |flag: &Cell<bool>| ptr::from_ref(flag).cast_mut().cast::<c_void>();

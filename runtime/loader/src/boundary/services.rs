@@ -2,7 +2,7 @@
 
 use segue_abi::{FieldRef, Level, RecordRef, SpanRef};
 
-use crate::boundary::{interface::Expected, links::Link};
+use crate::boundary::{interface::Expected, links::LinkTarget};
 
 /// What the embedding host does for a module. Everything is borrowed for the call: keep copies only.
 ///
@@ -13,7 +13,7 @@ pub trait Services: Log + Send + Sync + 'static {
     /// # Errors
     ///
     /// Why not, in words.
-    fn link(&self, module: &str, interface: Option<Expected>) -> Result<Box<dyn Link>, String>;
+    fn link(&self, module: &str, interface: Option<Expected>) -> Result<Box<dyn LinkTarget>, String>;
 
     /// Whether what runs in the image is asked to come to its end.
     fn is_cancelled(&self) -> bool;

@@ -8,9 +8,9 @@ use std::{
 };
 
 use segue_abi::{
-    FailureSink, FieldRef, HostContext, HostRef, HostVTable, HostVTableRef, InterfaceRef, Level,
-    Link as LinkOfModule, NativeThread, Outcome, RecordRef, ReplyRef, RequestRef, SpanRef, ThreadAttributes,
-    ThreadStart, Visit, Visitor,
+    FailureSink, FieldRef, HostContext, HostRef, HostVTable, HostVTableRef, InterfaceRef, Level, Link,
+    NativeThread, Outcome, RecordRef, ReplyRef, RequestRef, SpanRef, ThreadAttributes, ThreadStart, Visit,
+    Visitor,
     abi_stable::{
         prefix_type::WithMetadata,
         std_types::{RSlice, RStr},
@@ -22,13 +22,13 @@ use crate::{
     boundary::{
         context::Context,
         failure::keep_failure,
-        implementation::Reached,
-        interface::{Ending, Expected},
-        links::{OpenLink, refuse, tell},
+        implementation::FoundInterface,
+        interface::{Expected, RevokeLayouts},
+        links::{OpenLink, report_failure, report_refusal},
     },
     crash::exit::record_exit,
     error::CallFault,
-    signals::{image_id::ImageId, sigaction::act, wake::wake_signal},
+    signals::{image_id::ImageId, sigaction::set_action, wake::wake_signal},
 };
 
 // === impl Context ===
@@ -70,7 +70,11 @@ const VTABLE: HostVTableRef = {
 /// # Safety
 ///
 /// As [`HostVTable`] says; `context` came from [`Context::host_ref`].
-unsafe fn serve<R>(context: *const HostContext, otherwise: R, service: impl FnOnce(&Context) -> R) -> R {
+unsafe fn call_service<R>(
+    context: *const HostContext,
+    otherwise: R,
+    service: impl FnOnce(&Context) -> R,
+) -> R {
     // SAFETY: our caller's promise: the context is kept until the image has left memory.
     let context = unsafe { &*context.cast::<Context>() };
     catch_unwind(AssertUnwindSafe(|| service(context))).unwrap_or(otherwise)
@@ -78,48 +82,48 @@ unsafe fn serve<R>(context: *const HostContext, otherwise: R, service: impl FnOn
 
 unsafe extern "C" fn enabled(context: *const HostContext, level: Level) -> bool {
     // SAFETY: our caller's promise.
-    unsafe { serve(context, false, |context| context.services.enabled(level)) }
+    unsafe { call_service(context, false, |context| context.services.enabled(level)) }
 }
 
 unsafe extern "C" fn event(context: *const HostContext, record: &RecordRef<'_>) {
     // SAFETY: our caller's promise.
-    unsafe { serve(context, (), |context| context.services.event(record)) }
+    unsafe { call_service(context, (), |context| context.services.event(record)) }
 }
 
 unsafe extern "C" fn span_new(context: *const HostContext, span: &SpanRef<'_>) -> u64 {
     // SAFETY: our caller's promise.
-    unsafe { serve(context, u64::MAX, |context| context.services.span_new(span)) }
+    unsafe { call_service(context, u64::MAX, |context| context.services.span_new(span)) }
 }
 
 unsafe extern "C" fn span_record(context: *const HostContext, span: u64, fields: RSlice<'_, FieldRef<'_>>) {
     // SAFETY: our caller's promise.
-    unsafe { serve(context, (), |context| context.services.span_record(span, fields.as_slice())) }
+    unsafe { call_service(context, (), |context| context.services.span_record(span, fields.as_slice())) }
 }
 
 unsafe extern "C" fn span_enter(context: *const HostContext, span: u64) {
     // SAFETY: our caller's promise.
-    unsafe { serve(context, (), |context| context.services.span_enter(span)) }
+    unsafe { call_service(context, (), |context| context.services.span_enter(span)) }
 }
 
 unsafe extern "C" fn span_exit(context: *const HostContext, span: u64) {
     // SAFETY: our caller's promise.
-    unsafe { serve(context, (), |context| context.services.span_exit(span)) }
+    unsafe { call_service(context, (), |context| context.services.span_exit(span)) }
 }
 
 unsafe extern "C" fn span_close(context: *const HostContext, span: u64) {
     // SAFETY: our caller's promise.
-    unsafe { serve(context, (), |context| context.services.span_close(span)) }
+    unsafe { call_service(context, (), |context| context.services.span_close(span)) }
 }
 
 unsafe extern "C" fn panicked(context: *const HostContext, message: RStr<'_>, file: RStr<'_>, line: u32) {
-    let tell = |context: &Context| {
+    let report_failure = |context: &Context| {
         let (message, file) = (message.as_str(), file.as_str());
         let panic = CallFault::Panicked { message: message.to_owned(), file: file.to_owned(), line };
         keep_failure(panic);
         context.services.panicked(message, file, line);
     };
     // SAFETY: our caller's promise.
-    unsafe { serve(context, (), tell) }
+    unsafe { call_service(context, (), report_failure) }
 }
 
 unsafe extern "C" fn spawn(
@@ -135,12 +139,12 @@ unsafe extern "C" fn spawn(
         unsafe { context.threads.spawn(image, thread, attributes, start, argument) }
     };
     // SAFETY: our caller's promise.
-    unsafe { serve(context, libc::EAGAIN, spawn) }
+    unsafe { call_service(context, libc::EAGAIN, spawn) }
 }
 
 unsafe extern "C" fn exiting(context: *const HostContext, status: c_int) {
     // SAFETY: our caller's promise.
-    unsafe { serve(context, (), |context| record_exit(&context.entry, status)) }
+    unsafe { call_service(context, (), |context| record_exit(&context.entry, status)) }
 }
 
 unsafe extern "C" fn signal_action(
@@ -150,18 +154,18 @@ unsafe extern "C" fn signal_action(
     previous: *mut c_void,
 ) -> c_int {
     // SAFETY: our caller's promise: each is null or a `struct sigaction` of libc.
-    unsafe { act(ImageId(context.addr()), signal, action.cast(), previous.cast()) }
+    unsafe { set_action(ImageId(context.addr()), signal, action.cast(), previous.cast()) }
 }
 
 unsafe extern "C" fn is_cancelled(context: *const HostContext) -> bool {
     // SAFETY: our caller's promise.
-    unsafe { serve(context, false, |context| context.services.is_cancelled()) }
+    unsafe { call_service(context, false, |context| context.services.is_cancelled()) }
 }
 
 unsafe extern "C" fn faulted(context: *const HostContext, text: RStr<'_>) {
     let keep = |_: &Context| keep_failure(CallFault::Fault { text: text.as_str().to_owned() });
     // SAFETY: our caller's promise.
-    unsafe { serve(context, (), keep) }
+    unsafe { call_service(context, (), keep) }
 }
 
 unsafe extern "C" fn link(
@@ -169,32 +173,32 @@ unsafe extern "C" fn link(
     module: RStr<'_>,
     interface: *const InterfaceRef,
     refused: FailureSink,
-) -> *const LinkOfModule {
+) -> *const Link {
     let open = |context: &Context| {
         // SAFETY: our caller's promise: it is valid until the link has ended, where it is one.
         let expected = unsafe { interface.as_ref() }.map(Expected::new);
         // Dropped here where there will be no link, whoever has what is expected then: the module promises it for no longer.
-        let layouts = expected.as_ref().map(|expected| Ending::of(expected.layouts()));
+        let layouts = expected.as_ref().map(|expected| RevokeLayouts::of(expected.layouts()));
         match context.services.link(module.as_str(), expected) {
             Ok(link) => context.links.open(link, layouts).cast(),
             Err(reason) => {
-                refuse(&reason, refused);
+                report_refusal(&reason, refused);
                 ptr::null()
             }
         }
     };
     // SAFETY: our caller's promise.
-    unsafe { serve(context, ptr::null(), open) }
+    unsafe { call_service(context, ptr::null(), open) }
 }
 
-unsafe extern "C" fn unlink(context: *const HostContext, link: *const LinkOfModule) {
+unsafe extern "C" fn unlink(context: *const HostContext, link: *const Link) {
     // SAFETY: our caller's promise.
-    unsafe { serve(context, (), |context| context.links.close(link.cast())) }
+    unsafe { call_service(context, (), |context| context.links.close(link.cast())) }
 }
 
 unsafe extern "C" fn call(
     context: *const HostContext,
-    link: *const LinkOfModule,
+    link: *const Link,
     request: &RequestRef<'_>,
     reply: ReplyRef,
     failed: FailureSink,
@@ -202,19 +206,19 @@ unsafe extern "C" fn call(
     // SAFETY: our caller's promise: the link came from `link`, and has not ended.
     let link = unsafe { &*link.cast::<OpenLink>() };
     // SAFETY: our caller's promise.
-    unsafe { serve(context, false, |_| link.call(request, reply, failed)) }
+    unsafe { call_service(context, false, |_| link.call(request, reply, failed)) }
 }
 
 unsafe extern "C" fn visit(
     context: *const HostContext,
-    link: *const LinkOfModule,
+    link: *const Link,
     visitor: Visitor,
     failed: FailureSink,
 ) {
     // SAFETY: our caller's promise: the link came from `link`, and has not ended.
     let link = unsafe { &*link.cast::<OpenLink>() };
     // SAFETY: our caller's promise.
-    unsafe { serve(context, (), |_| link.visit(visitor, failed)) }
+    unsafe { call_service(context, (), |_| link.visit(visitor, failed)) }
 }
 
 unsafe extern "C" fn failure(
@@ -224,7 +228,7 @@ unsafe extern "C" fn failure(
     failed: FailureSink,
 ) {
     // SAFETY: our caller's promise: the visit goes on, and this is what it was told of it.
-    let reached = unsafe { &*visit.cast::<Reached<'_>>() };
+    let reached = unsafe { &*visit.cast::<FoundInterface<'_>>() };
     // SAFETY: our caller's promise.
-    unsafe { serve(context, (), |_| tell(&reached.failed(outcome), failed)) }
+    unsafe { call_service(context, (), |_| report_failure(&reached.failed(outcome), failed)) }
 }

@@ -22,7 +22,7 @@ pub(crate) struct AlternateStack {
 impl AlternateStack {
     /// Gives the calling thread one. None where it has one, or there is no memory; then it does without.
     pub(crate) fn new() -> Option<Self> {
-        let mut before = none();
+        let mut before = disabled();
         // SAFETY: it only asks, and `before` can be written.
         if unsafe { libc::sigaltstack(ptr::null(), &mut before) } != 0
             || before.ss_flags & libc::SS_DISABLE == 0
@@ -47,10 +47,10 @@ impl AlternateStack {
         if unsafe { libc::mprotect(bottom, usable, access) } != 0 {
             return None;
         }
-        stack.is_taken(&libc::stack_t { ss_sp: bottom, ss_flags: 0, ss_size: usable }).then_some(stack)
+        stack.install(&libc::stack_t { ss_sp: bottom, ss_flags: 0, ss_size: usable }).then_some(stack)
     }
 
-    fn is_taken(&self, stack: &libc::stack_t) -> bool {
+    fn install(&self, stack: &libc::stack_t) -> bool {
         // SAFETY: it is memory of ours, which nobody else uses, or none; and the thread runs on neither.
         unsafe { libc::sigaltstack(stack, ptr::null_mut()) == 0 }
     }
@@ -58,11 +58,11 @@ impl AlternateStack {
 
 impl Drop for AlternateStack {
     fn drop(&mut self) {
-        let mut now = none();
+        let mut now = disabled();
         // SAFETY: it only asks, and `now` can be written.
         unsafe { libc::sigaltstack(ptr::null(), &mut now) };
         let is_ours = now.ss_sp == self.memory.wrapping_byte_add(GUARD_BYTES);
-        if is_ours && !self.is_taken(&none()) {
+        if is_ours && !self.install(&disabled()) {
             // Rather memory that is lost than a stack that is gone.
             return;
         }
@@ -71,7 +71,7 @@ impl Drop for AlternateStack {
     }
 }
 
-fn none() -> libc::stack_t {
+fn disabled() -> libc::stack_t {
     const DISABLED: c_int = libc::SS_DISABLE;
     libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: DISABLED, ss_size: 0 }
 }
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     fn size() -> usize {
-        let mut now = none();
+        let mut now = disabled();
         // SAFETY: it only asks, and `now` can be written.
         assert_eq!(unsafe { libc::sigaltstack(ptr::null(), &mut now) }, 0);
         if now.ss_flags & libc::SS_DISABLE == 0 { now.ss_size } else { 0 }

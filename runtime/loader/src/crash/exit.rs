@@ -10,8 +10,8 @@ use libc::c_int;
 use crate::crash::{
     actions::all_signals,
     entry::Entry,
-    report::{End, Report},
-    report_lock::{Workspace, in_turn, wait_for_others},
+    report::{ProcessEnd, Report},
+    report_lock::{Workspace, wait_for_others, with_report_lock},
     reports::AttributedBy,
 };
 
@@ -24,7 +24,7 @@ static PROCESS: AtomicI32 = AtomicI32::new(0);
 static IS_ENDING: AtomicBool = AtomicBool::new(false);
 
 /// This process has asked for reports.
-pub(super) fn note_process() {
+pub(super) fn record_process() {
     // SAFETY: it only asks for a number.
     PROCESS.store(unsafe { libc::getpid() }, Ordering::Relaxed);
 }
@@ -44,7 +44,7 @@ pub(crate) fn record_exit(entry: &Entry, status: c_int) {
         return;
     }
     let report = Report {
-        end: End::exit(status),
+        end: ProcessEnd::exit(status),
         entry: Some(entry),
         offset: None,
         by: Some(AttributedBy::Exit),
@@ -52,8 +52,8 @@ pub(crate) fn record_exit(entry: &Entry, status: c_int) {
         address: None,
         sent_by: None,
     };
-    without_signals(|| {
-        in_turn(|turn| {
+    with_signals_blocked(|| {
+        with_report_lock(|turn| {
             let Workspace { line, .. } = turn.workspace();
             report.write(line);
         });
@@ -64,7 +64,7 @@ pub(crate) fn record_exit(entry: &Entry, status: c_int) {
 
 /// Runs this while the calling thread gets none of the signals that are reported: the handler would wait for the turn that this
 /// thread has.
-fn without_signals(run: impl FnOnce()) {
+fn with_signals_blocked(run: impl FnOnce()) {
     // SAFETY: all zero is a set of signals.
     let mut before: libc::sigset_t = unsafe { mem::zeroed() };
     // SAFETY: both are sets that are there.

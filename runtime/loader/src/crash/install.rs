@@ -70,9 +70,9 @@ impl CrashReports {
         if !about.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
-        end_half_a_line(&file, about.len())?;
+        end_partial_line(&file, about.len())?;
         install_handler()?;
-        exit::note_process();
+        exit::record_process();
         let owner = files::add(file.as_raw_fd()).ok_or_else(|| {
             io::Error::other(format!("{FILES_MAX} runtimes of this process have crash reports already"))
         })?;
@@ -82,7 +82,7 @@ impl CrashReports {
     /// How many images of this process were mapped while the table of images was full. If one of them crashes, the report does
     /// not name it.
     pub fn unattributed() -> u64 {
-        TABLE.refused()
+        TABLE.overflows()
     }
 }
 
@@ -104,7 +104,7 @@ impl Drop for CrashReports {
 }
 
 /// A line that an earlier process wrote only half of must not spoil the next.
-fn end_half_a_line(mut file: &File, len: u64) -> io::Result<()> {
+fn end_partial_line(mut file: &File, len: u64) -> io::Result<()> {
     let mut last = [b'\n'];
     if let Some(at) = len.checked_sub(1) {
         file.read_exact_at(&mut last, at)?;
@@ -123,7 +123,7 @@ fn install_handler() -> io::Result<()> {
     let displaced = DISPLACED.get_or_init(|| SIGNALS.map(|(signal, _)| current(signal)));
     for (done, (signal, _)) in SIGNALS.into_iter().enumerate() {
         // SAFETY: the handler does only what may be done in a signal handler.
-        if unsafe { libc::sigaction(signal, &ours(), ptr::null_mut()) } != 0 {
+        if unsafe { libc::sigaction(signal, &handler_action(), ptr::null_mut()) } != 0 {
             let error = io::Error::last_os_error();
             for ((signal, _), action) in SIGNALS.into_iter().zip(displaced).take(done) {
                 // SAFETY: it is what was there.
@@ -138,7 +138,7 @@ fn install_handler() -> io::Result<()> {
 
 /// This handler. On the alternate stack where the thread has one: its own may be what has overflowed. All signals that it
 /// handles are blocked meanwhile, so that a fault in the handler itself ends the process at once.
-fn ours() -> libc::sigaction {
+fn handler_action() -> libc::sigaction {
     let mut action = default_action();
     action.sa_sigaction = ON_SIGNAL.address();
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;

@@ -13,40 +13,40 @@ use parking_lot::Mutex;
 
 use crate::{
     crash::{
-        entry::{Entry, LEFT_AT, monotonic_ms},
+        entry::{Entry, UNMAPPED_AT, monotonic_ms},
         slot::Slot,
     },
-    signal_safe::slot_list::Chunks,
+    signal_safe::slot_list::SlotList,
 };
 
 /// What has left this process.
-pub(crate) static DEPARTED: Departed = Departed::new();
+pub(crate) static UNMAPPED: UnmappedImages = UnmappedImages::new();
 
 /// The places that images had.
-pub(crate) struct Departed {
-    slots: Chunks<Slot>,
+pub(crate) struct UnmappedImages {
+    slots: SlotList<Slot>,
     /// Held by the writer.
     writer: Mutex<()>,
 }
 
-impl Departed {
+impl UnmappedImages {
     const fn new() -> Self {
-        Departed { slots: Chunks::new(), writer: Mutex::new(()) }
+        UnmappedImages { slots: SlotList::new(), writer: Mutex::new(()) }
     }
 
     /// Notes that this image has left.
-    pub(crate) fn note(&self, entry: &Entry) {
+    pub(crate) fn record(&self, entry: &Entry) {
         let mut entry = *entry;
         // Never 0, which marks a free slot.
-        entry.0[LEFT_AT] = monotonic_ms().max(1);
+        entry.0[UNMAPPED_AT] = monotonic_ms().max(1);
         let _turn = self.writer.lock();
         let whole = entry.whole();
         let is_covered = |slot: &Slot| {
             let other = slot.whole();
-            slot.word(LEFT_AT) != 0 && whole.start <= other.start && other.end <= whole.end
+            slot.word(UNMAPPED_AT) != 0 && whole.start <= other.start && other.end <= whole.end
         };
         self.slots.iter().filter(|slot| is_covered(slot)).for_each(Slot::clear);
-        self.slots.vacant(|slot| slot.word(LEFT_AT) == 0).write(&entry);
+        self.slots.free_slot(|slot| slot.word(UNMAPPED_AT) == 0).write(&entry);
     }
 
     /// The image that was at this address last; whether there was one. Safe in a signal handler.
@@ -54,7 +54,7 @@ impl Departed {
         let mut newest = None;
         let mut last = 0;
         for slot in self.slots.iter() {
-            let left_at = slot.word(LEFT_AT);
+            let left_at = slot.word(UNMAPPED_AT);
             if left_at > last && slot.whole().contains(&address) {
                 (newest, last) = (Some(slot), left_at);
             }
@@ -70,21 +70,21 @@ mod tests {
 
     fn entry(start: usize, end: usize, base: usize) -> Entry {
         let mut entry = Entry([0; WORDS]);
-        entry.place(&Place { base, whole: start..end, text: start..end });
+        entry.set_place(&Place { base, whole: start..end, text: start..end });
         entry
     }
 
-    fn base_at(departed: &Departed, address: u64) -> Option<u64> {
+    fn base_at(departed: &UnmappedImages, address: u64) -> Option<u64> {
         let mut entry = Entry([0; WORDS]);
         departed.at(address, &mut entry).then(|| entry.base())
     }
 
     #[test]
     fn an_image_is_found_where_it_was_for_as_long_as_the_process_lives() {
-        let departed = Departed::new();
+        let departed = UnmappedImages::new();
         assert_eq!(base_at(&departed, 1000), None);
         for number in 0..200 {
-            departed.note(&entry(1000 * (number + 1), 1000 * (number + 1) + 100, number));
+            departed.record(&entry(1000 * (number + 1), 1000 * (number + 1) + 100, number));
         }
         for number in 0..200 {
             assert_eq!(base_at(&departed, 1000 * (number + 1) + 99), Some(number));
@@ -94,15 +94,15 @@ mod tests {
 
     #[test]
     fn one_that_covers_others_takes_their_slots() {
-        let departed = Departed::new();
+        let departed = UnmappedImages::new();
         for number in 0..200 {
-            departed.note(&entry(1000, 1100, number));
+            departed.record(&entry(1000, 1100, number));
         }
-        assert_eq!(departed.slots.iter().filter(|slot| slot.word(LEFT_AT) != 0).count(), 1);
-        departed.note(&entry(2000, 2100, 7));
-        departed.note(&entry(900, 2200, 8));
+        assert_eq!(departed.slots.iter().filter(|slot| slot.word(UNMAPPED_AT) != 0).count(), 1);
+        departed.record(&entry(2000, 2100, 7));
+        departed.record(&entry(900, 2200, 8));
         assert_eq!([950, 1050, 2050].map(|at| base_at(&departed, at)), [Some(8); 3]);
-        departed.note(&entry(1050, 1060, 9));
+        departed.record(&entry(1050, 1060, 9));
         assert_eq!([1049, 1060].map(|at| base_at(&departed, at)), [Some(8); 2]);
     }
 }

@@ -128,7 +128,7 @@ impl Candidate {
     ///
     /// The first thing that does not fit.
     pub fn inspect(self) -> Result<Inspected, CheckError> {
-        let elf::Inspected { metadata, heap_at, marks } = elf::inspect(&self.bytes)?;
+        let elf::ElfFile { metadata, heap_at, marks } = elf::inspect(&self.bytes)?;
         let metadata = Metadata::parse(metadata)?;
         let imports = Imports::without_symbols(&self.bytes)?;
         let origins = Origins::read(&self.bytes)?;
@@ -177,7 +177,7 @@ impl Inspected {
 
     /// The same, of bytes that were at another place at first: `$ORIGIN` is the directory of that. Without
     /// one, it means nothing.
-    pub fn came_from(self, file: Option<PathBuf>) -> Self {
+    pub fn with_file(self, file: Option<PathBuf>) -> Self {
         Inspected { file, ..self }
     }
 
@@ -187,7 +187,7 @@ impl Inspected {
         if libraries.is_empty() {
             return Survey::default();
         }
-        let origin = self.file.as_deref().map(origin::of).unwrap_or_default();
+        let origin = self.file.as_deref().map(origin::directory_of).unwrap_or_default();
         libraries::survey(&Imports { libraries, ..self.imports.clone() }, &origin)
     }
 
@@ -209,7 +209,7 @@ impl Inspected {
             bytes[at..at + address.len()].copy_from_slice(&address);
         }
         if let Some(file) = file {
-            origins.write_out(&mut bytes, &origin::of(file));
+            origins.write_out(&mut bytes, &origin::directory_of(file));
         }
         let copy = COPIES.fetch_add(1, Ordering::Relaxed);
         let file_name =

@@ -13,7 +13,7 @@ use segue_abi::{allocator, metadata::SECTION};
 use crate::error::CheckError;
 
 /// What was read from a file.
-pub(crate) struct Inspected<'data> {
+pub(crate) struct ElfFile<'data> {
     /// The bytes of the metadata section.
     pub(crate) metadata: &'data [u8],
     /// Where the address of the module's heap is to be written.
@@ -50,7 +50,7 @@ const THIS_MACHINE: (elf::Machine, &str) = (elf::EM_X86_64, "x86_64");
 const THIS_MACHINE: (elf::Machine, &str) = (elf::EM_AARCH64, "aarch64");
 
 /// Checks that the bytes are a whole shared object for this machine, and finds what the runtime wants to know.
-pub(crate) fn inspect(bytes: &[u8]) -> Result<Inspected<'_>, CheckError> {
+pub(crate) fn inspect(bytes: &[u8]) -> Result<ElfFile<'_>, CheckError> {
     if !bytes.starts_with(&elf::ELFMAG) {
         return Err(CheckError::NotElf);
     }
@@ -107,7 +107,7 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<Inspected<'_>, CheckError> {
     }
     let heap_at = heap_at(bytes, &sections)?;
     marks.extend(unique_symbols(bytes, &sections)?);
-    Ok(Inspected { metadata, heap_at, marks })
+    Ok(ElfFile { metadata, heap_at, marks })
 }
 
 /// Where the address of the module's heap is to be written.

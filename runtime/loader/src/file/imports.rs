@@ -36,7 +36,7 @@ pub struct ImportedSymbol {
 
 /// The libraries that keep no code of a module, without their version numbers: of libc, of the dynamic linker and of Rust's
 /// unwinder. What a module registers with libc leads through the SDK.
-const SYSTEM: [&str; 10] = [
+const SYSTEM_LIBRARIES: [&str; 10] = [
     "libc.so",
     "libm.so",
     "libgcc_s.so",
@@ -54,7 +54,7 @@ pub fn is_system_library(name: &str) -> bool {
     let name = name.rsplit('/').next().unwrap_or(name);
     let is =
         |one: &&str| name.strip_prefix(*one).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    SYSTEM.iter().any(is)
+    SYSTEM_LIBRARIES.iter().any(is)
 }
 
 type Sections<'data> = SectionTable<'data, FileHeader64<LE>>;

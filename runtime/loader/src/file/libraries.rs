@@ -16,11 +16,11 @@ use crate::file::{
     elf::header,
     imports::Imports,
     origin::expand,
-    search::{Paths, of_the_system},
+    search::{Paths, system_directories},
 };
 
 /// Libraries that every program with a runtime has, so a file may use them without naming them.
-const OF_THE_PROGRAM: [&str; 3] = ["libc.so.6", "libm.so.6", "libgcc_s.so.1"];
+const PROGRAM_LIBRARIES: [&str; 3] = ["libc.so.6", "libm.so.6", "libgcc_s.so.1"];
 /// How many libraries are read for one file.
 const LIBRARIES_MAX: usize = 512;
 
@@ -36,7 +36,7 @@ pub(crate) struct Library {
 
 /// The libraries of a file.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct Libraries {
     /// By the name that the file, or one of them, uses.
     pub(crate) libraries: BTreeMap<String, Library>,
     /// Those that the linker would not find.
@@ -110,8 +110,8 @@ impl Library {
 // === Finding ===
 
 /// Reads the libraries of a file in the directory `origin`, those that they need, and those of every program.
-pub(crate) fn load(imports: &Imports, origin: &str) -> Found {
-    let mut found = Found::default();
+pub(crate) fn read_all(imports: &Imports, origin: &str) -> Libraries {
+    let mut found = Libraries::default();
     walk(imports, origin, &mut |Needed { name, bytes, imports, .. }| match bytes {
         Some(bytes) => {
             if imports.executable_stack {
@@ -138,13 +138,13 @@ pub(crate) fn survey(imports: &Imports, origin: &str) -> Survey {
 
 /// Visits each library once, in the order in which the linker maps them.
 fn walk(imports: &Imports, origin: &str, visit: &mut dyn FnMut(Needed<'_>)) {
-    let system = of_the_system();
+    let system = system_directories();
     let paths = Paths::new(imports, origin, None, &system);
     let own = imports.libraries.iter().map(|name| (expand(name, origin), paths.clone()));
     let mut next: VecDeque<(String, Paths)> = own.collect();
     // A program may do without those that nobody names.
     let mut named: HashSet<String> = next.iter().map(|(name, _)| name.clone()).collect();
-    next.extend(OF_THE_PROGRAM.map(|name| (name.to_owned(), paths.clone())));
+    next.extend(PROGRAM_LIBRARIES.map(|name| (name.to_owned(), paths.clone())));
     let mut seen = HashSet::new();
     while let Some((name, paths)) = next.pop_front() {
         if seen.len() >= LIBRARIES_MAX || !seen.insert(name.clone()) {
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn libc_is_found_with_its_versions() {
         let imports = Imports { libraries: vec!["libc.so.6".to_owned()], ..Imports::default() };
-        let found = load(&imports, "/nowhere");
+        let found = read_all(&imports, "/nowhere");
         let libc = &found.libraries["libc.so.6"];
         let version = "GLIBC_2.34".to_owned();
         assert!(libc.exports("pthread_create", None) && libc.versions.contains(&version));

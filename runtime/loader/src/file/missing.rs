@@ -46,7 +46,7 @@ impl Imports {
     /// What of it this system lacks. `file` is where the file is, for `$ORIGIN`. Libraries are found as the dynamic linker of a new
     /// process finds them, and read.
     pub fn missing(&self, file: &Path) -> Vec<Missing> {
-        let found = libraries::load(self, &origin::of(file));
+        let found = libraries::read_all(self, &origin::directory_of(file));
         let mut missing: Vec<Missing> =
             found.missing.iter().map(|name| Missing::Library { name: name.clone() }).collect();
         let stacks = found.executable_stack.iter().cloned();

@@ -34,7 +34,7 @@ pub(crate) struct Origins {
 }
 
 /// The directory of a file. Empty where it has none, or one that the linker would not understand.
-pub(crate) fn of(file: &Path) -> String {
+pub(crate) fn directory_of(file: &Path) -> String {
     let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
     let directory = file.parent().and_then(Path::to_str).unwrap_or_default();
     // It would end the entry, or be replaced in its turn.
@@ -171,7 +171,7 @@ mod tests {
         ] {
             assert_eq!(expand(text, "/opt"), expected);
         }
-        assert_eq!(of(Path::new("/no:where/x.so")), "", "it would be two entries");
-        assert_eq!(of(Path::new("/nowhere/x.so")), "/nowhere");
+        assert_eq!(directory_of(Path::new("/no:where/x.so")), "", "it would be two entries");
+        assert_eq!(directory_of(Path::new("/nowhere/x.so")), "/nowhere");
     }
 }

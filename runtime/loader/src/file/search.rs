@@ -54,22 +54,22 @@ impl Paths {
 }
 
 /// The directories in which the linker looks for every file's libraries, in order.
-pub(crate) fn of_the_system() -> Vec<PathBuf> {
+pub(crate) fn system_directories() -> Vec<PathBuf> {
     let mut path = Vec::new();
-    configured(Path::new(CONFIGURATION), INCLUDES_MAX, &mut path);
+    read_configuration(Path::new(CONFIGURATION), INCLUDES_MAX, &mut path);
     path.extend(DEFAULTS.iter().map(PathBuf::from));
     path
 }
 
 /// The directories that a file of the linker's configuration names, with those of the files that it includes.
-fn configured(file: &Path, includes_left: usize, path: &mut Vec<PathBuf>) {
+fn read_configuration(file: &Path, includes_left: usize, path: &mut Vec<PathBuf>) {
     let Ok(text) = fs::read_to_string(file) else { return };
     for line in text.lines().map(|line| line.split('#').next().unwrap_or_default().trim()) {
         match line.strip_prefix("include ") {
             None if line.starts_with('/') => path.push(PathBuf::from(line)),
             Some(pattern) if includes_left > 0 => {
                 for included in matching(pattern.trim(), file) {
-                    configured(&included, includes_left - 1, path);
+                    read_configuration(&included, includes_left - 1, path);
                 }
             }
             _ => {}
@@ -105,7 +105,7 @@ mod tests {
         fs::write(directory.join("more.d/a.conf"), "/one # here\n").unwrap();
         fs::write(directory.join("more.d/b.other"), "/two\n").unwrap();
         let mut path = Vec::new();
-        configured(&directory.join("conf"), INCLUDES_MAX, &mut path);
+        read_configuration(&directory.join("conf"), INCLUDES_MAX, &mut path);
         assert_eq!(path, [PathBuf::from("/one"), PathBuf::from("/last")]);
         fs::remove_dir_all(directory).unwrap();
     }

@@ -2,9 +2,9 @@
 //!
 //! A vector that grows asks for twice its block, again and again. glibc's malloc often lengthens a block where it lies; mimalloc
 //! does not beyond what it has rounded up, and copies it each time, which took 3 % of a call that renders Markdown. So a large block
-//! that grows gets [`TIMES`] what was asked for, and finds room when it grows next. Mostly a page that nobody has touched costs an
+//! that grows gets [`GROWTH_FACTOR`] what was asked for, and finds room when it grows next. Mostly a page that nobody has touched costs an
 //! address and no memory. But where the kernel gives huge pages to whoever has not asked for them, untouched pages come along with
-//! touched ones, and where it does not overcommit, they count. So an image's blocks get about [`MOST`] of room together and no more,
+//! touched ones, and where it does not overcommit, they count. So an image's blocks get about [`SPARE_BYTES_MAX`] of room together and no more,
 //! and beyond that, or where there is no memory for it, what was asked for.
 
 use std::{
@@ -18,46 +18,46 @@ use libmimalloc_sys as mimalloc;
 use crate::heap::malloc::malloc;
 
 /// From so many bytes on a block is large: to copy it takes longer than to make one.
-const LARGE: usize = 16 << 10;
+const LARGE_BYTES_MIN: usize = 16 << 10;
 
 /// How many times what was asked for a block gets that grows.
-const TIMES: usize = 8;
+const GROWTH_FACTOR: usize = 8;
 
 /// How many bytes of room an image's blocks get together; a few more where threads take the last of it at once.
-const MOST: usize = 64 << 20;
+const SPARE_BYTES_MAX: usize = 64 << 20;
 
 /// How much room the large blocks of an image have.
 // On a line of its own: what stands beside it is read at each allocation, by every thread.
 #[derive(Debug, Default)]
 #[repr(align(64))]
-pub(crate) struct Room {
+pub(crate) struct Growth {
     /// The sum of what [`spare`] says of each block. Relaxed: it bounds what is given, and carries nothing.
     spare: AtomicI64,
 }
 
 // === impl Room ===
 
-impl Room {
+impl Growth {
     /// A block was made.
     ///
     /// # Safety
     ///
     /// It is mimalloc's, and has this size.
     #[inline(always)]
-    pub(crate) unsafe fn made(&self, block: *const c_void, size: usize) {
+    pub(crate) unsafe fn record_alloc(&self, block: *const c_void, size: usize) {
         // SAFETY: our caller's promise.
-        self.change(unsafe { spare(block, size) });
+        self.add_spare(unsafe { spare(block, size) });
     }
 
     /// A block is about to be freed.
     ///
     /// # Safety
     ///
-    /// As [`made`](Self::made).
+    /// As [`record_alloc`](Self::record_alloc).
     #[inline(always)]
-    pub(crate) unsafe fn freed(&self, block: *const c_void, size: usize) {
+    pub(crate) unsafe fn record_free(&self, block: *const c_void, size: usize) {
         // SAFETY: our caller's promise.
-        self.change(-unsafe { spare(block, size) });
+        self.add_spare(-unsafe { spare(block, size) });
     }
 
     /// What `mi_heap_realloc_aligned` does, with room for large blocks that grow: where they lie, if they have it, and else elsewhere,
@@ -78,12 +78,12 @@ impl Room {
         // it yet.
         unsafe {
             let before = spare(old, old_size);
-            let block = if size < LARGE || size <= old_size {
+            let block = if size < LARGE_BYTES_MIN || size <= old_size {
                 mimalloc::mi_heap_realloc_aligned(heap, old, size, align)
             } else if size <= mimalloc::mi_usable_size(old) {
                 old
             } else {
-                let new = self.make(heap, size, align);
+                let new = self.alloc_with_spare(heap, size, align);
                 if !new.is_null() {
                     ptr::copy_nonoverlapping(old.cast::<u8>(), new.cast(), old_size);
                     mimalloc::mi_free(old);
@@ -91,7 +91,7 @@ impl Room {
                 new
             };
             if !block.is_null() {
-                self.change(spare(block, size) - before);
+                self.add_spare(spare(block, size) - before);
             }
             block
         }
@@ -102,11 +102,16 @@ impl Room {
     /// # Safety
     ///
     /// As [`malloc`].
-    unsafe fn make(&self, heap: *mut mimalloc::mi_heap_t, size: usize, align: usize) -> *mut c_void {
+    unsafe fn alloc_with_spare(
+        &self,
+        heap: *mut mimalloc::mi_heap_t,
+        size: usize,
+        align: usize,
+    ) -> *mut c_void {
         let given = usize::try_from(self.spare.load(Ordering::Relaxed)).unwrap_or(0);
-        if size <= MOST.saturating_sub(given) / TIMES {
+        if size <= SPARE_BYTES_MAX.saturating_sub(given) / GROWTH_FACTOR {
             // SAFETY: our caller's promise.
-            let block = unsafe { malloc(heap, size * TIMES, align) };
+            let block = unsafe { malloc(heap, size * GROWTH_FACTOR, align) };
             if !block.is_null() {
                 return block;
             }
@@ -116,7 +121,7 @@ impl Room {
     }
 
     #[inline(always)]
-    fn change(&self, by: i64) {
+    fn add_spare(&self, by: i64) {
         if by != 0 {
             self.spare.fetch_add(by, Ordering::Relaxed);
         }
@@ -131,7 +136,7 @@ impl Room {
 /// It is mimalloc's, and has this size.
 #[inline(always)]
 unsafe fn spare(block: *const c_void, size: usize) -> i64 {
-    if size < LARGE {
+    if size < LARGE_BYTES_MIN {
         return 0;
     }
     // SAFETY: our caller's promise.
@@ -144,12 +149,12 @@ mod tests {
     use super::*;
 
     /// A heap, and the room of its blocks.
-    struct Of(*mut mimalloc::mi_heap_t, Room);
+    struct TestHeap(*mut mimalloc::mi_heap_t, Growth);
 
-    impl Of {
+    impl TestHeap {
         fn new() -> Self {
             // SAFETY: it has no conditions.
-            Of(unsafe { mimalloc::mi_heap_new() }, Room::default())
+            TestHeap(unsafe { mimalloc::mi_heap_new() }, Growth::default())
         }
 
         fn alloc(&self, size: usize) -> *mut c_void {
@@ -157,7 +162,7 @@ mod tests {
             let block = unsafe { malloc(self.0, size, 8) };
             assert!(!block.is_null());
             // SAFETY: it was made just now.
-            unsafe { self.1.made(block, size) };
+            unsafe { self.1.record_alloc(block, size) };
             block
         }
 
@@ -169,7 +174,7 @@ mod tests {
         fn free(&self, block: *mut c_void, size: usize) {
             // SAFETY: as above.
             unsafe {
-                self.1.freed(block, size);
+                self.1.record_free(block, size);
                 mimalloc::mi_free(block);
             }
         }
@@ -179,7 +184,7 @@ mod tests {
         }
     }
 
-    impl Drop for Of {
+    impl Drop for TestHeap {
         fn drop(&mut self) {
             // SAFETY: the test is over, and nobody follows a pointer into it.
             unsafe { crate::heap::thread_exit::destroy(self.0) };
@@ -188,25 +193,29 @@ mod tests {
 
     #[test]
     fn a_large_block_grows_in_its_place_and_keeps_what_is_in_it() {
-        let of = Of::new();
-        let first = of.alloc(LARGE);
+        let of = TestHeap::new();
+        let first = of.alloc(LARGE_BYTES_MIN);
         // SAFETY: it has so many bytes.
-        unsafe { first.cast::<u8>().write_bytes(7, LARGE) };
-        let second = of.realloc(first, LARGE, 2 * LARGE);
+        unsafe { first.cast::<u8>().write_bytes(7, LARGE_BYTES_MIN) };
+        let second = of.realloc(first, LARGE_BYTES_MIN, 2 * LARGE_BYTES_MIN);
         assert_ne!(second, first, "it had no room");
-        assert_eq!(of.spare(), 14 * LARGE);
+        assert_eq!(of.spare(), 14 * LARGE_BYTES_MIN);
         for (from, to) in [(2, 4), (4, 8), (8, 16)] {
-            assert_eq!(of.realloc(second, from * LARGE, to * LARGE), second);
+            assert_eq!(of.realloc(second, from * LARGE_BYTES_MIN, to * LARGE_BYTES_MIN), second);
         }
         assert_eq!(of.spare(), 0);
         // SAFETY: so many bytes were written.
-        assert!((0..LARGE).all(|at| unsafe { *second.cast::<u8>().add(at) } == 7));
-        assert_ne!(of.realloc(second, 16 * LARGE, 16 * LARGE + 1), second, "it has no more room");
+        assert!((0..LARGE_BYTES_MIN).all(|at| unsafe { *second.cast::<u8>().add(at) } == 7));
+        assert_ne!(
+            of.realloc(second, 16 * LARGE_BYTES_MIN, 16 * LARGE_BYTES_MIN + 1),
+            second,
+            "it has no more room"
+        );
     }
 
     #[test]
     fn a_small_block_gets_no_room() {
-        let of = Of::new();
+        let of = TestHeap::new();
         let block = of.realloc(of.alloc(1000), 1000, 2000);
         // SAFETY: it was made just now.
         assert!(unsafe { mimalloc::mi_usable_size(block) } < 4000);
@@ -215,34 +224,39 @@ mod tests {
 
     #[test]
     fn a_block_that_shrinks_gives_its_room_back() {
-        let of = Of::new();
-        let block = of.realloc(of.alloc(LARGE), LARGE, LARGE + 1);
-        assert!(of.spare() > 6 * LARGE);
-        let block = of.realloc(block, LARGE + 1, LARGE);
+        let of = TestHeap::new();
+        let block = of.realloc(of.alloc(LARGE_BYTES_MIN), LARGE_BYTES_MIN, LARGE_BYTES_MIN + 1);
+        assert!(of.spare() > 6 * LARGE_BYTES_MIN);
+        let block = of.realloc(block, LARGE_BYTES_MIN + 1, LARGE_BYTES_MIN);
         // SAFETY: it was made just now.
-        assert!(unsafe { mimalloc::mi_usable_size(block) } < 2 * LARGE);
+        assert!(unsafe { mimalloc::mi_usable_size(block) } < 2 * LARGE_BYTES_MIN);
         assert_eq!(of.spare(), 0);
     }
 
     #[test]
     fn the_room_of_all_blocks_has_a_bound_and_comes_back_when_they_go() {
-        let of = Of::new();
-        let blocks: Vec<_> = (0..2000).map(|_| of.realloc(of.alloc(LARGE), LARGE, 2 * LARGE)).collect();
-        assert!((MOST / 2..=MOST).contains(&of.spare()), "{}", of.spare());
+        let of = TestHeap::new();
+        let blocks: Vec<_> = (0..2000)
+            .map(|_| of.realloc(of.alloc(LARGE_BYTES_MIN), LARGE_BYTES_MIN, 2 * LARGE_BYTES_MIN))
+            .collect();
+        assert!((SPARE_BYTES_MAX / 2..=SPARE_BYTES_MAX).contains(&of.spare()), "{}", of.spare());
         // SAFETY: it was made just now.
-        assert!(unsafe { mimalloc::mi_usable_size(blocks[1999]) } < 4 * LARGE, "there was no room left");
-        blocks.into_iter().for_each(|block| of.free(block, 2 * LARGE));
+        assert!(
+            unsafe { mimalloc::mi_usable_size(blocks[1999]) } < 4 * LARGE_BYTES_MIN,
+            "there was no room left"
+        );
+        blocks.into_iter().for_each(|block| of.free(block, 2 * LARGE_BYTES_MIN));
         assert_eq!(of.spare(), 0);
     }
 
     #[test]
     fn a_block_that_cannot_grow_stays_as_it_is() {
-        let of = Of::new();
-        let block = of.realloc(of.alloc(LARGE), LARGE, 2 * LARGE);
+        let of = TestHeap::new();
+        let block = of.realloc(of.alloc(LARGE_BYTES_MIN), LARGE_BYTES_MIN, 2 * LARGE_BYTES_MIN);
         let spare = of.spare();
         // No machine has so much memory.
-        assert!(of.realloc(block, 2 * LARGE, isize::MAX as usize - 64).is_null());
+        assert!(of.realloc(block, 2 * LARGE_BYTES_MIN, isize::MAX as usize - 64).is_null());
         assert_eq!(of.spare(), spare);
-        of.free(block, 2 * LARGE);
+        of.free(block, 2 * LARGE_BYTES_MIN);
     }
 }

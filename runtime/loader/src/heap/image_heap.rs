@@ -27,8 +27,8 @@ use segue_abi::allocator::ImageHeap;
 use crate::{
     heap::{
         calls::{alloc, alloc_zeroed, closed, dealloc, mapped, opened, realloc, remap, unmapped},
-        growth::Room,
-        raw::{NEXT, Raw},
+        growth::Growth,
+        raw::{NEXT_NUMBER, RawHeap},
         thread_exit,
         usage::Usage,
     },
@@ -38,8 +38,8 @@ use crate::{
 /// The heap of one image.
 pub(crate) struct Heap {
     /// What the module sees. Boxed: its address is in the file.
-    pub(super) seen: Box<ImageHeap>,
-    raw: NonNull<Raw>,
+    pub(super) table: Box<ImageHeap>,
+    raw: NonNull<RawHeap>,
 }
 
 // SAFETY: heaps of mimalloc 3 may be used from any thread, and everything else in here may be sent and shared.
@@ -54,15 +54,15 @@ impl Heap {
     pub(crate) fn new() -> Option<Self> {
         // SAFETY: it has no conditions.
         let heap = NonNull::new(unsafe { mimalloc::mi_heap_new() })?;
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let raw = NonNull::from(Box::leak(Box::new(Raw {
+        let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
+        let raw = NonNull::from(Box::leak(Box::new(RawHeap {
             heap,
             number,
             usage: Arc::default(),
-            room: Room::default(),
+            growth: Growth::default(),
         })));
         let context = raw.as_ptr().cast();
-        let seen = Box::new(ImageHeap {
+        let table = Box::new(ImageHeap {
             context,
             alloc,
             alloc_zeroed,
@@ -74,12 +74,12 @@ impl Heap {
             opened,
             closed,
         });
-        Some(Heap { seen, raw })
+        Some(Heap { table, raw })
     }
 
     /// What is written into the file.
     pub(crate) fn address(&self) -> usize {
-        ptr::from_ref(&*self.seen).expose_provenance()
+        ptr::from_ref(&*self.table).expose_provenance()
     }
 
     /// What the image has opened, and is open still. Asked once, when the image has left.

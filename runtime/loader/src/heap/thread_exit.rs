@@ -9,9 +9,9 @@
 //! When a thread uses a heap for the first time, mimalloc looks at what the thread used before, without a
 //! lock (`_mi_theap_init`: it splits the random numbers of the last heap). If that heap is destroyed at this
 //! moment, it reads and writes memory that is somebody else's. So a first use waits while a heap is destroyed
-//! ([`first_use`]). It took some ten runs of the conformance suite to meet one.
+//! ([`hold_for_first_use`]). It took some ten runs of the conformance suite to meet one.
 //!
-//! mimalloc hears of a thread's end by the destructor of a pthread key of its own. [`watch`] moves the
+//! mimalloc hears of a thread's end by the destructor of a pthread key of its own. [`hook_current_thread`] moves the
 //! calling thread's value to a key of ours, whose destructor does the same under the lock.
 
 use std::{ffi::c_void, ptr, sync::OnceLock};
@@ -30,14 +30,14 @@ unsafe extern "C" {
 
 /// Held by a thread while it takes leave of its heaps, and while a heap is destroyed; shared by threads that
 /// begin to use a heap.
-static ENDS: RwLock<()> = RwLock::new(());
+static LOCK: RwLock<()> = RwLock::new(());
 
 /// The key of ours; none where the process has no more keys. Then a thread ends as mimalloc has it.
 static KEY: OnceLock<Option<libc::pthread_key_t>> = OnceLock::new();
 
 /// Has the calling thread's end wait for heaps that are being destroyed. Once is enough, before the thread
 /// has used a heap that may be destroyed, or right after it.
-pub(crate) fn watch() {
+pub(crate) fn hook_current_thread() {
     let Some(key) = KEY.get_or_init(make_key) else { return };
     // SAFETY: it has no conditions.
     unsafe { mi_thread_init() };
@@ -53,15 +53,15 @@ pub(crate) fn watch() {
 }
 
 /// Keeps all heaps while the calling thread may use one for the first time.
-pub(crate) fn first_use() -> RwLockReadGuard<'static, ()> {
+pub(crate) fn hold_for_first_use() -> RwLockReadGuard<'static, ()> {
     // Recursive: a heap that waits to go keeps nobody waiting.
-    ENDS.read_recursive()
+    LOCK.read_recursive()
 }
 
 /// What a heap holds while it is destroyed.
 #[cfg(test)]
-pub(crate) fn going_for_test() -> RwLockWriteGuard<'static, ()> {
-    ENDS.write()
+pub(crate) fn hold_for_destroy() -> RwLockWriteGuard<'static, ()> {
+    LOCK.write()
 }
 
 /// Destroys a heap, with all that is left in it, while no thread that has used it takes leave of it.
@@ -70,7 +70,7 @@ pub(crate) fn going_for_test() -> RwLockWriteGuard<'static, ()> {
 ///
 /// As `mi_heap_destroy`: nobody follows a pointer into it any more.
 pub(crate) unsafe fn destroy(heap: *mut mimalloc::mi_heap_t) {
-    let _alone: RwLockWriteGuard<'_, ()> = ENDS.write();
+    let _alone: RwLockWriteGuard<'_, ()> = LOCK.write();
     // SAFETY: our caller's promise, handed on.
     unsafe { mimalloc::mi_heap_destroy(heap) };
 }
@@ -78,12 +78,12 @@ pub(crate) unsafe fn destroy(heap: *mut mimalloc::mi_heap_t) {
 fn make_key() -> Option<libc::pthread_key_t> {
     let mut key = 0;
     // SAFETY: `key` can be written, and the destructor is code of the host, which stays.
-    (unsafe { libc::pthread_key_create(&mut key, Some(end)) } == 0).then_some(key)
+    (unsafe { libc::pthread_key_create(&mut key, Some(on_thread_exit)) } == 0).then_some(key)
 }
 
 /// A thread ends that was watched.
-unsafe extern "C" fn end(value: *mut c_void) {
-    let _alone = ENDS.write();
+unsafe extern "C" fn on_thread_exit(value: *mut c_void) {
+    let _alone = LOCK.write();
     // SAFETY: it is the value that mimalloc had for this thread, and its own destructor will not see it.
     unsafe { _mi_thread_done(value) };
 }

@@ -15,7 +15,7 @@ pub struct Usage {
     /// By the number of the thread that writes it. Boxed: threads keep their addresses.
     pub(super) counters: Mutex<Vec<(u64, Box<Counter>)>>,
     /// For threads that end, and have given their number away.
-    pub(super) ending: AtomicI64,
+    pub(super) exiting_threads: AtomicI64,
     /// What the image has mapped and not unmapped.
     pub(super) mappings: Mutex<Mappings>,
 }
@@ -38,7 +38,7 @@ impl Usage {
         // Relaxed: see `Counter`.
         let sum: i64 =
             self.counters.lock().iter().map(|(_, counter)| counter.bytes.load(Ordering::Relaxed)).sum();
-        u64::try_from(sum + self.ending.load(Ordering::Relaxed)).unwrap_or(0) + mapped
+        u64::try_from(sum + self.exiting_threads.load(Ordering::Relaxed)).unwrap_or(0) + mapped
     }
 
     /// The counter of this thread. What a counter had before its thread came by, it keeps.

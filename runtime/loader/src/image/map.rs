@@ -24,9 +24,9 @@ use crate::{
     file::candidate::Staged,
     image::{
         mapped::Mapped,
-        retained::{Remains, Retained, close},
+        retained::{Backing, Retained, close},
     },
-    linker::{linkmap, refused::words_of, stale},
+    linker::{linkmap, refused::linker_message, stale},
     resources::{descriptors, keys},
     threads::started::Threads,
 };
@@ -63,7 +63,7 @@ impl Staged {
             let (taken, limit) = (keys::keys_in_use(), keys::limit());
             return Err(failed(MapError::KeysScarce { taken, limit }, None));
         }
-        if let Some((open, limit)) = descriptors::are_scarce() {
+        if let Some((open, limit)) = descriptors::shortage() {
             staged.discard();
             return Err(failed(MapError::DescriptorsScarce { open, limit }, None));
         }
@@ -78,24 +78,24 @@ impl Staged {
         }
         // Before its constructors run, so that a crash in one of them is told as its own.
         let entry = Entry::opening(&staged);
-        let mut row = TABLE.enter(entry);
+        let mut row = TABLE.insert(entry);
         // SAFETY: the file is whole (`elf::inspect`), nobody changes it (it is ours and read-only), and running its
         // constructors is what this function is asked for. RTLD_NOW: a missing symbol is an error here and not later.
         let library = match unsafe { Library::open(Some(&staged.path), RTLD_NOW | RTLD_LOCAL) } {
             Ok(library) => library,
             Err(source) => {
-                let error = MapError::refused(&source, &staged);
+                let error = MapError::from_linker(&source, &staged);
                 staged.discard();
                 return Err(failed(error, None));
             }
         };
         // The image may go; a library that it has brought in may have threads and callbacks of its own, and stays for all versions.
         if staged.metadata.unload.is_some() {
-            staged.libraries.iter().for_each(|library| linkmap::keep(library));
+            staged.libraries.iter().for_each(|library| linkmap::keep_mapped(library));
         }
         let place = linkmap::place_of(&staged.path);
         if let Some(row) = &mut row {
-            row.place(&place);
+            row.set_place(&place);
         }
         // SAFETY: the image has just been mapped, and stays so while the root module is used: `Mapped` sees to it.
         let root = match unsafe { checked_root(&library) } {
@@ -105,21 +105,21 @@ impl Staged {
                     MapError::NoRoot { words } => MapError::NoRoot { words: staged.in_users_words(&words) },
                     error => error,
                 };
-                let remains = Box::new(Remains { staged, context: None, row, end_bytes: None });
-                let retained = close(library, remains, Audit::default()).err();
+                let backing = Box::new(Backing { staged, context: None, row, end_bytes: None });
+                let retained = close(library, backing, Audit::default()).err();
                 return Err(failed(error, retained));
             }
         };
-        let stale_libraries = stale::look(&staged.libraries, &staged.survey.places);
+        let stale_libraries = stale::find_stale(&staged.libraries, &staged.survey.places);
         let threads = Arc::new(Threads::new(&staged.metadata.name, staged.generation));
         let context = Arc::new(Context { services, threads, links: Links::default(), entry });
         context.threads.set_detach(root.detach_thread());
         // SAFETY: it is called once, first, and the context is kept until the image has left memory.
         unsafe { root.attach()(context.host_ref(staged.generation)) };
-        let remains = Box::new(Remains { staged, context: Some(context.clone()), row, end_bytes: None });
+        let backing = Box::new(Backing { staged, context: Some(context.clone()), row, end_bytes: None });
         Ok(Mapped {
             library: ManuallyDrop::new(library),
-            remains: ManuallyDrop::new(remains),
+            backing: ManuallyDrop::new(backing),
             range: place.whole,
             stale_libraries,
             context,
@@ -138,7 +138,7 @@ unsafe fn checked_root(library: &Library) -> Result<ModuleRootRef, MapError> {
         |reason: String| MapError::Layout { reason: reason.chars().take(REPORT_CHARS_MAX).collect() };
     // SAFETY: a symbol of this name is such a reference: abi_stable checks its magic bytes next.
     let header = unsafe { library.get::<AbiHeaderRef>(ROOT_MODULE_LOADER_NAME_WITH_NUL.as_bytes()) }
-        .map_err(|source| MapError::NoRoot { words: words_of(&source) })?;
+        .map_err(|source| MapError::NoRoot { words: linker_message(&source) })?;
     let header = header.upgrade().map_err(|error| layout(error.to_string()))?;
     let found = header.layout().ok_or_else(|| layout("the file does not describe its layout".to_owned()))?;
     // Each check gets a memory of its own. The one that abi_stable shares keeps references into the images it has seen,

@@ -12,10 +12,10 @@ use crate::{
     },
     file::{digest::Digest, imports::is_system_library, metadata::Metadata},
     heap::usage::Usage,
-    image::retained::Remains,
+    image::retained::Backing,
     linker::stale::StaleLibrary,
-    signals::{handlers::leave, image_id::ImageId, wake::wake_signal},
-    threads::{started::ModuleThread, untracked::Outside},
+    signals::{handlers::forget_running, image_id::ImageId, wake::wake_signal},
+    threads::{started::ModuleThread, untracked::UntrackedThreads},
 };
 
 /// An image in memory whose module has not started, or has ended. Nothing can be called in it.
@@ -23,7 +23,7 @@ use crate::{
 /// Dropped without [`unmap`](Mapped::unmap), it stays in memory for ever: leaving needs its order.
 pub struct Mapped {
     pub(crate) library: ManuallyDrop<Library>,
-    pub(crate) remains: ManuallyDrop<Box<Remains>>,
+    pub(crate) backing: ManuallyDrop<Box<Backing>>,
     /// Where in memory it is.
     pub(crate) range: Range<usize>,
     pub(super) stale_libraries: Vec<StaleLibrary>,
@@ -36,17 +36,17 @@ pub struct Mapped {
 impl Mapped {
     /// What the file says of itself.
     pub fn metadata(&self) -> &Metadata {
-        &self.remains.staged.metadata
+        &self.backing.staged.metadata
     }
 
     /// The digest of the file.
     pub fn digest(&self) -> Digest {
-        self.remains.staged.digest
+        self.backing.staged.digest
     }
 
     /// How much memory it has.
     pub fn usage(&self) -> &Arc<Usage> {
-        self.remains.staged.heap.usage()
+        self.backing.staged.heap.usage()
     }
 
     /// How much address space its file takes, in bytes.
@@ -56,12 +56,12 @@ impl Mapped {
 
     /// Which load it is.
     pub fn generation(&self) -> u64 {
-        self.remains.staged.generation
+        self.backing.staged.generation
     }
 
     /// The private copy that is mapped.
     pub fn path(&self) -> &Path {
-        &self.remains.staged.path
+        &self.backing.staged.path
     }
 
     /// The libraries that it names, that were in memory before, and whose files have changed since.
@@ -71,7 +71,7 @@ impl Mapped {
 
     /// Whether a report of a crash in it would name it. Not where too many images are mapped.
     pub fn is_attributed(&self) -> bool {
-        self.remains.row.is_some()
+        self.backing.row.is_some()
     }
 
     /// Checks an interface of the image against what a caller expects of it.
@@ -95,13 +95,13 @@ impl Mapped {
     }
 
     /// Who could have started threads that are not among these; none if the image uses no library outside of it.
-    pub fn outside(&self) -> Option<Outside> {
-        let staged = &self.remains.staged;
+    pub fn untracked_threads(&self) -> Option<UntrackedThreads> {
+        let staged = &self.backing.staged;
         if staged.libraries.is_empty() {
             return None;
         }
         let came = staged.survey.places.keys().filter(|library| !is_system_library(library));
-        Some(Outside { image: self.range.clone(), libraries: came.cloned().collect() })
+        Some(UntrackedThreads { image: self.range.clone(), libraries: came.cloned().collect() })
     }
 
     /// Waits for the threads that the module started; false where one is left at the deadline. Once it has answered true,
@@ -117,7 +117,7 @@ impl Mapped {
     /// image may use what is on a stack, no thread is ended.
     pub fn end_idle_threads(&self) -> u32 {
         let expected = self.context.threads.count();
-        if expected == 0 || !self.remains.staged.libraries.is_empty() || self.audit().unknown_threads > 0 {
+        if expected == 0 || !self.backing.staged.libraries.is_empty() || self.audit().unknown_threads > 0 {
             return 0;
         }
         let Some(signal) = wake_signal() else { return 0 };
@@ -127,7 +127,7 @@ impl Mapped {
 
     /// Whether no thread can have anything left to destroy in the image: no destructor of a thread-local is registered, and
     /// no pthread key exists.
-    pub fn is_left_clean(&self) -> bool {
+    pub fn needs_no_detach(&self) -> bool {
         let audit = self.audit();
         audit.destructors == 0 && audit.keys == 0
     }
@@ -138,7 +138,7 @@ impl Mapped {
     /// of [`Services`], say) it would destroy thread-locals that the call is using; and where the thread comes back and uses
     /// its thread-locals, `std` in there ends the process.
     pub fn detach_thread(&self) -> u64 {
-        leave(self.image_id());
+        forget_running(self.image_id());
         // SAFETY: the image is mapped, and the function only looks at what this thread left.
         unsafe { self.root.detach_thread()() }
     }

@@ -5,10 +5,10 @@ use std::time::Instant;
 use crate::{
     image::mapped::Mapped,
     signals::{
-        name::name,
-        sigaction::{handled_in, remove},
+        name::signal_name,
+        sigaction::{remove_handlers, signals_handled_in},
     },
-    threads::{started::ModuleThread, untracked::OutsideThread},
+    threads::{started::ModuleThread, untracked::UntrackedThread},
 };
 
 /// Something for which an image must not be unmapped yet: it would run code that is gone.
@@ -19,11 +19,11 @@ pub enum Obstacle {
     /// A thread that the module started, and that has not begun to run.
     NewThread,
     /// Threads that the module's constructors started, before the runtime could know them. They are in the way for ever.
-    UnknownThreads(u32),
+    ConstructorThreads(u32),
     /// Libraries outside the image that may call it: a callback, a thread. They are in the way for ever.
     Libraries(Vec<String>),
     /// A thread that such a library has started, or the module past the SDK, and that is in code of the image.
-    Outside(OutsideThread),
+    UntrackedThread(UntrackedThread),
     /// A signal whose handler is in the image: a thread is in it, or it was installed past the SDK.
     Signal {
         /// The signal's number.
@@ -45,24 +45,24 @@ impl Mapped {
         }
         let unknown = self.audit().unknown_threads;
         if unknown > 0 {
-            obstacles.push(Obstacle::UnknownThreads(unknown));
+            obstacles.push(Obstacle::ConstructorThreads(unknown));
         }
-        let libraries = &self.remains.staged.libraries;
+        let libraries = &self.backing.staged.libraries;
         if !libraries.is_empty() && self.metadata().unload.is_none() {
             obstacles.push(Obstacle::Libraries(libraries.clone()));
-        } else if let Some(outside) = self.outside() {
+        } else if let Some(untracked) = self.untracked_threads() {
             // Promised, and not so: it would run code that is gone.
-            let inside = outside.threads().into_iter().filter(|thread| thread.is_inside);
-            obstacles.extend(inside.map(Obstacle::Outside));
+            let inside = untracked.list().into_iter().filter(|thread| thread.is_inside);
+            obstacles.extend(inside.map(Obstacle::UntrackedThread));
         }
         // Nothing of the module runs that would want them.
-        let running = remove(self.image_id());
-        let past_the_sdk = handled_in(&self.range);
+        let running = remove_handlers(self.image_id());
+        let past_the_sdk = signals_handled_in(&self.range);
         obstacles.extend(
             running
                 .into_iter()
                 .chain(past_the_sdk)
-                .map(|number| Obstacle::Signal { number, name: name(number) }),
+                .map(|number| Obstacle::Signal { number, name: signal_name(number) }),
         );
         obstacles
     }

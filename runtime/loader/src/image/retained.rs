@@ -29,14 +29,14 @@ pub struct Unmapped {
 /// An image that was closed, and that the dynamic linker keeps. Nothing of it runs any more. It may go yet
 /// ([`sweep`](Retained::sweep)); dropped, it stays.
 pub struct Retained {
-    remains: ManuallyDrop<Box<Remains>>,
+    backing: ManuallyDrop<Box<Backing>>,
     reason: String,
     /// What is to be told when it has gone.
     left: Audit,
 }
 
 /// What must stay for as long as an image is mapped: the heap that its memory is in, the host that it knows.
-pub(crate) struct Remains {
+pub(crate) struct Backing {
     pub(crate) staged: Staged,
     /// None before the host was introduced.
     pub(crate) context: Option<Arc<Context>>,
@@ -47,13 +47,13 @@ pub(crate) struct Remains {
 }
 
 /// Closes an image, and asks whether it is gone.
-pub(crate) fn close(library: Library, remains: Box<Remains>, left: Audit) -> Result<Unmapped, Retained> {
+pub(crate) fn close(library: Library, backing: Box<Backing>, left: Audit) -> Result<Unmapped, Retained> {
     let reason = match library.close() {
         Ok(()) => "the dynamic linker keeps it: a thread-local destructor, or another library, refers to it"
             .to_owned(),
         Err(error) => format!("the dynamic linker refused to close it: {error}"),
     };
-    Retained { remains: ManuallyDrop::new(remains), reason, left }.prove()
+    Retained { backing: ManuallyDrop::new(backing), reason, left }.check_gone()
 }
 
 // === impl Retained ===
@@ -67,7 +67,7 @@ impl fmt::Debug for Retained {
 impl Retained {
     /// The private copy that is mapped.
     pub fn path(&self) -> &Path {
-        &self.remains.staged.path
+        &self.backing.staged.path
     }
 
     /// Why, in words.
@@ -82,18 +82,18 @@ impl Retained {
     ///
     /// Where it is still there.
     pub fn sweep(self) -> Result<Unmapped, Retained> {
-        linkmap::nudge(self.path());
-        self.prove()
+        linkmap::collect_unused(self.path());
+        self.check_gone()
     }
 
-    fn prove(mut self) -> Result<Unmapped, Retained> {
+    fn check_gone(mut self) -> Result<Unmapped, Retained> {
         if linkmap::is_mapped(self.path()) {
             return Err(self);
         }
         // SAFETY: `self` is consumed, and has no destructor. The image is gone, so nobody has a pointer to any of it.
-        let Remains { staged, context, row, end_bytes } = *unsafe { ManuallyDrop::take(&mut self.remains) };
+        let Backing { staged, context, row, end_bytes } = *unsafe { ManuallyDrop::take(&mut self.backing) };
         if let Some(row) = row {
-            row.has_left();
+            row.record_unmapped();
         }
         drop(context);
         let Staged { path, heap, .. } = staged;

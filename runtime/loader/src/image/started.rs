@@ -11,7 +11,7 @@ use segue_interface::{CallError, Interface, VersionId};
 use crate::{
     boundary::{
         failure::fault,
-        implementation::{Implementation, Named, Reached},
+        implementation::{FoundInterface, ImageOrigin, Implementation},
         interface::{Expected, InterfaceMismatch},
         reply::ReplyBuffer,
     },
@@ -27,13 +27,13 @@ pub struct Image {
     mapped: Mapped,
     state: NonNull<ModuleState>,
     /// What its failures are told with.
-    named: Named,
+    named: ImageOrigin,
     /// Read out of the root module once: a call goes through one pointer less.
     handle: unsafe extern "C" fn(*const ModuleState, &RequestRef<'_>, ReplyRef) -> Outcome,
 }
 
 /// A module that refused to start, with its image, which is to be taken down like any other.
-pub struct Vetoed {
+pub struct OnLoadFailure {
     /// The image.
     pub mapped: Mapped,
     /// The module's fault, or its panic.
@@ -54,7 +54,7 @@ impl Mapped {
     /// # Errors
     ///
     /// The module's veto, with the image.
-    pub fn on_load(self) -> Result<Image, Box<Vetoed>> {
+    pub fn on_load(self) -> Result<Image, Box<OnLoadFailure>> {
         let mut reply = ReplyBuffer::new();
         let mut state = ptr::null_mut();
         // SAFETY: the host was attached in `map`, and this is called once: it consumes the `Mapped`, and `Image::unload`
@@ -62,7 +62,7 @@ impl Mapped {
         let outcome = unsafe { self.root.on_load()(reply.raw(), &mut state) };
         match (outcome, NonNull::new(state)) {
             (Outcome::Done, Some(state)) => Ok(Image::new(self, state)),
-            (outcome, _) => Err(Box::new(Vetoed { fault: fault(outcome, reply), mapped: self })),
+            (outcome, _) => Err(Box::new(OnLoadFailure { fault: fault(outcome, reply), mapped: self })),
         }
     }
 }
@@ -74,12 +74,12 @@ impl Image {
         let handle = mapped.root().handle();
         let (metadata, generation) = (mapped.metadata(), mapped.generation());
         let version = VersionId { version: metadata.version.clone(), generation };
-        let named = Named::new(&metadata.name, version);
+        let named = ImageOrigin::new(&metadata.name, version);
         Image { mapped, state, named, handle }
     }
 
     /// Whether what answers a request is code of this image, and of no other that the dynamic linker may have given in its place.
-    pub fn answers_itself(&self) -> bool {
+    pub fn has_own_handler(&self) -> bool {
         self.mapped.range.contains(&(self.handle as *const ()).addr())
     }
 
@@ -102,9 +102,9 @@ impl Image {
     ///
     /// Where the image does not export it, or exports another form of it.
     pub fn implementation<I: Interface>(&self) -> Result<Implementation<'_, I>, InterfaceMismatch> {
-        let reached = self.reach(&Expected::of::<I>())?;
+        let found = self.find_interface(&Expected::of::<I>())?;
         // SAFETY: `reach` has checked the functions against what `I` says of itself.
-        Ok(unsafe { reached.as_interface() })
+        Ok(unsafe { found.as_interface() })
     }
 
     /// An interface of this image, as some caller was compiled with it.
@@ -112,9 +112,9 @@ impl Image {
     /// # Errors
     ///
     /// As for [`implementation`](Image::implementation).
-    pub fn reach(&self, expected: &Expected) -> Result<Reached<'_>, InterfaceMismatch> {
+    pub fn find_interface(&self, expected: &Expected) -> Result<FoundInterface<'_>, InterfaceMismatch> {
         let table = expected.find(self.mapped.exports())?;
-        Ok(Reached::new(self.state.as_ptr(), table, self.named.origin(), expected))
+        Ok(FoundInterface::new(self.state.as_ptr(), table, self.named.origin(), expected))
     }
 
     /// Drops the module's own value, on the calling thread, which is to be detached afterwards like any that was inside.

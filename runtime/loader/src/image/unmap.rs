@@ -10,16 +10,16 @@ use crate::{
     image::{
         mapped::Mapped,
         obstacle::Obstacle,
-        retained::{Remains, Retained, Unmapped, close},
+        retained::{Backing, Retained, Unmapped, close},
     },
-    signals::sigaction::remove,
+    signals::sigaction::remove_handlers,
 };
 
 /// How long is waited for a thread that is in a signal handler of the image, before that is told as an obstacle.
-const HANDLER_PATIENCE: Duration = Duration::from_millis(20);
+const HANDLER_WAIT_MAX: Duration = Duration::from_millis(20);
 
 /// Why an image is in memory still.
-pub enum Kept {
+pub enum UnmapFailure {
     /// Something is in the way, and nothing was done.
     Obstructed(Box<Mapped>, Vec<Obstacle>),
     /// It was closed, and the dynamic linker keeps it.
@@ -31,7 +31,7 @@ pub enum Kept {
 impl Mapped {
     /// Has the module's text written, once, when no thread of it is left.
     fn flush_output(&mut self) {
-        let Remains { staged, end_bytes, .. } = &mut **self.remains;
+        let Backing { staged, end_bytes, .. } = &mut **self.backing;
         if end_bytes.is_some() || self.context.threads.count() > 0 {
             return;
         }
@@ -51,32 +51,32 @@ impl Mapped {
     /// # Errors
     ///
     /// Where something is in the way, and where the dynamic linker still has it.
-    pub fn unmap(mut self) -> Result<Unmapped, Kept> {
+    pub fn unmap(mut self) -> Result<Unmapped, UnmapFailure> {
         self.flush_output();
         // A handler runs for moments.
-        let patience = Instant::now() + HANDLER_PATIENCE;
-        while !remove(self.image_id()).is_empty() && Instant::now() < patience {
+        let patience = Instant::now() + HANDLER_WAIT_MAX;
+        while !remove_handlers(self.image_id()).is_empty() && Instant::now() < patience {
             thread::sleep(Duration::from_micros(200));
         }
         let obstacles = self.obstacles();
         if !obstacles.is_empty() {
-            return Err(Kept::Obstructed(Box::new(self), obstacles));
+            return Err(UnmapFailure::Obstructed(Box::new(self), obstacles));
         }
         // SAFETY: no call is inside, no thread of the module is left, and none can begin: `obstacles` has closed the door.
         let left = unsafe { self.root().release()() };
         // An exit handler may have restored one.
         let image = self.image_id();
-        remove(image);
+        remove_handlers(image);
         // SAFETY: `self` is consumed, and has no destructor, so neither is used again.
-        let (library, remains) =
-            unsafe { (ManuallyDrop::take(&mut self.library), ManuallyDrop::take(&mut self.remains)) };
-        if let Some(context) = &remains.context {
+        let (library, backing) =
+            unsafe { (ManuallyDrop::take(&mut self.library), ManuallyDrop::take(&mut self.backing)) };
+        if let Some(context) = &backing.context {
             // What it knows of other modules' interfaces lies in it.
             context.links.close_all();
         }
-        let closed = close(library, remains, left);
+        let closed = close(library, backing, left);
         // So may a destructor of the file.
-        remove(image);
-        closed.map_err(Kept::Retained)
+        remove_handlers(image);
+        closed.map_err(UnmapFailure::Retained)
     }
 }

@@ -47,14 +47,14 @@ pub(crate) fn is_mapped(path: &Path) -> bool {
 }
 
 /// Has the dynamic linker keep a library that is mapped, by the name that it is needed by, for the life of the process.
-pub(crate) fn keep(library: &str) {
+pub(crate) fn keep_mapped(library: &str) {
     // SAFETY: RTLD_NOLOAD maps nothing and runs no constructor.
     drop(unsafe { Library::open(Some(library), RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE) });
 }
 
 /// Has the dynamic linker look for images that nobody needs any more. It does so when a handle is closed that was the last of
 /// its image; this one, in an image that was closed, is.
-pub(crate) fn nudge(path: &Path) {
+pub(crate) fn collect_unused(path: &Path) {
     // SAFETY: RTLD_NOLOAD maps nothing and runs no constructor.
     drop(unsafe { Library::open(Some(path), RTLD_LAZY | libc::RTLD_NOLOAD) });
 }

@@ -21,11 +21,11 @@ const STACK: &str = "cannot enable executable stack";
 
 impl MapError {
     /// Why the dynamic linker did not map the private copy.
-    pub(crate) fn refused(source: &libloading::Error, staged: &Staged) -> Self {
-        let words = words_of(source);
+    pub(crate) fn from_linker(source: &libloading::Error, staged: &Staged) -> Self {
+        let words = linker_message(source);
         let private = staged.path.display().to_string();
-        match known(&words, &private) {
-            Some(known) => known.with_words(staged.in_users_words(&words)),
+        match parse(&words, &private) {
+            Some(parse) => parse.with_message(staged.in_users_words(&words)),
             None => {
                 let directory = directory_of(&words, &staged.path);
                 let words = staged.in_users_words(&words);
@@ -37,7 +37,7 @@ impl MapError {
         }
     }
 
-    fn with_words(mut self, said: String) -> Self {
+    fn with_message(mut self, said: String) -> Self {
         match &mut self {
             MapError::MissingSymbol { words, .. }
             | MapError::MissingVersion { words, .. }
@@ -63,34 +63,33 @@ impl Staged {
 }
 
 /// The dynamic linker's own words.
-pub(crate) fn words_of(source: &libloading::Error) -> String {
+pub(crate) fn linker_message(source: &libloading::Error) -> String {
     source.source().map_or_else(|| source.to_string(), |words| words.to_string())
 }
 
 /// What the words say, without them; none where they are not known. `private` is the private copy.
-fn known(words: &str, private: &str) -> Option<MapError> {
-    let words_to_come = String::new;
+fn parse(words: &str, private: &str) -> Option<MapError> {
+    let later = String::new;
     if let Some((_, symbol)) = words.split_once(": undefined symbol: ") {
         let symbol = symbol.split(", version ").next().unwrap_or(symbol).to_owned();
-        return Some(MapError::MissingSymbol { symbol, words: words_to_come() });
+        return Some(MapError::MissingSymbol { symbol, words: later() });
     }
     if words.contains(" not defined in file ") && words.ends_with(" with link time reference") {
         let symbol = words.split_once("symbol ")?.1.split([' ', ',']).next()?.to_owned();
-        return Some(MapError::MissingSymbol { symbol, words: words_to_come() });
+        return Some(MapError::MissingSymbol { symbol, words: later() });
     }
     if let Some((library, rest)) = words.split_once(": version `") {
         let version = rest.split_once("' not found")?.0.to_owned();
         let library = library.rsplit('/').next().unwrap_or(library).to_owned();
-        return Some(MapError::MissingVersion { version, library, words: words_to_come() });
+        return Some(MapError::MissingVersion { version, library, words: later() });
     }
     if let Some(name) = words.strip_suffix(NOT_FOUND) {
         // The private copy is no library: somebody has removed it.
-        return (name != private)
-            .then(|| MapError::MissingLibrary { name: name.to_owned(), words: words_to_come() });
+        return (name != private).then(|| MapError::MissingLibrary { name: name.to_owned(), words: later() });
     }
     if words.contains(STACK) {
         let file = words.split(": ").next().filter(|file| *file != private).map(str::to_owned);
-        return Some(MapError::ExecutableStack { file, words: words_to_come() });
+        return Some(MapError::ExecutableStack { file, words: later() });
     }
     None
 }
@@ -119,8 +118,8 @@ mod tests {
 
     const PRIVATE: &str = "/var/lib/segue/stage/shop-g2-0.so";
 
-    fn known(words: &str) -> MapError {
-        super::known(words, PRIVATE).unwrap_or_else(|| panic!("{words}"))
+    fn parse(words: &str) -> MapError {
+        super::parse(words, PRIVATE).unwrap_or_else(|| panic!("{words}"))
     }
 
     #[test]
@@ -131,15 +130,15 @@ mod tests {
             "/opt/libx.so: symbol shop_open version SHOP_1 not defined in file libc.so.6 with link time reference",
             "/opt/libx.so: symbol shop_open, version SHOP_1 not defined in file libc.so.6 with link time reference",
         ] {
-            assert!(matches!(known(words), MapError::MissingSymbol { symbol, .. } if symbol == "shop_open"));
+            assert!(matches!(parse(words), MapError::MissingSymbol { symbol, .. } if symbol == "shop_open"));
         }
         let words = format!("/lib/libc.so.6: version `GLIBC_2.99' not found (required by {PRIVATE})");
-        let MapError::MissingVersion { version, library, .. } = known(&words) else { panic!() };
+        let MapError::MissingVersion { version, library, .. } = parse(&words) else { panic!() };
         assert_eq!((&*version, &*library), ("GLIBC_2.99", "libc.so.6"));
-        let missing = known(&format!("libx.so.1{NOT_FOUND}"));
+        let missing = parse(&format!("libx.so.1{NOT_FOUND}"));
         assert!(matches!(missing, MapError::MissingLibrary { name, .. } if name == "libx.so.1"));
         let stack =
-            known("/opt/libx.so: cannot enable executable stack as shared object requires: Invalid argument");
+            parse("/opt/libx.so: cannot enable executable stack as shared object requires: Invalid argument");
         assert!(
             matches!(stack, MapError::ExecutableStack { file: Some(file), .. } if file == "/opt/libx.so")
         );
@@ -154,7 +153,7 @@ mod tests {
             "libx.so: cannot open shared object file: Permission denied",
             "",
         ] {
-            assert!(super::known(words, PRIVATE).is_none(), "{words}");
+            assert!(super::parse(words, PRIVATE).is_none(), "{words}");
         }
         assert_eq!(directory_of(&mapping, Path::new("/a/b")), Path::new("/var/lib/segue/stage"));
         assert_eq!(directory_of("", Path::new("/a/b")), Path::new("/a"));

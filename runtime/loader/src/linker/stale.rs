@@ -60,7 +60,7 @@ struct Mapping {
 }
 
 /// A library that a module has needed, when it was seen first.
-struct Seen {
+struct KnownLibrary {
     name: String,
     mapping: Mapping,
     stamp: Stamp,
@@ -69,7 +69,7 @@ struct Seen {
 }
 
 /// Those libraries, by where they are mapped from.
-static SEEN: Mutex<Option<HashMap<PathBuf, Seen>>> = Mutex::new(None);
+static KNOWN: Mutex<Option<HashMap<PathBuf, KnownLibrary>>> = Mutex::new(None);
 
 /// The beginning of the dynamic linker's entry of a library.
 #[repr(C)]
@@ -97,12 +97,12 @@ impl fmt::Display for StaleLibrary {
 
 /// Those of the libraries whose file is not what is in memory. All of them are in memory now; `places` is
 /// where the linker would have found them otherwise. What is not known is not told.
-pub(crate) fn look(names: &[String], places: &HashMap<String, PathBuf>) -> Vec<StaleLibrary> {
-    names.iter().filter_map(|name| of(name, places.get(name).map(PathBuf::as_path))).collect()
+pub(crate) fn find_stale(names: &[String], places: &HashMap<String, PathBuf>) -> Vec<StaleLibrary> {
+    names.iter().filter_map(|name| check(name, places.get(name).map(PathBuf::as_path))).collect()
 }
 
-fn of(name: &str, place: Option<&Path>) -> Option<StaleLibrary> {
-    let (path, address) = place_of(name)?;
+fn check(name: &str, place: Option<&Path>) -> Option<StaleLibrary> {
+    let (path, address) = library_in_memory(name)?;
     let mapping = mapping_at(&fs::read_to_string("/proc/self/maps").ok()?, address)?;
     let stale = |why| Some(StaleLibrary { name: name.to_owned(), path: path.clone(), why });
     let now = match Stamp::of(&path) {
@@ -110,17 +110,17 @@ fn of(name: &str, place: Option<&Path>) -> Option<StaleLibrary> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return stale(Stale::Gone),
         Err(_) => return None,
     };
-    let mut seen = SEEN.lock();
-    let seen = seen.get_or_insert_default();
-    let first = seen.get(&path).filter(|first| first.mapping == mapping);
-    if mapping.is_not(&now) || first.is_some_and(|first| !first.stamp.is_same_file(&now)) {
+    let mut known = KNOWN.lock();
+    let known = known.get_or_insert_default();
+    let first = known.get(&path).filter(|first| first.mapping == mapping);
+    if mapping.is_other_file(&now) || first.is_some_and(|first| !first.stamp.is_same_file(&now)) {
         return stale(Stale::Replaced);
     }
     let digest = match first {
         Some(first) => first.digest,
         None => {
             let digest = digest_of(&path);
-            seen.insert(path.clone(), Seen { name: name.to_owned(), mapping, stamp: now, digest });
+            known.insert(path.clone(), KnownLibrary { name: name.to_owned(), mapping, stamp: now, digest });
             digest
         }
     };
@@ -136,8 +136,8 @@ fn digest_of(path: &Path) -> Option<Digest> {
 /// The first of the libraries that is in memory and whose file was written over since. The dynamic linker is
 /// not asked, since it would read what is broken.
 pub(crate) fn overwritten(names: &[String]) -> Option<PathBuf> {
-    let mut seen = SEEN.lock();
-    let needed = seen.iter_mut().flatten().filter(|(_, first)| names.contains(&first.name));
+    let mut known = KNOWN.lock();
+    let needed = known.iter_mut().flatten().filter(|(_, first)| names.contains(&first.name));
     let mut needed = needed.peekable();
     needed.peek()?;
     let list = fs::read_to_string("/proc/self/maps").ok()?;
@@ -154,7 +154,7 @@ pub(crate) fn overwritten(names: &[String]) -> Option<PathBuf> {
 }
 
 /// Where a library that is in memory was mapped from, and an address in it.
-fn place_of(name: &str) -> Option<(PathBuf, usize)> {
+fn library_in_memory(name: &str) -> Option<(PathBuf, usize)> {
     // SAFETY: RTLD_NOLOAD maps nothing and runs no constructor.
     let library = unsafe { Library::open(Some(name), RTLD_LAZY | libc::RTLD_NOLOAD) }.ok()?;
     let handle = library.into_raw();
@@ -210,7 +210,7 @@ impl Stamp {
 impl Mapping {
     /// Whether it is certain that another file is mapped. Some file systems in layers have other devices in
     /// the kernel's list, and then their inodes say nothing.
-    fn is_not(&self, file: &Stamp) -> bool {
+    fn is_other_file(&self, file: &Stamp) -> bool {
         self.is_deleted || (self.device == file.device && self.inode != file.inode)
     }
 }
@@ -232,17 +232,17 @@ mod tests {
         assert!(at(0x7f10).unwrap().is_deleted);
         assert_eq!((at(0x7f20), at(0x7f30)), (None, None), "no file, and nothing");
         let file = |device, inode| Stamp { device, inode, size: 1, modified: (1, 1) };
-        assert!(helper.is_not(&file(helper.device, 79)));
-        assert!(!helper.is_not(&file(helper.device, 77)) && !helper.is_not(&file(1, 79)));
+        assert!(helper.is_other_file(&file(helper.device, 79)));
+        assert!(!helper.is_other_file(&file(helper.device, 77)) && !helper.is_other_file(&file(1, 79)));
     }
 
     #[test]
     fn a_library_of_the_process_is_found_and_is_no_older_than_its_file() {
-        let (path, address) = place_of("libc.so.6").expect("the test is linked to libc dynamically");
+        let (path, address) = library_in_memory("libc.so.6").expect("the test is linked to libc dynamically");
         assert!(path.ends_with("libc.so.6"), "{path:?}");
         assert!(mapping_at(&fs::read_to_string("/proc/self/maps").unwrap(), address).is_some());
         let libraries = ["libc.so.6".to_owned(), "libnowhere.so".to_owned()];
         let places = HashMap::from([("libc.so.6".to_owned(), path)]);
-        assert_eq!([look(&libraries, &places), look(&libraries, &places)], [[], []]);
+        assert_eq!([find_stale(&libraries, &places), find_stale(&libraries, &places)], [[], []]);
     }
 }

@@ -97,7 +97,7 @@ pub fn descriptors_in_use() -> (u64, u64) {
 }
 
 /// Whether fewer descriptors are left than a module may need: 64, or an eighth of a limit that is small.
-pub(crate) fn are_scarce() -> Option<(u64, u64)> {
+pub(crate) fn shortage() -> Option<(u64, u64)> {
     let (open, limit) = descriptors_in_use();
     (limit.saturating_sub(open) < RESERVE.min(limit / 8)).then_some((open, limit))
 }
@@ -202,6 +202,6 @@ mod tests {
     fn the_process_knows_how_many_it_has() {
         let (open, limit) = descriptors_in_use();
         assert!(open >= 3 && open < limit, "{open} of {limit}");
-        assert!(are_scarce().is_none());
+        assert!(shortage().is_none());
     }
 }

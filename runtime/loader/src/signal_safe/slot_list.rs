@@ -6,19 +6,19 @@ use std::sync::OnceLock;
 const SLOTS: usize = 64;
 
 /// A list of slots. A slot never moves and is never freed: a free slot is one whose own state says so.
-pub(crate) struct Chunks<T: 'static> {
+pub(crate) struct SlotList<T: 'static> {
     // `OnceLock::get` is one load, so a signal handler may call it. It sees the chunk as it was made.
     first: OnceLock<&'static Chunk<T>>,
 }
 
 struct Chunk<T: 'static> {
     slots: Vec<T>,
-    rest: Chunks<T>,
+    rest: SlotList<T>,
 }
 
-impl<T: Default> Chunks<T> {
+impl<T: Default> SlotList<T> {
     pub(crate) const fn new() -> Self {
-        Chunks { first: OnceLock::new() }
+        SlotList { first: OnceLock::new() }
     }
 
     /// The slots that there are. Safe in a signal handler.
@@ -33,7 +33,7 @@ impl<T: Default> Chunks<T> {
     }
 
     /// The first slot that is free, or a new one. Only one thread may look for a slot at a time.
-    pub(crate) fn vacant(&self, is_free: impl Fn(&T) -> bool) -> &'static T {
+    pub(crate) fn free_slot(&self, is_free: impl Fn(&T) -> bool) -> &'static T {
         if let Some(slot) = self.iter().find(|slot| is_free(slot)) {
             return slot;
         }
@@ -43,7 +43,7 @@ impl<T: Default> Chunks<T> {
         }
         let chunk = chunks.first.get_or_init(|| {
             let slots = std::iter::repeat_with(T::default).take(SLOTS).collect();
-            Box::leak(Box::new(Chunk { slots, rest: Chunks::new() }))
+            Box::leak(Box::new(Chunk { slots, rest: SlotList::new() }))
         });
         &chunk.slots[0]
     }
@@ -57,16 +57,16 @@ mod tests {
 
     #[test]
     fn it_grows_and_a_free_slot_is_used_again() {
-        let chunks: Chunks<AtomicUsize> = Chunks::new();
+        let chunks: SlotList<AtomicUsize> = SlotList::new();
         assert_eq!(chunks.iter().count(), 0);
         let is_free = |slot: &AtomicUsize| slot.load(Relaxed) == 0;
         for number in 1..=2 * SLOTS {
-            chunks.vacant(is_free).store(number, Relaxed);
+            chunks.free_slot(is_free).store(number, Relaxed);
         }
         let numbers: Vec<usize> = chunks.iter().map(|slot| slot.load(Relaxed)).collect();
         assert_eq!(numbers, (1..=2 * SLOTS).collect::<Vec<_>>());
         chunks.iter().nth(70).unwrap().store(0, Relaxed);
-        assert!(std::ptr::eq(chunks.vacant(is_free), chunks.iter().nth(70).unwrap()));
+        assert!(std::ptr::eq(chunks.free_slot(is_free), chunks.iter().nth(70).unwrap()));
         assert_eq!(chunks.iter().count(), 2 * SLOTS);
     }
 }

@@ -8,54 +8,54 @@ use crate::{
     crash::{actions::default_action, fatal::is_fatal, table::TABLE},
     signals::{
         dispatch::{DISPATCH, PREVIOUS},
-        handlers::{HANDLERS, Slot},
-        host::{HOST, OF_TIMERS, SIGNALS_MAX},
+        handlers::{HANDLERS, HandlerSlot},
+        host::{HOST_HANDLERS, SIGNALS_MAX, TIMER_SIGNALS},
         image_id::ImageId,
-        kernel::handler,
+        kernel::kernel_handler,
         wake::leave_unblocked,
     },
 };
 
 /// What only those know who change it.
 pub(super) struct Actions {
-    pub(super) of_images: Vec<OfImage>,
+    pub(super) image_actions: Vec<ImageAction>,
     /// What the host did before a module handled the signal.
-    pub(super) of_host: [Option<sigaction>; SIGNALS_MAX],
+    pub(super) host_actions: [Option<sigaction>; SIGNALS_MAX],
     /// The handler that was given to the kernel here last.
-    pub(super) ours: [Option<usize>; SIGNALS_MAX],
+    pub(super) installed: [Option<usize>; SIGNALS_MAX],
     /// The last serial number.
     pub(super) serial: u64,
-    /// Handlers that were removed while a thread was in them. There is room for all that `of_images` has:
+    /// Handlers that were removed while a thread was in them. There is room for all that `image_actions` has:
     /// they may be removed in a signal handler, where nothing can be allocated.
-    pub(super) running: Vec<(ImageId, c_int, &'static Slot)>,
+    pub(super) running: Vec<(ImageId, c_int, &'static HandlerSlot)>,
 }
 
 /// What one image does at one signal.
-pub(super) struct OfImage {
+pub(super) struct ImageAction {
     pub(super) image: ImageId,
     pub(super) signal: c_int,
     pub(super) action: sigaction,
-    pub(super) slot: &'static Slot,
+    pub(super) slot: &'static HandlerSlot,
 }
 
 impl Actions {
     /// The kernel's action is the host's, unless it was given to it here, or by an image that went past this.
-    pub(super) fn note_host(&mut self, signal: c_int, now: sigaction) {
+    pub(super) fn record_host(&mut self, signal: c_int, now: sigaction) {
         let at = signal as usize;
-        if self.ours[at] == Some(now.sa_sigaction) || TABLE.has(now.sa_sigaction) {
+        if self.installed[at] == Some(now.sa_sigaction) || TABLE.has(now.sa_sigaction) {
             return;
         }
-        self.ours[at] = None;
-        self.of_host[at] = Some(now);
-        HOST[at].store(now.sa_sigaction, SeqCst);
+        self.installed[at] = None;
+        self.host_actions[at] = Some(now);
+        HOST_HANDLERS[at].store(now.sa_sigaction, SeqCst);
     }
 
     /// What an image is told that the action is.
-    pub(super) fn seen_by(&self, image: ImageId, signal: c_int) -> sigaction {
-        if let Some(own) = self.of_images.iter().find(|it| it.image == image && it.signal == signal) {
+    pub(super) fn visible_to(&self, image: ImageId, signal: c_int) -> sigaction {
+        if let Some(own) = self.image_actions.iter().find(|it| it.image == image && it.signal == signal) {
             return own.action;
         }
-        let mut seen = self.of_host[signal as usize].unwrap_or_else(default_action);
+        let mut seen = self.host_actions[signal as usize].unwrap_or_else(default_action);
         let is_function = !matches!(seen.sa_sigaction, SIG_DFL | SIG_IGN);
         if is_function || is_fatal(signal) {
             seen.sa_sigaction = PREVIOUS.address();
@@ -65,15 +65,15 @@ impl Actions {
     }
 
     pub(super) fn set(&mut self, image: ImageId, signal: c_int, action: sigaction) {
-        let at = self.of_images.iter().position(|it| it.image == image && it.signal == signal);
+        let at = self.image_actions.iter().position(|it| it.image == image && it.signal == signal);
         let is_once = action.sa_flags & libc::SA_RESETHAND != 0;
         // The dispatcher calls functions only.
         let function = if action.sa_sigaction == SIG_IGN { 0 } else { action.sa_sigaction };
         let is_none = function == PREVIOUS.address() || action.sa_sigaction == SIG_DFL;
         match at {
-            Some(at) if is_none => self.remove(at),
+            Some(at) if is_none => self.remove_action(at),
             Some(at) => {
-                let own = &mut self.of_images[at];
+                let own = &mut self.image_actions[at];
                 own.action = action;
                 own.slot.set(function, is_once);
             }
@@ -81,17 +81,17 @@ impl Actions {
             None => {
                 self.serial += 1;
                 let slot = HANDLERS[signal as usize].add(image, self.serial, function, is_once);
-                self.of_images.push(OfImage { image, signal, action, slot });
+                self.image_actions.push(ImageAction { image, signal, action, slot });
                 self.running.retain(|(_, _, slot)| slot.is_running());
-                self.running.reserve(self.of_images.len());
+                self.running.reserve(self.image_actions.len());
             }
         }
-        self.tell_kernel(signal);
+        self.install(signal);
     }
 
     /// Takes a handler away, and allocates nothing.
-    pub(super) fn remove(&mut self, at: usize) {
-        let OfImage { image, signal, slot, .. } = self.of_images.swap_remove(at);
+    pub(super) fn remove_action(&mut self, at: usize) {
+        let ImageAction { image, signal, slot, .. } = self.image_actions.swap_remove(at);
         slot.remove();
         if slot.is_running() {
             self.running.push((image, signal, slot));
@@ -100,41 +100,41 @@ impl Actions {
 
     /// Whether a timer that a module has left behind may send it: nobody can say who set that timer, and the
     /// default action would end the process.
-    fn is_of_a_timer(&self, signal: c_int) -> bool {
-        OF_TIMERS.contains(&signal) && self.ours[signal as usize].is_some()
+    fn is_timer_signal(&self, signal: c_int) -> bool {
+        TIMER_SIGNALS.contains(&signal) && self.installed[signal as usize].is_some()
     }
 
     /// Gives the kernel what the images and the host together want.
-    pub(super) fn tell_kernel(&mut self, signal: c_int) {
+    pub(super) fn install(&mut self, signal: c_int) {
         let at = signal as usize;
-        let host = self.of_host[at].unwrap_or_else(default_action);
-        let of_images = self.of_images.iter().filter(|it| it.signal == signal).map(|it| &it.action);
-        let is_ignored = of_images.clone().any(|action| action.sa_sigaction == SIG_IGN);
-        let functions = of_images.filter(|action| action.sa_sigaction != SIG_IGN);
+        let host = self.host_actions[at].unwrap_or_else(default_action);
+        let image_actions = self.image_actions.iter().filter(|it| it.signal == signal).map(|it| &it.action);
+        let is_ignored = image_actions.clone().any(|action| action.sa_sigaction == SIG_IGN);
+        let functions = image_actions.filter(|action| action.sa_sigaction != SIG_IGN);
         let wanted = if functions.clone().next().is_some() {
             let is_function = !matches!(host.sa_sigaction, SIG_DFL | SIG_IGN);
-            together(functions.chain(is_function.then_some(&host)))
-        } else if host.sa_sigaction == SIG_DFL && (is_ignored || self.is_of_a_timer(signal)) {
+            combine(functions.chain(is_function.then_some(&host)))
+        } else if host.sa_sigaction == SIG_DFL && (is_ignored || self.is_timer_signal(signal)) {
             sigaction { sa_sigaction: SIG_IGN, ..default_action() }
         } else {
             host
         };
         // Where the host, or a module past this, has taken the signal over since, it is not taken back for
         // the host.
-        if wanted.sa_sigaction == host.sa_sigaction && handler(signal) != self.ours[at] {
+        if wanted.sa_sigaction == host.sa_sigaction && kernel_handler(signal) != self.installed[at] {
             return;
         }
         // SAFETY: the handler does only what may be done in a signal handler, or the action is one that was
         // there.
         let error = unsafe { libc::sigaction(signal, &wanted, ptr::null_mut()) };
         debug_assert_eq!(error, 0, "the kernel has accepted the number before");
-        self.ours[at] = Some(wanted.sa_sigaction).filter(|handler| *handler != host.sa_sigaction);
+        self.installed[at] = Some(wanted.sa_sigaction).filter(|handler| *handler != host.sa_sigaction);
     }
 }
 
 /// The dispatcher's action, with what these want: all signals blocked that one wants blocked; a system call
 /// goes on, and a stopped child is not told, if all want that.
-fn together<'a>(actions: impl Iterator<Item = &'a sigaction> + Clone) -> sigaction {
+fn combine<'a>(actions: impl Iterator<Item = &'a sigaction> + Clone) -> sigaction {
     const IF_ALL: c_int = libc::SA_RESTART | libc::SA_NOCLDSTOP;
     let mut whole = default_action();
     whole.sa_sigaction = DISPATCH.address();

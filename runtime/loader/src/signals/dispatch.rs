@@ -17,8 +17,8 @@ use crate::{
     signal_safe::handler::{Function, Handler},
     signals::{
         handlers::{HANDLERS, Handlers},
-        host::{OF_TIMERS, host_handler},
-        kernel::handler,
+        host::{TIMER_SIGNALS, host_handler},
+        kernel::kernel_handler,
     },
 };
 
@@ -65,11 +65,11 @@ extern "C" fn dispatch(signal: c_int, info: *mut siginfo_t, context: *mut c_void
         return;
     }
     // A host that has installed a handler since, and hands the signal on to this one, has had it.
-    let is_with_host = handler(signal) != Some(DISPATCH.address());
+    let is_with_host = kernel_handler(signal) != Some(DISPATCH.address());
     let delivery = Delivery { signal, info: info.addr(), frame, is_with_host, ..NO_DELIVERY };
     DELIVERY.set(delivery);
     if is_fatal(signal) {
-        hand_on(handlers, u64::MAX, signal, info, context);
+        forward_below(handlers, u64::MAX, signal, info, context);
     } else {
         broadcast(handlers, signal, info, context);
     }
@@ -84,7 +84,7 @@ extern "C" fn previous(signal: c_int, info: *mut siginfo_t, context: *mut c_void
         // The module calls it by itself.
         call_host(signal, info, context);
     } else if is_fatal(signal) {
-        hand_on(handlers, delivery.at, signal, info, context);
+        forward_below(handlers, delivery.at, signal, info, context);
     } else if !delivery.is_with_host {
         call_host(signal, info, context);
     }
@@ -94,7 +94,7 @@ extern "C" fn previous(signal: c_int, info: *mut siginfo_t, context: *mut c_void
 fn broadcast(handlers: &Handlers, signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let mut is_handled = false;
     let mut last = u64::MAX;
-    while let Some(found) = handlers.before(last) {
+    while let Some(found) = handlers.newest_below(last) {
         last = found.serial;
         is_handled |= found.run(|function| call(function, signal, info, context));
     }
@@ -106,9 +106,9 @@ fn broadcast(handlers: &Handlers, signal: c_int, info: *mut siginfo_t, context: 
 }
 
 /// The newest image below this serial number, or else the host.
-fn hand_on(handlers: &Handlers, below: u64, signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+fn forward_below(handlers: &Handlers, below: u64, signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let mut last = below;
-    while let Some(found) = handlers.before(last) {
+    while let Some(found) = handlers.newest_below(last) {
         last = found.serial;
         DELIVERY.set(Delivery { at: last, ..DELIVERY.get() });
         if found.run(|function| call(function, signal, info, context)) {
@@ -136,7 +136,7 @@ fn call_host(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
 /// What the system does with a signal that nobody handles.
 fn do_default(signal: c_int) {
     let is_nothing = matches!(signal, libc::SIGCHLD | libc::SIGURG | libc::SIGWINCH | libc::SIGCONT);
-    if is_nothing || OF_TIMERS.contains(&signal) {
+    if is_nothing || TIMER_SIGNALS.contains(&signal) {
         return;
     }
     let action = default_action();

@@ -6,7 +6,7 @@ use libc::{c_int, sigaction};
 
 use crate::{
     crash::actions::{default_action, displaced},
-    signals::{image_id::ImageId, kernel::handler, lock},
+    signals::{image_id::ImageId, kernel::kernel_handler, lock},
 };
 
 /// Does what `sigaction` does, for code of an image. The previous action is the image's own, or else that of
@@ -19,7 +19,7 @@ use crate::{
 /// # Safety
 ///
 /// As `sigaction`.
-pub(crate) unsafe fn act(
+pub(crate) unsafe fn set_action(
     image: ImageId,
     signal: c_int,
     action: *const sigaction,
@@ -39,8 +39,8 @@ pub(crate) unsafe fn act(
         // SAFETY: our caller's promise, handed on. It fails.
         return unsafe { libc::sigaction(signal, action, previous) };
     }
-    actions.note_host(signal, now);
-    let before = actions.seen_by(image, signal);
+    actions.record_host(signal, now);
+    let before = actions.visible_to(image, signal);
     if let Some(wanted) = wanted {
         actions.set(image, signal, wanted);
     }
@@ -53,22 +53,22 @@ pub(crate) unsafe fn act(
 }
 
 /// Takes all handlers of an image away, and answers with the signals of those that a thread is in still.
-pub(crate) fn remove(image: ImageId) -> Vec<c_int> {
+pub(crate) fn remove_handlers(image: ImageId) -> Vec<c_int> {
     let mut actions = lock::actions();
-    while let Some(at) = actions.of_images.iter().position(|it| it.image == image) {
-        let signal = actions.of_images[at].signal;
-        actions.remove(at);
-        actions.tell_kernel(signal);
+    while let Some(at) = actions.image_actions.iter().position(|it| it.image == image) {
+        let signal = actions.image_actions[at].signal;
+        actions.remove_action(at);
+        actions.install(signal);
     }
     actions.running.retain(|(_, _, slot)| slot.is_running());
     actions.running.iter().filter(|(of, ..)| *of == image).map(|(_, signal, _)| *signal).collect()
 }
 
 /// The signals whose handlers, as the kernel knows them, lie in this range of addresses.
-pub(crate) fn handled_in(image: &Range<usize>) -> Vec<c_int> {
+pub(crate) fn signals_handled_in(image: &Range<usize>) -> Vec<c_int> {
     // One that was displaced by the runtime's own handler gets its signals from that.
     let is_in = |signal: &c_int| {
-        [handler(*signal), displaced(*signal)].into_iter().flatten().any(|at| image.contains(&at))
+        [kernel_handler(*signal), displaced(*signal)].into_iter().flatten().any(|at| image.contains(&at))
     };
     (1..=libc::SIGRTMAX()).filter(is_in).collect()
 }

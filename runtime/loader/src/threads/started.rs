@@ -1,7 +1,7 @@
 //! The threads that a module started: each runs under a trampoline of the host, and is known.
 //!
 //! A thread must be out of the module's text before the image goes, not only done with its work: `std`'s own epilogue and
-//! the destructors of its thread-locals are module text too. So the bottom of its stack is [`run`], which is host text:
+//! the destructors of its thread-locals are module text too. So the bottom of its stack is [`thread_main`], which is host text:
 //! it calls the start routine, then the image's `detach_thread`, and only then counts the thread out. What libc does
 //! afterwards calls nothing in the image: its destructors were never registered with libc (see the SDK's `interpose.rs`).
 
@@ -17,7 +17,7 @@ use segue_abi::{NativeThread, ThreadAttributes, ThreadStart};
 
 use crate::{
     crash::{actions::is_installed, alternate_stack::AlternateStack},
-    signals::{handlers::leave, image_id::ImageId},
+    signals::{handlers::forget_running, image_id::ImageId},
     threads::describe::name_of,
 };
 
@@ -36,7 +36,7 @@ pub struct ModuleThread {
 
 /// The threads of one image.
 pub(crate) struct Threads {
-    live: Mutex<Live>,
+    table: Mutex<ThreadTable>,
     /// Rung when a thread has counted itself out.
     ended: Condvar,
     /// Whose they are.
@@ -48,23 +48,23 @@ pub(crate) struct Threads {
 }
 
 #[derive(Default)]
-struct Live {
+struct ThreadTable {
     next_id: u64,
     /// A thread is in here from before it exists; what is known of it comes when it runs.
-    threads: BTreeMap<u64, Option<Begun>>,
+    threads: BTreeMap<u64, Option<RunningThread>>,
     /// Whether the image is about to go, so that no thread may begin.
     is_closed: bool,
 }
 
 /// What is known of a thread that runs.
 #[derive(Clone, Copy)]
-struct Begun {
+struct RunningThread {
     tid: i32,
     since: Instant,
 }
 
 /// What a new thread needs; handed over as its one argument.
-struct Routine {
+struct StartArguments {
     id: u64,
     threads: Arc<Threads>,
     image: ImageId,
@@ -79,7 +79,7 @@ impl Threads {
     pub(crate) fn new(module: &str, generation: u64) -> Self {
         let owner = format!("{module}.g{generation}").into();
         let name = thread_name(module, generation);
-        Threads { live: Mutex::default(), ended: Condvar::new(), owner, name, detach: OnceLock::new() }
+        Threads { table: Mutex::default(), ended: Condvar::new(), owner, name, detach: OnceLock::new() }
     }
 
     pub(crate) fn set_detach(&self, detach: unsafe extern "C" fn() -> u64) {
@@ -87,7 +87,7 @@ impl Threads {
         let _ = self.detach.set(detach);
     }
 
-    /// `pthread_create`, with [`run`] at the bottom of the new thread.
+    /// `pthread_create`, with [`thread_main`] at the bottom of the new thread.
     ///
     /// # Safety
     ///
@@ -101,63 +101,65 @@ impl Threads {
         argument: *mut c_void,
     ) -> c_int {
         let id = {
-            let mut live = self.live.lock();
-            if live.is_closed {
+            let mut table = self.table.lock();
+            if table.is_closed {
                 return libc::EAGAIN;
             }
-            live.next_id += 1;
-            let id = live.next_id;
-            live.threads.insert(id, None);
+            table.next_id += 1;
+            let id = table.next_id;
+            table.threads.insert(id, None);
             id
         };
-        let routine = Box::into_raw(Box::new(Routine { id, threads: self.clone(), image, start, argument }));
-        // SAFETY: our caller's promise, handed on; `run` takes the box. A pthread_t is an integer of the size of usize.
-        let error = unsafe { libc::pthread_create(thread.cast(), attributes.cast(), run, routine.cast()) };
+        let routine =
+            Box::into_raw(Box::new(StartArguments { id, threads: self.clone(), image, start, argument }));
+        // SAFETY: our caller's promise, handed on; `thread_main` takes the box. A pthread_t is an integer of the size of usize.
+        let error =
+            unsafe { libc::pthread_create(thread.cast(), attributes.cast(), thread_main, routine.cast()) };
         if error != 0 {
             // SAFETY: no thread was made that could take the box.
             drop(unsafe { Box::from_raw(routine) });
-            self.count_out(id);
+            self.remove(id);
         }
         error
     }
 
     pub(crate) fn list(&self) -> Vec<ModuleThread> {
-        let begun: Vec<Begun> = self.live.lock().threads.values().flatten().copied().collect();
-        let told = |Begun { tid, since }| {
+        let begun: Vec<RunningThread> = self.table.lock().threads.values().flatten().copied().collect();
+        let describe = |RunningThread { tid, since }| {
             let (name, owner) = (name_of(tid).unwrap_or_default(), self.owner.clone());
             ModuleThread { tid, name, owner, since }
         };
-        begun.into_iter().map(told).collect()
+        begun.into_iter().map(describe).collect()
     }
 
     /// How many there are, with those that have not begun.
     pub(crate) fn count(&self) -> u32 {
-        u32::try_from(self.live.lock().threads.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.table.lock().threads.len()).unwrap_or(u32::MAX)
     }
 
     /// Waits until no thread is left, and then lets none begin; false where that is not so in time.
     pub(crate) fn close(&self, deadline: Instant) -> bool {
-        let mut live = self.live.lock();
-        while !live.threads.is_empty() {
-            if self.ended.wait_until(&mut live, deadline).timed_out() && !live.threads.is_empty() {
+        let mut table = self.table.lock();
+        while !table.threads.is_empty() {
+            if self.ended.wait_until(&mut table, deadline).timed_out() && !table.threads.is_empty() {
                 return false;
             }
         }
-        live.is_closed = true;
+        table.is_closed = true;
         true
     }
 
-    fn begin(&self, id: u64) {
+    fn record_start(&self, id: u64) {
         // SAFETY: it only asks for a number.
         let tid = unsafe { libc::gettid() };
         // SAFETY: it is the calling thread, and the name a C string. Where it is refused, it keeps the name that it has.
         unsafe { libc::pthread_setname_np(libc::pthread_self(), self.name.as_ptr()) };
-        let thread = Begun { tid, since: Instant::now() };
-        self.live.lock().threads.insert(id, Some(thread));
+        let thread = RunningThread { tid, since: Instant::now() };
+        self.table.lock().threads.insert(id, Some(thread));
     }
 
-    fn count_out(&self, id: u64) {
-        self.live.lock().threads.remove(&id);
+    fn remove(&self, id: u64) {
+        self.table.lock().threads.remove(&id);
         self.ended.notify_all();
     }
 }
@@ -174,11 +176,11 @@ fn thread_name(module: &str, generation: u64) -> CString {
 }
 
 /// The bottom of a thread that a module started.
-extern "C" fn run(routine: *mut c_void) -> *mut c_void {
+extern "C" fn thread_main(routine: *mut c_void) -> *mut c_void {
     // SAFETY: `spawn` made the box for this one thread.
-    let Routine { id, threads, image, start, argument } =
-        *unsafe { Box::from_raw(routine.cast::<Routine>()) };
-    threads.begin(id);
+    let StartArguments { id, threads, image, start, argument } =
+        *unsafe { Box::from_raw(routine.cast::<StartArguments>()) };
+    threads.record_start(id);
     // Without one, nothing could be told of a stack that overflows.
     let alternate = is_installed().then(AlternateStack::new).flatten();
     // SAFETY: that is what the module asked for; the image stays while the thread is counted in.
@@ -187,9 +189,9 @@ extern "C" fn run(routine: *mut c_void) -> *mut c_void {
         // SAFETY: the start routine has returned, and nothing of the image runs on this thread after this.
         unsafe { detach() };
     }
-    leave(image);
+    forget_running(image);
     drop(alternate);
-    threads.count_out(id);
+    threads.remove(id);
     result
 }
 

@@ -23,14 +23,14 @@ use crate::{
 };
 
 /// How long is waited for one thread to be in the system.
-const PATIENCE: Duration = Duration::from_millis(1);
+const WAIT_MAX: Duration = Duration::from_millis(1);
 
 /// How much of a stack is looked at, in bytes: its outermost part.
 const STACK_BYTES_MAX: usize = 1 << 20;
 
 /// An image with the libraries that came with it: who could have started threads that nobody has counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outside {
+pub struct UntrackedThreads {
     pub(crate) image: Range<usize>,
     /// By the names that they are needed by.
     pub(crate) libraries: Vec<String>,
@@ -38,7 +38,7 @@ pub struct Outside {
 
 /// A thread that nobody has counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutsideThread {
+pub struct UntrackedThread {
     /// Its thread id, as the system counts them.
     pub tid: i32,
     /// Its name, as the system shows it.
@@ -63,13 +63,13 @@ type Code = Vec<(Range<usize>, Owner)>;
 
 // === impl Outside ===
 
-impl Outside {
+impl UntrackedThreads {
     /// The threads of this moment.
-    pub fn threads(&self) -> Vec<OutsideThread> {
+    pub fn list(&self) -> Vec<UntrackedThread> {
         let tids = tids();
         // After the threads, so that the stack of each is in it.
         let (stacks, code) = (writable(), self.code());
-        tids.into_iter().filter_map(|tid| look(tid, &stacks, &code)).collect()
+        tids.into_iter().filter_map(|tid| inspect(tid, &stacks, &code)).collect()
     }
 
     fn code(&self) -> Code {
@@ -77,27 +77,27 @@ impl Outside {
         linkmap::for_each_image(&mut |path, place| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let has_name = |library: &&String| Path::new(library).file_name() == path.file_name();
-            let owner = if place.whole == self.image {
+            let owner_of = if place.whole == self.image {
                 Owner::Image
             } else if is_system_library(&name) {
                 return;
             } else {
                 self.libraries.iter().find(has_name).cloned().map_or(Owner::Other, Owner::Library)
             };
-            code.push((place.text, owner));
+            code.push((place.text, owner_of));
         });
         code
     }
 }
 
-fn look(tid: i32, stacks: &[Range<usize>], code: &Code) -> Option<OutsideThread> {
+fn inspect(tid: i32, stacks: &[Range<usize>], code: &Code) -> Option<UntrackedThread> {
     let sp = stack_pointer(tid)?;
     let stack = stacks.iter().find(|stack| stack.contains(&sp))?;
     let words = read_stack(sp.max(stack.end.saturating_sub(STACK_BYTES_MAX))..stack.end);
-    let (library, is_inside) = started_by(words.iter().rev().filter_map(|word| owner(*word, code)))?;
+    let (library, is_inside) = started_by(words.iter().rev().filter_map(|word| owner_of(*word, code)))?;
     // None if it has ended meanwhile.
     let name = name_of(tid)?;
-    Some(OutsideThread { tid, name, library, is_inside })
+    Some(UntrackedThread { tid, name, library, is_inside })
 }
 
 /// The library that has started a thread, and whether the thread is in the image, by who is on its stack, the
@@ -107,7 +107,8 @@ fn started_by(mut owners: impl Iterator<Item = Owner>) -> Option<(Option<String>
         Owner::Other => None,
         Owner::Image => Some((None, true)),
         Owner::Library(library) => {
-            let others: Vec<Owner> = owners.filter(|owner| !matches!(owner, Owner::Library(_))).collect();
+            let others: Vec<Owner> =
+                owners.filter(|owner_of| !matches!(owner_of, Owner::Library(_))).collect();
             let is_inside = others.contains(&Owner::Image);
             // It works for somebody else, who uses the library too.
             (is_inside || others.is_empty()).then_some((Some(library), is_inside))
@@ -116,10 +117,10 @@ fn started_by(mut owners: impl Iterator<Item = Owner>) -> Option<(Option<String>
 }
 
 /// Whose return address a word is; none if it is none.
-fn owner(word: u64, code: &Code) -> Option<Owner> {
+fn owner_of(word: u64, code: &Code) -> Option<Owner> {
     let address = usize::try_from(word).ok()?;
-    let (_, owner) = code.iter().find(|(text, _)| text.contains(&address))?;
-    follows_call(word).then(|| owner.clone())
+    let (_, owner_of) = code.iter().find(|(text, _)| text.contains(&address))?;
+    follows_call(word).then(|| owner_of.clone())
 }
 
 // === What the system tells ===
@@ -133,7 +134,7 @@ fn tids() -> Vec<i32> {
 
 /// Where a thread's stack is in use; none if it has ended, or runs for long.
 fn stack_pointer(tid: i32) -> Option<usize> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_MAX;
     loop {
         let text = fs::read_to_string(format!("/proc/self/task/{tid}/syscall")).ok()?;
         // The last but one, before the instruction's address. It is "running" if it runs.
@@ -143,7 +144,7 @@ fn stack_pointer(tid: i32) -> Option<usize> {
         if Instant::now() >= deadline {
             return None;
         }
-        thread::sleep(PATIENCE / 20);
+        thread::sleep(WAIT_MAX / 20);
     }
 }
 
@@ -201,8 +202,9 @@ mod tests {
                 image = place.whole;
             }
         });
-        let found = |outside: &Outside| outside.threads().into_iter().find(|thread| thread.name == "waits");
-        let outside = Outside { image, libraries: Vec::new() };
+        let found =
+            |outside: &UntrackedThreads| outside.list().into_iter().find(|thread| thread.name == "waits");
+        let outside = UntrackedThreads { image, libraries: Vec::new() };
         let deadline = Instant::now() + Duration::from_secs(10);
         let thread = loop {
             if let Some(thread) = found(&outside) {
@@ -211,7 +213,7 @@ mod tests {
             assert!(Instant::now() < deadline, "the thread is found");
         };
         assert!(thread.is_inside && thread.library.is_none(), "{thread:?}");
-        let elsewhere = Outside { image: 0..1, libraries: Vec::new() };
+        let elsewhere = UntrackedThreads { image: 0..1, libraries: Vec::new() };
         assert_eq!(found(&elsewhere), None, "for another image, it is the host's");
         drop(end);
         waiting.join().unwrap().unwrap_err();
