@@ -11,7 +11,7 @@ use std::{
 
 use segue::{Request, Runtime};
 use segue_loader::{
-    AttributedBy, Candidate, CrashReport, CrashReports, Digest, Expected, Link, Log, Services,
+    AttributedBy, Candidate, CrashReport, CrashReports, Digest, Expected, LinkTarget, Log, Services,
     abi::{FieldRef, Level, RecordRef, SpanRef},
     clear_reports, read_reports,
 };
@@ -374,7 +374,7 @@ impl Log for Mute {
 }
 
 impl Services for Mute {
-    fn link(&self, _: &str, _: Option<Expected>) -> Result<Box<dyn Link>, String> {
+    fn link(&self, _: &str, _: Option<Expected>) -> Result<Box<dyn LinkTarget>, String> {
         Err("there is nobody else".to_owned())
     }
     fn is_cancelled(&self) -> bool {

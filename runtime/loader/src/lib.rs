@@ -25,7 +25,7 @@
 //! 7. [`Image::unload`] drops the module's own value; [`Mapped::wait_for_threads`] waits for the threads it started.
 //! 8. [`Mapped::unmap`] looks for what is in the way ([`Obstacle`]), has the image's exit handlers run and its pthread keys given
 //!    back, closes it, and then **asks the dynamic linker's list** whether it is gone. Only [`Unmapped`] says so. What is kept
-//!    is a [`Kept`] with its reasons, and can be tried again: [`Retained::sweep`].
+//!    is a [`UnmapFailure`] with its reasons, and can be tried again: [`Retained::sweep`].
 //! 9. The heap that the module's memory came from is freed whole, what the module had mapped is unmapped, and what was left is told
 //!    ([`Unmapped::leaked_bytes`]).
 //!
@@ -134,64 +134,49 @@
 //! **Not guaranteed** is anything for a module that breaks Rust's rules, or that is built without the SDK's macro. An image whose
 //! constructors started threads stays for ever, and is told so: they ran before the runtime could know them.
 
-mod candidate;
-mod chunks;
-mod context;
+mod boundary;
 mod crash;
-mod descriptors;
-mod digest;
-mod elf;
-mod ends;
 mod error;
+mod file;
 mod heap;
 mod image;
-mod implementation;
-mod imports;
-mod interface;
-mod keys;
-mod leaving;
-mod libraries;
-mod link;
-mod linkmap;
-mod mapped;
-mod mappings;
-mod metadata;
-mod origin;
-mod outside;
-mod refused;
-mod reply;
-mod reserve;
-mod room;
-mod search;
-mod signal_handler;
+mod linker;
+mod resources;
+mod signal_safe;
 mod signals;
-mod stale;
 mod threads;
 
-pub use candidate::{Candidate, FILE_BYTES_MAX, Inspected, Staged};
-pub use context::{Log, Services};
-pub use crash::{AttributedBy, CrashReport, CrashReports, clear_reports, read_reports};
-pub use descriptors::{LeftOpen, descriptors_in_use, descriptors_left_open};
-pub use digest::{Digest, ParseDigestError};
+pub use boundary::implementation::{FoundInterface, Implementation};
+pub use boundary::interface::{Expected, InterfaceMismatch};
+pub use boundary::links::LinkTarget;
+pub use boundary::reply::ReplyBuffer;
+pub use boundary::services::{Log, Services};
+pub use crash::install::CrashReports;
+pub use crash::reports::{AttributedBy, CrashReport, clear_reports, read_reports};
 pub use error::{CallFault, CheckError, MapError, StageError};
-pub use heap::Usage;
-pub use image::Image;
-pub use implementation::{Implementation, Reached};
-pub use imports::{ImportedSymbol, Imports, Missing, is_system_library};
-pub use interface::{Expected, InterfaceMismatch};
-pub use keys::keys_in_use;
-pub use leaving::{Kept, Obstacle, Retained, Unmapped};
+pub use file::candidate::{Candidate, FILE_BYTES_MAX, Inspected, Staged};
+pub use file::digest::{Digest, ParseDigestError};
+pub use file::imports::{ImportedSymbol, Imports, is_system_library};
+pub use file::metadata::{Argument, Interface, Metadata, Method, Type, Unload};
+pub use file::missing::Missing;
+pub use heap::usage::Usage;
+pub use image::map::MapFailure;
+pub use image::mapped::Mapped;
+pub use image::obstacle::Obstacle;
+pub use image::retained::{Retained, Unmapped};
+pub use image::started::{Image, OnLoadFailure};
+pub use image::unmap::UnmapFailure;
+
 #[doc(hidden)]
 pub use libloading::Error as OpenError;
-pub use link::Link;
 #[doc(hidden)]
-pub use linkmap::bare_cycle;
-pub use linkmap::mapped_below;
-pub use mapped::{MapFailure, Mapped, Vetoed};
-pub use metadata::{Argument, Interface, Metadata, Method, Type, Unload};
-pub use outside::{Outside, OutsideThread};
-pub use reply::ReplyBuffer;
+pub use linker::linkmap::bare_cycle;
+pub use linker::linkmap::mapped_below;
+pub use linker::stale::{Stale, StaleLibrary};
+pub use resources::descriptors::{LeftOpen, descriptors_in_use, descriptors_left_open};
+pub use resources::keys::keys_in_use;
 pub use segue_abi as abi;
-pub use signals::{name as signal_name, wake_signal};
-pub use stale::{Stale, StaleLibrary};
-pub use threads::{ModuleThread, name_of as thread_name};
+pub use signals::{name::signal_name, wake::wake_signal};
+pub use threads::describe::describe_thread;
+pub use threads::started::ModuleThread;
+pub use threads::untracked::{UntrackedThread, UntrackedThreads};

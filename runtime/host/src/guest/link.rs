@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use segue_core::{Facet, FacetMissing, View};
 use segue_interface::CallError;
-use segue_loader::{Link, Reached, ReplyBuffer, abi::RequestRef};
+use segue_loader::{FoundInterface, LinkTarget, ReplyBuffer, abi::RequestRef};
 
 use crate::{
     api::Error,
@@ -52,7 +52,7 @@ impl LinkTo {
     }
 }
 
-impl Link for LinkTo {
+impl LinkTarget for LinkTo {
     fn call(&self, request: &RequestRef<'_>) -> Result<ReplyBuffer, CallError> {
         self.caller.check_not_cancelled()?;
         if let Some(all) = Snapshot::entered() {
@@ -65,7 +65,7 @@ impl Link for LinkTo {
         entered.ok_or_else(|| self.module.no_current())?.reply_to(request)
     }
 
-    fn visit(&self, visit: &mut dyn FnMut(&Reached<'_>)) -> Result<(), CallError> {
+    fn visit(&self, visit: &mut dyn FnMut(&FoundInterface<'_>)) -> Result<(), CallError> {
         self.caller.check_not_cancelled()?;
         let Some(facet) = &self.facet else { return Err(self.module.no_current()) };
         if let Some(all) = Snapshot::entered() {
@@ -110,13 +110,13 @@ impl Version {
 // === impl Untyped ===
 
 impl View<Version> for Untyped {
-    type Of<'a> = Reached<'a>;
+    type Of<'a> = FoundInterface<'a>;
 
-    fn of<'a>(&self, version: &'a Version) -> Option<Reached<'a>> {
-        version.image.reach(self.caller.expected()?).ok()
+    fn of<'a>(&self, version: &'a Version) -> Option<FoundInterface<'a>> {
+        version.image.find_interface(self.caller.expected()?).ok()
     }
 
-    fn shorten<'short, 'long: 'short>(of: &'short Reached<'long>) -> &'short Reached<'short> {
+    fn shorten<'short, 'long: 'short>(of: &'short FoundInterface<'long>) -> &'short FoundInterface<'short> {
         of
     }
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use segue_loader::{Expected, Link, Services};
+use segue_loader::{Expected, LinkTarget, Services};
 use tracing::Span;
 
 use crate::{
@@ -45,7 +45,7 @@ impl HostServices {
 }
 
 impl Services for HostServices {
-    fn link(&self, module: &str, interface: Option<Expected>) -> Result<Box<dyn Link>, String> {
+    fn link(&self, module: &str, interface: Option<Expected>) -> Result<Box<dyn LinkTarget>, String> {
         let closing = || Error::ShuttingDown.to_string();
         let shared = self.shared.upgrade().filter(|shared| !shared.is_closing()).ok_or_else(closing)?;
         let caller = Caller::of_module(&self.info, interface);

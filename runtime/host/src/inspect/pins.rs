@@ -3,13 +3,12 @@
 //! A call leaves no record for it.
 
 use std::{
-    fs,
     sync::{Arc, atomic::Ordering},
     time::Instant,
 };
 
 use segue_core::{Inside, ThreadId, Which};
-use segue_loader::{Kept, Mapped, ModuleThread, Obstacle, Outside, OutsideThread};
+use segue_loader::{Mapped, ModuleThread, Obstacle, UnmapFailure, UntrackedThread, UntrackedThreads};
 
 use crate::{
     api::{Error, HeldVersion, Pin, PinKind, Pins},
@@ -41,7 +40,7 @@ pub(crate) fn of_version(shared: &Shared, module: &Module, generation: u64) -> V
             let mut pins = state.noted_pins(generation);
             drop(state);
             let outside = info.as_ref().and_then(|info| info.outside.get());
-            let threads = outside.map(Outside::threads).unwrap_or_default();
+            let threads = outside.map(UntrackedThreads::list).unwrap_or_default();
             pins.extend(threads.iter().map(outside_pin));
             return pins;
         };
@@ -129,18 +128,7 @@ pub(crate) fn describe_thread(tid: Option<i32>, thread: Option<ThreadId>) -> Str
     let Some(tid) = tid else {
         return thread.map_or_else(|| "a thread".to_owned(), |thread| format!("thread #{thread}"));
     };
-    let Some(name) = segue_loader::thread_name(tid) else { return format!("thread {tid}, which has ended") };
-    let stat = fs::read_to_string(format!("/proc/self/task/{tid}/stat")).unwrap_or_default();
-    // The name before it, in brackets, may have brackets in it.
-    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
-    let doing = match state {
-        Some('R') => "runs",
-        Some('S') => "sleeps",
-        Some('D') => "waits for a device",
-        Some('T' | 't') => "is stopped",
-        _ => "is there",
-    };
-    format!("thread {tid} ({name}), which {doing}")
+    segue_loader::describe_thread(tid)
 }
 
 /// The threads that a module started.
@@ -161,7 +149,7 @@ fn thread_pin(thread: &ModuleThread) -> Pin {
     }
 }
 
-fn outside_pin(thread: &OutsideThread) -> Pin {
+fn outside_pin(thread: &UntrackedThread) -> Pin {
     let told = describe_thread(Some(thread.tid), None);
     let (detail, fix) = match &thread.library {
         Some(library) => (
@@ -201,27 +189,27 @@ fn fix_for(name: &str) -> &'static str {
 }
 
 /// What keeps an image that could not be unmapped.
-pub(crate) fn kept_pins(kept: &Kept) -> Vec<Pin> {
+pub(crate) fn kept_pins(kept: &UnmapFailure) -> Vec<Pin> {
     match kept {
-        Kept::Retained(retained) => vec![Pin {
+        UnmapFailure::Retained(retained) => vec![Pin {
             kind: PinKind::Flag,
             detail: retained.reason().to_owned(),
             waits_for: "the dynamic linker to let it go; it is asked again and again".to_owned(),
         }],
-        Kept::Obstructed(_, obstacles) => obstacles.iter().map(obstacle_pin).collect(),
+        UnmapFailure::Obstructed(_, obstacles) => obstacles.iter().map(obstacle_pin).collect(),
     }
 }
 
 fn obstacle_pin(obstacle: &Obstacle) -> Pin {
     match obstacle {
         Obstacle::Thread(thread) => thread_pin(thread),
-        Obstacle::Outside(thread) => outside_pin(thread),
+        Obstacle::UntrackedThread(thread) => outside_pin(thread),
         Obstacle::NewThread => Pin {
             kind: PinKind::Thread,
             detail: "a thread that the module has just started".to_owned(),
             waits_for: "it to end".to_owned(),
         },
-        Obstacle::UnknownThreads(count) => Pin {
+        Obstacle::ConstructorThreads(count) => Pin {
             kind: PinKind::Thread,
             detail: format!(
                 "{count} threads that its constructors started, before the runtime could know them"

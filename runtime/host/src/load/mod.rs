@@ -91,7 +91,7 @@ pub(crate) fn read(shared: &Shared, source: &Source) -> Result<LoadInput, Error>
             true => shared.events.read_ledger(|ledger| ledger.origin(digest))?,
             false => None,
         };
-        candidate = candidate.came_from(origin.map(PathBuf::from));
+        candidate = candidate.with_file(origin.map(PathBuf::from));
     }
     Ok(LoadInput { candidate, source: source.to_string(), took })
 }

@@ -216,7 +216,7 @@ impl Ready {
 
     /// Whether what callers will meet is its own code.
     fn answers_itself(&self) -> Result<(), Error> {
-        if self.version.image.answers_itself() {
+        if self.version.image.has_own_handler() {
             return Ok(());
         }
         let (module, id) = (&self.module.name, &self.version.info.id);

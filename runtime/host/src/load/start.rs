@@ -8,7 +8,7 @@ use std::{
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use segue_interface::VersionId;
-use segue_loader::{Image, Inspected, Kept, MapFailure, Mapped, Vetoed};
+use segue_loader::{Image, Inspected, MapFailure, Mapped, OnLoadFailure, UnmapFailure};
 
 use super::{
     plan::LoadPlan,
@@ -46,7 +46,7 @@ pub(super) struct MappedVersion {
 }
 
 /// How a start ended.
-type Started = Result<Image, Box<Vetoed>>;
+type Started = Result<Image, Box<OnLoadFailure>>;
 
 /// Stages and maps a candidate. Where that fails, it is taken out again.
 pub(super) fn map(shared: &Arc<Shared>, member: Member) -> Result<MappedVersion, Error> {
@@ -139,7 +139,7 @@ pub(super) fn run(shared: &Arc<Shared>, member: MappedVersion, plan: &LoadPlan) 
         }
         Err(vetoed) => {
             drop(starting);
-            let Vetoed { mapped, fault } = *vetoed;
+            let OnLoadFailure { mapped, fault } = *vetoed;
             discard(shared, &module, &info, mapped);
             Err(Error::OnLoad {
                 module: module.name.to_string(),
@@ -227,7 +227,7 @@ pub(super) fn discard(shared: &Arc<Shared>, module: &Arc<Module>, info: &Arc<Ver
 }
 
 /// Puts a version that never was current in quarantine, and takes it out when that can be done.
-fn keep_trying(shared: &Arc<Shared>, module: &Arc<Module>, info: &Arc<VersionInfo>, kept: Kept) {
+fn keep_trying(shared: &Arc<Shared>, module: &Arc<Module>, info: &Arc<VersionInfo>, kept: UnmapFailure) {
     let begun = Instant::now();
     module.quarantine(info, kept_pins(&kept));
     let (of_task, of_journey, info) = (shared.clone(), module.clone(), info.clone());
@@ -247,7 +247,7 @@ fn not_mapped(
     failure: MapFailure,
 ) -> Error {
     if let Some(retained) = failure.retained {
-        keep_trying(shared, module, info, Kept::Retained(retained));
+        keep_trying(shared, module, info, UnmapFailure::Retained(retained));
     }
     Error::Map { path: info.source.clone().into(), module: module.name.to_string(), source: failure.error }
 }

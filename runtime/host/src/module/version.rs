@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use segue_core::Occupant;
 use segue_interface::VersionId;
-use segue_loader::{Digest, Image, Outside, Usage};
+use segue_loader::{Digest, Image, UntrackedThreads, Usage};
 
 use crate::api::Actor;
 
@@ -31,7 +31,7 @@ pub(crate) struct VersionInfo {
     /// The number of owned guards inside. Only a counter, so Relaxed is enough.
     pub(crate) owned_guards: AtomicU64,
     /// Where threads that nobody counted may come from. Set when the version stays in memory for good.
-    pub(crate) outside: OnceLock<Outside>,
+    pub(crate) outside: OnceLock<UntrackedThreads>,
     /// The number of its idle threads that the runtime ended. Only a counter, so Relaxed is enough.
     pub(crate) threads_ended: AtomicU32,
 }

@@ -30,7 +30,7 @@ pub(crate) fn run(shared: &Shared, module: &Module, generation: u64) {
     let Some((which, version)) = place().and_then(|which| Some((which, module.cell.occupant(which)?))) else {
         return;
     };
-    if version.image.is_left_clean() {
+    if version.image.needs_no_detach() {
         return;
     }
     let visitors = module.cell.visitors(which);
@@ -47,7 +47,7 @@ pub(crate) fn run(shared: &Shared, module: &Module, generation: u64) {
             // A thread that has ended has departed, and is struck from the list.
             let visitors = place().map(|which| module.cell.visitors(which)).unwrap_or_default();
             awaited.retain(|thread| visitors.contains(thread));
-            if awaited.is_empty() || version.image.is_left_clean() {
+            if awaited.is_empty() || version.image.needs_no_detach() {
                 break;
             }
             module.state().note_pins(

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use segue_loader::{Kept, Mapped, Obstacle, Unmapped};
+use segue_loader::{Mapped, Obstacle, UnmapFailure, Unmapped};
 
 use crate::{
     api::{Error, Phase, Pin, PinKind},
@@ -70,7 +70,7 @@ pub(crate) fn finish_unload(
     shared: &Shared,
     module: &Module,
     info: &Arc<VersionInfo>,
-    mut left: Result<Unmapped, Kept>,
+    mut left: Result<Unmapped, UnmapFailure>,
     drain: Duration,
     begun: Instant,
 ) {
@@ -87,7 +87,7 @@ pub(crate) fn finish_unload(
         if is_new {
             kept::warn_of_last(shared, module);
         }
-        if let Some(outside) = kept_for_library(&kept).and_then(Mapped::outside) {
+        if let Some(outside) = kept_for_library(&kept).and_then(Mapped::untracked_threads) {
             // Set once; a later one is the same.
             let _ = info.outside.set(outside);
         }
@@ -97,11 +97,11 @@ pub(crate) fn finish_unload(
         }
         thread::sleep(LOOK_EVERY);
         left = match kept {
-            Kept::Obstructed(mapped, _) => {
+            UnmapFailure::Obstructed(mapped, _) => {
                 idle::end_threads(shared, info, &mapped, begun);
                 mapped.unmap()
             }
-            Kept::Retained(retained) => retained.sweep().map_err(Kept::Retained),
+            UnmapFailure::Retained(retained) => retained.sweep().map_err(UnmapFailure::Retained),
         };
     }
 }
@@ -182,24 +182,24 @@ fn only_owner(module: &Module, info: &VersionInfo, begun: Instant, mut version: 
     }
 }
 
-fn has_thread(kept: &Kept) -> bool {
+fn has_thread(kept: &UnmapFailure) -> bool {
     let is_thread = |obstacle: &Obstacle| {
-        matches!(obstacle, Obstacle::Thread(_) | Obstacle::NewThread | Obstacle::Outside(_))
+        matches!(obstacle, Obstacle::Thread(_) | Obstacle::NewThread | Obstacle::UntrackedThread(_))
     };
-    matches!(kept, Kept::Obstructed(_, obstacles) if obstacles.iter().any(is_thread))
+    matches!(kept, UnmapFailure::Obstructed(_, obstacles) if obstacles.iter().any(is_thread))
 }
 
 /// Whether nothing can end what keeps it.
-fn is_for_good(kept: &Kept) -> bool {
+fn is_for_good(kept: &UnmapFailure) -> bool {
     !has_thread(kept) && kept_for_library(kept).is_some()
 }
 
 /// The image, if a library outside of it keeps it.
-fn kept_for_library(kept: &Kept) -> Option<&Mapped> {
+fn kept_for_library(kept: &UnmapFailure) -> Option<&Mapped> {
     let is_library = |obstacle: &Obstacle| matches!(obstacle, Obstacle::Libraries(_));
     match kept {
-        Kept::Obstructed(mapped, obstacles) => obstacles.iter().any(is_library).then_some(mapped),
-        Kept::Retained(_) => None,
+        UnmapFailure::Obstructed(mapped, obstacles) => obstacles.iter().any(is_library).then_some(mapped),
+        UnmapFailure::Retained(_) => None,
     }
 }
 

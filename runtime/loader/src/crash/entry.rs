@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::{Staged, linkmap::Place};
+use crate::{file::candidate::Staged, linker::linkmap::Place};
 
 /// How long an entry is, in words of 8 bytes.
 pub(super) const WORDS: usize = 40;
@@ -27,7 +27,7 @@ const OPENED_AT: usize = 10;
 const DIGEST: Range<usize> = 11..15;
 const NAME: Range<usize> = 15..23;
 const VERSION: Range<usize> = 23..39;
-pub(super) const LEFT_AT: usize = 39;
+pub(super) const UNMAPPED_AT: usize = 39;
 
 const _: () = assert!((NAME.end - NAME.start) * 8 == NAME_BYTES_MAX);
 const _: () = assert!((VERSION.end - VERSION.start) * 8 == VERSION_BYTES_MAX);
@@ -62,7 +62,7 @@ impl Entry {
     }
 
     /// It is in memory, here.
-    pub(super) fn place(&mut self, place: &Place) {
+    pub(super) fn set_place(&mut self, place: &Place) {
         self.0[OPENED_BY] = 0;
         self.0[START] = place.whole.start as u64;
         self.0[END] = place.whole.end as u64;
@@ -107,7 +107,7 @@ impl Entry {
 
     /// How long ago the image left memory, in milliseconds; none while it is there.
     pub(super) fn left_ms(&self) -> Option<u64> {
-        let left_at = self.0[LEFT_AT];
+        let left_at = self.0[UNMAPPED_AT];
         (left_at != 0).then(|| monotonic_ms().saturating_sub(left_at))
     }
 

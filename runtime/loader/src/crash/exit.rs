@@ -7,11 +7,12 @@ use std::{
 
 use libc::c_int;
 
-use super::{
-    AttributedBy, Entry,
-    install::all_signals,
-    report::{End, Report},
-    turn::{Workspace, in_turn, wait_for_others},
+use crate::crash::{
+    actions::all_signals,
+    entry::Entry,
+    report::{ProcessEnd, Report},
+    report_lock::{Workspace, wait_for_others, with_report_lock},
+    reports::AttributedBy,
 };
 
 /// The process that asked for reports last: a child that somebody has forked of it is another. Relaxed: it is stored before an
@@ -23,7 +24,7 @@ static PROCESS: AtomicI32 = AtomicI32::new(0);
 static IS_ENDING: AtomicBool = AtomicBool::new(false);
 
 /// This process has asked for reports.
-pub(super) fn note_process() {
+pub(super) fn record_process() {
     // SAFETY: it only asks for a number.
     PROCESS.store(unsafe { libc::getpid() }, Ordering::Relaxed);
 }
@@ -35,7 +36,7 @@ pub(super) fn is_ending() -> bool {
 
 /// The module of this image is about to end the process: a report of it is written. As safe in a signal handler as what is written
 /// of a signal, since C code calls `exit` there, too.
-pub(crate) fn exiting(entry: &Entry, status: c_int) {
+pub(crate) fn record_exit(entry: &Entry, status: c_int) {
     // A child that a module has forked ends itself, and the process goes on.
     // SAFETY: it only asks for a number.
     if unsafe { libc::getpid() } != PROCESS.load(Ordering::Relaxed) || IS_ENDING.swap(true, Ordering::Relaxed)
@@ -43,7 +44,7 @@ pub(crate) fn exiting(entry: &Entry, status: c_int) {
         return;
     }
     let report = Report {
-        end: End::exit(status),
+        end: ProcessEnd::exit(status),
         entry: Some(entry),
         offset: None,
         by: Some(AttributedBy::Exit),
@@ -51,8 +52,8 @@ pub(crate) fn exiting(entry: &Entry, status: c_int) {
         address: None,
         sent_by: None,
     };
-    without_signals(|| {
-        in_turn(|turn| {
+    with_signals_blocked(|| {
+        with_report_lock(|turn| {
             let Workspace { line, .. } = turn.workspace();
             report.write(line);
         });
@@ -63,7 +64,7 @@ pub(crate) fn exiting(entry: &Entry, status: c_int) {
 
 /// Runs this while the calling thread gets none of the signals that are reported: the handler would wait for the turn that this
 /// thread has.
-fn without_signals(run: impl FnOnce()) {
+fn with_signals_blocked(run: impl FnOnce()) {
     // SAFETY: all zero is a set of signals.
     let mut before: libc::sigset_t = unsafe { mem::zeroed() };
     // SAFETY: both are sets that are there.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use libc::c_int;
 use parking_lot::Mutex;
 
-use super::turn::wait_for_others;
+use crate::crash::report_lock::wait_for_others;
 
 /// How many runtimes of a process can have reports.
 pub(super) const FILES_MAX: usize = 16;
@@ -48,7 +48,7 @@ pub(super) fn remove(owner: u64) {
 }
 
 /// Appends a line to the file of its owner, to all of them where that is 0. It is on the disk when this returns. Only in a
-/// [`Turn`](super::turn::Turn); safe in a signal handler.
+/// [`ReportGuard`](super::turn::ReportGuard); safe in a signal handler.
 pub(super) fn append(line: &[u8], owner: u64) {
     for file in &FILES {
         let fd = file.fd.load(Ordering::SeqCst);

@@ -6,21 +6,24 @@ use std::ptr;
 
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
 
-use super::{
-    SIGNALS, TABLE,
-    exit::is_ending,
-    find::{At, find},
-    install::{action_displaced, current, displaced, is_ours},
-    report::{End, Report},
-    turn::{Turn, Workspace, in_turn, wait_for_others},
+use crate::{
+    crash::{
+        actions::{action_displaced, current, displaced},
+        attribute::{FaultSite, attribute},
+        exit::is_ending,
+        fatal::SIGNALS,
+        report::{ProcessEnd, Report},
+        report_lock::{ReportGuard, Workspace, wait_for_others, with_report_lock},
+        table::TABLE,
+    },
+    signal_safe::handler::Handler,
 };
-use crate::signal_handler::Handler;
 
 /// What a signal says of itself.
 struct Fault {
     signal: c_int,
     /// Whether it comes again by itself, at the same instruction, when the handler returns.
-    comes_again: bool,
+    recurs: bool,
     /// The process that sent it, where it was another one.
     sent_by: Option<i32>,
     /// The address that was not to be reached, where it was that.
@@ -44,11 +47,11 @@ extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context: *mut c_voi
     // SAFETY: as above.
     let before = unsafe { *errno };
     if !is_ending() {
-        in_turn(|turn| report(&fault, turn));
+        with_report_lock(|turn| report(&fault, turn));
     }
     // Another thread may be in the midst of its report, and this one is about to end the process.
     wait_for_others();
-    hand_over(&fault, info);
+    forward(&fault, info);
     // SAFETY: as above.
     unsafe { *errno = before };
 }
@@ -60,19 +63,28 @@ fn is_ignored(info: &siginfo_t) -> bool {
     info.si_code <= 0 && !is_abort && displaced(info.si_signo) == Some(libc::SIG_IGN)
 }
 
-fn report(fault: &Fault, turn: &mut Turn) {
+pub(super) fn is_ours(action: &libc::sigaction) -> bool {
+    action.sa_sigaction == ON_SIGNAL.address()
+}
+
+fn report(fault: &Fault, turn: &mut ReportGuard) {
     // SAFETY: it only asks for a number.
     let tid = unsafe { libc::gettid() };
     let workspace = turn.workspace();
     // Where another process sent it, it is by chance what this thread was doing.
     let found = match fault.sent_by {
-        None => find(&TABLE, workspace, At { pc: fault.pc, sp: fault.sp, address: fault.address }, tid),
+        None => attribute(
+            &TABLE,
+            workspace,
+            FaultSite { pc: fault.pc, sp: fault.sp, address: fault.address },
+            tid,
+        ),
         Some(_) => None,
     };
     let Workspace { entry, line, .. } = workspace;
     let name = SIGNALS.iter().find(|(number, _)| *number == fault.signal).map(|(_, name)| *name);
     let report = Report {
-        end: End::Signal(fault.signal, name.unwrap_or("another")),
+        end: ProcessEnd::Signal(fault.signal, name.unwrap_or("another")),
         entry: found.map(|_| &*entry),
         offset: found.and_then(|found| found.offset),
         by: found.map(|found| found.by),
@@ -85,7 +97,7 @@ fn report(fault: &Fault, turn: &mut Turn) {
 
 /// Has the process die as it would have. All signals are given back at once: what was there before may end the process
 /// by another one, which is no crash of its own.
-fn hand_over(fault: &Fault, info: *mut siginfo_t) {
+fn forward(fault: &Fault, info: *mut siginfo_t) {
     for (signal, _) in SIGNALS {
         // Who has displaced this handler meanwhile, and then called it, is not asked to go for signals that have not come.
         if signal != fault.signal && !is_ours(&current(signal)) {
@@ -96,7 +108,7 @@ fn hand_over(fault: &Fault, info: *mut siginfo_t) {
             unsafe { libc::sigaction(signal, action, ptr::null_mut()) };
         }
     }
-    if fault.comes_again {
+    if fault.recurs {
         return;
     }
     // It is blocked until the handler returns, and then comes to this thread.
@@ -128,7 +140,7 @@ impl Fault {
         // SAFETY: a fault says where.
         let address = (code > 0 && is_instruction).then(|| unsafe { info.si_addr() }.addr() as u64);
         let (pc, sp) = registers(context);
-        Fault { signal, comes_again: code > 0 && is_instruction && !is_late, sent_by, address, pc, sp }
+        Fault { signal, recurs: code > 0 && is_instruction && !is_late, sent_by, address, pc, sp }
     }
 }
 

@@ -3,23 +3,26 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
-    mem,
     os::{
         fd::AsRawFd,
         unix::fs::{FileExt, OpenOptionsExt},
     },
     path::Path,
     ptr,
-    sync::OnceLock,
 };
 
-use libc::c_int;
 use parking_lot::Mutex;
 
-use super::{
-    SIGNALS, TABLE, exit,
-    files::{self, FILES_MAX},
-    handler::ON_SIGNAL,
+use crate::{
+    crash::{
+        actions::{DISPLACED, all_signals, current, default_action},
+        exit,
+        fatal::SIGNALS,
+        files::{self, FILES_MAX},
+        handler::ON_SIGNAL,
+        table::TABLE,
+    },
+    file::candidate::Staged,
 };
 
 /// Has a line written into a file when the process dies of a fatal signal, or a module ends it by `exit`, for as long as this is
@@ -33,9 +36,6 @@ pub struct CrashReports {
     /// Closed after it was taken off the list, in [`Drop`].
     _file: File,
 }
-
-/// What was there before this handler, in the order of [`SIGNALS`].
-static DISPLACED: OnceLock<[libc::sigaction; SIGNALS.len()]> = OnceLock::new();
 
 /// Who installs the handler takes this. Whether it is.
 static IS_INSTALLED: Mutex<bool> = Mutex::new(false);
@@ -70,9 +70,9 @@ impl CrashReports {
         if !about.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
-        end_half_a_line(&file, about.len())?;
+        end_partial_line(&file, about.len())?;
         install_handler()?;
-        exit::note_process();
+        exit::record_process();
         let owner = files::add(file.as_raw_fd()).ok_or_else(|| {
             io::Error::other(format!("{FILES_MAX} runtimes of this process have crash reports already"))
         })?;
@@ -82,11 +82,17 @@ impl CrashReports {
     /// How many images of this process were mapped while the table of images was full. If one of them crashes, the report does
     /// not name it.
     pub fn unattributed() -> u64 {
-        TABLE.refused()
+        TABLE.overflows()
     }
+}
 
-    pub(crate) fn owner(&self) -> u64 {
-        self.owner
+// === impl Staged ===
+
+impl Staged {
+    /// Has a crash in the image reported to this file alone, and not to all that the process has.
+    pub fn reported_to(mut self, reports: &CrashReports) -> Self {
+        self.reported_to = reports.owner;
+        self
     }
 }
 
@@ -98,7 +104,7 @@ impl Drop for CrashReports {
 }
 
 /// A line that an earlier process wrote only half of must not spoil the next.
-fn end_half_a_line(mut file: &File, len: u64) -> io::Result<()> {
+fn end_partial_line(mut file: &File, len: u64) -> io::Result<()> {
     let mut last = [b'\n'];
     if let Some(at) = len.checked_sub(1) {
         file.read_exact_at(&mut last, at)?;
@@ -117,7 +123,7 @@ fn install_handler() -> io::Result<()> {
     let displaced = DISPLACED.get_or_init(|| SIGNALS.map(|(signal, _)| current(signal)));
     for (done, (signal, _)) in SIGNALS.into_iter().enumerate() {
         // SAFETY: the handler does only what may be done in a signal handler.
-        if unsafe { libc::sigaction(signal, &ours(), ptr::null_mut()) } != 0 {
+        if unsafe { libc::sigaction(signal, &handler_action(), ptr::null_mut()) } != 0 {
             let error = io::Error::last_os_error();
             for ((signal, _), action) in SIGNALS.into_iter().zip(displaced).take(done) {
                 // SAFETY: it is what was there.
@@ -132,54 +138,10 @@ fn install_handler() -> io::Result<()> {
 
 /// This handler. On the alternate stack where the thread has one: its own may be what has overflowed. All signals that it
 /// handles are blocked meanwhile, so that a fault in the handler itself ends the process at once.
-fn ours() -> libc::sigaction {
-    let mut action = nothing();
+fn handler_action() -> libc::sigaction {
+    let mut action = default_action();
     action.sa_sigaction = ON_SIGNAL.address();
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
     action.sa_mask = all_signals();
     action
-}
-
-/// The [`SIGNALS`], as a set.
-pub(super) fn all_signals() -> libc::sigset_t {
-    // SAFETY: all zero is the empty set.
-    let mut set = unsafe { mem::zeroed() };
-    for (signal, _) in SIGNALS {
-        // SAFETY: the set is initialized.
-        unsafe { libc::sigaddset(&mut set, signal) };
-    }
-    set
-}
-
-/// What is done now at a signal. Safe in a signal handler.
-pub(super) fn current(signal: c_int) -> libc::sigaction {
-    let mut action = nothing();
-    // SAFETY: it only asks, and `action` can be written. Where it fails, `action` stays the default.
-    unsafe { libc::sigaction(signal, ptr::null(), &mut action) };
-    action
-}
-
-/// The default action.
-pub(crate) fn nothing() -> libc::sigaction {
-    // SAFETY: all its fields may be zero.
-    unsafe { mem::zeroed() }
-}
-
-pub(super) fn is_ours(action: &libc::sigaction) -> bool {
-    action.sa_sigaction == ON_SIGNAL.address()
-}
-
-/// Whether this process has the handler.
-pub(crate) fn is_installed() -> bool {
-    DISPLACED.get().is_some()
-}
-
-/// Where the handler is that this one has displaced, and hands the signal over to.
-pub(crate) fn displaced(signal: c_int) -> Option<usize> {
-    action_displaced(signal).map(|action| action.sa_sigaction)
-}
-
-pub(super) fn action_displaced(signal: c_int) -> Option<&'static libc::sigaction> {
-    let at = SIGNALS.iter().position(|(number, _)| *number == signal)?;
-    DISPLACED.get()?.get(at)
 }

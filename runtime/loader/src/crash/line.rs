@@ -1,6 +1,6 @@
 //! One line of JSON, made by hand in memory of a fixed size.
 
-use super::entry::Packed;
+use crate::crash::entry::Packed;
 
 /// How long a line may be, in bytes: enough for the longest name and version, and all numbers.
 const LINE_BYTES_MAX: usize = 768;

@@ -16,45 +16,21 @@
 //! nothing here keeps a process alive that is to die. A fault in the handler itself ends the process, since the signals
 //! are blocked there.
 
-mod alternate;
-mod departed;
-mod entry;
-mod exit;
-mod files;
-mod find;
-mod handler;
-mod install;
-mod line;
-mod report;
-mod reports;
-mod slot;
-mod symbol;
-mod table;
-mod turn;
-
-use libc::c_int;
-
-pub(crate) use alternate::AlternateStack;
-pub(crate) use entry::Entry;
-pub(crate) use exit::exiting;
-pub(crate) use find::{follows_call, read_memory};
-pub use install::CrashReports;
-pub(crate) use install::{displaced, is_installed, nothing};
-pub use reports::{AttributedBy, CrashReport, clear_reports, read_reports};
-pub(crate) use table::{Row, TABLE};
-
-/// Whether this signal means that code has gone wrong. Safe in a signal handler.
-pub(crate) fn is_fatal(signal: c_int) -> bool {
-    SIGNALS.iter().any(|(number, _)| *number == signal)
-}
-
-/// The signals that mean that code has gone wrong, and what they are called.
-const SIGNALS: [(c_int, &str); 7] = [
-    (libc::SIGSEGV, "SIGSEGV"),
-    (libc::SIGBUS, "SIGBUS"),
-    (libc::SIGILL, "SIGILL"),
-    (libc::SIGFPE, "SIGFPE"),
-    (libc::SIGABRT, "SIGABRT"),
-    (libc::SIGTRAP, "SIGTRAP"),
-    (libc::SIGSYS, "SIGSYS"),
-];
+pub(crate) mod actions;
+pub(crate) mod alternate_stack;
+pub(crate) mod attribute;
+pub(crate) mod entry;
+pub(crate) mod exit;
+pub(crate) mod fatal;
+pub(crate) mod files;
+pub(crate) mod handler;
+pub(crate) mod install;
+pub(crate) mod line;
+pub(crate) mod memory;
+pub(crate) mod report;
+pub(crate) mod report_lock;
+pub(crate) mod reports;
+pub(crate) mod slot;
+pub(crate) mod symbol;
+pub(crate) mod table;
+pub(crate) mod unmapped;

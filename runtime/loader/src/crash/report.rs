@@ -2,11 +2,11 @@
 
 use libc::c_int;
 
-use super::{AttributedBy, Entry, files, line::Line};
+use crate::crash::{entry::Entry, files, line::Line, reports::AttributedBy};
 
 /// How a process ends.
 #[derive(Clone, Copy)]
-pub(super) enum End {
+pub(super) enum ProcessEnd {
     /// By a signal, with its name.
     Signal(c_int, &'static str),
     /// By `exit`, with the status as the parent gets it.
@@ -15,7 +15,7 @@ pub(super) enum End {
 
 /// One report: what [`CrashReport`](super::CrashReport) says, while it is written.
 pub(super) struct Report<'a> {
-    pub(super) end: End,
+    pub(super) end: ProcessEnd,
     pub(super) entry: Option<&'a Entry>,
     pub(super) offset: Option<u64>,
     pub(super) by: Option<AttributedBy>,
@@ -26,18 +26,18 @@ pub(super) struct Report<'a> {
 
 // === impl End ===
 
-impl End {
+impl ProcessEnd {
     pub(super) fn exit(status: c_int) -> Self {
-        End::Exit(status as u8)
+        ProcessEnd::Exit(status as u8)
     }
 
     fn write(self, line: &mut Line) {
         match self {
-            End::Signal(number, name) => {
+            ProcessEnd::Signal(number, name) => {
                 line.number("signal", Some(number as u64));
                 line.text("signal_name", Some(name));
             }
-            End::Exit(status) => {
+            ProcessEnd::Exit(status) => {
                 line.number("signal", Some(0));
                 line.call("signal_name", "exit", status.into());
             }
@@ -49,7 +49,7 @@ impl End {
 
 impl Report<'_> {
     /// Has it on the disk, in the file of the image's owner or in all of them. Safe in a signal handler, in a
-    /// [`Turn`](super::turn::Turn), whose line it is.
+    /// [`ReportGuard`](super::turn::ReportGuard), whose line it is.
     pub(super) fn write(&self, line: &mut Line) {
         // SAFETY: they only ask for numbers.
         let (pid, tid) = unsafe { (libc::getpid(), libc::gettid()) };
@@ -93,7 +93,7 @@ mod tests {
         ] {
             let mut line = Line::new();
             line.begin();
-            End::exit(status).write(&mut line);
+            ProcessEnd::exit(status).write(&mut line);
             let expected = format!("{{\"signal\":0,\"signal_name\":\"{expected}\"}}\n");
             assert_eq!(line.end(), expected.as_bytes());
         }

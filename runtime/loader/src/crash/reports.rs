@@ -8,8 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::symbol::function_at;
-use crate::Digest;
+use crate::{crash::symbol::function_at, file::digest::Digest};
 
 /// What a process wrote of its own end: by a fatal signal, or by a module that called `exit`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,12 +127,12 @@ pub fn read_reports(path: &Path) -> Result<Vec<CrashReport>, io::Error> {
 /// # Errors
 ///
 /// Where the file cannot be read or written; then they may be told again.
-pub fn clear_reports(path: &Path, told: &[CrashReport]) -> Result<(), io::Error> {
+pub fn clear_reports(path: &Path, reports: &[CrashReport]) -> Result<(), io::Error> {
     let bytes = read(path)?;
-    let mut told = told.iter();
-    let mut is_told = |line: &&[u8]| parse(line).is_none_or(|report| told.next() == Some(&report));
+    let mut reports = reports.iter();
+    let mut is_read = |line: &&[u8]| parse(line).is_none_or(|report| reports.next() == Some(&report));
     let mut rest: Vec<u8> = Vec::new();
-    for line in lines(&bytes).skip_while(|line| is_told(line)) {
+    for line in lines(&bytes).skip_while(|line| is_read(line)) {
         rest.extend_from_slice(line);
         rest.push(b'\n');
     }
@@ -191,14 +190,14 @@ mod tests {
 
         let half = &line("half")[..50];
         fs::write(&path, format!("{}\n{half}\n{}\n{half}", line("one"), line("two"))).unwrap();
-        let told = read_reports(&path).unwrap();
-        assert_eq!(modules(&told), ["one", "two"]);
-        assert_eq!(told[0].attributed_by, Some(AttributedBy::Stack));
-        assert_eq!((told[0].digest, told[0].offset), (Some(Digest::of(b"one")), Some(0x1234)));
-        assert_eq!(serde_json::to_string(&told[0]).unwrap(), line("one"), "it is written as it is read");
+        let reports = read_reports(&path).unwrap();
+        assert_eq!(modules(&reports), ["one", "two"]);
+        assert_eq!(reports[0].attributed_by, Some(AttributedBy::Stack));
+        assert_eq!((reports[0].digest, reports[0].offset), (Some(Digest::of(b"one")), Some(0x1234)));
+        assert_eq!(serde_json::to_string(&reports[0]).unwrap(), line("one"), "it is written as it is read");
 
         fs::write(&path, format!("{}\n{half}\n{}\n{}\n", line("one"), line("two"), line("three"))).unwrap();
-        clear_reports(&path, &told).unwrap();
+        clear_reports(&path, &reports).unwrap();
         assert_eq!(modules(&read_reports(&path).unwrap()), ["three"]);
         clear_reports(&path, &read_reports(&path).unwrap()).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"");

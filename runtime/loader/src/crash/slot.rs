@@ -11,7 +11,7 @@ use std::{
     sync::atomic::{AtomicU32, AtomicU64, Ordering, fence},
 };
 
-use super::entry::{END, Entry, START, TEXT_END, TEXT_START, WORDS};
+use crate::crash::entry::{END, Entry, START, TEXT_END, TEXT_START, WORDS};
 
 pub(super) struct Slot {
     /// Odd while the words are written.

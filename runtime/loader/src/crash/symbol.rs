@@ -5,7 +5,7 @@ use object::{
     read::elf::{FileHeader, Sym},
 };
 
-use crate::elf::header;
+use crate::file::elf::header;
 
 /// The name of the function and where it begins, by the file's own symbols: all of them where it has them, else those that
 /// the dynamic linker needs.

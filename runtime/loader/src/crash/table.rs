@@ -12,14 +12,16 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{
-    departed::DEPARTED,
-    entry::{Entry, OPENED_BY, SERIAL, WORDS},
-    slot::Slot,
+use crate::{
+    crash::{
+        entry::{Entry, OPENED_BY, SERIAL, WORDS},
+        slot::Slot,
+        unmapped::UNMAPPED,
+    },
+    linker::{linkmap::Place, reserve::reserve},
 };
-use crate::{linkmap::Place, reserve::reserve};
 
-/// How many images the table has room for. Of one more, nothing is told when it crashes ([`Table::refused`]).
+/// How many images the table has room for. Of one more, nothing is told when it crashes ([`Table::overflows`]).
 const SLOTS: usize = 256;
 
 /// The images of this process.
@@ -31,7 +33,7 @@ pub(crate) struct Table {
     /// The serial number of the last entry. The lock makes writers take turns.
     serial: Mutex<u64>,
     /// Only counted: Relaxed is enough.
-    refused: AtomicU64,
+    overflows: AtomicU64,
 }
 
 /// An image's row, which is cleared when this is dropped: when the image has left memory, and not before.
@@ -45,14 +47,14 @@ pub(crate) struct Row {
 
 impl Table {
     pub(super) const fn new() -> Self {
-        Table { slots: [const { Slot::new() }; SLOTS], serial: Mutex::new(0), refused: AtomicU64::new(0) }
+        Table { slots: [const { Slot::new() }; SLOTS], serial: Mutex::new(0), overflows: AtomicU64::new(0) }
     }
 
     /// Takes up an image. None where the table is full, which is counted.
-    pub(crate) fn enter(&'static self, mut entry: Entry) -> Option<Row> {
+    pub(crate) fn insert(&'static self, mut entry: Entry) -> Option<Row> {
         let mut serial = self.serial.lock();
         let Some(slot) = self.slots.iter().find(|slot| slot.word(SERIAL) == 0) else {
-            self.refused.fetch_add(1, Ordering::Relaxed);
+            self.overflows.fetch_add(1, Ordering::Relaxed);
             return None;
         };
         *serial += 1;
@@ -62,8 +64,8 @@ impl Table {
     }
 
     /// How many images there was no room for.
-    pub(super) fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+    pub(super) fn overflows(&self) -> u64 {
+        self.overflows.load(Ordering::Relaxed)
     }
 
     /// The image that this address is in; whether there is one.
@@ -120,15 +122,15 @@ impl Table {
 
 impl Row {
     /// The image has left memory: notes where it was, and keeps the place free for a while. Drop the row after this.
-    pub(crate) fn has_left(&self) {
-        DEPARTED.note(&self.entry);
+    pub(crate) fn record_unmapped(&self) {
+        UNMAPPED.record(&self.entry);
         let whole = self.entry.whole();
         reserve(whole.start as usize..whole.end as usize);
     }
 
     /// The image is in memory, here.
-    pub(crate) fn place(&mut self, place: &Place) {
-        self.entry.place(place);
+    pub(crate) fn set_place(&mut self, place: &Place) {
+        self.entry.set_place(place);
         let _turn = self.table.serial.lock();
         self.slot.write(&self.entry);
     }
@@ -169,8 +171,8 @@ mod tests {
     }
 
     fn row(table: &'static Table, start: usize) -> Row {
-        let mut row = table.enter(Entry([7; WORDS])).unwrap();
-        row.place(&Place { base: start, whole: start..start + 100, text: start + 10..start + 20 });
+        let mut row = table.insert(Entry([7; WORDS])).unwrap();
+        row.set_place(&Place { base: start, whole: start..start + 100, text: start + 10..start + 20 });
         row
     }
 
@@ -212,9 +214,9 @@ mod tests {
         let table = table();
         let mut entry = Entry([0; WORDS]);
         entry.0[OPENED_BY] = 42;
-        let mut row = table.enter(entry).unwrap();
+        let mut row = table.insert(entry).unwrap();
         assert!(opened_by(table, 42).is_some() && opened_by(table, 43).is_none() && at(table, 0).is_none());
-        row.place(&Place { base: 0, whole: 10..20, text: 10..20 });
+        row.set_place(&Place { base: 0, whole: 10..20, text: 10..20 });
         assert!(
             opened_by(table, 42).is_none() && opened_by(table, 0).is_none_or(|entry| entry.opened_by() == 0)
         );
@@ -225,10 +227,10 @@ mod tests {
     fn where_it_is_full_that_is_counted_and_room_is_found_again() {
         let table = table();
         let mut rows: Vec<Row> = (0..SLOTS).map(|at| row(table, 1000 * (at + 1))).collect();
-        assert!(table.enter(Entry([7; WORDS])).is_none());
-        assert_eq!(table.refused(), 1);
+        assert!(table.insert(Entry([7; WORDS])).is_none());
+        assert_eq!(table.overflows(), 1);
         drop(rows.pop());
-        assert!(table.enter(Entry([7; WORDS])).is_some());
+        assert!(table.insert(Entry([7; WORDS])).is_some());
     }
 
     #[test]
@@ -240,7 +242,7 @@ mod tests {
                 let mut row = row(table, 1000);
                 for round in 0..20_000 {
                     let start = 1000 + round % 7;
-                    row.place(&Place {
+                    row.set_place(&Place {
                         base: start,
                         whole: start..start + 100,
                         text: start + 10..start + 20,

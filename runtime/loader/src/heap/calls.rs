@@ -9,8 +9,14 @@ use libmimalloc_sys as mimalloc;
 use parking_lot::Mutex;
 use segue_abi::allocator::HeapContext;
 
-use super::{Raw, is_natural, malloc};
-use crate::{descriptors, mappings::Mappings};
+use crate::{
+    heap::{
+        malloc::{is_natural, malloc},
+        mappings::Mappings,
+        raw::RawHeap,
+    },
+    resources::descriptors,
+};
 
 /// Makes a block with one of mimalloc's functions, and counts it.
 ///
@@ -18,24 +24,24 @@ use crate::{descriptors, mappings::Mappings};
 ///
 /// As `ImageHeap` says.
 #[inline(always)]
-unsafe fn made(
+unsafe fn alloc_counted(
     context: *const HeapContext,
     size: usize,
     make: impl FnOnce(*mut mimalloc::mi_heap_t) -> *mut c_void,
 ) -> *mut u8 {
     // SAFETY: our caller's promise: it came from `Heap::new`, and the heap stays until the image has left memory.
-    let raw = unsafe { &*context.cast::<Raw>() };
-    let block = raw.make(size as i64, make);
+    let raw = unsafe { &*context.cast::<RawHeap>() };
+    let block = raw.allocate(size as i64, make);
     if !block.is_null() {
         // SAFETY: it was made just now.
-        unsafe { raw.room.made(block, size) };
+        unsafe { raw.growth.record_alloc(block, size) };
     }
     block.cast()
 }
 
 pub(super) unsafe extern "C" fn alloc(context: *const HeapContext, size: usize, align: usize) -> *mut u8 {
     // SAFETY: our caller's promise, handed on.
-    unsafe { made(context, size, |heap| malloc(heap, size, align)) }
+    unsafe { alloc_counted(context, size, |heap| malloc(heap, size, align)) }
 }
 
 pub(super) unsafe extern "C" fn alloc_zeroed(
@@ -45,7 +51,7 @@ pub(super) unsafe extern "C" fn alloc_zeroed(
 ) -> *mut u8 {
     // SAFETY: our caller's promise, handed on.
     unsafe {
-        made(context, size, |heap| {
+        alloc_counted(context, size, |heap| {
             if is_natural(size, align) {
                 mimalloc::mi_heap_zalloc(heap, size)
             } else {
@@ -63,20 +69,20 @@ pub(super) unsafe extern "C" fn realloc(
     size: usize,
 ) -> *mut u8 {
     let more = (size as i64).wrapping_sub(old_size as i64);
-    // SAFETY: as in `made`.
-    let raw = unsafe { &*context.cast::<Raw>() };
+    // SAFETY: as in `alloc_counted`.
+    let raw = unsafe { &*context.cast::<RawHeap>() };
     // SAFETY: our caller's promise: the block is of this heap, and has this size and this alignment.
-    let realloc = |heap| unsafe { raw.room.realloc(heap, old.cast(), old_size, align, size) };
-    raw.make(more, realloc).cast()
+    let realloc = |heap| unsafe { raw.growth.realloc(heap, old.cast(), old_size, align, size) };
+    raw.allocate(more, realloc).cast()
 }
 
 pub(super) unsafe extern "C" fn dealloc(context: *const HeapContext, old: *mut u8, old_size: usize) {
-    // SAFETY: as in `made`.
-    let raw = unsafe { &*context.cast::<Raw>() };
+    // SAFETY: as in `alloc_counted`.
+    let raw = unsafe { &*context.cast::<RawHeap>() };
     raw.count((old_size as i64).wrapping_neg());
     // SAFETY: our caller's promise: the block is of this heap, and has this size.
     unsafe {
-        raw.room.freed(old.cast(), old_size);
+        raw.growth.record_free(old.cast(), old_size);
         mimalloc::mi_free(old.cast());
     }
 }
@@ -87,8 +93,8 @@ pub(super) unsafe extern "C" fn dealloc(context: *const HeapContext, old: *mut u
 ///
 /// As `ImageHeap` says.
 unsafe fn mappings<'a>(context: *const HeapContext) -> &'a Mutex<Mappings> {
-    // SAFETY: as in `made`.
-    let raw: &'a Raw = unsafe { &*context.cast() };
+    // SAFETY: as in `alloc_counted`.
+    let raw: &'a RawHeap = unsafe { &*context.cast() };
     &raw.usage.mappings
 }
 
@@ -125,8 +131,8 @@ pub(super) unsafe extern "C" fn remap(
 }
 
 pub(super) unsafe extern "C" fn opened(context: *const HeapContext, file: c_int) {
-    // SAFETY: as in `made`.
-    let raw: &Raw = unsafe { &*context.cast() };
+    // SAFETY: as in `alloc_counted`.
+    let raw: &RawHeap = unsafe { &*context.cast() };
     descriptors::opened(raw.number, file);
 }
 

@@ -1,12 +1,23 @@
-use std::{sync::mpsc, time::Duration};
+use std::{
+    ptr,
+    sync::{atomic::Ordering, mpsc},
+    time::Duration,
+};
 
-use super::*;
+use segue_abi::allocator::ImageHeap;
+
+use crate::heap::{
+    calls::{alloc, dealloc},
+    image_heap::Heap,
+    raw::COUNTER_CACHE_LEN,
+    thread_exit,
+};
 
 #[test]
 fn what_is_left_is_counted_over_threads_and_outlives_the_heap() {
     let heap = Heap::new().unwrap();
     let usage = heap.usage().clone();
-    let table = &*heap.seen;
+    let table = &*heap.table;
     // SAFETY: the blocks are freed, or not, with the sizes they were made with.
     unsafe {
         let small = (table.alloc)(table.context, 100, 8);
@@ -33,7 +44,7 @@ fn what_is_left_is_counted_over_threads_and_outlives_the_heap() {
 #[test]
 fn blocks_have_their_alignment_and_keep_it() {
     let heap = Heap::new().unwrap();
-    let table = &*heap.seen;
+    let table = &*heap.table;
     for align in (0..=16).map(|bits| 1 << bits) {
         for size in [1, 7, 8, 9, 15, 16, 17, 24, 40, 48, 200, 1000, 1025, 5000, 20_000, 300_000] {
             for make in [table.alloc, table.alloc_zeroed] {
@@ -58,7 +69,7 @@ fn blocks_have_their_alignment_and_keep_it() {
 #[test]
 fn what_is_to_be_zero_is_where_something_else_was() {
     let heap = Heap::new().unwrap();
-    let table = &*heap.seen;
+    let table = &*heap.table;
     for size in [8, 40, 1000, 5000, 40_000] {
         // SAFETY: the blocks are used within their sizes, and freed with what they were made with.
         unsafe {
@@ -86,7 +97,7 @@ fn what_is_mapped_is_counted_and_unmapped_with_the_heap() {
     let mut is_mapped = || unsafe { libc::mincore(block, LEN, pages.as_mut_ptr()) } == 0;
     assert!(is_mapped());
     // SAFETY: it is that heap's context.
-    unsafe { (heap.seen.mapped)(heap.seen.context, block.expose_provenance(), LEN) };
+    unsafe { (heap.table.mapped)(heap.table.context, block.expose_provenance(), LEN) };
     assert_eq!(usage.live_bytes(), LEN as u64);
     drop(heap);
     assert!(!is_mapped());
@@ -96,7 +107,7 @@ fn what_is_mapped_is_counted_and_unmapped_with_the_heap() {
 #[test]
 fn threads_that_come_and_go_share_a_counter() {
     let heap = Heap::new().unwrap();
-    let context = heap.seen.context.expose_provenance();
+    let context = heap.table.context.expose_provenance();
     for _ in 0..100 {
         // SAFETY: the block is never used.
         let allocate = move || unsafe { alloc(ptr::with_exposed_provenance(context), 10, 1).addr() };
@@ -112,7 +123,7 @@ fn threads_may_end_while_a_heap_goes_that_they_have_used() {
     // Without `ends` the process ends within some hundred rounds.
     for _ in 0..3000 {
         let heap = Heap::new().unwrap();
-        let context = heap.seen.context.expose_provenance();
+        let context = heap.table.context.expose_provenance();
         let used = std::sync::Arc::new(std::sync::Barrier::new(3));
         let threads: Vec<_> = (0..2)
             .map(|_| {
@@ -135,7 +146,7 @@ fn a_thread_does_not_begin_with_a_heap_while_another_goes() {
     const SOON: Duration = Duration::from_millis(50);
     const LATE: Duration = Duration::from_secs(10);
     let heap = Heap::new().unwrap();
-    let context = heap.seen.context.expose_provenance();
+    let context = heap.table.context.expose_provenance();
     let (ask, asked) = mpsc::channel::<()>();
     let (tell, told) = mpsc::channel();
     std::thread::scope(|scope| {
@@ -145,12 +156,12 @@ fn a_thread_does_not_begin_with_a_heap_while_another_goes() {
                 tell.send(unsafe { alloc(ptr::with_exposed_provenance(context), 10, 1).addr() }).unwrap();
             }
         });
-        let going = ends::going_for_test();
+        let going = thread_exit::hold_for_destroy();
         ask.send(()).unwrap();
         assert!(told.recv_timeout(SOON).is_err(), "it uses the heap for the first time, and waits");
         drop(going);
         assert!(told.recv_timeout(LATE).is_ok_and(|block| block != 0));
-        let _going = ends::going_for_test();
+        let _going = thread_exit::hold_for_destroy();
         ask.send(()).unwrap();
         assert!(told.recv_timeout(LATE).is_ok(), "from then on it does not wait");
         drop(ask);
@@ -159,11 +170,11 @@ fn a_thread_does_not_begin_with_a_heap_while_another_goes() {
 
 #[test]
 fn heaps_that_share_a_place_in_the_table_are_told_apart() {
-    let heaps: Vec<Heap> = (0..3 * NEAR_LEN).map(|_| Heap::new().unwrap()).collect();
+    let heaps: Vec<Heap> = (0..3 * COUNTER_CACHE_LEN).map(|_| Heap::new().unwrap()).collect();
     for round in 1..=3 {
         for heap in &heaps {
             // SAFETY: the block is never used.
-            unsafe { (heap.seen.alloc)(heap.seen.context, 10, 1) };
+            unsafe { (heap.table.alloc)(heap.table.context, 10, 1) };
             assert_eq!(heap.usage().live_bytes(), 10 * round);
         }
     }
@@ -174,7 +185,7 @@ fn what_another_thread_maps_in_the_place_of_what_moves_is_counted() {
     const PAGE: usize = 4096;
     const MAPPED: usize = 10_000;
     fn table(heap: &Heap) -> &ImageHeap {
-        &heap.seen
+        &heap.table
     }
     let heap = &Heap::new().unwrap();
     let new = |at, protection, flags| {

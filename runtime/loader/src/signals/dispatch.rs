@@ -12,10 +12,14 @@ use std::{cell::Cell, ptr};
 
 use libc::{SIG_DFL, SIG_IGN, c_int, c_void, siginfo_t};
 
-use super::{HANDLERS, OF_TIMERS, handlers::Handlers, host_handler};
 use crate::{
-    crash,
-    signal_handler::{Function, Handler},
+    crash::{actions::default_action, fatal::is_fatal},
+    signal_safe::handler::{Function, Handler},
+    signals::{
+        handlers::{HANDLERS, Handlers},
+        host::{TIMER_SIGNALS, host_handler},
+        kernel::kernel_handler,
+    },
 };
 
 /// [`dispatch`], as the kernel knows it.
@@ -61,11 +65,11 @@ extern "C" fn dispatch(signal: c_int, info: *mut siginfo_t, context: *mut c_void
         return;
     }
     // A host that has installed a handler since, and hands the signal on to this one, has had it.
-    let is_with_host = super::handler(signal) != Some(DISPATCH.address());
+    let is_with_host = kernel_handler(signal) != Some(DISPATCH.address());
     let delivery = Delivery { signal, info: info.addr(), frame, is_with_host, ..NO_DELIVERY };
     DELIVERY.set(delivery);
-    if crash::is_fatal(signal) {
-        hand_on(handlers, u64::MAX, signal, info, context);
+    if is_fatal(signal) {
+        forward_below(handlers, u64::MAX, signal, info, context);
     } else {
         broadcast(handlers, signal, info, context);
     }
@@ -79,8 +83,8 @@ extern "C" fn previous(signal: c_int, info: *mut siginfo_t, context: *mut c_void
     if delivery.signal != signal {
         // The module calls it by itself.
         call_host(signal, info, context);
-    } else if crash::is_fatal(signal) {
-        hand_on(handlers, delivery.at, signal, info, context);
+    } else if is_fatal(signal) {
+        forward_below(handlers, delivery.at, signal, info, context);
     } else if !delivery.is_with_host {
         call_host(signal, info, context);
     }
@@ -90,7 +94,7 @@ extern "C" fn previous(signal: c_int, info: *mut siginfo_t, context: *mut c_void
 fn broadcast(handlers: &Handlers, signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let mut is_handled = false;
     let mut last = u64::MAX;
-    while let Some(found) = handlers.before(last) {
+    while let Some(found) = handlers.newest_below(last) {
         last = found.serial;
         is_handled |= found.run(|function| call(function, signal, info, context));
     }
@@ -102,9 +106,9 @@ fn broadcast(handlers: &Handlers, signal: c_int, info: *mut siginfo_t, context: 
 }
 
 /// The newest image below this serial number, or else the host.
-fn hand_on(handlers: &Handlers, below: u64, signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+fn forward_below(handlers: &Handlers, below: u64, signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let mut last = below;
-    while let Some(found) = handlers.before(last) {
+    while let Some(found) = handlers.newest_below(last) {
         last = found.serial;
         DELIVERY.set(Delivery { at: last, ..DELIVERY.get() });
         if found.run(|function| call(function, signal, info, context)) {
@@ -132,10 +136,10 @@ fn call_host(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
 /// What the system does with a signal that nobody handles.
 fn do_default(signal: c_int) {
     let is_nothing = matches!(signal, libc::SIGCHLD | libc::SIGURG | libc::SIGWINCH | libc::SIGCONT);
-    if is_nothing || OF_TIMERS.contains(&signal) {
+    if is_nothing || TIMER_SIGNALS.contains(&signal) {
         return;
     }
-    let action = super::nothing();
+    let action = default_action();
     // SAFETY: the default action; the signal comes to this thread again when the handler returns, since it is
     // blocked until then.
     unsafe {

@@ -10,7 +10,7 @@
 //! # Handlers that do not return
 //!
 //! A handler may leave by `longjmp`, and then nobody counts it out. So each thread knows which functions it
-//! is in. When it is in no code of an image any more, it counts itself out: [`leave`].
+//! is in. When it is in no code of an image any more, it counts itself out: [`forget_running`].
 
 use std::{
     cell::Cell,
@@ -18,15 +18,20 @@ use std::{
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst},
 };
 
-use super::ImageId;
-use crate::chunks::Chunks;
+use crate::{
+    signals::host::SIGNALS_MAX,
+    {signal_safe::slot_list::SlotList, signals::image_id::ImageId},
+};
 
 /// The handlers of one signal.
-pub(super) struct Handlers(Chunks<Slot>);
+pub(super) struct Handlers(SlotList<HandlerSlot>);
+
+/// The handlers of the images, by signal.
+pub(super) static HANDLERS: [Handlers; SIGNALS_MAX] = [const { Handlers::new() }; SIGNALS_MAX];
 
 /// The handler of one image.
 #[derive(Default)]
-pub(super) struct Slot {
+pub(super) struct HandlerSlot {
     /// Larger for an image that began to handle the signal later. 0 if the slot is free.
     serial: AtomicU64,
     /// Whose it is, or was.
@@ -41,19 +46,25 @@ pub(super) struct Slot {
 
 /// A handler that the dispatcher has found.
 #[derive(Clone, Copy)]
-pub(super) struct Found {
-    slot: &'static Slot,
+pub(super) struct FoundHandler {
+    slot: &'static HandlerSlot,
     pub(super) serial: u64,
 }
 
 impl Handlers {
     pub(super) const fn new() -> Self {
-        Handlers(Chunks::new())
+        Handlers(SlotList::new())
     }
 
     /// Adds the handler of an image. Only under the lock of the writers.
-    pub(super) fn add(&self, image: ImageId, serial: u64, function: usize, is_once: bool) -> &'static Slot {
-        let slot = self.0.vacant(|slot| slot.serial.load(SeqCst) == 0 && !slot.is_running());
+    pub(super) fn add(
+        &self,
+        image: ImageId,
+        serial: u64,
+        function: usize,
+        is_once: bool,
+    ) -> &'static HandlerSlot {
+        let slot = self.0.free_slot(|slot| slot.serial.load(SeqCst) == 0 && !slot.is_running());
         slot.image.store(image.0, SeqCst);
         slot.set(function, is_once);
         slot.serial.store(serial, SeqCst);
@@ -61,27 +72,27 @@ impl Handlers {
     }
 
     /// The newest handler that is older than this serial number. Safe in a signal handler.
-    pub(super) fn before(&self, serial: u64) -> Option<Found> {
-        let mut newest: Option<Found> = None;
+    pub(super) fn newest_below(&self, serial: u64) -> Option<FoundHandler> {
+        let mut newest: Option<FoundHandler> = None;
         for slot in self.0.iter() {
             let it = slot.serial.load(SeqCst);
             let is_newer = it > newest.map_or(0, |newest| newest.serial);
             if it < serial && is_newer && slot.function.load(SeqCst) != 0 {
-                newest = Some(Found { slot, serial: it });
+                newest = Some(FoundHandler { slot, serial: it });
             }
         }
         newest
     }
 }
 
-impl Slot {
+impl HandlerSlot {
     /// Changes the function. Only under the lock of the writers.
     pub(super) fn set(&self, function: usize, is_once: bool) {
         self.is_once.store(is_once, SeqCst);
         self.function.store(function, SeqCst);
     }
 
-    /// Takes the handler away. A thread may still be in it: [`is_running`](Slot::is_running).
+    /// Takes the handler away. A thread may still be in it: [`is_running`](HandlerSlot::is_running).
     pub(super) fn remove(&self) {
         self.serial.store(0, SeqCst);
     }
@@ -92,11 +103,11 @@ impl Slot {
     }
 }
 
-impl Found {
+impl FoundHandler {
     /// Calls `run` with the function, if the handler is still there; whether it was. Safe in a signal
     /// handler.
     pub(super) fn run(self, run: impl FnOnce(usize)) -> bool {
-        let Found { slot, serial } = self;
+        let FoundHandler { slot, serial } = self;
         slot.running.fetch_add(1, SeqCst);
         enter(slot);
         let mut function = 0;
@@ -119,12 +130,12 @@ const INSIDE_MAX: usize = 8;
 thread_local! {
     /// The slots whose functions the calling thread is in, and how often. One that is in none is free.
     /// Without a destructor and made at compile time, so a signal handler may use it.
-    static INSIDE: [Cell<(Option<&'static Slot>, u32)>; INSIDE_MAX] =
+    static INSIDE: [Cell<(Option<&'static HandlerSlot>, u32)>; INSIDE_MAX] =
         const { [const { Cell::new((None, 0)) }; INSIDE_MAX] };
 }
 
 /// The calling thread enters a function. Without room to note it, it stays counted in if it does not return.
-fn enter(slot: &'static Slot) {
+fn enter(slot: &'static HandlerSlot) {
     INSIDE.with(|inside| {
         let known = inside.iter().find(|cell| is_in(cell.get(), slot));
         if let Some(cell) = known.or_else(|| inside.iter().find(|cell| cell.get().1 == 0)) {
@@ -134,7 +145,7 @@ fn enter(slot: &'static Slot) {
 }
 
 /// The calling thread returns from a function.
-fn exit(slot: &'static Slot) {
+fn exit(slot: &'static HandlerSlot) {
     INSIDE.with(|inside| {
         if let Some(cell) = inside.iter().find(|cell| is_in(cell.get(), slot)) {
             cell.set((Some(slot), cell.get().1 - 1));
@@ -142,12 +153,12 @@ fn exit(slot: &'static Slot) {
     });
 }
 
-fn is_in((of, times): (Option<&'static Slot>, u32), slot: &'static Slot) -> bool {
+fn is_in((of, times): (Option<&'static HandlerSlot>, u32), slot: &'static HandlerSlot) -> bool {
     times > 0 && of.is_some_and(|of| ptr::eq(of, slot))
 }
 
 /// The calling thread is in no code of this image: what it has entered, it has left.
-pub(crate) fn leave(image: ImageId) {
+pub(crate) fn forget_running(image: ImageId) {
     INSIDE.with(|inside| {
         for cell in inside {
             if let (Some(slot), times) = cell.get()
@@ -171,14 +182,14 @@ mod tests {
         let order = || {
             let mut order = Vec::new();
             let mut last = u64::MAX;
-            while let Some(found) = handlers.before(last) {
+            while let Some(found) = handlers.newest_below(last) {
                 last = found.serial;
                 found.run(|function| order.push(function));
             }
             order
         };
         assert_eq!(order(), [103, 102, 101]);
-        let found = handlers.before(3).unwrap();
+        let found = handlers.newest_below(3).unwrap();
         slots[2].remove();
         assert!(!found.run(|_| panic!("it was removed")));
         assert_eq!(order(), [103, 101]);
@@ -190,7 +201,7 @@ mod tests {
     fn a_slot_is_not_used_again_while_a_thread_is_in_its_function() {
         let handlers = Handlers::new();
         let slot = handlers.add(ImageId(1), 1, 101, false);
-        handlers.before(u64::MAX).unwrap().run(|_| {
+        handlers.newest_below(u64::MAX).unwrap().run(|_| {
             slot.remove();
             assert!(slot.is_running());
             assert!(!ptr::eq(slot, handlers.add(ImageId(1), 2, 102, false)));
@@ -205,17 +216,17 @@ mod tests {
         for _ in 0..20 {
             // As by `longjmp`.
             let left = std::panic::catch_unwind(|| {
-                handlers.before(3).unwrap().run(|_| {
-                    handlers.before(2).unwrap().run(|_| std::panic::resume_unwind(Box::new(())));
+                handlers.newest_below(3).unwrap().run(|_| {
+                    handlers.newest_below(2).unwrap().run(|_| std::panic::resume_unwind(Box::new(())));
                 });
             });
             assert!(left.is_err());
         }
         assert!(slots.iter().all(|slot| slot.is_running()));
-        leave(ImageId(2));
-        assert_eq!(slots.map(Slot::is_running), [true, false]);
-        leave(ImageId(1));
-        handlers.before(2).unwrap().run(|_| ());
+        forget_running(ImageId(2));
+        assert_eq!(slots.map(HandlerSlot::is_running), [true, false]);
+        forget_running(ImageId(1));
+        handlers.newest_below(2).unwrap().run(|_| ());
         assert!(!slots[0].is_running());
     }
 }

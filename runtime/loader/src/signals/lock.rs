@@ -12,13 +12,13 @@ use std::{
 
 use libc::{c_int, sigset_t};
 
-use super::{Actions, SIGNALS_MAX};
+use crate::signals::{actions::Actions, host::SIGNALS_MAX};
 
 /// A mutex of `std`: it allocates nothing, and waits by a call of the kernel alone.
 static ACTIONS: Mutex<Actions> = Mutex::new(Actions {
-    of_images: Vec::new(),
-    of_host: [None; SIGNALS_MAX],
-    ours: [None; SIGNALS_MAX],
+    image_actions: Vec::new(),
+    host_actions: [None; SIGNALS_MAX],
+    installed: [None; SIGNALS_MAX],
     serial: 0,
     running: Vec::new(),
 });
@@ -28,23 +28,23 @@ const FAULTS: [c_int; 6] =
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP, libc::SIGSYS];
 
 /// The lock, which is given back before the signals come again.
-pub(super) struct Locked {
+pub(super) struct ActionsGuard {
     actions: MutexGuard<'static, Actions>,
-    _blocked: Blocked,
+    _blocked: BlockedSignals,
 }
 
 /// What the calling thread had blocked before.
-struct Blocked(sigset_t);
+struct BlockedSignals(sigset_t);
 
 /// Takes the lock. Safe in a signal handler.
-pub(super) fn actions() -> Locked {
-    let blocked = Blocked::new();
-    Locked { actions: ACTIONS.lock().unwrap_or_else(PoisonError::into_inner), _blocked: blocked }
+pub(super) fn actions() -> ActionsGuard {
+    let blocked = BlockedSignals::new();
+    ActionsGuard { actions: ACTIONS.lock().unwrap_or_else(PoisonError::into_inner), _blocked: blocked }
 }
 
 // === impl Locked, Blocked ===
 
-impl Deref for Locked {
+impl Deref for ActionsGuard {
     type Target = Actions;
 
     fn deref(&self) -> &Actions {
@@ -52,13 +52,13 @@ impl Deref for Locked {
     }
 }
 
-impl DerefMut for Locked {
+impl DerefMut for ActionsGuard {
     fn deref_mut(&mut self) -> &mut Actions {
         &mut self.actions
     }
 }
 
-impl Blocked {
+impl BlockedSignals {
     fn new() -> Self {
         // SAFETY: all zero is the empty set, twice. Both can be written.
         unsafe {
@@ -68,12 +68,12 @@ impl Blocked {
                 libc::sigdelset(&mut all, fault);
             }
             libc::pthread_sigmask(libc::SIG_BLOCK, &all, &mut before);
-            Blocked(before)
+            BlockedSignals(before)
         }
     }
 }
 
-impl Drop for Blocked {
+impl Drop for BlockedSignals {
     fn drop(&mut self) {
         // SAFETY: the set is initialized.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, ptr::null_mut()) };

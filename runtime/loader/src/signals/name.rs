@@ -1,7 +1,7 @@
 //! What signals are called.
 
 /// What a signal is called: `SIGUSR1`.
-pub fn name(signal: i32) -> String {
+pub fn signal_name(signal: i32) -> String {
     const NAMES: [(i32, &str); 30] = [
         (libc::SIGHUP, "HUP"),
         (libc::SIGINT, "INT"),
@@ -47,8 +47,8 @@ mod tests {
 
     #[test]
     fn signals_have_their_names() {
-        assert_eq!(name(libc::SIGUSR1), "SIGUSR1");
-        assert_eq!(name(libc::SIGRTMIN() + 2), "SIGRTMIN+2");
-        assert_eq!(name(33), "signal 33");
+        assert_eq!(signal_name(libc::SIGUSR1), "SIGUSR1");
+        assert_eq!(signal_name(libc::SIGRTMIN() + 2), "SIGRTMIN+2");
+        assert_eq!(signal_name(33), "signal 33");
     }
 }

@@ -4,8 +4,7 @@ use std::{ptr, sync::OnceLock};
 
 use libc::{SIG_DFL, c_int, c_void, siginfo_t, sigset_t};
 
-use super::{handler, nothing};
-use crate::signal_handler::Handler;
+use crate::{crash::actions::default_action, signal_safe::handler::Handler, signals::kernel::kernel_handler};
 
 /// [`wake`], as the kernel knows it.
 static WAKE: Handler = Handler::new(wake);
@@ -20,9 +19,9 @@ static SIGNAL: OnceLock<Option<c_int>> = OnceLock::new();
 /// real-time signal that nobody handled then. None if there is none. Its handler does nothing.
 pub fn wake_signal() -> Option<c_int> {
     let signal = *SIGNAL.get_or_init(|| {
-        let is_free = |signal: &c_int| handler(*signal) == Some(SIG_DFL);
+        let is_free = |signal: &c_int| kernel_handler(*signal) == Some(SIG_DFL);
         let signal = (libc::SIGRTMIN()..=libc::SIGRTMAX()).rev().find(is_free)?;
-        let mut action = nothing();
+        let mut action = default_action();
         action.sa_sigaction = WAKE.address();
         // Without SA_RESTART, a system call ends.
         action.sa_flags = libc::SA_SIGINFO;
@@ -31,7 +30,7 @@ pub fn wake_signal() -> Option<c_int> {
         (error == 0).then_some(signal)
     });
     // Somebody else may handle it by now.
-    signal.filter(|signal| handler(*signal) == Some(WAKE.address()))
+    signal.filter(|signal| kernel_handler(*signal) == Some(WAKE.address()))
 }
 
 /// Takes it out of what a handler of a module has blocked: the handler may wait, on a thread that is to end.

@@ -3,9 +3,13 @@
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
 };
 
-use super::*;
+use libc::{SIG_DFL, SIG_IGN, c_int};
+
+use super::{address, old, set};
+use crate::signals::{image_id::ImageId, kernel::kernel_handler, lock, sigaction::remove_handlers};
 
 /// Counts what each thread allocates and frees. For all tests of this crate.
 struct Counting;
@@ -49,7 +53,7 @@ fn to_change_and_to_remove_a_handler_allocates_nothing() {
         set(image, signal, SIG_DFL);
     }
     assert_eq!(COUNT.get(), before);
-    assert_eq!(handler(signal), Some(SIG_DFL));
+    assert_eq!(kernel_handler(signal), Some(SIG_DFL));
 }
 
 #[test]
@@ -68,6 +72,6 @@ fn a_handler_that_removes_itself_never_meets_the_lock_of_its_own_thread() {
     assert_eq!(HAS_RUN.load(SeqCst), 0, "it waits for this thread to give the lock back");
     drop(actions);
     assert_eq!(HAS_RUN.load(SeqCst), 1, "it has run, and has allocated nothing");
-    assert!(remove(ImageId(1)).is_empty());
-    assert_eq!(handler(signal), Some(SIG_DFL));
+    assert!(remove_handlers(ImageId(1)).is_empty());
+    assert_eq!(kernel_handler(signal), Some(SIG_DFL));
 }

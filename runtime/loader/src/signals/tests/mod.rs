@@ -2,14 +2,29 @@
 
 mod in_handlers;
 
-use std::{mem, sync::Mutex as StdMutex};
+use std::{
+    mem, ptr,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
 
-use libc::siginfo_t;
+use libc::{SIG_DFL, SIG_IGN, c_int, siginfo_t};
 
-use super::*;
+use crate::{
+    crash::actions::default_action,
+    signals::{
+        host::SIGNALS_MAX,
+        image_id::ImageId,
+        kernel::kernel_handler,
+        sigaction::{remove_handlers, set_action, signals_handled_in},
+        wake::wake_signal,
+    },
+};
 
 /// Who had a signal, in order.
-static CALLS: [StdMutex<Vec<&str>>; SIGNALS_MAX] = [const { StdMutex::new(Vec::new()) }; SIGNALS_MAX];
+static CALLS: [Mutex<Vec<&str>>; SIGNALS_MAX] = [const { Mutex::new(Vec::new()) }; SIGNALS_MAX];
 
 /// What a module keeps to chain.
 static PREVIOUS: [AtomicUsize; SIGNALS_MAX] = [const { AtomicUsize::new(0) }; SIGNALS_MAX];
@@ -39,11 +54,11 @@ extern "C" fn chains(signal: c_int, info: *mut siginfo_t, context: *mut libc::c_
 }
 
 fn set(image: usize, signal: c_int, handler: usize) -> usize {
-    let mut action = nothing();
+    let mut action = default_action();
     action.sa_sigaction = handler;
-    let mut before = nothing();
+    let mut before = default_action();
     // SAFETY: the handlers take a lock that the thread that raises the signal does not hold.
-    assert_eq!(unsafe { act(ImageId(image), signal, &action, &mut before) }, 0);
+    assert_eq!(unsafe { set_action(ImageId(image), signal, &action, &mut before) }, 0);
     before.sa_sigaction
 }
 
@@ -69,10 +84,10 @@ fn every_image_and_the_host_have_a_signal_once_newest_first() {
     assert_eq!(set(2, signal, CHAINS as usize), seen, "both are told of the host's");
     PREVIOUS[signal as usize].store(seen, SeqCst);
     assert_eq!(raise(signal), ["chains", "host", "old"]);
-    assert!(remove(ImageId(1)).is_empty());
+    assert!(remove_handlers(ImageId(1)).is_empty());
     assert_eq!(raise(signal), ["chains", "host"]);
-    assert!(remove(ImageId(2)).is_empty());
-    assert_eq!(handler(signal), Some(address(host)), "the host has it back");
+    assert!(remove_handlers(ImageId(2)).is_empty());
+    assert_eq!(kernel_handler(signal), Some(address(host)), "the host has it back");
     assert_eq!(raise(signal), ["host"]);
 }
 
@@ -86,7 +101,7 @@ fn a_module_can_put_back_what_was_there() {
     assert_eq!(raise(signal), ["current", "host"]);
     assert_eq!(set(1, signal, before), address(current));
     assert_eq!(raise(signal), ["host"]);
-    assert_eq!(handler(signal), Some(address(host)));
+    assert_eq!(kernel_handler(signal), Some(address(host)));
 }
 
 #[test]
@@ -100,17 +115,17 @@ fn a_module_cannot_take_a_signal_from_the_host() {
     assert_eq!(raise(signal), ["host"]);
     let default = libc::SIGRTMIN() + 4;
     assert_eq!(set(1, default, SIG_IGN), SIG_DFL);
-    assert_eq!(handler(default), Some(SIG_IGN), "the host does nothing of its own");
-    remove(ImageId(1));
-    assert_eq!(handler(default), Some(SIG_DFL));
+    assert_eq!(kernel_handler(default), Some(SIG_IGN), "the host does nothing of its own");
+    remove_handlers(ImageId(1));
+    assert_eq!(kernel_handler(default), Some(SIG_DFL));
 }
 
 #[test]
-fn the_signal_of_a_timer_that_was_left_ends_nothing() {
+fn the_signal_of_a_timer_that_was_left_ends_default_action() {
     set(1, libc::SIGVTALRM, address(old));
     assert_eq!(raise(libc::SIGVTALRM), ["old"]);
-    remove(ImageId(1));
-    assert_eq!(handler(libc::SIGVTALRM), Some(SIG_IGN));
+    remove_handlers(ImageId(1));
+    assert_eq!(kernel_handler(libc::SIGVTALRM), Some(SIG_IGN));
     assert!(raise(libc::SIGVTALRM).is_empty());
     assert_eq!(set(1, libc::SIGVTALRM, address(current)), SIG_DFL, "it is the host's still");
     assert_eq!(raise(libc::SIGVTALRM), ["current"]);
@@ -127,8 +142,8 @@ fn a_host_that_chains_to_the_dispatcher_is_called_once() {
     // It comes to the top again.
     set(2, signal, address(current));
     assert_eq!(raise(signal), ["current", "old", "chains"]);
-    remove(ImageId(1));
-    remove(ImageId(2));
+    remove_handlers(ImageId(1));
+    remove_handlers(ImageId(2));
 }
 
 #[test]
@@ -142,9 +157,9 @@ fn a_fault_goes_to_the_newest_and_on_from_there() {
     set(2, signal, CHAINS as usize);
     PREVIOUS[signal as usize].store(seen, SeqCst);
     assert_eq!(raise(signal), ["chains", "old"]);
-    remove(ImageId(1));
+    remove_handlers(ImageId(1));
     assert_eq!(raise(signal), ["chains", "host"]);
-    remove(ImageId(2));
+    remove_handlers(ImageId(2));
     assert_eq!(raise(signal), ["host"]);
 }
 
@@ -152,7 +167,7 @@ fn a_fault_goes_to_the_newest_and_on_from_there() {
 fn a_handler_that_is_running_is_waited_for() {
     static SIGNAL: AtomicUsize = AtomicUsize::new(0);
     extern "C" fn removes_itself(signal: c_int) {
-        SIGNAL.store(remove(ImageId(1)).len(), SeqCst);
+        SIGNAL.store(remove_handlers(ImageId(1)).len(), SeqCst);
         CALLS[signal as usize].lock().unwrap().push("removed");
     }
     let signal = libc::SIGRTMIN() + 6;
@@ -161,7 +176,7 @@ fn a_handler_that_is_running_is_waited_for() {
     set(1, signal, address(removes_itself));
     assert_eq!(raise(signal), ["removed", "host"]);
     assert_eq!(SIGNAL.load(SeqCst), 1, "a thread was in it");
-    assert!(remove(ImageId(1)).is_empty());
+    assert!(remove_handlers(ImageId(1)).is_empty());
 }
 
 #[test]
@@ -169,25 +184,25 @@ fn a_handler_is_found_where_it_is_and_nowhere_else() {
     let at = address(old);
     // SAFETY: the handler does nothing, so it may run at any time.
     unsafe { libc::signal(libc::SIGURG, at) };
-    assert_eq!(handled_in(&(at..at + 1)), [libc::SIGURG]);
-    assert!(handled_in(&(at + 1..at + 2)).is_empty());
+    assert_eq!(signals_handled_in(&(at..at + 1)), [libc::SIGURG]);
+    assert!(signals_handled_in(&(at + 1..at + 2)).is_empty());
     // SAFETY: as above.
     unsafe { libc::signal(libc::SIGURG, libc::SIG_DFL) };
-    assert!(handled_in(&(at..at + 1)).is_empty());
+    assert!(signals_handled_in(&(at..at + 1)).is_empty());
 }
 
 #[test]
 fn no_handler_of_a_module_blocks_the_signal_that_wakes() {
     let (signal, wake) = (libc::SIGRTMIN() + 9, wake_signal().unwrap());
-    let mut action = nothing();
+    let mut action = default_action();
     action.sa_sigaction = address(old);
     // SAFETY: the sets can be written and read, and the handler may run at any time.
     unsafe {
         libc::sigfillset(&mut action.sa_mask);
-        assert_eq!(act(ImageId(1), signal, &action, ptr::null_mut()), 0);
+        assert_eq!(set_action(ImageId(1), signal, &action, ptr::null_mut()), 0);
         assert_eq!(libc::sigaction(signal, ptr::null(), &mut action), 0);
         assert_eq!(libc::sigismember(&action.sa_mask, libc::SIGUSR1), 1);
         assert_eq!(libc::sigismember(&action.sa_mask, wake), 0);
     }
-    remove(ImageId(1));
+    remove_handlers(ImageId(1));
 }

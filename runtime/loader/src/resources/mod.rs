@@ -1,0 +1,6 @@
+//! What a process can run out of: file descriptors and pthread keys.
+//! A line belongs here if it counts one of them, for a module or for the process.
+//! Never use another room of this crate.
+
+pub(crate) mod descriptors;
+pub(crate) mod keys;

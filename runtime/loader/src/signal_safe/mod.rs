@@ -1,0 +1,6 @@
+//! What code in a signal handler can read without a lock.
+//! A line belongs here if it must be safe in a signal handler and knows nothing about modules.
+//! Never allocate, lock or wait in a function that a handler calls.
+
+pub(crate) mod handler;
+pub(crate) mod slot_list;

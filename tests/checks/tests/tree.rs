@@ -1,0 +1,69 @@
+//! The checks, on this tree.
+
+use std::{fs, path::Path};
+
+use segue_checks::{api_page, error_page, links, rooms, tree, widths};
+use serde_json::Value;
+
+fn none(wrong: &[String], what: &str) {
+    assert!(wrong.is_empty(), "{what}:\n{}", wrong.join("\n"));
+}
+
+fn source(of: &str) -> std::path::PathBuf {
+    tree::root().join("runtime").join(of).join("src")
+}
+
+fn description() -> Value {
+    serde_json::from_str(include_str!("../../../runtime/control/src/server/openapi.json")).unwrap()
+}
+
+#[test]
+fn a_room_of_the_host_imports_only_from_rooms_below_it() {
+    let files = rooms::imports_of(&source("host")).unwrap();
+    assert!(files.len() > 50, "the files were found");
+    none(&rooms::upward(&files, rooms::HOST, rooms::HOST_EXCEPTIONS), "imports that run upward");
+}
+
+#[test]
+fn a_room_of_the_loader_imports_only_from_rooms_below_it_circle() {
+    let files = rooms::imports_of(&source("loader")).unwrap();
+    assert!(files.len() > 50, "the files were found");
+    none(&rooms::upward(&files, rooms::LOADER, &[]), "imports that run upward");
+}
+
+#[test]
+fn no_files_of_a_crate_import_each_other_in_a_circle() {
+    for of in ["loader"] {
+        let files = rooms::imports_of(&source(of)).unwrap();
+        let cycles: Vec<String> = rooms::cycles(&files).iter().map(|files| files.join(" ")).collect();
+        none(&cycles, of);
+    }
+}
+
+#[test]
+fn comments_fit_on_a_line_and_files_can_be_read_in_one_sitting() {
+    let root = tree::root();
+    for folder in ["runtime", "modules", "examples", "tests"] {
+        none(&widths::long_comments(&root.join(folder)).unwrap(), "comments longer than 110 characters");
+    }
+    none(&widths::long_files(&root.join("runtime")).unwrap(), "files longer than 350 lines without a reason");
+}
+
+#[test]
+fn links_in_documents_lead_somewhere() {
+    none(&links::broken(&tree::root()).unwrap(), "broken links");
+}
+
+#[test]
+fn the_page_of_the_control_api_is_made_from_its_description() {
+    let page = fs::read_to_string(tree::root().join("runtime/host/guide/control-api.md")).unwrap_or_default();
+    let is_same = page == api_page::page(&description());
+    assert!(is_same, "run `cargo run -p segue-checks -- api`");
+}
+
+#[test]
+fn the_guide_explains_each_event_and_each_error_code() {
+    let page = fs::read_to_string(tree::root().join("runtime/host/guide/errors.md")).unwrap();
+    none(&error_page::missing(&description(), &page), "not explained in errors.md");
+    assert!(Path::new(&tree::root().join("README.md")).exists(), "the root was found");
+}
