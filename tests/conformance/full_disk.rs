@@ -122,7 +122,7 @@ fn at_each_write_of_a_load_it_is_refused_or_done_and_never_half() {
                 }
                 Err(error) => {
                     assert_eq!(error.code(), Code::Internal, "{error}");
-                    assert!(error.hint().unwrap().contains("room"), "{error}");
+                    assert!(error.hint().unwrap().contains("space"), "{error}");
                     steps.push(error.step());
                     V1
                 }
@@ -278,7 +278,7 @@ fn a_runtime_that_cannot_begin_says_so_and_begins_when_it_can() {
                 Err(error) => {
                     refused += 1;
                     assert_eq!(error.code(), Code::Internal, "{error}");
-                    assert!(error.hint().unwrap().contains("room"), "{error}");
+                    assert!(error.hint().unwrap().contains("space"), "{error}");
                 }
             }
             disk.clear();

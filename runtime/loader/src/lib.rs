@@ -14,7 +14,7 @@
 //! 5. [`Mapped::on_load`] lets the module start. It is now an [`Image`], and can be called.
 //!
 //! An interface of it is called through an [`Implementation`], after it was checked against what its caller was compiled with
-//! ([`Expected`]); by another module, through a [`Link`].
+//! ([`Expected`]); by another module, through a [`LinkTarget`].
 //!
 //! # The way out
 //!
@@ -81,7 +81,7 @@
 //! | panic payloads | dropped inside, by the SDK; the host gets text |
 //! | answers, errors, log records | copied into memory of the host, or written there at once (`segue-interface`) |
 //! | layouts that `abi_stable` compares | each check has a memory of its own, and its report becomes text while the image is mapped |
-//! | links to other modules | closed with the image ([`Link`]) |
+//! | links to other modules | closed with the image ([`LinkTarget`]) |
 //! | `DF_1_NODELETE`, `STB_GNU_UNIQUE` | found in the file, and cleared in the private copy ([`Inspected::cleared_marks`]) |
 //! | static thread-local storage | refused: libc does not give it back |
 //! | `$ORIGIN` | written out in the private copy as the directory of the file that was given ([`Inspected::file`]) |

@@ -70,7 +70,11 @@ fn a_destructor_of_cpp_that_libc_keeps_is_noticed() {
 
 #[test]
 fn a_thread_that_works_for_ever_is_noticed() {
-    notices("thread", "3", "waited 0.2 s for the end of all calls and of the modules' threads");
+    notices(
+        "thread",
+        "3",
+        "timed out after 0.2 s waiting for the end of all calls and of the modules' threads",
+    );
 }
 
 #[test]

@@ -54,8 +54,7 @@ pub fn run(path: &Path, programs: &Path) -> Result<usize, CommandsError> {
     let read = |source| CommandsError::Read { path: path.to_owned(), source };
     let start = |source| CommandsError::Start { path: path.to_owned(), source };
     let document = fs::read_to_string(path).map_err(read)?;
-    let blocks: Vec<Block> =
-        markdown::blocks(&document).into_iter().filter(|block| is_to_run(block)).collect();
+    let blocks: Vec<Block> = markdown::blocks(&document).into_iter().filter(is_to_run).collect();
     let directory = tempfile::tempdir().map_err(start)?;
     let file = directory.path().join(".session.sh");
     fs::write(&file, script(path, &blocks)).map_err(start)?;

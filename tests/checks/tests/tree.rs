@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use segue_checks::{api_page, error_page, links, rooms, tree, widths};
+use segue_checks::{api_page, error_page, links, rooms, tree};
 use serde_json::Value;
 
 fn none(wrong: &[String], what: &str) {
@@ -38,15 +38,6 @@ fn no_files_of_a_crate_import_each_other_in_a_circle() {
         let cycles: Vec<String> = rooms::cycles(&files).iter().map(|files| files.join(" ")).collect();
         none(&cycles, of);
     }
-}
-
-#[test]
-fn comments_fit_on_a_line_and_files_can_be_read_in_one_sitting() {
-    let root = tree::root();
-    for folder in ["runtime", "modules", "examples", "tests"] {
-        none(&widths::long_comments(&root.join(folder)).unwrap(), "comments longer than 110 characters");
-    }
-    none(&widths::long_files(&root.join("runtime")).unwrap(), "files longer than 350 lines without a reason");
 }
 
 #[test]

@@ -28,7 +28,7 @@ use crate::{
 /// Has a line written into a file when the process dies of a fatal signal, or a module ends it by `exit`, for as long as this is
 /// kept.
 ///
-/// The line says which module, which version of it and where in its file the process was ([`CrashReport`](super::CrashReport)).
+/// The line says which module, which version of it and where in its file the process was ([`CrashReport`](crate::CrashReport)).
 /// Then the process dies as it would have.
 #[derive(Debug)]
 pub struct CrashReports {
@@ -44,7 +44,7 @@ static IS_INSTALLED: Mutex<bool> = Mutex::new(false);
 
 impl CrashReports {
     /// Installs the handler, the first time in a process, and has reports appended to this file, which is made where there is
-    /// none. Read what an earlier process left in there ([`read_reports`](super::read_reports)) before that.
+    /// none. Read what an earlier process left in there ([`read_reports`](crate::read_reports)) before that.
     ///
     /// A report of an image goes to whom it was [told to](crate::Staged::reported_to), and to all files of the process
     /// where that is nobody, as does a report of a crash outside of every module.

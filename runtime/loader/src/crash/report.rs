@@ -13,7 +13,7 @@ pub(super) enum ProcessEnd {
     Exit(u8),
 }
 
-/// One report: what [`CrashReport`](super::CrashReport) says, while it is written.
+/// One report: what [`CrashReport`](crate::CrashReport) says, while it is written.
 pub(super) struct Report<'a> {
     pub(super) end: ProcessEnd,
     pub(super) entry: Option<&'a Entry>,

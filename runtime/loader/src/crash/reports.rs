@@ -113,7 +113,7 @@ impl CrashReport {
 /// over.
 ///
 /// To tell each once: read them, record what they say so that it lasts, and then [clear](clear_reports) them; before reports
-/// of this process are [installed](super::CrashReports::install).
+/// of this process are [installed](crate::CrashReports::install).
 ///
 /// # Errors
 ///

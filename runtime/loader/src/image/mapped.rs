@@ -135,7 +135,7 @@ impl Mapped {
     /// Runs what the calling thread has left to destroy in the image, and says how many destructors ran.
     ///
     /// It is for a thread that is not inside a call of the image, and will not enter it again: inside a call (in a function
-    /// of [`Services`], say) it would destroy thread-locals that the call is using; and where the thread comes back and uses
+    /// of [`Services`](crate::Services), say) it would destroy thread-locals that the call is using; and where the thread comes back and uses
     /// its thread-locals, `std` in there ends the process.
     pub fn detach_thread(&self) -> u64 {
         forget_running(self.image_id());
