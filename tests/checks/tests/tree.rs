@@ -1,5 +1,7 @@
 //! The checks, on this tree.
 
+#![allow(clippy::unwrap_used, reason = "a test says what it means by failing")]
+
 use std::{fs, path::Path};
 
 use segue_checks::{api_page, error_page, links, rooms, tree};
@@ -33,11 +35,11 @@ fn a_room_of_the_loader_imports_only_from_rooms_below_it_circle() {
 
 #[test]
 fn no_files_of_a_crate_import_each_other_in_a_circle() {
-    for of in ["loader"] {
-        let files = rooms::imports_of(&source(of)).unwrap();
-        let cycles: Vec<String> = rooms::cycles(&files).iter().map(|files| files.join(" ")).collect();
-        none(&cycles, of);
-    }
+    // The host has one circle still, and core and cli are next.
+    let of = "loader";
+    let files = rooms::imports_of(&source(of)).unwrap();
+    let cycles: Vec<String> = rooms::cycles(&files).iter().map(|files| files.join(" ")).collect();
+    none(&cycles, of);
 }
 
 #[test]
