@@ -179,17 +179,17 @@ fn text_without_an_end_of_line_is_written_before_its_version_leaves() {
 fn a_load_is_refused_when_the_process_runs_out_of_keys_and_they_are_given_back() {
     in_child("holders::a_load_is_refused_when_the_process_runs_out_of_keys_and_they_are_given_back", || {
         let (bench, module) = holder();
-        let before = bench.runtime.keys_in_use();
+        let before = bench.runtime.pthread_keys_in_use();
         call(&module, "do=keys&many=900");
-        assert_eq!(bench.runtime.keys_in_use(), before + 900);
-        let many = 1024 - 40 - bench.runtime.keys_in_use();
+        assert_eq!(bench.runtime.pthread_keys_in_use(), before + 900);
+        let many = 1024 - 40 - bench.runtime.pthread_keys_in_use();
         call(&module, &format!("do=keys&many={many}"));
         let refused = bench.runtime.load(fixture("holder", V2)).unwrap_err();
         assert_eq!((refused.code(), refused.step()), (Code::Busy, Some(Step::Map)), "{refused}");
         assert!(refused.to_string().contains("984 of this process's 1024 pthread keys"), "{refused}");
         assert_eq!(call(&module, ""), V1, "nothing has changed");
         bench.runtime.shutdown(Duration::from_secs(30)).unwrap();
-        assert!(bench.runtime.keys_in_use() <= before, "they were given back");
+        assert!(bench.runtime.pthread_keys_in_use() <= before, "they were given back");
         assert!(bench.staged().is_empty());
     });
 }
@@ -201,12 +201,12 @@ fn keys_do_not_become_fewer_with_every_load() {
         bench.runtime.load(fixture("tls-owner", V1)).unwrap();
         let module = bench.runtime.module("tls-owner").unwrap();
         call(&module, "");
-        let with_one = bench.runtime.keys_in_use();
+        let with_one = bench.runtime.pthread_keys_in_use();
         for round in 0..20 {
             bench.runtime.load(fixture("tls-owner", if round % 2 == 0 { V2 } else { V1 })).unwrap();
             call(&module, "");
             until("old has left memory", || bench.runtime.images_mapped() == 1);
-            assert_eq!(bench.runtime.keys_in_use(), with_one);
+            assert_eq!(bench.runtime.pthread_keys_in_use(), with_one);
         }
     });
 }

@@ -34,7 +34,7 @@ fn a_purge_held_at_each_phase_answers_whoever_arrives() {
         assert_eq!(house.runtime.modules().len(), 2);
         // There is no room yet for a third, nor for no current one.
         let is_leaving =
-            |error: Error| matches!(error, Error::NotPurged { state: OldState::Leaving, inside: 0, .. });
+            |error: Error| matches!(error, Error::NotPurged { state: OldState::Unloading, inside: 0, .. });
         assert!(is_leaving(house.load("hooks", SIX[2]).unwrap_err()), "{phase:?}");
         assert!(is_leaving(house.runtime.delete("hooks").unwrap_err()), "{phase:?}");
         let of_set = house.runtime.load_set(&set(&["hooks-a", "hooks"], V2), &Default::default());

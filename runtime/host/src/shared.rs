@@ -24,7 +24,7 @@ use crate::{
 pub(crate) struct Shared {
     pub(crate) modules: RwLock<BTreeMap<String, Arc<Module>>>,
     pub(crate) events: Events,
-    pub(crate) state: StateDir,
+    pub(crate) state_dir: StateDir,
     pub(crate) registered: Arc<RegisteredThreads>,
     pub(crate) unregistered: Arc<UnregisteredThreads>,
     pub(crate) limits: Limits,
@@ -32,10 +32,10 @@ pub(crate) struct Shared {
     /// The generation of the next load. Only a counter, so Relaxed is enough.
     pub(crate) next_generation: AtomicU64,
     /// Set once, by `shutdown`. It orders no other memory access, so Relaxed is enough.
-    pub(crate) is_closing: AtomicBool,
+    pub(crate) is_shutting_down: AtomicBool,
     pub(crate) observer: Observer,
-    pub(crate) keys: IdempotencyKeys,
-    pub(crate) waits: WaitGraph,
+    pub(crate) idempotency_keys: IdempotencyKeys,
+    pub(crate) wait_graph: WaitGraph,
     /// Write-locked while versions become current, or stop being current. A snapshot read-locks it.
     pub(crate) publish_lock: PublishLock,
     /// The crash reports of the process; empty if they are not installed.
@@ -81,8 +81,8 @@ impl Shared {
         self.next_generation.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(crate) fn is_closing(&self) -> bool {
-        self.is_closing.load(Ordering::Relaxed)
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.is_shutting_down.load(Ordering::Relaxed)
     }
 }
 

@@ -70,7 +70,7 @@ impl Gauges {
     fn of(runtime: &Runtime) -> Result<Self, segue::Error> {
         Ok(Gauges {
             images_mapped: runtime.images_mapped(),
-            keys_in_use: runtime.keys_in_use(),
+            keys_in_use: runtime.pthread_keys_in_use(),
             descriptors: segue::descriptors_in_use(),
             left_open: segue::descriptors_left_open(),
             kept_bytes: runtime.kept_bytes(),

@@ -91,7 +91,7 @@ fn wait_for_first_version(shared: &Shared, caller: &VersionInfo, module: &Module
     }
     let calling = shared.modules.read().get(&*caller.module).cloned();
     let is_in_start = calling.is_some_and(|calling| calling.state().starting() == Some(caller.id.generation));
-    let edge = if is_in_start { shared.waits.add(&caller.module, &module.name) } else { None };
+    let edge = if is_in_start { shared.wait_graph.add(&caller.module, &module.name) } else { None };
     if !is_in_start || edge.is_some() {
         module.wait_for_first_version(shared.limits.first_version_timeout);
     }

@@ -47,7 +47,7 @@ impl HostServices {
 impl Services for HostServices {
     fn link(&self, module: &str, interface: Option<Expected>) -> Result<Box<dyn LinkTarget>, String> {
         let closing = || Error::ShuttingDown.to_string();
-        let shared = self.shared.upgrade().filter(|shared| !shared.is_closing()).ok_or_else(closing)?;
+        let shared = self.shared.upgrade().filter(|shared| !shared.is_shutting_down()).ok_or_else(closing)?;
         let caller = Caller::of_module(&self.info, interface);
         let link = LinkTo::new(&shared, module, caller).map_err(|error| error.to_string())?;
         Ok(Box::new(link))

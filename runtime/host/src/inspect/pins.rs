@@ -39,8 +39,8 @@ pub(crate) fn of_version(shared: &Shared, module: &Module, generation: u64) -> V
             let info = state.quarantined(generation).map(|version| version.info.clone());
             let mut pins = state.noted_pins(generation);
             drop(state);
-            let outside = info.as_ref().and_then(|info| info.outside.get());
-            let threads = outside.map(UntrackedThreads::list).unwrap_or_default();
+            let untracked = info.as_ref().and_then(|info| info.untracked_threads.get());
+            let threads = untracked.map(UntrackedThreads::list).unwrap_or_default();
             pins.extend(threads.iter().map(outside_pin));
             return pins;
         };

@@ -11,7 +11,7 @@ use crate::{
         Module,
         state::ModuleState,
         version::VersionInfo,
-        versions::{Old, OldPhase, Quarantined},
+        versions::{DrainState, Old, Quarantined},
     },
     shared::{Shared, no_such_module},
 };
@@ -65,14 +65,14 @@ impl Look<'_> {
         state.current().map(|info| self.in_cell(info, Which::Current, standing))
     }
 
-    fn old(&self, Old { info, since, phase }: &Old) -> VersionStatus {
-        match phase {
-            OldPhase::Draining => VersionStatus {
+    fn old(&self, Old { info, since, drain_state }: &Old) -> VersionStatus {
+        match drain_state {
+            DrainState::Draining => VersionStatus {
                 pins: self.call_pins(info, Which::Old, *since),
                 ..self.in_cell(info, Which::Old, VersionState::Draining)
             },
-            OldPhase::Warm => self.in_cell(info, Which::Old, VersionState::Warm),
-            OldPhase::Leaving { calls, pins, .. } => {
+            DrainState::Warm => self.in_cell(info, Which::Old, VersionState::Warm),
+            DrainState::Unloading { calls, pins, .. } => {
                 VersionStatus { calls: *calls, pins: pins.clone(), ..of_version(info, VersionState::Pinned) }
             }
         }

@@ -11,7 +11,7 @@ use crate::{
     module::{
         Module,
         load_lock::LoadLock,
-        versions::{Old, OldPhase},
+        versions::{DrainState, Old},
     },
     purge,
     shared::Shared,
@@ -43,11 +43,11 @@ fn ensure_no_old_for(shared: &Shared, member: &Member) -> Result<(), Error> {
 pub(crate) fn ensure_no_old(shared: &Shared, module: &Module) -> Result<(), Error> {
     let (info, since, state) = match module.state().old() {
         None => return Ok(()),
-        Some(Old { info, since, phase }) => {
-            let state = match phase {
-                OldPhase::Draining => OldState::Draining,
-                OldPhase::Warm => OldState::Warm,
-                OldPhase::Leaving { .. } => OldState::Leaving,
+        Some(Old { info, since, drain_state }) => {
+            let state = match drain_state {
+                DrainState::Draining => OldState::Draining,
+                DrainState::Warm => OldState::Warm,
+                DrainState::Unloading { .. } => OldState::Unloading,
             };
             (info.clone(), since.elapsed(), state)
         }
@@ -65,8 +65,8 @@ pub(super) fn wait_for_admission(shared: &Shared, member: &Member, plan: &LoadPl
     }
     let (module, request) = (&member.module, &member.request);
     let is_overtaken = || plan.drop_in.is_some_and(|number| *module.last_drop_in_number.lock() > number);
-    let gives_way = || shared.is_closing() || is_overtaken();
-    let gave_way = || match shared.is_closing() {
+    let gives_way = || shared.is_shutting_down() || is_overtaken();
+    let gave_way = || match shared.is_shutting_down() {
         true => Error::ShuttingDown,
         false => Error::Superseded { path: PathBuf::from(&request.source), module: module.name.to_string() },
     };
@@ -82,7 +82,7 @@ pub(super) fn wait_for_admission(shared: &Shared, member: &Member, plan: &LoadPl
                 what: format!("the old version of {} to leave memory", module.name),
                 after: plan.after,
             })?;
-            if state.old().is_some() || shared.is_closing() {
+            if state.old().is_some() || shared.is_shutting_down() {
                 drop(state);
                 return Err(gave_way());
             }

@@ -78,7 +78,7 @@ pub(crate) fn begin(
 pub(crate) fn read(shared: &Shared, source: &Source) -> Result<LoadInput, Error> {
     let path = match source {
         Source::File(path) => path.clone(),
-        Source::Stored(digest) => shared.state.image(digest),
+        Source::Stored(digest) => shared.state_dir.image(digest),
     };
     let mut took = LoadTimings::default();
     let mut candidate = intake::read(&path, &mut took)?;
@@ -208,8 +208,9 @@ fn start_all(shared: &Arc<Shared>, members: Vec<Member>, plan: &LoadPlan) -> Res
         match may_start {
             true => {
                 // Those that have started are current when this one is: it is not to wait for them.
-                let _held =
-                    shared.waits.add_set(ready.iter().map(|it| it.module.name.clone()), &member.module.name);
+                let _held = shared
+                    .wait_graph
+                    .add_set(ready.iter().map(|it| it.module.name.clone()), &member.module.name);
                 match start::run(shared, member, plan) {
                     Ok(member) => ready.push(member),
                     Err(error) => errors.push(error),

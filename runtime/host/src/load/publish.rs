@@ -113,7 +113,7 @@ fn commit(
 
 /// Puts the file into the store: a restart needs what is acknowledged.
 fn store(shared: &Shared, Ready { module, version, candidate, .. }: &Ready) -> Result<(), Error> {
-    shared.state.put(&version.info.digest, candidate.bytes())?;
+    shared.state_dir.put(&version.info.digest, candidate.bytes())?;
     shared.observer.reached(&module.name, version.info.id.generation, Phase::Stored);
     Ok(())
 }

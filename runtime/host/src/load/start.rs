@@ -59,7 +59,7 @@ pub(super) fn map(shared: &Arc<Shared>, member: Member) -> Result<MappedVersion,
     let said = shared.events.read_ledger(|ledger| ledger.stickiness(&module.name))?;
     let is_sticky = said.unwrap_or(candidate.metadata().sticky);
     let mut clock = Instant::now();
-    let staged = candidate.stage(&shared.state.stage(), info.id.generation)?;
+    let staged = candidate.stage(&shared.state_dir.stage(), info.id.generation)?;
     let staged = match shared.crash_reports.get() {
         Some(reports) => staged.reported_to(reports),
         None => staged,

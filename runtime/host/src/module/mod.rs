@@ -27,7 +27,7 @@ use crate::{
         callers::{Caller, Callers},
         state::ModuleState,
         version::Version,
-        versions::{Old, OldPhase},
+        versions::{DrainState, Old},
         wake_counter::WakeCounter,
     },
 };
@@ -137,7 +137,7 @@ impl Module {
     pub(crate) fn state(&self) -> MutexGuard<'_, ModuleState> {
         let mut state = self.state.lock();
         if state.overdue_at().is_some_and(|at| Instant::now() >= at)
-            && let Some(Old { info, phase: OldPhase::Leaving { pins, .. }, .. }) = state.old()
+            && let Some(Old { info, drain_state: DrainState::Unloading { pins, .. }, .. }) = state.old()
         {
             let (info, pins) = (info.clone(), pins.clone());
             self.quarantine_in(&mut state, &info, pins);

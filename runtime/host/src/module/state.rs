@@ -58,7 +58,7 @@ pub(crate) enum Drained {
     /// It is kept for a rollback.
     Warm,
     /// It leaves memory. It was draining for this long.
-    Leaving(Duration),
+    Unloading(Duration),
 }
 
 /// Whether an old version that no call is inside may be kept.

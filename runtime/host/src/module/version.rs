@@ -30,8 +30,8 @@ pub(crate) struct VersionInfo {
     pub(crate) purge_requested_by: Mutex<Option<Actor>>,
     /// The number of owned guards inside. Only a counter, so Relaxed is enough.
     pub(crate) owned_guards: AtomicU64,
-    /// Where threads that nobody counted may come from. Set when the version stays in memory for good.
-    pub(crate) outside: OnceLock<UntrackedThreads>,
+    /// Where threads that the runtime did not count may come from. Set when the version stays in memory for good.
+    pub(crate) untracked_threads: OnceLock<UntrackedThreads>,
     /// The number of its idle threads that the runtime ended. Only a counter, so Relaxed is enough.
     pub(crate) threads_ended: AtomicU32,
 }
@@ -55,7 +55,7 @@ impl VersionInfo {
             is_cancelled: AtomicBool::new(false),
             purge_requested_by: Mutex::new(None),
             owned_guards: AtomicU64::new(0),
-            outside: OnceLock::new(),
+            untracked_threads: OnceLock::new(),
             threads_ended: AtomicU32::new(0),
         }
     }

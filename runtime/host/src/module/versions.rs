@@ -34,17 +34,17 @@ pub(crate) struct OnTrial {
 pub(crate) struct Old {
     pub(crate) info: Arc<VersionInfo>,
     pub(crate) since: Instant,
-    pub(crate) phase: OldPhase,
+    pub(crate) drain_state: DrainState,
 }
 
-/// The phase of the old version.
-pub(crate) enum OldPhase {
+/// How far the old version has drained.
+pub(crate) enum DrainState {
     /// Calls may be inside. A rollback can make it current.
     Draining,
     /// No call is inside, and it is kept for a rollback.
     Warm,
     /// No call is inside, and the runtime has been removing it since then. `pins` is what keeps it.
-    Leaving { since: Instant, calls: u64, pins: Vec<Pin> },
+    Unloading { since: Instant, calls: u64, pins: Vec<Pin> },
 }
 
 /// A version that stays in memory and is never entered again.
@@ -67,7 +67,7 @@ pub(crate) struct PurgedVersion {
 
 impl Old {
     pub(crate) fn draining(info: Arc<VersionInfo>) -> Self {
-        Old { info, since: Instant::now(), phase: OldPhase::Draining }
+        Old { info, since: Instant::now(), drain_state: DrainState::Draining }
     }
 
     pub(crate) fn has_generation(&self, generation: u64) -> bool {
@@ -76,9 +76,9 @@ impl Old {
 
     /// When it must be quarantined, because it has been leaving for too long.
     pub(crate) fn overdue_at(&self) -> Option<Instant> {
-        match self.phase {
-            OldPhase::Leaving { since, .. } => Some(since + QUARANTINE_AFTER),
-            OldPhase::Draining | OldPhase::Warm => None,
+        match self.drain_state {
+            DrainState::Unloading { since, .. } => Some(since + QUARANTINE_AFTER),
+            DrainState::Draining | DrainState::Warm => None,
         }
     }
 }

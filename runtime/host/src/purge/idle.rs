@@ -57,7 +57,7 @@ pub(crate) fn end_threads(shared: &Shared, info: &VersionInfo, mapped: &Mapped, 
 }
 
 fn patience(shared: &Shared) -> Duration {
-    if shared.is_closing() {
+    if shared.is_shutting_down() {
         shared.limits.idle_thread_timeout.min(PATIENCE_AT_END)
     } else {
         shared.limits.idle_thread_timeout

@@ -16,7 +16,7 @@ use crate::{
     api::{Actor, Purged},
     clock::micros,
     inspect::pins,
-    module::{Module, state::ModuleState, versions::OldPhase},
+    module::{Module, state::ModuleState, versions::DrainState},
     shared::Shared,
 };
 
@@ -28,9 +28,9 @@ pub(crate) fn soft(shared: &Shared, module: &Module) -> Purged {
     let begun = Instant::now();
     // Somebody inside: that is the answer. Nobody: it is on its way out.
     let is_draining = |state: &ModuleState| {
-        state
-            .old()
-            .is_some_and(|old| matches!(old.phase, OldPhase::Draining) && module.inside(Which::Old) > 0)
+        state.old().is_some_and(|old| {
+            matches!(old.drain_state, DrainState::Draining) && module.inside(Which::Old) > 0
+        })
     };
     let Some(generation) = old_of(module) else { return nothing_to_purge(module) };
     if module.inside(Which::Old) == 0 {

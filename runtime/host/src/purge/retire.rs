@@ -89,10 +89,10 @@ pub(crate) fn finish_unload(
         }
         if let Some(outside) = kept_for_library(&kept).and_then(Mapped::untracked_threads) {
             // Set once; a later one is the same.
-            let _ = info.outside.set(outside);
+            let _ = info.untracked_threads.set(outside);
         }
         // Dropped, it stays in memory, and nothing needs to look at it again.
-        if is_for_good(&kept) || shared.is_closing() && !has_thread(&kept) {
+        if is_for_good(&kept) || shared.is_shutting_down() && !has_thread(&kept) {
             return;
         }
         thread::sleep(LOOK_EVERY);
@@ -151,11 +151,11 @@ fn wait_until_empty(shared: &Shared, module: &Module, generation: u64) -> Option
             module.cell.watch(place);
             let count = module.cell.count(place)?;
             if count.inside == 0 {
-                let keep = if shared.is_closing() { Keep::Never } else { Keep::ForRollback };
+                let keep = if shared.is_shutting_down() { Keep::Never } else { Keep::ForRollback };
                 match state.drained(generation, count.calls, keep) {
                     // Whoever ends the trial rings the bell.
                     Some(Drained::Warm) => {}
-                    Some(Drained::Leaving(drain)) => return Some(drain),
+                    Some(Drained::Unloading(drain)) => return Some(drain),
                     // It is in quarantine.
                     None => return Some(begun.elapsed()),
                 }

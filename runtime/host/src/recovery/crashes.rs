@@ -13,7 +13,7 @@ use crate::{
 
 /// Records what the process before this one wrote. A version that had not settled, or was on trial, is blocked.
 pub(crate) fn note_all(shared: &Shared) -> Result<(), Error> {
-    let path = shared.state.crashes();
+    let path = shared.state_dir.crashes();
     let failed = |source| Error::Io { action: "read", path: path.clone(), source };
     let reports = read_reports(&path).map_err(failed)?;
     for (number, report) in reports.iter().enumerate() {
@@ -84,6 +84,6 @@ fn suspect(shared: &Shared, report: &CrashReport) -> Result<Option<Block>, Error
 /// Where in the file: the function, where the file is in the store and has it.
 fn place(shared: &Shared, report: &CrashReport) -> Option<String> {
     let offset = report.offset?;
-    let file = fs::read(shared.state.image(&report.digest?)).ok();
+    let file = fs::read(shared.state_dir.image(&report.digest?)).ok();
     Some(file.and_then(|file| report.symbol(&file)).unwrap_or_else(|| format!("offset {offset:#x}")))
 }

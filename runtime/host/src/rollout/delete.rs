@@ -44,7 +44,7 @@ fn withdraw(shared: &Shared, module: &Arc<Module>, context: &RequestContext) -> 
     }
     // After a load that goes on, and before the next.
     let _lock = LoadLock::acquire(module, begun.checked_add(PATIENCE), PATIENCE)?;
-    if shared.is_closing() {
+    if shared.is_shutting_down() {
         return Err(Error::ShuttingDown);
     }
     let mut answer = Deleted { module: module.name.to_string(), deleted: false, old: None, took_us: 0 };

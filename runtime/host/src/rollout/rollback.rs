@@ -30,7 +30,7 @@ pub(crate) fn run(
     only: Option<u64>,
     context: &RequestContext,
 ) -> Result<RolledBack, Error> {
-    if shared.is_closing() {
+    if shared.is_shutting_down() {
         return Err(Error::ShuttingDown);
     }
     match switch_back(shared, module, only, context) {

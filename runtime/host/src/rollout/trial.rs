@@ -71,7 +71,8 @@ fn watch(shared: &Arc<Shared>, module: &Arc<Module>, generation: u64) {
     };
     let mut pause = PAUSE_FIRST;
     loop {
-        let has_ended = module.wait_for(due, |state| shared.is_closing() || !state.is_on_trial(generation));
+        let has_ended =
+            module.wait_for(due, |state| shared.is_shutting_down() || !state.is_on_trial(generation));
         if has_ended.is_some() {
             return;
         }

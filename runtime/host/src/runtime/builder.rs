@@ -147,34 +147,35 @@ impl Builder {
     pub fn build(self) -> Result<Runtime, Error> {
         // Now, so that what the process does at a signal does not change at a purge.
         segue_loader::wake_signal();
-        let state = StateDir::open(self.state_dir.as_deref())?;
+        let state_dir = StateDir::open(self.state_dir.as_deref())?;
         let ledger = match self.state_dir {
-            Some(_) => Ledger::open(&state.ledger())?,
+            Some(_) => Ledger::open(&state_dir.ledger())?,
             None => Ledger::in_memory()?,
         };
         let last_generation = ledger.last_generation()?;
         let shared = Arc::new(Shared {
             modules: Default::default(),
             events: Events::new(ledger)?,
-            state,
+            state_dir,
             registered: Default::default(),
             unregistered: Default::default(),
             limits: self.limits,
             tasks: Default::default(),
             next_generation: AtomicU64::new(last_generation + 1),
-            is_closing: AtomicBool::new(false),
+            is_shutting_down: AtomicBool::new(false),
             observer: self.observer,
-            keys: Default::default(),
-            waits: Default::default(),
+            idempotency_keys: Default::default(),
+            wait_graph: Default::default(),
             publish_lock: Default::default(),
             crash_reports: OnceLock::new(),
         });
         crashes::note_all(&shared)?;
         // It says what is done with the directory, and with nothing else.
-        let watched =
-            self.modules_dir.map(|directory| (directory, StartAttempts::note(shared.state.start_marker())));
+        let watched = self
+            .modules_dir
+            .map(|directory| (directory, StartAttempts::note(shared.state_dir.start_marker())));
         if self.state_dir.is_some() && self.crashes == Crashes::Reported {
-            let path = shared.state.crashes();
+            let path = shared.state_dir.crashes();
             let reports = CrashReports::install(&path).map_err(|source| Error::Io {
                 action: "write crash reports to",
                 path,

@@ -138,9 +138,9 @@ impl Runtime {
     ///
     /// [`Error::Check`] if this runtime cannot load it. [`Error::Store`] if the store cannot be written.
     pub fn put_image(&self, bytes: &[u8]) -> Result<Digest, Error> {
-        let (digest, path) = (Digest::of(bytes), self.shared.state.image(&Digest::of(bytes)));
+        let (digest, path) = (Digest::of(bytes), self.shared.state_dir.image(&Digest::of(bytes)));
         intake::inspect(bytes, &path)?;
-        self.shared.state.put(&digest, bytes)?;
+        self.shared.state_dir.put(&digest, bytes)?;
         Ok(digest)
     }
 
@@ -307,7 +307,7 @@ impl Runtime {
 
     /// How many of the process's pthread keys are in use, by modules or by anything else. There are 1024. A load is refused
     /// when fewer than 64 are left.
-    pub fn keys_in_use(&self) -> usize {
+    pub fn pthread_keys_in_use(&self) -> usize {
         segue_loader::keys_in_use()
     }
 
@@ -318,7 +318,7 @@ impl Runtime {
 
     /// How many images of this runtime's modules are in memory, by the dynamic linker's own list.
     pub fn images_mapped(&self) -> usize {
-        segue_loader::mapped_below(&self.shared.state.stage())
+        segue_loader::mapped_below(&self.shared.state_dir.stage())
     }
 
     // === The end ===
@@ -342,6 +342,6 @@ impl Runtime {
         command: &Command,
         act: impl FnOnce() -> Result<R, Error>,
     ) -> Result<R, Error> {
-        self.shared.keys.once(&self.shared.events, &self.context, command, act)
+        self.shared.idempotency_keys.once(&self.shared.events, &self.context, command, act)
     }
 }

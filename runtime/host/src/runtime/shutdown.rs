@@ -15,7 +15,7 @@ use crate::{
 /// Ends the runtime; see [`Runtime::shutdown`](crate::Runtime::shutdown).
 pub(crate) fn run(shared: &Arc<Shared>, patience: Duration, context: &RequestContext) -> Result<(), Error> {
     let deadline = Instant::now().checked_add(patience);
-    shared.is_closing.store(true, Ordering::Relaxed);
+    shared.is_shutting_down.store(true, Ordering::Relaxed);
     let modules: Vec<Arc<Module>> = shared.modules.read().values().cloned().collect();
     let mut all = true;
     for module in modules {

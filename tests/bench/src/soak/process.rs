@@ -23,7 +23,7 @@ impl Process {
         Ok(Process {
             fds: fs::read_dir("/proc/self/fd")?.count() as i64,
             mappings: fs::read_to_string("/proc/self/maps")?.lines().count() as i64,
-            keys: runtime.keys_in_use() as i64,
+            keys: runtime.pthread_keys_in_use() as i64,
             rss_bytes: pages * PAGE_BYTES,
         })
     }

@@ -242,7 +242,7 @@ impl Probe<'_> {
     }
 
     fn look(&self) -> Result<Process, Error> {
-        Process::now(self.home, self.runtime.keys_in_use()).map_err(failed(Path::new("/proc/self")))
+        Process::now(self.home, self.runtime.pthread_keys_in_use()).map_err(failed(Path::new("/proc/self")))
     }
 
     /// Tells the command what comes next. A crash after this is a crash in this step.

@@ -12,7 +12,7 @@ pub enum OldState {
     /// No call is inside. It is kept for a rollback while the current version is on trial.
     Warm,
     /// No call is inside, and the runtime is removing it from memory.
-    Leaving,
+    Unloading,
 }
 
 /// The most pins that an error message lists. `segue pins` lists all.
@@ -47,7 +47,7 @@ impl OldState {
             OldState::Warm => {
                 format!("is kept for a rollback while the current version is on trial ({since:.1} s so far)")
             }
-            OldState::Leaving => format!("is still being removed from memory after {since:.1} s"),
+            OldState::Unloading => format!("is still being removed from memory after {since:.1} s"),
         }
     }
 }

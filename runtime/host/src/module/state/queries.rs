@@ -10,7 +10,7 @@ use crate::{
     module::{
         state::ModuleState,
         version::VersionInfo,
-        versions::{Old, OldPhase, OnTrial, PurgedVersion, Quarantined},
+        versions::{DrainState, Old, OnTrial, PurgedVersion, Quarantined},
     },
 };
 
@@ -38,7 +38,7 @@ impl ModuleState {
     /// The current version, and the old version that a rollback in memory makes current.
     pub(crate) fn rollback_pair(&self) -> Option<(&Arc<VersionInfo>, &Arc<VersionInfo>)> {
         match (&self.current, &self.old) {
-            (Some(current), Some(Old { info, phase: OldPhase::Draining | OldPhase::Warm, .. })) => {
+            (Some(current), Some(Old { info, drain_state: DrainState::Draining | DrainState::Warm, .. })) => {
                 Some((current, info))
             }
             _ => None,
@@ -85,7 +85,7 @@ impl ModuleState {
     pub(crate) fn noted_pins(&self, generation: u64) -> Vec<Pin> {
         match (&self.old, self.quarantined(generation)) {
             (_, Some(version)) => version.pins.clone(),
-            (Some(Old { info, phase: OldPhase::Leaving { pins, .. }, .. }), _)
+            (Some(Old { info, drain_state: DrainState::Unloading { pins, .. }, .. }), _)
                 if info.id.generation == generation =>
             {
                 pins.clone()

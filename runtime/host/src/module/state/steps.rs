@@ -11,7 +11,7 @@ use crate::{
     module::{
         state::{Drained, Keep, ModuleState, Publication, PublishLock},
         version::VersionInfo,
-        versions::{Old, OldPhase, OnTrial, PurgedVersion, Quarantined},
+        versions::{DrainState, Old, OnTrial, PurgedVersion, Quarantined},
     },
 };
 
@@ -94,7 +94,7 @@ impl ModuleState {
         if let Some(old) = self.old.take_if(|old| old.has_generation(info.id.generation)) {
             // `None` if it has left the cell already.
             place = cell.quarantine_old();
-            if let OldPhase::Leaving { calls: made, .. } = old.phase {
+            if let DrainState::Unloading { calls: made, .. } = old.drain_state {
                 calls = made;
             }
         }
@@ -138,11 +138,11 @@ impl ModuleState {
         let is_kept = may_keep == Keep::ForRollback && self.keeps_warm(generation);
         let old = self.old.as_mut().filter(|old| old.has_generation(generation))?;
         if is_kept {
-            old.phase = OldPhase::Warm;
+            old.drain_state = DrainState::Warm;
             return Some(Drained::Warm);
         }
-        old.phase = OldPhase::Leaving { since: Instant::now(), calls, pins: Vec::new() };
-        Some(Drained::Leaving(old.since.elapsed()))
+        old.drain_state = DrainState::Unloading { since: Instant::now(), calls, pins: Vec::new() };
+        Some(Drained::Unloading(old.since.elapsed()))
     }
 
     /// Whether a drained version is kept because the version that displaced it is on trial.
@@ -153,7 +153,7 @@ impl ModuleState {
     /// Notes what keeps a version that is leaving or quarantined.
     pub(crate) fn note_pins(&mut self, generation: u64, now: Vec<Pin>) {
         if let Some(old) = self.old.as_mut().filter(|old| old.has_generation(generation)) {
-            if let OldPhase::Leaving { pins, .. } = &mut old.phase {
+            if let DrainState::Unloading { pins, .. } = &mut old.drain_state {
                 *pins = now;
             }
         } else if let Some(version) =

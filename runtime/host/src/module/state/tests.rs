@@ -16,7 +16,7 @@ use crate::{
     module::{
         state::{Drained, Keep, ModuleState, Publication, PublishLock},
         version::VersionInfo,
-        versions::{Old, OldPhase},
+        versions::{DrainState, Old},
     },
 };
 
@@ -28,10 +28,10 @@ impl Occupant for Generation {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ModelPhase {
+enum ModelDrain {
     Draining,
     Warm,
-    Leaving,
+    Unloading,
     /// It has left the cell.
     Vacated,
 }
@@ -71,7 +71,7 @@ const STEPS: [Step; 11] = [
 struct Model {
     last: u64,
     current: Option<u64>,
-    old: Option<(u64, ModelPhase)>,
+    old: Option<(u64, ModelDrain)>,
     /// The quarantined generations, and whether the cell still has each.
     quarantined: Vec<(u64, bool)>,
     /// The version on trial, and the version that is kept for a rollback.
@@ -105,7 +105,7 @@ impl Fixture {
         let model = &mut self.model;
         let lanes = usize::from(model.current.is_some()) + model.quarantined.iter().filter(|it| it.1).count();
         let Ok(seat) = self.cell.reserve(Arc::new(Generation(model.last + 1))) else {
-            let in_cell = model.old.is_some_and(|(_, phase)| phase != ModelPhase::Vacated);
+            let in_cell = model.old.is_some_and(|(_, drain_state)| drain_state != ModelDrain::Vacated);
             assert!(in_cell || lanes >= 7, "the cell refused a version without a reason");
             return;
         };
@@ -117,7 +117,7 @@ impl Fixture {
         let info = info(model.last);
         Publication { seat, info, trial, is_sticky: false }
             .publish(&mut self.state, &self.publish_lock.write());
-        model.old = model.current.replace(model.last).map(|old| (old, ModelPhase::Draining));
+        model.old = model.current.replace(model.last).map(|old| (old, ModelDrain::Draining));
         model.trial = trial.map(|_| (model.last, model.old.map(|old| old.0)));
     }
 
@@ -130,7 +130,7 @@ impl Fixture {
             }
             Step::RollBack => {
                 let swaps = match (model.current, model.old) {
-                    (Some(current), Some((old, ModelPhase::Draining | ModelPhase::Warm))) => {
+                    (Some(current), Some((old, ModelDrain::Draining | ModelDrain::Warm))) => {
                         Some((current, old))
                     }
                     _ => None,
@@ -140,7 +140,7 @@ impl Fixture {
                 assert_eq!((swapped.is_some(), recorded), (swaps.is_some(), swaps.is_some()));
                 if let Some((current, old)) = swaps {
                     (model.current, model.old, model.trial) =
-                        (Some(old), Some((current, ModelPhase::Draining)), None);
+                        (Some(old), Some((current, ModelDrain::Draining)), None);
                 }
             }
             Step::Withdraw => {
@@ -151,12 +151,13 @@ impl Fixture {
                 assert_eq!(state.current().map(|it| it.id.generation), model.current);
                 assert_eq!(state.withdraw(cell, publish_lock, |happen| happen()).is_some(), can_withdraw);
                 if can_withdraw {
-                    model.old = model.current.take().map(|current| (current, ModelPhase::Draining));
+                    model.old = model.current.take().map(|current| (current, ModelDrain::Draining));
                     model.trial = None;
                 }
             }
             Step::Drain | Step::DrainAtShutdown => {
-                let Some((old, phase @ (ModelPhase::Draining | ModelPhase::Warm))) = &mut model.old else {
+                let Some((old, drain_state @ (ModelDrain::Draining | ModelDrain::Warm))) = &mut model.old
+                else {
                     return;
                 };
                 let is_kept = model.trial.is_some_and(|trial| trial.1 == Some(*old));
@@ -165,13 +166,13 @@ impl Fixture {
                     _ => Keep::Never,
                 };
                 let is_warm = is_kept && keep == Keep::ForRollback;
-                *phase = if is_warm { ModelPhase::Warm } else { ModelPhase::Leaving };
+                *drain_state = if is_warm { ModelDrain::Warm } else { ModelDrain::Unloading };
                 let drained = state.drained(*old, 0, keep).unwrap();
                 assert_eq!(drained == Drained::Warm, is_warm);
             }
             Step::Vacate => match &mut model.old {
-                Some((old, phase @ ModelPhase::Leaving)) => {
-                    *phase = ModelPhase::Vacated;
+                Some((old, drain_state @ ModelDrain::Unloading)) => {
+                    *drain_state = ModelDrain::Vacated;
                     assert!(matches!(state.vacate(cell, *old), Some(Vacate::Vacant(it)) if it.0 == *old));
                 }
                 _ => {
@@ -181,12 +182,12 @@ impl Fixture {
                 }
             },
             Step::Quarantine => {
-                let Some((old, phase)) = model.old.take() else { return };
-                model.quarantined.push((old, phase != ModelPhase::Vacated));
+                let Some((old, drain_state)) = model.old.take() else { return };
+                model.quarantined.push((old, drain_state != ModelDrain::Vacated));
                 state.quarantine(cell, &info(old), Vec::new(), || ());
             }
             Step::Purge => {
-                let vacated = model.old.filter(|old| old.1 == ModelPhase::Vacated).map(|old| old.0);
+                let vacated = model.old.filter(|old| old.1 == ModelDrain::Vacated).map(|old| old.0);
                 let gone = vacated.or(model.quarantined.iter().find(|it| !it.1).map(|it| it.0));
                 let Some(gone) = gone else { return };
                 model.old.take_if(|old| old.0 == gone);
@@ -216,16 +217,16 @@ impl Fixture {
     fn agree(&self) -> bool {
         let Fixture { state, cell, model, .. } = self;
         let in_cell = |which| cell.occupant(which).map(|it| it.0);
-        let phase = |old: &Old| match old.phase {
-            OldPhase::Draining => ModelPhase::Draining,
-            OldPhase::Warm => ModelPhase::Warm,
-            OldPhase::Leaving { .. } => ModelPhase::Leaving,
+        let drain_state = |old: &Old| match old.drain_state {
+            DrainState::Draining => ModelDrain::Draining,
+            DrainState::Warm => ModelDrain::Warm,
+            DrainState::Unloading { .. } => ModelDrain::Unloading,
         };
-        let old = model.old.map(|(old, phase)| match phase {
-            ModelPhase::Vacated => (old, ModelPhase::Leaving),
-            phase => (old, phase),
+        let old = model.old.map(|(old, drain_state)| match drain_state {
+            ModelDrain::Vacated => (old, ModelDrain::Unloading),
+            drain_state => (old, drain_state),
         });
-        let old_in_cell = model.old.filter(|old| old.1 != ModelPhase::Vacated).map(|old| old.0);
+        let old_in_cell = model.old.filter(|old| old.1 != ModelDrain::Vacated).map(|old| old.0);
         let quarantined: Vec<_> =
             state.quarantined_versions().iter().map(|it| (it.info.id.generation, it.place)).collect();
         let places_agree = quarantined
@@ -233,7 +234,7 @@ impl Fixture {
             .all(|(of, place)| place.is_none_or(|place| in_cell(Which::Quarantined(place)) == Some(*of)));
         state.current().map(|it| it.id.generation) == model.current
             && in_cell(Which::Current) == model.current
-            && state.old().map(|it| (it.info.id.generation, phase(it))) == old
+            && state.old().map(|it| (it.info.id.generation, drain_state(it))) == old
             && in_cell(Which::Old) == old_in_cell
             && places_agree
             && quarantined.iter().map(|it| (it.0, it.1.is_some())).collect::<Vec<_>>() == model.quarantined
