@@ -66,58 +66,26 @@
 //! # How it works
 //!
 //! `export_module!` puts the module's metadata into a section of the file (see [`segue_abi::metadata`]), exports the table
-//! of functions that the host calls ([`segue_abi::ModuleRoot`]), sets the allocator (`src/allocator.rs`), and defines hidden symbols
+//! of functions that the host calls ([`segue_abi::ModuleRoot`]), sets the allocator (`src/boundary/heap.rs`), and defines hidden symbols
 //! that stand in for functions of libc, so that what a thread has left to destroy in this image is known and who ends the
-//! process (`src/interpose.rs`), and what memory it has mapped (`src/mappings.rs`).
+//! process (`src/interpose`), and what memory it has mapped (`src/interpose/mappings.rs`).
 
-mod allocator;
-mod answer;
-mod backtrace;
-mod c_threads;
-mod cpp;
-mod descriptors;
-mod environment;
-mod exit_handlers;
+mod api;
+mod boundary;
 mod export;
-mod failure;
-mod fields;
-mod hook;
-mod host;
 mod idle;
 mod interpose;
-mod kernel;
-mod leaves;
-mod link;
 mod log;
-mod logger;
-#[doc(hidden)]
-pub mod manifest;
-mod mappings;
-#[doc(hidden)]
-pub mod metadata;
-mod module;
-mod output;
-mod own_libc;
-mod own_logger;
-mod panics;
-mod pools;
-mod reply;
-mod request;
-mod signals;
-mod symbols;
+mod sys;
 pub mod testing;
-mod timers;
 
-pub use answer::Answer;
-pub use host::Host;
-pub use link::{InterfaceHandle, ModuleHandle};
-pub use module::Module;
 #[cfg(feature = "rayon")]
-pub use pools::Pool;
+pub use api::Pool;
+pub use api::{Answer, Host, InterfaceHandle, Module, ModuleHandle, Reply, Request};
+#[doc(hidden)]
+pub use export::{manifest, metadata};
 #[cfg(feature = "rayon")]
 pub use rayon;
-pub use reply::Reply;
-pub use request::Request;
 pub use segue_abi;
 pub use segue_interface::{Bytes, CallError, CallFailure, Fault, List, Str, VersionId};
 #[cfg(feature = "tokio")]
@@ -137,24 +105,28 @@ pub mod prelude {
 pub mod __private {
     /// The functions of `idle/waits.rs`.
     pub use crate::idle::stand_ins as waits;
-    /// The functions of `descriptors.rs`.
+    /// The functions of `interpose/descriptors.rs`.
     pub mod descriptors {
-        pub use crate::descriptors::*;
+        pub use crate::interpose::descriptors::*;
     }
 
     pub use crate::{
-        allocator::ModuleAllocator,
-        c_threads::c_thread_create,
-        environment::put as put_environment,
-        exit_handlers::{at_quick_exit, on_exit},
-        export::{Identity, header},
-        interpose::{exit, key_create, key_delete, thread_atexit, thread_create},
-        leaves::leaves,
-        manifest,
-        mappings::{map, remap, unmap},
-        metadata,
-        signals::{signal, signal_action, signal_ignore, signal_once, signal_set},
-        timers::{timer_create, timer_delete},
+        boundary::heap::ModuleAllocator,
+        export::{
+            entry::{Identity, header},
+            manifest, metadata,
+        },
+        interpose::{
+            c_threads::c_thread_create,
+            environment::put as put_environment,
+            exit::{at_quick_exit, exit, on_exit},
+            mappings::{map, remap, unmap},
+            signals::{signal, signal_action, signal_ignore, signal_once, signal_set},
+            thread_locals::{key_create, key_delete, thread_atexit},
+            threads::thread_create,
+            timers::{timer_create, timer_delete},
+        },
+        testing::leaves::leaves,
     };
     pub use core::arch::global_asm;
     pub use segue_abi::{ExportRef, abi_stable::library::LibHeader};

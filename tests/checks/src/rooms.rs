@@ -39,6 +39,9 @@ pub const LOADER: &[&str] = &[
     "error",
 ];
 
+/// The rooms of `runtime/sdk/src`. There are no exceptions.
+pub const SDK: &[&str] = &["export", "testing", "api", "log", "interpose", "idle", "boundary", "sys"];
+
 /// A file, by its path below `src` without `.rs` and `/mod`.
 type Name = String;
 

@@ -34,12 +34,20 @@ fn a_room_of_the_loader_imports_only_from_rooms_below_it_circle() {
 }
 
 #[test]
+fn a_room_of_the_sdk_imports_only_from_rooms_below_it() {
+    let files = rooms::imports_of(&source("sdk")).unwrap();
+    assert!(files.len() > 40, "the files were found");
+    none(&rooms::upward(&files, rooms::SDK, &[]), "imports that run upward");
+}
+
+#[test]
 fn no_files_of_a_crate_import_each_other_in_a_circle() {
     // The host has one circle still, and core and cli are next.
-    let of = "loader";
-    let files = rooms::imports_of(&source(of)).unwrap();
-    let cycles: Vec<String> = rooms::cycles(&files).iter().map(|files| files.join(" ")).collect();
-    none(&cycles, of);
+    for of in ["loader", "sdk"] {
+        let files = rooms::imports_of(&source(of)).unwrap();
+        let cycles: Vec<String> = rooms::cycles(&files).iter().map(|files| files.join(" ")).collect();
+        none(&cycles, of);
+    }
 }
 
 #[test]

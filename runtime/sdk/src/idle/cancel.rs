@@ -14,7 +14,7 @@ use std::{
 use libc::{pthread_t, timespec};
 
 use super::{current, masks, threads, wait};
-use crate::{kernel::ask, own_libc::found};
+use crate::sys::{kernel::ask, own_libc::found};
 
 /// How often a thread that was cancelled is woken, at most: it may have been just about to wait.
 const WAKES_MAX: u32 = 100;

@@ -9,7 +9,7 @@ use std::{ffi::c_int, ptr};
 use libc::{pthread_cond_t, pthread_mutex_t, timespec};
 
 use super::{Thread, current, wait};
-use crate::own_libc::found;
+use crate::sys::own_libc::found;
 
 /// What functions of C11 answer with, as glibc numbers it.
 const C_ERROR: c_int = 2;

@@ -17,7 +17,7 @@ use std::{
 use libc::{pthread_attr_t, pthread_t};
 
 use super::{cancel::wait_at_point, sleep_while, wait, wake};
-use crate::own_libc::found;
+use crate::sys::own_libc::found;
 
 /// Whether a thread has left its functions: 1 from then on, and whoever waits for that is woken.
 #[derive(Default)]

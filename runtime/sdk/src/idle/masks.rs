@@ -12,7 +12,7 @@ use std::{
 use libc::sigset_t;
 
 use super::current;
-use crate::kernel::{SIGNAL_SET_BYTES, ask, errno, set_errno};
+use crate::sys::kernel::{SIGNAL_SET_BYTES, ask, errno, set_errno};
 
 /// Those that libc keeps for itself: to cancel a thread, and to set its user.
 const OF_LIBC: u64 = bit(32) | bit(33);

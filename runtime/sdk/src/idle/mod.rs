@@ -36,7 +36,7 @@ use std::{
     },
 };
 
-use crate::kernel::{ask, errno, set_errno};
+use crate::sys::kernel::{ask, errno, set_errno};
 use state::{Barrier, HELD, Next, State, end_if_all_wait};
 
 pub(crate) use cancel::wait_at_point;
@@ -141,10 +141,10 @@ pub(crate) unsafe fn run(start: Start, argument: *mut c_void, exit: &Exit) -> *m
 ///
 /// No other thread may use what is on this thread's stack.
 #[cfg(feature = "rayon")]
-pub(crate) unsafe fn end_this_thread() {
+pub(crate) unsafe fn end_this_thread(detach: extern "C" fn() -> u64) {
     let Some(thread) = current() else { return };
     // While the functions that it is in still have their variables: a destructor may call them.
-    crate::interpose::detach_thread();
+    detach();
     ESCAPED.set(true);
     // SAFETY: `run` has the call under way, as it has set CURRENT. Our caller promised that nobody else looks
     // at the variables of the functions that are left.

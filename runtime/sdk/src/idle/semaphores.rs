@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_void};
 use libc::timespec;
 
 use super::wait;
-use crate::own_libc::found;
+use crate::sys::own_libc::found;
 
 /// Calls a function of libc, looked up once, and notes that the thread waits.
 macro_rules! libc_call {

@@ -10,7 +10,7 @@ use std::{
 use libc::{siginfo_t, sigset_t, timespec};
 
 use super::{cancel::wait_at_point, masks::Mask};
-use crate::kernel::{SIGNAL_SET_BYTES, ask, errno};
+use crate::sys::kernel::{SIGNAL_SET_BYTES, ask, errno};
 
 /// Stands in for `pause`.
 pub extern "C-unwind" fn pause() -> c_int {

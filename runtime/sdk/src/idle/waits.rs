@@ -11,7 +11,7 @@ use std::{
 use libc::{siginfo_t, sigset_t, timespec};
 
 use super::{cancel::wait_at_point, masks::Mask, wait};
-use crate::kernel::{self, SIGNAL_SET_BYTES, ask, errno, set_errno};
+use crate::sys::kernel::{self, SIGNAL_SET_BYTES, ask, errno, set_errno};
 
 /// Stands in for `syscall`. A caller that passes fewer arguments leaves others undefined, which the kernel
 /// does not look at.
