@@ -150,7 +150,7 @@ impl Error {
             }
             Error::Server(segue_serve::Error::Listen { source, .. }) if is_denied(source) => Code::Denied,
             Error::Bind(BindError::Io { source, .. }) if is_denied(source) => Code::Denied,
-            Error::Server(segue_serve::Error::RouteTwice { .. }) => Code::BadRequest,
+            Error::Server(segue_serve::Error::DuplicateRoute { .. }) => Code::BadRequest,
             Error::Server(segue_serve::Error::Drain { .. }) => Code::Deadline,
             Error::New(error) => error.code(),
             Error::Demo(error) => error.object().code,

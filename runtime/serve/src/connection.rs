@@ -19,9 +19,9 @@ use tokio::{net::TcpStream, sync::watch, time::timeout};
 
 use crate::{
     Config,
-    front::Front,
+    handler::RequestHandler,
     stats::{Count, Stats},
-    wire::{self, Begun, Protocol, Wire},
+    stream::{self, Begun, PrefixedStream, Protocol},
 };
 
 /// What is read of the head of a request before it is given up with 431, whatever it holds. Larger than the limits of
@@ -30,10 +30,10 @@ const HEAD_BYTES_READ_MAX: usize = 256 * 1024;
 
 /// How long a connection that has said nothing yet still may, when the server is to stop: its first request may be on its
 /// way, and closing would reset it. The server's end is delayed by as much, where such connections are open.
-const BEGIN_GRACE: Duration = Duration::from_millis(100);
+const FIRST_BYTE_GRACE: Duration = Duration::from_millis(100);
 
 /// Serves connections, all alike.
-pub(crate) struct Protocols {
+pub(crate) struct ConnectionServer {
     http1: auto::Builder<TokioExecutor>,
     http2: auto::Builder<TokioExecutor>,
     config: Config,
@@ -42,11 +42,11 @@ pub(crate) struct Protocols {
 
 /// Becomes true when the server is to stop.
 #[derive(Clone)]
-pub(crate) struct Stopping(pub(crate) watch::Receiver<bool>);
+pub(crate) struct StopSignal(pub(crate) watch::Receiver<bool>);
 
-// === impl Protocols ===
+// === impl ConnectionServer ===
 
-impl Protocols {
+impl ConnectionServer {
     pub(crate) fn new(config: &Config, stats: Stats) -> Self {
         let head_bytes_max = HEAD_BYTES_READ_MAX.max(2 * (config.target_bytes_max + config.header_bytes_max));
         // Two builders instead of one that finds out by itself, as that one would wait for a first byte for ever.
@@ -67,27 +67,32 @@ impl Protocols {
             .keep_alive_interval(config.header_read_timeout)
             .max_concurrent_streams(config.streams_per_connection_max)
             .max_header_list_size(u32::try_from(head_bytes_max).unwrap_or(u32::MAX));
-        Protocols { http1, http2, config: config.clone(), stats }
+        ConnectionServer { http1, http2, config: config.clone(), stats }
     }
 
     /// Serves one connection until it ends, or, from the moment when the server is to stop, until nothing is under way.
-    pub(crate) async fn serve(&self, stream: TcpStream, front: Arc<Front>, mut stopping: Stopping) {
+    pub(crate) async fn serve(
+        &self,
+        stream: TcpStream,
+        handler: Arc<RequestHandler>,
+        mut stop_signal: StopSignal,
+    ) {
         // Answers are written whole: waiting for more would only delay them.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection without TCP_NODELAY");
         }
-        let mut begun = pin!(timeout(self.config.header_read_timeout, wire::begin(stream)));
+        let mut begun = pin!(timeout(self.config.header_read_timeout, stream::begin(stream)));
         let begun = tokio::select! {
             begun = begun.as_mut() => begun,
-            () = stopping.begun() => timeout(BEGIN_GRACE, begun).await.and_then(identity),
+            () = stop_signal.wait() => timeout(FIRST_BYTE_GRACE, begun).await.and_then(identity),
         };
         // Nothing came, or the client is gone: there is nobody to answer.
         let Ok(Ok(Some(Begun { protocol, bytes, stream }))) = begun else { return };
-        let (wire, returned) = Wire::new(bytes, stream);
-        if self.exchange(protocol, wire, front, stopping).await == Left::Unread
+        let (stream, returned) = PrefixedStream::new(bytes, stream);
+        if self.exchange(protocol, stream, handler, stop_signal).await == Input::Unread
             && let Ok(reader) = returned.await
         {
-            wire::linger(reader).await;
+            stream::discard_input(reader).await;
         }
     }
 
@@ -95,16 +100,16 @@ impl Protocols {
     async fn exchange(
         &self,
         protocol: Protocol,
-        wire: Wire,
-        front: Arc<Front>,
-        mut stopping: Stopping,
-    ) -> Left {
+        stream: PrefixedStream,
+        handler: Arc<RequestHandler>,
+        mut stop_signal: StopSignal,
+    ) -> Input {
         let unread = Arc::new(AtomicBool::new(false));
         let service = service_fn(|request| {
-            let (front, unread) = (front.clone(), unread.clone());
+            let (handler, unread) = (handler.clone(), unread.clone());
             async move {
-                let answered = front.answer(request).await;
-                if answered.body_left {
+                let answered = handler.answer(request).await;
+                if answered.body_unread {
                     unread.store(true, Ordering::Relaxed);
                 }
                 Ok::<_, Infallible>(answered.answer)
@@ -114,52 +119,52 @@ impl Protocols {
             Protocol::Http1 => &self.http1,
             Protocol::Http2 => &self.http2,
         };
-        let mut connection = pin!(builder.serve_connection(TokioIo::new(wire), service));
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
         let served = tokio::select! {
             // In this order a request that has come already is begun, and so is answered, before the stop is looked at.
             biased;
             served = connection.as_mut() => served,
-            () = stopping.begun() => {
+            () = stop_signal.wait() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
         };
         match served {
-            Ok(()) if unread.load(Ordering::Relaxed) => Left::Unread,
-            Ok(()) => Left::Nothing,
+            Ok(()) if unread.load(Ordering::Relaxed) => Input::Unread,
+            Ok(()) => Input::Consumed,
             Err(error) => self.note(&*error),
         }
     }
 
     /// A connection that ended with an error is the client's affair: it went away, or sent what is no HTTP.
-    fn note(&self, error: &(dyn std::error::Error + Send + Sync + 'static)) -> Left {
+    fn note(&self, error: &(dyn std::error::Error + Send + Sync + 'static)) -> Input {
         tracing::debug!(error, "a connection ended with an error");
         match error.downcast_ref::<hyper::Error>() {
             Some(error) if error.is_parse_too_large() => {
                 self.stats.count(Count::HeadersTooLarge);
-                Left::Unread
+                Input::Unread
             }
             Some(error) if error.is_parse() => {
                 self.stats.count(Count::Malformed);
-                Left::Unread
+                Input::Unread
             }
-            _ => Left::Nothing,
+            _ => Input::Consumed,
         }
     }
 }
 
-// === impl Stopping ===
+// === impl StopSignal ===
 
-impl Stopping {
+impl StopSignal {
     /// Waits until the server is to stop, or is gone.
-    async fn begun(&mut self) {
+    async fn wait(&mut self) {
         let _ = self.0.wait_for(|stop| *stop).await;
     }
 }
 
 /// What the client may have sent that nobody has read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Left {
-    Nothing,
+enum Input {
+    Consumed,
     Unread,
 }

@@ -22,7 +22,7 @@ pub enum Error {
     },
     /// Two routes claim the same paths.
     #[error("the prefix {prefix:?} is given to {first:?} and to {second:?}")]
-    RouteTwice {
+    DuplicateRoute {
         /// The prefix.
         prefix: String,
         /// The module that has it.

@@ -42,23 +42,23 @@
 //! # Crate contents
 //!
 //! [`Server`] and its [`Builder`] run it, [`Config`] has the limits, [`Route`] says which module a path belongs to,
-//! [`Stats`] counts, [`Error`] is what can go wrong. Inside, `connection` is one connection, `wire` its bytes, `front`
-//! one request on the reactor, `pool` the threads that call, `answer` what a module's reply becomes on the wire.
+//! [`Stats`] counts, [`Error`] is what can go wrong. Inside, `connection` is one connection, `stream` its bytes, `handler`
+//! one request on the reactor, `pool` the threads that call, `response` what a module's reply becomes on the wire.
 
 #![forbid(unsafe_code)]
 
-mod answer;
 mod config;
 mod connection;
 mod error;
-mod front;
+mod handler;
 mod pool;
+mod response;
 mod route;
 mod server;
 mod stats;
+mod stream;
 #[cfg(test)]
 mod tests;
-mod wire;
 
 pub use config::{Config, ParseViewError, View};
 pub use error::Error;

@@ -20,8 +20,8 @@ use tokio::{
 
 use crate::{
     Config, Error, View,
-    answer::{Answer, Answerer, Refusal},
-    stats::{Count, Gauge, Lasting, Stats},
+    response::{Answer, Rejection, Responder},
+    stats::{Count, Gauge, GaugeGuard, Stats},
 };
 
 /// One call to make.
@@ -29,11 +29,11 @@ pub(crate) struct Job {
     pub(crate) module: ModuleHandle,
     pub(crate) head: Parts,
     /// Where the module's own path begins in the path of the request.
-    pub(crate) rest_at: usize,
+    pub(crate) path_start: usize,
     pub(crate) body: Bytes,
     /// Where the answer goes. Closed where the client has gone.
     pub(crate) answer: oneshot::Sender<Answer>,
-    pub(crate) waiting: Lasting,
+    pub(crate) waiting: GaugeGuard,
 }
 
 /// The threads, as a whole. They end when nobody can send them jobs any more and the queue is empty.
@@ -96,8 +96,8 @@ impl Pool {
 
     /// Waits until all threads have ended. False where some are still inside a call when the time is over; those are
     /// left behind.
-    pub(crate) async fn end(mut self, patience: Duration) -> bool {
-        if timeout(patience, self.ended.recv()).await.is_err() {
+    pub(crate) async fn join(mut self, timeout_after: Duration) -> bool {
+        if timeout(timeout_after, self.ended.recv()).await.is_err() {
             return false;
         }
         for thread in self.threads {
@@ -113,9 +113,9 @@ impl Pool {
 
 impl Worker {
     fn run(self) {
-        let resident = self.runtime.register_thread();
+        let registered = self.runtime.register_thread();
         let never = never();
-        let mut inbox = resident.inbox();
+        let mut inbox = registered.inbox();
         loop {
             // A panic in here is the host's own: the module's end inside the module. It costs one job, and no thread.
             let step = catch_unwind(AssertUnwindSafe(|| {
@@ -127,7 +127,7 @@ impl Worker {
                         Err(_) => inbox = &never,
                     },
                     recv(self.jobs) -> job => match job {
-                        Ok(job) => job.run(&self, &resident),
+                        Ok(job) => job.run(&self, &registered),
                         Err(_) => return Then::End,
                     },
                 }
@@ -145,16 +145,16 @@ impl Worker {
 // === impl Job ===
 
 impl Job {
-    fn run(self, worker: &Worker, resident: &RegisteredThread) {
+    fn run(self, worker: &Worker, registered: &RegisteredThread) {
         let stats = &worker.stats;
-        let Job { module, head, rest_at, body, answer, waiting } = self;
+        let Job { module, head, path_start, body, answer, waiting } = self;
         drop(waiting);
         if answer.is_closed() {
             stats.count(Count::Abandoned);
             return;
         }
-        let busy = stats.lasting(Gauge::Busy);
-        let answered = call(&module, &head, rest_at, &body, worker, resident);
+        let busy = stats.track(Gauge::Busy);
+        let answered = call(&module, &head, path_start, &body, worker, registered);
         drop(busy);
         // The client may have gone meanwhile; then nobody is there to be told.
         let _ = answer.send(answered);
@@ -194,16 +194,16 @@ impl<'a> Entered<'a> {
 fn call(
     module: &ModuleHandle,
     head: &Parts,
-    rest_at: usize,
+    path_start: usize,
     body: &[u8],
     worker: &Worker,
-    resident: &RegisteredThread,
+    registered: &RegisteredThread,
 ) -> Answer {
     let Worker { runtime, stats, view, .. } = worker;
     let path = head.uri.path();
     let request = Request {
         method: head.method.as_str(),
-        path: match path.get(rest_at..) {
+        path: match path.get(path_start..) {
             None | Some("") => "/",
             Some(rest) => rest,
         },
@@ -217,23 +217,23 @@ fn call(
         Err(error) => {
             tracing::debug!(module = name, %error, "nothing to call");
             stats.count(Count::NoModule);
-            return Refusal::NoModule.answer();
+            return Rejection::NoModule.answer();
         }
     };
-    let answerer = Answerer { module: name, version: entered.version() };
-    let calling = resident.note_call(entered.version(), || format!("{} {path}", head.method));
+    let responder = Responder { module: name, version: entered.version() };
+    let calling = registered.note_call(entered.version(), || format!("{} {path}", head.method));
     let result = entered.call(&request);
     drop(calling);
     let error = match result {
         Ok(reply) => {
             stats.count(Count::Answered);
-            return answerer.reply(reply, &head.method);
+            return responder.reply(reply, &head.method);
         }
         Err(error) => error,
     };
     stats.count(Count::Failed);
-    let version = &answerer.version.version;
-    let generation = answerer.version.generation;
+    let version = &responder.version.version;
+    let generation = responder.version.generation;
     let method = head.method.as_str();
     match error.failure() {
         CallFailure::Fault { text, .. } => {
@@ -256,5 +256,5 @@ fn call(
             tracing::error!(module = name, version, generation, method, path, %error, "a call was not made");
         }
     }
-    answerer.failure()
+    responder.failure()
 }

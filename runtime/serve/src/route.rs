@@ -22,7 +22,7 @@ pub struct Route {
 pub enum ParseRouteError {
     /// There is no equals sign.
     #[error("a route is PREFIX=MODULE, as in /api=pricing")]
-    Form,
+    MissingEquals,
     /// The prefix is no absolute path.
     #[error("the prefix {prefix:?} does not begin with a slash")]
     NotAbsolute {
@@ -31,7 +31,7 @@ pub enum ParseRouteError {
     },
     /// The prefix has something that the path of a request cannot have.
     #[error("the prefix {prefix:?} has {found:?}, which no path has")]
-    NoPath {
+    InvalidCharacter {
         /// The prefix.
         prefix: String,
         /// What is wrong with it.
@@ -39,7 +39,7 @@ pub enum ParseRouteError {
     },
     /// The module's name is none.
     #[error("{module:?} is no name of a module: letters, digits, - and _")]
-    Module {
+    InvalidModule {
         /// The name.
         module: String,
     },
@@ -56,7 +56,7 @@ pub(crate) struct Routes {
 pub(crate) struct Candidate<'a> {
     pub(crate) module: &'a str,
     /// Where the module's own path begins. Where nothing is left, it is `/`.
-    pub(crate) rest_at: usize,
+    pub(crate) path_start: usize,
 }
 
 // === impl Route ===
@@ -78,16 +78,16 @@ impl FromStr for Route {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // A path may have an equals sign, the name of a module has none.
-        let (prefix, module) = text.rsplit_once('=').ok_or(ParseRouteError::Form)?;
+        let (prefix, module) = text.rsplit_once('=').ok_or(ParseRouteError::MissingEquals)?;
         if !prefix.starts_with('/') {
             return Err(ParseRouteError::NotAbsolute { prefix: prefix.to_owned() });
         }
         if let Some(found) = prefix.chars().find(|&c| !c.is_ascii_graphic() || matches!(c, '?' | '#')) {
-            return Err(ParseRouteError::NoPath { prefix: prefix.to_owned(), found });
+            return Err(ParseRouteError::InvalidCharacter { prefix: prefix.to_owned(), found });
         }
         let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
         if module.is_empty() || !module.chars().all(named) {
-            return Err(ParseRouteError::Module { module: module.to_owned() });
+            return Err(ParseRouteError::InvalidModule { module: module.to_owned() });
         }
         Ok(Route { prefix: prefix.trim_end_matches('/').to_owned(), module: module.to_owned() })
     }
@@ -106,7 +106,7 @@ impl Routes {
         let mut sorted = routes;
         sorted.sort_by(|a, b| b.prefix.len().cmp(&a.prefix.len()).then_with(|| a.prefix.cmp(&b.prefix)));
         match sorted.windows(2).find(|pair| pair[0].prefix == pair[1].prefix) {
-            Some([first, second, ..]) => Err(Error::RouteTwice {
+            Some([first, second, ..]) => Err(Error::DuplicateRoute {
                 prefix: first.prefix().to_owned(),
                 first: first.module.clone(),
                 second: second.module.clone(),
@@ -126,11 +126,11 @@ impl Routes {
         let named = path.strip_prefix('/').map(|rest| rest.split('/').next().unwrap_or(rest));
         let named = named
             .filter(|name| !name.is_empty())
-            .map(|name| Candidate { module: name, rest_at: 1 + name.len() });
-        let routed = routed.map(|route| Candidate { module: &route.module, rest_at: route.prefix.len() });
+            .map(|name| Candidate { module: name, path_start: 1 + name.len() });
+        let routed = routed.map(|route| Candidate { module: &route.module, path_start: route.prefix.len() });
         match routed {
             // A route of at least one segment is as long as the module's name, or longer, and says more.
-            Some(Candidate { rest_at: 1.., .. }) => [routed, None],
+            Some(Candidate { path_start: 1.., .. }) => [routed, None],
             _ => [named, routed],
         }
         .into_iter()
@@ -147,7 +147,7 @@ mod tests {
     }
 
     fn found<'a>(routes: &'a Routes, path: &'a str) -> Vec<(&'a str, &'a str)> {
-        routes.candidates(path).map(|found| (found.module, &path[found.rest_at..])).collect()
+        routes.candidates(path).map(|found| (found.module, &path[found.path_start..])).collect()
     }
 
     #[test]
@@ -187,17 +187,17 @@ mod tests {
             assert_eq!(text.parse::<Route>().unwrap().to_string(), written);
         }
         let bad = |text: &str| text.parse::<Route>().unwrap_err();
-        assert_eq!(bad("/api"), ParseRouteError::Form);
+        assert_eq!(bad("/api"), ParseRouteError::MissingEquals);
         assert!(matches!(bad("api=x"), ParseRouteError::NotAbsolute { .. }));
-        assert!(matches!(bad("/a b=x"), ParseRouteError::NoPath { found: ' ', .. }));
-        assert!(matches!(bad("/a?b=x"), ParseRouteError::NoPath { found: '?', .. }));
-        assert!(matches!(bad("/a="), ParseRouteError::Module { .. }));
-        assert!(matches!(bad("/a=b/c"), ParseRouteError::Module { .. }));
+        assert!(matches!(bad("/a b=x"), ParseRouteError::InvalidCharacter { found: ' ', .. }));
+        assert!(matches!(bad("/a?b=x"), ParseRouteError::InvalidCharacter { found: '?', .. }));
+        assert!(matches!(bad("/a="), ParseRouteError::InvalidModule { .. }));
+        assert!(matches!(bad("/a=b/c"), ParseRouteError::InvalidModule { .. }));
     }
 
     #[test]
     fn a_prefix_is_given_once() {
         let routes = ["/a=x", "/b=y", "/a/=z"].iter().map(|text| text.parse().unwrap()).collect();
-        assert!(matches!(Routes::new(routes), Err(Error::RouteTwice { prefix, .. }) if prefix == "/a"));
+        assert!(matches!(Routes::new(routes), Err(Error::DuplicateRoute { prefix, .. }) if prefix == "/a"));
     }
 }

@@ -12,8 +12,8 @@ use tokio::{
 
 use crate::{
     Config, Error, Route,
-    connection::{Protocols, Stopping},
-    front::{Front, Handles},
+    connection::{ConnectionServer, StopSignal},
+    handler::{Handles, RequestHandler},
     pool::Pool,
     route::Routes,
     stats::{Count, Gauge, Stats},
@@ -122,27 +122,34 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
         let Server { listener, local_addr, runtime, config, routes, stats } = self;
         let (pool, jobs) = Pool::start(&runtime, &config, &stats)?;
-        let protocols = Arc::new(Protocols::new(&config, stats.clone()));
+        let connection_server = Arc::new(ConnectionServer::new(&config, stats.clone()));
         let (drain_deadline, slots) = (config.drain_deadline, Semaphore::new(config.connections_max.max(1)));
         let handles = Handles::default();
-        let front = Arc::new(Front { runtime, routes, config, stats: stats.clone(), handles, jobs });
-        let (stop, stopping) = watch::channel(false);
-        let stopping = Stopping(stopping);
-        let mut open = Open { protocols, front, stats: stats.clone(), stopping, tasks: JoinSet::new() };
+        let handler =
+            Arc::new(RequestHandler { runtime, routes, config, stats: stats.clone(), handles, jobs });
+        let (stop, stop_signal) = watch::channel(false);
+        let stop_signal = StopSignal(stop_signal);
+        let mut open = OpenConnections {
+            connection_server,
+            handler,
+            stats: stats.clone(),
+            stop_signal,
+            tasks: JoinSet::new(),
+        };
         tracing::info!(%local_addr, "accepting connections");
 
         open.accept(&listener, Arc::new(slots), shutdown).await;
-        if let Err(error) = open.take_backlog(listener) {
+        if let Err(error) = open.accept_backlog(listener) {
             tracing::warn!(%error, "clients that wait to be accepted are refused");
         }
         tracing::info!(connections = open.tasks.len(), "no longer accepting connections");
 
         let deadline = Instant::now() + drain_deadline;
         stop.send_replace(true);
-        let cut = open.see_off(deadline).await;
+        let cut = open.drain(deadline).await;
         // The last senders of the queue went with the connections, so the threads end as soon as it is empty.
         let patience = deadline.saturating_duration_since(Instant::now()).max(POOL_END_MIN);
-        let ended = pool.end(patience).await;
+        let ended = pool.join(patience).await;
         if cut == 0 && ended {
             return Ok(());
         }
@@ -151,15 +158,15 @@ impl Server {
 }
 
 /// The connections that are open.
-struct Open {
-    protocols: Arc<Protocols>,
-    front: Arc<Front>,
+struct OpenConnections {
+    connection_server: Arc<ConnectionServer>,
+    handler: Arc<RequestHandler>,
     stats: Stats,
-    stopping: Stopping,
+    stop_signal: StopSignal,
     tasks: JoinSet<()>,
 }
 
-impl Open {
+impl OpenConnections {
     async fn accept(
         &mut self,
         listener: &TcpListener,
@@ -178,7 +185,7 @@ impl Open {
                 Some(_) = self.tasks.join_next(), if !self.tasks.is_empty() => {}
                 (slot, accepted) = next => match accepted {
                     Ok((stream, _)) => self.serve(stream, Some(slot)),
-                    Err(error) => self.bear(error).await,
+                    Err(error) => self.handle_accept_error(error).await,
                 },
             }
         }
@@ -186,17 +193,17 @@ impl Open {
 
     fn serve(&mut self, stream: TcpStream, slot: Option<OwnedSemaphorePermit>) {
         self.stats.count(Count::Accepted);
-        let counted = self.stats.lasting(Gauge::Connection);
-        let (protocols, front, stopping) =
-            (self.protocols.clone(), self.front.clone(), self.stopping.clone());
+        let counted = self.stats.track(Gauge::Connection);
+        let (connection_server, handler, stop_signal) =
+            (self.connection_server.clone(), self.handler.clone(), self.stop_signal.clone());
         self.tasks.spawn(async move {
-            protocols.serve(stream, front, stopping).await;
+            connection_server.serve(stream, handler, stop_signal).await;
             drop((counted, slot));
         });
     }
 
     /// A connection that could not be accepted is no reason to end.
-    async fn bear(&self, error: io::Error) {
+    async fn handle_accept_error(&self, error: io::Error) {
         use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
         if matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
             // The client's doing, and the next one may be waiting.
@@ -208,7 +215,7 @@ impl Open {
 
     /// Accepts what the system has accepted already, and closes the listener: those clients may have sent their request,
     /// and closing would reset them.
-    fn take_backlog(&mut self, listener: TcpListener) -> io::Result<()> {
+    fn accept_backlog(&mut self, listener: TcpListener) -> io::Result<()> {
         // Not through the reactor, which knows only what it was told when it last looked.
         let listener = listener.into_std()?;
         for _ in 0..BACKLOG_MAX {
@@ -220,7 +227,7 @@ impl Open {
     }
 
     /// Waits for all connections to end, and cuts those that have not when the time is over. How many those were.
-    async fn see_off(mut self, deadline: Instant) -> u64 {
+    async fn drain(mut self, deadline: Instant) -> u64 {
         let all = async { while self.tasks.join_next().await.is_some() {} };
         if timeout_at(deadline, all).await.is_ok() {
             return 0;

@@ -88,7 +88,7 @@ pub(crate) enum Count {
 
 /// Something that lasts, counted from now until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Lasting {
+pub(crate) struct GaugeGuard {
     counters: Arc<Counters>,
     gauge: Gauge,
 }
@@ -145,16 +145,16 @@ impl Stats {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn lasting(&self, gauge: Gauge) -> Lasting {
-        let lasting = Lasting { counters: self.counters.clone(), gauge };
-        lasting.counter().fetch_add(1, Ordering::Relaxed);
-        lasting
+    pub(crate) fn track(&self, gauge: Gauge) -> GaugeGuard {
+        let guard = GaugeGuard { counters: self.counters.clone(), gauge };
+        guard.counter().fetch_add(1, Ordering::Relaxed);
+        guard
     }
 }
 
-// === impl Lasting ===
+// === impl GaugeGuard ===
 
-impl Lasting {
+impl GaugeGuard {
     fn counter(&self) -> &AtomicU64 {
         match self.gauge {
             Gauge::Connection => &self.counters.connections,
@@ -164,7 +164,7 @@ impl Lasting {
     }
 }
 
-impl Drop for Lasting {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         self.counter().fetch_sub(1, Ordering::Relaxed);
     }
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn what_lasts_is_counted_while_it_lasts() {
         let stats = Stats::default();
-        let busy = [stats.lasting(Gauge::Busy), stats.lasting(Gauge::Busy)];
+        let busy = [stats.track(Gauge::Busy), stats.track(Gauge::Busy)];
         stats.count(Count::Request);
         assert_eq!(stats.figures(), Figures { busy: 2, requests: 1, ..Figures::default() });
         drop(busy);

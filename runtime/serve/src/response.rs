@@ -33,14 +33,14 @@ const HEADER_COUNT_MAX: usize = 256;
 
 /// A module, in the version that answers.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Answerer<'a> {
+pub(crate) struct Responder<'a> {
     pub(crate) module: &'a str,
     pub(crate) version: &'a VersionId,
 }
 
 /// Why the server answers without having asked a module, or without an answer of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum Rejection {
     NoModule,
     TargetTooLong,
     HeadersTooLarge,
@@ -52,20 +52,20 @@ pub(crate) enum Refusal {
     Internal,
 }
 
-// === impl Answerer ===
+// === impl Responder ===
 
-impl Answerer<'_> {
+impl Responder<'_> {
     /// A module's reply, in valid HTTP. What cannot be sent is left out, and the log says so.
     pub(crate) fn reply(&self, reply: Reply, method: &Method) -> Answer {
         let Some(status) = final_status(reply.status) else {
-            let Answerer { module, version } = self;
+            let Responder { module, version } = self;
             tracing::error!(module, %version, status = reply.status, "the status is none that ends a request");
             return self.failure();
         };
         let mut headers = HeaderMap::with_capacity(reply.headers.len().min(HEADER_COUNT_MAX) + 3);
         for (name, value) in &reply.headers {
             if let Err(reason) = append(&mut headers, name, value) {
-                let Answerer { module, version } = self;
+                let Responder { module, version } = self;
                 tracing::warn!(module, %version, header = name.as_str(), reason, "left out a header");
             }
         }
@@ -130,51 +130,54 @@ fn append(headers: &mut HeaderMap, name: &str, value: &[u8]) -> Result<(), &'sta
     Ok(())
 }
 
-// === impl Refusal ===
+// === impl Rejection ===
 
-impl Refusal {
+impl Rejection {
     pub(crate) fn answer(self) -> Answer {
         let (status, text) = match self {
-            Refusal::NoModule => (StatusCode::NOT_FOUND, "no such module\n"),
-            Refusal::TargetTooLong => (StatusCode::URI_TOO_LONG, "the request target is too long\n"),
-            Refusal::HeadersTooLarge => {
+            Rejection::NoModule => (StatusCode::NOT_FOUND, "no such module\n"),
+            Rejection::TargetTooLong => (StatusCode::URI_TOO_LONG, "the request target is too long\n"),
+            Rejection::HeadersTooLarge => {
                 (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the headers are too many, or too large\n")
             }
-            Refusal::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the body is too large\n"),
-            Refusal::BodyTooSlow => (StatusCode::REQUEST_TIMEOUT, "the body took too long\n"),
-            Refusal::BodyBroken => (StatusCode::BAD_REQUEST, "the body is not valid\n"),
-            Refusal::QueueFull => (StatusCode::SERVICE_UNAVAILABLE, "too much to do, try again\n"),
-            Refusal::Connect => (StatusCode::NOT_IMPLEMENTED, "this is no proxy\n"),
-            Refusal::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal error\n"),
+            Rejection::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the body is too large\n"),
+            Rejection::BodyTooSlow => (StatusCode::REQUEST_TIMEOUT, "the body took too long\n"),
+            Rejection::BodyBroken => (StatusCode::BAD_REQUEST, "the body is not valid\n"),
+            Rejection::QueueFull => (StatusCode::SERVICE_UNAVAILABLE, "too much to do, try again\n"),
+            Rejection::Connect => (StatusCode::NOT_IMPLEMENTED, "this is no proxy\n"),
+            Rejection::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal error\n"),
         };
         let mut answer = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
         *answer.status_mut() = status;
         answer.headers_mut().insert(header::CONTENT_TYPE, PLAIN);
-        if self == Refusal::QueueFull {
+        if self == Rejection::QueueFull {
             answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         answer
     }
 
     /// Whether it comes before the body was read to its end.
-    pub(crate) fn leaves_body(self) -> bool {
+    pub(crate) fn leaves_body_unread(self) -> bool {
         match self {
-            Refusal::NoModule | Refusal::TargetTooLong | Refusal::HeadersTooLarge | Refusal::Connect => true,
-            Refusal::BodyTooLarge | Refusal::BodyTooSlow | Refusal::BodyBroken => true,
-            Refusal::QueueFull | Refusal::Internal => false,
+            Rejection::NoModule
+            | Rejection::TargetTooLong
+            | Rejection::HeadersTooLarge
+            | Rejection::Connect => true,
+            Rejection::BodyTooLarge | Rejection::BodyTooSlow | Rejection::BodyBroken => true,
+            Rejection::QueueFull | Rejection::Internal => false,
         }
     }
 
     /// As what it is counted. An internal error was counted, or logged, where it happened.
     pub(crate) fn count(self) -> Option<Count> {
         match self {
-            Refusal::NoModule | Refusal::Connect => Some(Count::NoModule),
-            Refusal::TargetTooLong => Some(Count::TargetTooLong),
-            Refusal::HeadersTooLarge => Some(Count::HeadersTooLarge),
-            Refusal::BodyTooLarge => Some(Count::BodyTooLarge),
-            Refusal::BodyTooSlow | Refusal::BodyBroken => Some(Count::BodyBroken),
-            Refusal::QueueFull => Some(Count::QueueFull),
-            Refusal::Internal => None,
+            Rejection::NoModule | Rejection::Connect => Some(Count::NoModule),
+            Rejection::TargetTooLong => Some(Count::TargetTooLong),
+            Rejection::HeadersTooLarge => Some(Count::HeadersTooLarge),
+            Rejection::BodyTooLarge => Some(Count::BodyTooLarge),
+            Rejection::BodyTooSlow | Rejection::BodyBroken => Some(Count::BodyBroken),
+            Rejection::QueueFull => Some(Count::QueueFull),
+            Rejection::Internal => None,
         }
     }
 }
@@ -188,7 +191,7 @@ mod tests {
         let version = VersionId { version: "1.2.0".to_owned(), generation: 7 };
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
         let reply = Reply { status, headers, body: b"body!".to_vec() };
-        Answerer { module: "greeter", version: &version }.reply(reply, method)
+        Responder { module: "greeter", version: &version }.reply(reply, method)
     }
 
     async fn body(answer: Answer) -> Bytes {
@@ -238,7 +241,7 @@ mod tests {
         let set: Vec<(String, Vec<u8>)> = (0..40_000).map(|n| (format!("x-{n}"), vec![b'1'])).collect();
         let reply = Reply { status: 200, headers: set, body: Vec::new() };
         let version = VersionId { version: "1.0.0".to_owned(), generation: 1 };
-        let answer = Answerer { module: "greeter", version: &version }.reply(reply, &Method::GET);
+        let answer = Responder { module: "greeter", version: &version }.reply(reply, &Method::GET);
         assert_eq!(answer.headers().len(), HEADER_COUNT_MAX + 2);
         assert_eq!(answer.headers()["x-segue-version"], "1.0.0+g1");
     }
@@ -268,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_says_when_to_come_back() {
-        let answer = Refusal::QueueFull.answer();
+        let answer = Rejection::QueueFull.answer();
         assert_eq!(answer.status(), 503);
         assert_eq!(answer.headers()["retry-after"], "1");
     }

@@ -21,9 +21,9 @@ use tokio::{
 /// What an HTTP/2 connection begins with, where its client knows beforehand that the server speaks it (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// What is asked of the system at once when a connection begins: most first requests fit.
-const BEGIN_BYTES: usize = 2048;
+const FIRST_READ_BYTES: usize = 2048;
 /// How long a client that was cut short may go on sending. Past it, it may not see its answer.
-pub(crate) const LINGER_TIME_MAX: Duration = Duration::from_secs(2);
+pub(crate) const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// What a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(crate) enum Protocol {
 /// A connection whose first bytes have been read already. When it is dropped, the client is told that nothing more comes,
 /// and what it still sends can be read by whoever made it.
 #[derive(Debug)]
-pub(crate) struct Wire {
+pub(crate) struct PrefixedStream {
     begun: Bytes,
     writer: OwnedWriteHalf,
     reader: Option<(OwnedReadHalf, oneshot::Sender<OwnedReadHalf>)>,
@@ -51,7 +51,7 @@ pub(crate) struct Begun {
 
 /// Reads until it is clear what the client speaks. None where it went away before.
 pub(crate) async fn begin(mut stream: TcpStream) -> io::Result<Option<Begun>> {
-    let mut begun = BytesMut::with_capacity(BEGIN_BYTES);
+    let mut begun = BytesMut::with_capacity(FIRST_READ_BYTES);
     loop {
         if stream.read_buf(&mut begun).await? == 0 {
             return Ok(None);
@@ -67,25 +67,25 @@ pub(crate) async fn begin(mut stream: TcpStream) -> io::Result<Option<Begun>> {
 
 /// Reads and throws away what a client still sends after its answer, so that the answer reaches it: a socket that is
 /// closed with bytes unread resets the connection, and takes the answer along.
-pub(crate) async fn linger(mut reader: OwnedReadHalf) {
-    let mut thrown_away = [0; 8 * 1024];
+pub(crate) async fn discard_input(mut reader: OwnedReadHalf) {
+    let mut discarded = [0; 8 * 1024];
     // The client may do what it likes: it has its answer, or does not want it.
     let _ =
-        timeout(LINGER_TIME_MAX, async { while let Ok(1..) = reader.read(&mut thrown_away).await {} }).await;
+        timeout(DISCARD_TIME_MAX, async { while let Ok(1..) = reader.read(&mut discarded).await {} }).await;
 }
 
-// === impl Wire ===
+// === impl PrefixedStream ===
 
-impl Wire {
-    /// The wire, and where its reading half goes in the end.
+impl PrefixedStream {
+    /// The stream, and where its reading half goes in the end.
     pub(crate) fn new(begun: Bytes, stream: TcpStream) -> (Self, oneshot::Receiver<OwnedReadHalf>) {
         let (reader, writer) = stream.into_split();
         let (back, returned) = oneshot::channel();
-        (Wire { begun, writer, reader: Some((reader, back)) }, returned)
+        (PrefixedStream { begun, writer, reader: Some((reader, back)) }, returned)
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for PrefixedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -105,7 +105,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for PrefixedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.writer).poll_write(cx, bytes)
     }
@@ -131,7 +131,7 @@ impl AsyncWrite for Wire {
     }
 }
 
-impl Drop for Wire {
+impl Drop for PrefixedStream {
     fn drop(&mut self) {
         if let Some((reader, back)) = self.reader.take() {
             // Nobody waits for it where the connection was cut.
