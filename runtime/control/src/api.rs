@@ -54,7 +54,7 @@ pub enum ImageRef {
 
 /// The answer to `POST /v1/load`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LoadAnswer {
+pub struct LoadResponse {
     /// What was done with each image, in the order of the request.
     pub loaded: Vec<Loaded>,
 }
@@ -70,7 +70,7 @@ pub struct PurgeRequest {
 
 /// The answer to `PUT /v1/images`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImageAnswer {
+pub struct PutImageResponse {
     /// What the bytes are called by from now on.
     pub digest: Digest,
 }
@@ -249,7 +249,7 @@ pub(crate) mod tests {
             sample("VersionId", version),
             sample("LoadRequest", load),
             sample("ImageRef", ImageRef::Path("/x".into())),
-            sample("LoadAnswer", LoadAnswer { loaded: vec![loaded()] }),
+            sample("LoadResponse", LoadResponse { loaded: vec![loaded()] }),
             sample("Loaded", loaded()),
             sample("Warning", Warning { message: "…".to_owned(), hint: "…".to_owned() }),
             sample("LoadTimings", LoadTimings::default()),
@@ -262,7 +262,7 @@ pub(crate) mod tests {
             sample("Unblocked", Unblocked { digest: Digest::of(b""), unblocked: true }),
             sample("Actor", Actor::Peer { uid: 1000, pid: Some(7) }),
             sample("Purged", purged),
-            sample("ImageAnswer", ImageAnswer { digest: Digest::of(b"") }),
+            sample("PutImageResponse", PutImageResponse { digest: Digest::of(b"") }),
             sample(
                 "Record",
                 Record {
@@ -313,7 +313,7 @@ pub(crate) mod tests {
                         "code_change": null, "publish": 3, "total": 2100}
         }]});
         let loaded = Loaded { warnings: Vec::new(), ..loaded() };
-        assert_eq!(serde_json::to_value(LoadAnswer { loaded: vec![loaded] }).unwrap(), promised);
+        assert_eq!(serde_json::to_value(LoadResponse { loaded: vec![loaded] }).unwrap(), promised);
     }
 
     #[test]

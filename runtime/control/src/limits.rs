@@ -11,7 +11,7 @@ pub struct Limits {
     pub connections_max: usize,
     /// Clients that read events at once; a further one is told `busy`. Far below
     /// [`connections_max`](Self::connections_max), since they stay.
-    pub followers_max: usize,
+    pub event_streams_max: usize,
     /// Loads, purges, rollbacks and the like at once; a further one is told `busy`. Each takes a thread while it waits.
     pub commands_max: usize,
     /// Images that are put at once; a further one is told `busy`. Each is held in memory until it is whole.
@@ -19,7 +19,7 @@ pub struct Limits {
     /// How long a client may take for the head of a request, and how long a connection may be idle.
     pub header_read_timeout: Duration,
     /// How long a client may pause inside a body before it is given up.
-    pub body_pause_max: Duration,
+    pub body_idle_timeout: Duration,
     /// The size of a request's head, in bytes: its first line and its headers.
     pub head_bytes_max: usize,
     /// The size of a JSON body, in bytes.
@@ -33,7 +33,7 @@ pub struct Limits {
     /// The most events that one answer of the history has.
     pub history_max: usize,
     /// How long requests that are being answered may go on after the shutdown began.
-    pub grace: Duration,
+    pub shutdown_grace: Duration,
 }
 
 // === impl Limits ===
@@ -42,18 +42,18 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             connections_max: 256,
-            followers_max: 64,
+            event_streams_max: 64,
             commands_max: 32,
             uploads_max: 4,
             header_read_timeout: Duration::from_secs(10),
-            body_pause_max: Duration::from_secs(10),
+            body_idle_timeout: Duration::from_secs(10),
             head_bytes_max: 16 * 1024,
             json_bytes_max: 64 * 1024,
             image_bytes_max: 256 * 1024 * 1024,
             deadline_max: Duration::from_secs(24 * 60 * 60),
             trial_max: Duration::from_secs(30 * 24 * 60 * 60),
             history_max: 10_000,
-            grace: Duration::from_secs(5),
+            shutdown_grace: Duration::from_secs(5),
         }
     }
 }

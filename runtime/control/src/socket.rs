@@ -34,7 +34,7 @@ const MODE: u32 = 0o600;
 const BACKLOG: i32 = 128;
 
 /// How long another runtime may be at the same three steps before we give up; it needs less than a millisecond.
-const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The control socket's file, bound by this process. Dropping it takes the file away.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl Socket {
             _ => Path::new("."),
         };
         let lock = lock_directory(directory, &path)?;
-        clear(&path)?;
+        remove_stale(&path)?;
         let socket = new_socket().map_err(failed("making"))?;
         let address = SockAddr::unix(&path).map_err(failed("naming"))?;
         socket.bind(&address).map_err(failed("binding"))?;
@@ -149,11 +149,11 @@ fn lock_directory(directory: &Path, path: &Path) -> Result<Option<File>, BindErr
         path: path.to_owned(),
         source,
     })?;
-    let begun = Instant::now();
+    let started = Instant::now();
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(Some(file)),
-            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => {
+            Err(TryLockError::WouldBlock) if started.elapsed() < LOCK_TIMEOUT => {
                 thread::sleep(Duration::from_millis(5));
             }
             Err(TryLockError::WouldBlock) => {
@@ -166,7 +166,7 @@ fn lock_directory(directory: &Path, path: &Path) -> Result<Option<File>, BindErr
 }
 
 /// Makes the path free, where what is there may be removed.
-fn clear(path: &Path) -> Result<(), BindError> {
+fn remove_stale(path: &Path) -> Result<(), BindError> {
     let failed = |action| move |source| BindError::Io { action, path: path.to_owned(), source };
     let metadata = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -175,7 +175,7 @@ fn clear(path: &Path) -> Result<(), BindError> {
     if !metadata.file_type().is_socket() {
         return Err(BindError::NotASocket { path: path.to_owned() });
     }
-    match is_answered(path) {
+    match has_listener(path) {
         Ok(true) => Err(BindError::InUse { path: path.to_owned() }),
         Ok(false) => fs::remove_file(path).map_err(failed("removing the left-over of")),
         Err(source) => Err(failed("asking")(source)),
@@ -183,7 +183,7 @@ fn clear(path: &Path) -> Result<(), BindError> {
 }
 
 /// Whether a process listens there. It does not wait: a listener whose backlog is full is alive, too.
-fn is_answered(path: &Path) -> io::Result<bool> {
+fn has_listener(path: &Path) -> io::Result<bool> {
     let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     match socket.connect(&SockAddr::unix(path)?) {

@@ -220,7 +220,7 @@ fn events_are_told_followed_and_resumed() {
         };
         refuse().await;
         refuse().await;
-        let mut kept = client.events(0, Extent::Kept).await.unwrap();
+        let mut kept = client.events(0, Extent::Recorded).await.unwrap();
         let first = kept.next().await.unwrap().unwrap();
         assert_eq!(first.seq, 1);
         assert!(matches!(first.event, Event::Started { .. }));
@@ -236,13 +236,13 @@ fn events_are_told_followed_and_resumed() {
         refuse().await;
         assert_eq!(followed.next().await.unwrap().unwrap().seq, 4);
 
-        let mut resumed = client.events_after(3, Extent::Kept).await.unwrap();
+        let mut resumed = client.events_after(3, Extent::Recorded).await.unwrap();
         assert_eq!(resumed.next().await.unwrap().unwrap().seq, 4);
         assert_eq!(resumed.next().await.unwrap(), None);
-        let mut up_to_date = client.events_after(4, Extent::Kept).await.unwrap();
+        let mut up_to_date = client.events_after(4, Extent::Recorded).await.unwrap();
         assert_eq!(up_to_date.next().await.unwrap(), None);
         // Number 900 was told by a runtime with another state directory.
-        let mut restarted = client.events_after(900, Extent::Kept).await.unwrap();
+        let mut restarted = client.events_after(900, Extent::Recorded).await.unwrap();
         assert_eq!(restarted.next().await.unwrap().unwrap().seq, 1);
 
         let (status, head, body) = ask(&server.path, "GET", "/v1/events?from=4&follow=false", "").await;
@@ -287,7 +287,7 @@ fn the_whole_ledger_is_told_across_a_restart_and_a_reader_goes_on() {
     });
     run(&mut |_, client| {
         executor.block_on(async {
-            let mut all = client.events(0, Extent::Kept).await.unwrap();
+            let mut all = client.events(0, Extent::Recorded).await.unwrap();
             for seq in 1..=EVENTS + 1 {
                 assert_eq!(all.next().await.unwrap().unwrap().seq, seq);
             }
@@ -406,7 +406,7 @@ fn idle_clients_are_closed_and_do_not_keep_others_out() {
 #[test]
 fn a_body_that_stalls_is_given_up() {
     let mut limits = Limits::default();
-    limits.body_pause_max = Duration::from_millis(200);
+    limits.body_idle_timeout = Duration::from_millis(200);
     with_server(limits, async |server: Server| {
         let request =
             b"POST /v1/load HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 100\r\n\r\n{";
@@ -419,19 +419,19 @@ fn a_body_that_stalls_is_given_up() {
 #[test]
 fn too_many_readers_of_events_are_told_so() {
     let mut limits = Limits::default();
-    limits.followers_max = 2;
+    limits.event_streams_max = 2;
     with_server(limits, async |server: Server| {
         let client = Client::new(&server.path);
         let first = client.events(0, Extent::Follow).await.unwrap();
         let _second = client.events(0, Extent::Follow).await.unwrap();
         assert!(matches!(
-            client.events(0, Extent::Kept).await,
+            client.events(0, Extent::Recorded).await,
             Err(ClientError::Refused { error, .. }) if error.code == Code::Busy
         ));
         assert_eq!(client.health().await.unwrap().status, "ok");
         drop(first);
         let begun = Instant::now();
-        while client.events(0, Extent::Kept).await.is_err() {
+        while client.events(0, Extent::Recorded).await.is_err() {
             assert!(begun.elapsed() < Duration::from_secs(10), "a reader that left still counts");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -38,9 +38,9 @@ impl Events {
         let mut seen = None;
         loop {
             match tell(&mut stream, context.format, &mut seen).await {
-                Ok(()) if self.extent() == Extent::Kept => return Ok(ExitCode::Done),
+                Ok(()) if self.extent() == Extent::Recorded => return Ok(ExitCode::Done),
                 Err(Told::Failed(error)) => return Err(error),
-                Err(Told::Broken(error)) if self.extent() == Extent::Kept => return Err(error.into()),
+                Err(Told::Broken(error)) if self.extent() == Extent::Recorded => return Err(error.into()),
                 Ok(()) | Err(Told::Broken(_)) => {
                     if context.format == Format::Human {
                         eprintln!("segue: the connection ended; waiting for the runtime");
@@ -52,7 +52,7 @@ impl Events {
     }
 
     fn extent(&self) -> Extent {
-        if self.follow { Extent::Follow } else { Extent::Kept }
+        if self.follow { Extent::Follow } else { Extent::Recorded }
     }
 
     /// Tries until the runtime is there again.

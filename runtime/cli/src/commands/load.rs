@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 use segue::{LoadOutcome, Loaded, Policy, TrialEnd, VersionId, Warning};
-use segue_control::api::{ImageRef, LoadAnswer, LoadRequest};
+use segue_control::api::{ImageRef, LoadRequest, LoadResponse};
 
 use super::deadline::Deadline;
 use crate::{
@@ -86,7 +86,7 @@ fn absolute(file: &Path) -> Result<PathBuf, Error> {
     })
 }
 
-fn render(answer: &LoadAnswer, request: &LoadRequest) -> String {
+fn render(answer: &LoadResponse, request: &LoadRequest) -> String {
     let mut text: String = answer.loaded.iter().map(render_one).collect();
     for Warning { message, hint } in answer.loaded.iter().flat_map(|loaded| &loaded.warnings) {
         text.push_str(&format!("warning: {}\n  {}\n", clean(message), clean(hint)));
@@ -149,20 +149,20 @@ mod tests {
             "greeter 1.1.0+g2 is current, it is the first; took 2.1 ms, of which publish 3 µs\n",
         ];
         let request = LoadRequest::set(Vec::new());
-        let answer = LoadAnswer { loaded: vec![loaded.clone(), unchanged.clone(), first] };
+        let answer = LoadResponse { loaded: vec![loaded.clone(), unchanged.clone(), first] };
         assert_eq!(render(&answer, &request), lines.concat());
         let trial = LoadRequest { trial_ms: Some(300_000), ..request };
-        let text = render(&LoadAnswer { loaded: vec![loaded] }, &trial);
+        let text = render(&LoadResponse { loaded: vec![loaded] }, &trial);
         assert!(
             text.contains("greeter is on trial, and goes back by itself in 5m 00s: `segue confirm greeter`"),
             "{text}"
         );
         let warning = Warning { message: "helper.so is stale".to_owned(), hint: "restart".to_owned() };
         let warned = Loaded { warnings: vec![warning], ..unchanged.clone() };
-        let text = render(&LoadAnswer { loaded: vec![warned] }, &LoadRequest::set(Vec::new()));
+        let text = render(&LoadResponse { loaded: vec![warned] }, &LoadRequest::set(Vec::new()));
         assert!(text.ends_with("\nwarning: helper.so is stale\n  restart\n"), "{text}");
         // What was current already is what it was before.
-        assert!(!render(&LoadAnswer { loaded: vec![unchanged] }, &trial).contains("trial"));
+        assert!(!render(&LoadResponse { loaded: vec![unchanged] }, &trial).contains("trial"));
     }
 
     #[test]

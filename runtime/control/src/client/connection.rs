@@ -16,15 +16,15 @@ use super::ClientError;
 use crate::api::ErrorBody;
 
 /// The largest refusal that is read, in bytes.
-const REFUSAL_BYTES_MAX: usize = 1024 * 1024;
+const ERROR_BYTES_MAX: usize = 1024 * 1024;
 
 /// How long to wait.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Patience {
+pub(super) enum Timeout {
     /// So long.
-    For(Duration),
+    After(Duration),
     /// Until the connection breaks.
-    Endless,
+    Never,
 }
 
 /// One connection to the socket. Dropping it closes it.
@@ -46,7 +46,7 @@ impl<'a> Connection<'a> {
             .map_err(|source| ClientError::Unreachable { path: path.to_owned(), source })?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
-            .map_err(|source| ClientError::Broken { path: path.to_owned(), source })?;
+            .map_err(|source| ClientError::ConnectionLost { path: path.to_owned(), source })?;
         // An error of the connection is also one of the request, and is told there.
         let driver = Driver(tokio::spawn(async move { drop(connection.await) }));
         Ok(Connection { path, sender, driver })
@@ -92,11 +92,11 @@ impl<'a> Connection<'a> {
         if status.is_success() {
             return Ok(response);
         }
-        let body = self.collect(response, REFUSAL_BYTES_MAX).await?;
-        Err(self.refusal(status, &body))
+        let body = self.collect(response, ERROR_BYTES_MAX).await?;
+        Err(self.refused(status, &body))
     }
 
-    fn refusal(&self, status: StatusCode, body: &[u8]) -> ClientError {
+    fn refused(&self, status: StatusCode, body: &[u8]) -> ClientError {
         match serde_json::from_slice::<ErrorBody>(body) {
             Ok(ErrorBody { error }) => ClientError::Refused { error: Box::new(error), status },
             Err(_) => self.protocol(format!("status {status} without an error object")),
@@ -114,7 +114,7 @@ impl<'a> Connection<'a> {
     }
 
     fn broken(&self, source: hyper::Error) -> ClientError {
-        ClientError::Broken { path: self.path.to_owned(), source }
+        ClientError::ConnectionLost { path: self.path.to_owned(), source }
     }
 
     fn protocol(&self, what: String) -> ClientError {
@@ -130,18 +130,18 @@ impl Drop for Driver {
     }
 }
 
-// === impl Patience ===
+// === impl Timeout ===
 
-impl Patience {
+impl Timeout {
     pub(super) async fn wait<T>(
         self,
         path: &Path,
         answer: impl Future<Output = Result<T, ClientError>>,
     ) -> Result<T, ClientError> {
-        let Patience::For(after) = self else { return answer.await };
+        let Timeout::After(after) = self else { return answer.await };
         match time::timeout(after, answer).await {
             Ok(result) => result,
-            Err(_) => Err(ClientError::Silent { path: path.to_owned(), after }),
+            Err(_) => Err(ClientError::TimedOut { path: path.to_owned(), after }),
         }
     }
 }

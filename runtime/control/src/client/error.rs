@@ -19,7 +19,7 @@ pub enum ClientError {
     },
     /// The connection broke before the answer was whole. Whether the runtime did what it was asked is not known.
     #[error("the connection to {} broke: {source}", path.display())]
-    Broken {
+    ConnectionLost {
         /// The socket.
         path: PathBuf,
         /// The reason.
@@ -27,7 +27,7 @@ pub enum ClientError {
     },
     /// The runtime took the connection and did not answer.
     #[error("the runtime on {} did not answer within {} s", path.display(), after.as_secs_f64())]
-    Silent {
+    TimedOut {
         /// The socket.
         path: PathBuf,
         /// How long it had.
@@ -60,9 +60,9 @@ impl ClientError {
             ClientError::Unreachable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Code::Denied
             }
-            ClientError::Unreachable { .. } | ClientError::Broken { .. } | ClientError::Silent { .. } => {
-                Code::Unreachable
-            }
+            ClientError::Unreachable { .. }
+            | ClientError::ConnectionLost { .. }
+            | ClientError::TimedOut { .. } => Code::Unreachable,
             ClientError::Refused { error, .. } => error.code,
             ClientError::Protocol { .. } => Code::Internal,
         }
@@ -80,10 +80,10 @@ impl ClientError {
             (ClientError::Unreachable { .. }, _) => {
                 "is `segue serve` running? another socket is named with --control PATH or SEGUE_CONTROL"
             }
-            (ClientError::Broken { .. }, _) => {
+            (ClientError::ConnectionLost { .. }, _) => {
                 "whether it was done is told by `segue ls` and `segue history`, once the runtime is there again"
             }
-            (ClientError::Silent { .. }, _) => "the log of `segue serve` may say what it is at",
+            (ClientError::TimedOut { .. }, _) => "the log of `segue serve` may say what it is at",
             _ => "is it a segue runtime, and of the same release as this command?",
         };
         ErrorObject {

@@ -12,14 +12,14 @@ pub(super) struct EventParser {
     line: Vec<u8>,
     /// The data lines of the event that is not whole yet.
     data: Option<String>,
-    whole: VecDeque<String>,
+    complete: VecDeque<String>,
 }
 
 /// What is no stream of events.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum NotEvents {
+pub(super) enum EventParseError {
     #[error("a line of events is not UTF-8")]
-    NotText,
+    NotUtf8,
     #[error("a line of events is longer than {LINE_BYTES_MAX} bytes")]
     LineTooLong,
 }
@@ -28,34 +28,34 @@ pub(super) enum NotEvents {
 
 impl EventParser {
     /// Takes the next bytes of the stream, cut wherever they are cut.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), NotEvents> {
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), EventParseError> {
         let mut rest = bytes;
         while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
-            self.grow(&rest[..end])?;
+            self.append(&rest[..end])?;
             rest = &rest[end + 1..];
             let line = std::mem::take(&mut self.line);
-            self.take_line(std::str::from_utf8(&line).map_err(|_| NotEvents::NotText)?);
+            self.push_line(std::str::from_utf8(&line).map_err(|_| EventParseError::NotUtf8)?);
         }
-        self.grow(rest)
+        self.append(rest)
     }
 
     /// The data of the next event that is whole.
     pub(super) fn next(&mut self) -> Option<String> {
-        self.whole.pop_front()
+        self.complete.pop_front()
     }
 
-    fn grow(&mut self, piece: &[u8]) -> Result<(), NotEvents> {
+    fn append(&mut self, piece: &[u8]) -> Result<(), EventParseError> {
         if self.line.len() + piece.len() > LINE_BYTES_MAX {
-            return Err(NotEvents::LineTooLong);
+            return Err(EventParseError::LineTooLong);
         }
         self.line.extend_from_slice(piece);
         Ok(())
     }
 
-    fn take_line(&mut self, line: &str) {
+    fn push_line(&mut self, line: &str) {
         let line = line.strip_suffix('\r').unwrap_or(line);
         if line.is_empty() {
-            self.whole.extend(self.data.take());
+            self.complete.extend(self.data.take());
             return;
         }
         // Comments, ids and names are passed over: the data holds them, too.
@@ -94,10 +94,10 @@ mod tests {
     #[test]
     fn what_is_no_stream_of_events_is_noticed() {
         let mut parser = EventParser::default();
-        assert_eq!(parser.push(b"data: \xff\n"), Err(NotEvents::NotText));
+        assert_eq!(parser.push(b"data: \xff\n"), Err(EventParseError::NotUtf8));
         let mut parser = EventParser::default();
         let piece = vec![b'x'; LINE_BYTES_MAX];
         parser.push(&piece).unwrap();
-        assert_eq!(parser.push(b"x"), Err(NotEvents::LineTooLong));
+        assert_eq!(parser.push(b"x"), Err(EventParseError::LineTooLong));
     }
 }

@@ -9,8 +9,8 @@ use hyper::body::Incoming;
 use segue::Record;
 
 use super::{
-    ClientError, LOOK_PATIENCE,
-    connection::{Connection, Driver, Patience},
+    ClientError, QUERY_TIMEOUT,
+    connection::{Connection, Driver, Timeout},
     event_parser::EventParser,
 };
 
@@ -18,7 +18,7 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
     /// To the last event that has happened.
-    Kept,
+    Recorded,
     /// On and on, until the server ends.
     Follow,
 }
@@ -49,7 +49,7 @@ impl EventStream {
             request.headers_mut().insert("last-event-id", HeaderValue::from(seq));
         }
         let opened = connection.stream(request);
-        let (body, driver) = Patience::For(LOOK_PATIENCE).wait(socket, opened).await?;
+        let (body, driver) = Timeout::After(QUERY_TIMEOUT).wait(socket, opened).await?;
         Ok(EventStream { path: socket.to_owned(), body, parser: EventParser::default(), _driver: driver })
     }
 
@@ -67,7 +67,8 @@ impl EventStream {
                     .map_err(|error| self.protocol(format!("an event is not understood: {error}")));
             }
             let Some(frame) = self.body.frame().await else { return Ok(None) };
-            let frame = frame.map_err(|source| ClientError::Broken { path: self.path.clone(), source })?;
+            let frame =
+                frame.map_err(|source| ClientError::ConnectionLost { path: self.path.clone(), source })?;
             if let Ok(bytes) = frame.into_data() {
                 self.parser.push(&bytes).map_err(|error| self.protocol(error.to_string()))?;
             }

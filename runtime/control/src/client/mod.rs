@@ -4,8 +4,8 @@ mod connection;
 mod error;
 mod event_parser;
 mod events;
-mod key;
-mod wire;
+mod exchange;
+mod idempotency_key;
 
 use std::{
     path::{Path, PathBuf},
@@ -20,14 +20,14 @@ use segue::{
     Unblocked,
 };
 
-use crate::api::{Health, ImageAnswer, LoadAnswer, LoadRequest, PurgeRequest};
-use connection::Patience;
+use crate::api::{Health, LoadRequest, LoadResponse, PurgeRequest, PutImageResponse};
+use connection::Timeout;
 
 pub use error::ClientError;
 pub use events::{EventStream, Extent};
 
 /// How long an answer may take that the server has at hand.
-const LOOK_PATIENCE: Duration = Duration::from_secs(30);
+const QUERY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a module's name may hold without being encoded.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -88,8 +88,8 @@ impl Client {
     ///
     /// See [`modules`](Self::modules).
     pub async fn put_image(&self, bytes: impl Into<Bytes>) -> Result<Digest, ClientError> {
-        let answer: ImageAnswer =
-            self.exchange(Method::PUT, "/v1/images", bytes.into(), Patience::Endless).await?;
+        let answer: PutImageResponse =
+            self.exchange(Method::PUT, "/v1/images", bytes.into(), Timeout::Never).await?;
         Ok(answer.digest)
     }
 
@@ -98,7 +98,7 @@ impl Client {
     /// # Errors
     ///
     /// See [`modules`](Self::modules). Where several are refused, the members of the error object say why, each.
-    pub async fn load(&self, request: &LoadRequest) -> Result<LoadAnswer, ClientError> {
+    pub async fn load(&self, request: &LoadRequest) -> Result<LoadResponse, ClientError> {
         let deadline =
             request.deadline_ms.map_or(segue::LoadOptions::default().deadline, Duration::from_millis);
         self.post("/v1/load", request, deadline).await
@@ -230,7 +230,7 @@ impl Client {
     ///
     /// See [`modules`](Self::modules).
     pub async fn metrics(&self) -> Result<String, ClientError> {
-        let bytes = self.bytes(Method::GET, "/metrics", Bytes::new(), Patience::For(LOOK_PATIENCE)).await?;
+        let bytes = self.bytes(Method::GET, "/metrics", Bytes::new(), Timeout::After(QUERY_TIMEOUT)).await?;
         String::from_utf8(bytes.into()).map_err(|_| self.protocol("the metrics are not text"))
     }
 

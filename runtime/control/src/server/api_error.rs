@@ -12,14 +12,14 @@ use crate::api::ErrorBody;
 
 /// A request that was refused.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct ApiError {
     status: StatusCode,
     error: Box<ErrorObject>,
 }
 
-// === impl Refusal ===
+// === impl ApiError ===
 
-impl Refusal {
+impl ApiError {
     fn new(code: Code, message: impl Into<String>, hint: Option<&str>) -> Self {
         let error = ErrorObject {
             code,
@@ -29,22 +29,22 @@ impl Refusal {
             hint: hint.map(str::to_owned),
             members: Vec::new(),
         };
-        Refusal { status: status_of(code), error: Box::new(error) }
+        ApiError { status: status_of(code), error: Box::new(error) }
     }
 
     /// The request makes no sense.
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
-        Refusal::new(Code::BadRequest, message, Some("GET /openapi.json describes every request"))
+        ApiError::new(Code::BadRequest, message, Some("GET /openapi.json describes every request"))
     }
 
     /// Its body is larger than it may be.
     pub(super) fn too_large(bytes_max: usize) -> Self {
-        Refusal::new(Code::TooLarge, format!("the body is larger than {bytes_max} bytes"), None)
+        ApiError::new(Code::TooLarge, format!("the body is larger than {bytes_max} bytes"), None)
     }
 
     /// Too many do the same.
     pub(super) fn busy(what: &str) -> Self {
-        Refusal::new(
+        ApiError::new(
             Code::Busy,
             format!("too many {what} at once"),
             Some("try again when one of them has ended"),
@@ -53,7 +53,7 @@ impl Refusal {
 
     /// There is nothing at this path.
     pub(super) fn no_such_path(path: &str) -> Self {
-        Refusal::new(
+        ApiError::new(
             Code::NotFound,
             format!("there is nothing at {path}"),
             Some("GET /openapi.json describes every request"),
@@ -61,33 +61,33 @@ impl Refusal {
     }
 
     /// There is something at this path, and this method is not for it.
-    pub(super) fn wrong_method(method: &http::Method, path: &str) -> Self {
-        Refusal {
+    pub(super) fn method_not_allowed(method: &http::Method, path: &str) -> Self {
+        ApiError {
             status: StatusCode::METHOD_NOT_ALLOWED,
-            ..Refusal::bad_request(format!("{method} is not for {path}"))
+            ..ApiError::bad_request(format!("{method} is not for {path}"))
         }
     }
 
     /// Nobody knows who asks.
-    pub(super) fn nobody() -> Self {
-        Refusal::new(Code::Internal, "the runtime does not know who asks", None)
+    pub(super) fn unknown_peer() -> Self {
+        ApiError::new(Code::Internal, "the runtime does not know who asks", None)
     }
 
     /// The thread that was to answer panicked.
-    pub(super) fn broken(error: JoinError) -> Self {
+    pub(super) fn panicked(error: JoinError) -> Self {
         tracing::error!(%error, "a request on the control socket broke");
-        Refusal::new(Code::Internal, "the runtime broke while it answered; its log says more", None)
+        ApiError::new(Code::Internal, "the runtime broke while it answered; its log says more", None)
     }
 }
 
-impl From<segue::Error> for Refusal {
+impl From<segue::Error> for ApiError {
     fn from(error: segue::Error) -> Self {
         let error = ErrorObject::from(&error);
-        Refusal { status: status_of(error.code), error: Box::new(error) }
+        ApiError { status: status_of(error.code), error: Box::new(error) }
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         (self.status, Json(ErrorBody { error: *self.error })).into_response()
     }

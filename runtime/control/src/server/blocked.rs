@@ -3,21 +3,21 @@
 use axum::{Json, extract};
 use segue::{BlockedFile, Digest, Unblocked};
 
-use super::{asked::Asker, extract::Name, refusal::Refusal, state::State};
+use super::{api_error::ApiError, extract::Name, request_context::CommandContext, state::State};
 
 pub(super) async fn list(
     extract::State(state): extract::State<State>,
-) -> Result<Json<Vec<BlockedFile>>, Refusal> {
-    state.look(|runtime| runtime.blocked()).await.map(Json)
+) -> Result<Json<Vec<BlockedFile>>, ApiError> {
+    state.query(|runtime| runtime.blocked()).await.map(Json)
 }
 
 pub(super) async fn unblock(
     extract::State(state): extract::State<State>,
-    Asker(asked): Asker,
+    CommandContext(context): CommandContext,
     Name(digest): Name,
-) -> Result<Json<Unblocked>, Refusal> {
+) -> Result<Json<Unblocked>, ApiError> {
     let digest: Digest = digest
         .parse()
-        .map_err(|error| Refusal::bad_request(format!("{digest:?} is no digest of a file: {error}")))?;
-    state.command(asked, move |runtime| runtime.unblock(&digest)).await.map(Json)
+        .map_err(|error| ApiError::bad_request(format!("{digest:?} is no digest of a file: {error}")))?;
+    state.command(context, move |runtime| runtime.unblock(&digest)).await.map(Json)
 }

@@ -20,13 +20,13 @@ use tokio::{
     task,
 };
 
-use super::{extract::Params, news::News, refusal::Refusal, state::State};
+use super::{api_error::ApiError, event_bridge::EventSignal, extract::Params, state::State};
 
 /// How often a quiet stream says that it is alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// How many events are taken from the ledger at a time.
-const TAKEN_AT_ONCE: usize = 256;
+const BATCH_EVENTS_MAX: usize = 256;
 
 /// What a request may ask for.
 #[derive(Debug, Default, Deserialize)]
@@ -43,7 +43,7 @@ struct Reader {
     /// Taken from the ledger, and not told yet.
     pending: VecDeque<Record>,
     stop_at: StopAt,
-    news: watch::Receiver<News>,
+    event_signal: watch::Receiver<EventSignal>,
     closing: watch::Receiver<bool>,
     _permit: OwnedSemaphorePermit,
 }
@@ -52,21 +52,21 @@ struct Reader {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StopAt {
     /// After what is kept now.
-    Kept,
+    EndOfLedger,
     /// When the runtime, or this server, ends.
-    TheEnd,
+    Shutdown,
 }
 
 pub(super) async fn events(
     extract::State(state): extract::State<State>,
     Params(params): Params<EventsParams>,
     headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    let permit = state.follow()?;
-    let news = state.news.clone();
+) -> Result<Response, ApiError> {
+    let permit = state.event_stream_permit()?;
+    let event_signal = state.event_signal.clone();
     let last_seen = last_seen(&headers)?;
     let events = state
-        .look(move |runtime| {
+        .query(move |runtime| {
             let first = first_seq(last_seen, params.from, runtime)?;
             Ok(runtime.events().from(first))
         })
@@ -74,8 +74,8 @@ pub(super) async fn events(
     let reader = Reader {
         events: Some(events),
         pending: VecDeque::new(),
-        stop_at: if params.follow.unwrap_or(true) { StopAt::TheEnd } else { StopAt::Kept },
-        news,
+        stop_at: if params.follow.unwrap_or(true) { StopAt::Shutdown } else { StopAt::EndOfLedger },
+        event_signal,
         closing: state.closing.clone(),
         _permit: permit,
     };
@@ -83,11 +83,11 @@ pub(super) async fn events(
 }
 
 /// The number of the event that the client has seen last.
-fn last_seen(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
+fn last_seen(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
     let Some(value) = headers.get("last-event-id") else { return Ok(None) };
     match value.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok()) {
         Some(seen) => Ok(Some(seen)),
-        None => Err(Refusal::bad_request("Last-Event-ID is not the number of an event")),
+        None => Err(ApiError::bad_request("Last-Event-ID is not the number of an event")),
     }
 }
 
@@ -116,27 +116,27 @@ impl Reader {
                 return Some(record);
             }
             // Marked as seen before it looks: what happens in between wakes it again.
-            let ended = *self.news.borrow_and_update() == News::Ended;
-            self.take_pending().await?;
+            let ended = *self.event_signal.borrow_and_update() == EventSignal::Closed;
+            self.fill_pending().await?;
             if !self.pending.is_empty() {
                 continue;
             }
-            if ended || self.stop_at == StopAt::Kept {
+            if ended || self.stop_at == StopAt::EndOfLedger {
                 return None;
             }
             tokio::select! {
-                changed = self.news.changed() => changed.ok()?,
+                changed = self.event_signal.changed() => changed.ok()?,
                 _ = self.closing.wait_for(|closing| *closing) => return None,
             }
         }
     }
 
     /// Takes what there is, beside the reactor: it may have to be read from the disk.
-    async fn take_pending(&mut self) -> Option<()> {
+    async fn fill_pending(&mut self) -> Option<()> {
         let mut events = self.events.take()?;
         let taken = task::spawn_blocking(move || {
             let mut taken = VecDeque::new();
-            while taken.len() < TAKEN_AT_ONCE
+            while taken.len() < BATCH_EVENTS_MAX
                 && let NextEvent::Event(record) = events.next(Duration::ZERO)
             {
                 taken.push_back(record);

@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use tokio::time;
 
-use super::{refusal::Refusal, state::State};
+use super::{api_error::ApiError, state::State};
 use crate::Limits;
 
 /// A JSON body.
@@ -33,9 +33,9 @@ pub(super) struct Params<T>(pub(super) T);
 // === impl JsonBody ===
 
 impl<T: DeserializeOwned> FromRequest<State> for JsonBody<T> {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &State) -> Result<Self, Refusal> {
+    async fn from_request(request: Request, state: &State) -> Result<Self, ApiError> {
         let body = read_body(request, state.limits.json_bytes_max, &state.limits).await?;
         parse(&body).map(JsonBody)
     }
@@ -44,9 +44,9 @@ impl<T: DeserializeOwned> FromRequest<State> for JsonBody<T> {
 // === impl OptionalJsonBody ===
 
 impl<T: DeserializeOwned + Default> FromRequest<State> for OptionalJsonBody<T> {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &State) -> Result<Self, Refusal> {
+    async fn from_request(request: Request, state: &State) -> Result<Self, ApiError> {
         let body = read_body(request, state.limits.json_bytes_max, &state.limits).await?;
         if body.is_empty() {
             return Ok(OptionalJsonBody(T::default()));
@@ -58,12 +58,12 @@ impl<T: DeserializeOwned + Default> FromRequest<State> for OptionalJsonBody<T> {
 // === impl Name ===
 
 impl FromRequestParts<State> for Name {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, ApiError> {
         match Path::<String>::from_request_parts(parts, state).await {
             Ok(Path(name)) => Ok(Name(name)),
-            Err(rejection) => Err(Refusal::bad_request(rejection.body_text())),
+            Err(rejection) => Err(ApiError::bad_request(rejection.body_text())),
         }
     }
 }
@@ -71,30 +71,34 @@ impl FromRequestParts<State> for Name {
 // === impl Params ===
 
 impl<T: DeserializeOwned> FromRequestParts<State> for Params<T> {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, ApiError> {
         match Query::<T>::from_request_parts(parts, state).await {
             Ok(Query(params)) => Ok(Params(params)),
-            Err(rejection) => Err(Refusal::bad_request(rejection.body_text())),
+            Err(rejection) => Err(ApiError::bad_request(rejection.body_text())),
         }
     }
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(body)
-        .map_err(|error| Refusal::bad_request(format!("the body is not understood: {error}")))
+        .map_err(|error| ApiError::bad_request(format!("the body is not understood: {error}")))
 }
 
 /// The deadline that a request asks for.
-pub(super) fn deadline(deadline_ms: Option<u64>, limits: &Limits) -> Result<Option<Duration>, Refusal> {
-    span("deadline_ms", deadline_ms, limits.deadline_max)
+pub(super) fn deadline(deadline_ms: Option<u64>, limits: &Limits) -> Result<Option<Duration>, ApiError> {
+    duration("deadline_ms", deadline_ms, limits.deadline_max)
 }
 
 /// A span of time in milliseconds, up to the longest that is allowed.
-pub(super) fn span(field: &str, millis: Option<u64>, max: Duration) -> Result<Option<Duration>, Refusal> {
+pub(super) fn duration(
+    field: &str,
+    millis: Option<u64>,
+    max: Duration,
+) -> Result<Option<Duration>, ApiError> {
     match millis.map(Duration::from_millis) {
-        Some(span) if span > max => Err(Refusal::bad_request(format!(
+        Some(span) if span > max => Err(ApiError::bad_request(format!(
             "{field} is more than {}, the longest there is",
             max.as_millis()
         ))),
@@ -103,13 +107,17 @@ pub(super) fn span(field: &str, millis: Option<u64>, max: Duration) -> Result<Op
 }
 
 /// Reads a whole body.
-pub(super) async fn read_body(request: Request, bytes_max: usize, limits: &Limits) -> Result<Bytes, Refusal> {
+pub(super) async fn read_body(
+    request: Request,
+    bytes_max: usize,
+    limits: &Limits,
+) -> Result<Bytes, ApiError> {
     let mut body = request.into_body();
     let mut whole = BytesMut::new();
     while let Some(data) = next_data(&mut body, limits).await? {
         if whole.len() + data.len() > bytes_max {
             discard(body, limits).await;
-            return Err(Refusal::too_large(bytes_max));
+            return Err(ApiError::too_large(bytes_max));
         }
         whole.extend_from_slice(&data);
     }
@@ -120,21 +128,21 @@ pub(super) async fn read_body(request: Request, bytes_max: usize, limits: &Limit
 /// an answer, and would only see that the connection broke.
 async fn discard(mut body: Body, limits: &Limits) {
     let rest = async { while let Ok(Some(_)) = next_data(&mut body, limits).await {} };
-    if time::timeout(limits.body_pause_max, rest).await.is_err() {
+    if time::timeout(limits.body_idle_timeout, rest).await.is_err() {
         tracing::debug!("a body that is too large went on, and was cut off");
     }
 }
 
-async fn next_data(body: &mut Body, limits: &Limits) -> Result<Option<Bytes>, Refusal> {
+async fn next_data(body: &mut Body, limits: &Limits) -> Result<Option<Bytes>, ApiError> {
     loop {
-        match time::timeout(limits.body_pause_max, body.frame()).await {
+        match time::timeout(limits.body_idle_timeout, body.frame()).await {
             Err(_) => {
-                let seconds = limits.body_pause_max.as_secs_f64();
-                return Err(Refusal::bad_request(format!("nothing more of the body came for {seconds} s")));
+                let seconds = limits.body_idle_timeout.as_secs_f64();
+                return Err(ApiError::bad_request(format!("nothing more of the body came for {seconds} s")));
             }
             Ok(None) => return Ok(None),
             Ok(Some(Err(error))) => {
-                return Err(Refusal::bad_request(format!("the body could not be read: {error}")));
+                return Err(ApiError::bad_request(format!("the body could not be read: {error}")));
             }
             // Trailers are of no interest.
             Ok(Some(Ok(frame))) => {

@@ -4,7 +4,7 @@ use axum::{Json, extract};
 use segue::Record;
 use serde::Deserialize;
 
-use super::{extract::Params, refusal::Refusal, state::State};
+use super::{api_error::ApiError, extract::Params, state::State};
 
 /// How many events are told where the request does not say.
 const LIMIT: usize = 200;
@@ -20,10 +20,10 @@ pub(super) struct HistoryParams {
 pub(super) async fn history(
     extract::State(state): extract::State<State>,
     Params(HistoryParams { module, limit }): Params<HistoryParams>,
-) -> Result<Json<Vec<Record>>, Refusal> {
+) -> Result<Json<Vec<Record>>, ApiError> {
     let limit = limit.unwrap_or(LIMIT);
     if !(1..=state.limits.history_max).contains(&limit) {
-        return Err(Refusal::bad_request(format!("limit is to be from 1 to {}", state.limits.history_max)));
+        return Err(ApiError::bad_request(format!("limit is to be from 1 to {}", state.limits.history_max)));
     }
     let look = move |runtime: &segue::Runtime| {
         let records = runtime.history(module.as_deref(), limit)?;
@@ -33,5 +33,5 @@ pub(super) async fn history(
             None => Ok(records),
         }
     };
-    state.look(look).await.map(Json)
+    state.query(look).await.map(Json)
 }

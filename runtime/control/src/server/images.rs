@@ -5,19 +5,19 @@ use axum::{
     extract::{self, Request},
 };
 
-use super::{asked::Asker, extract::read_body, refusal::Refusal, state::State};
-use crate::api::ImageAnswer;
+use super::{api_error::ApiError, extract::read_body, request_context::CommandContext, state::State};
+use crate::api::PutImageResponse;
 
 pub(super) async fn put(
     extract::State(state): extract::State<State>,
-    Asker(asked): Asker,
+    CommandContext(context): CommandContext,
     request: Request,
-) -> Result<Json<ImageAnswer>, Refusal> {
-    let _upload = state.upload()?;
+) -> Result<Json<PutImageResponse>, ApiError> {
+    let _upload = state.upload_permit()?;
     let bytes = read_body(request, state.limits.image_bytes_max, &state.limits).await?;
     if bytes.is_empty() {
-        return Err(Refusal::bad_request("the body is empty; it is to be the bytes of a .so"));
+        return Err(ApiError::bad_request("the body is empty; it is to be the bytes of a .so"));
     }
-    let digest = state.command(asked, move |runtime| runtime.put_image(&bytes)).await?;
-    Ok(Json(ImageAnswer { digest }))
+    let digest = state.command(context, move |runtime| runtime.put_image(&bytes)).await?;
+    Ok(Json(PutImageResponse { digest }))
 }

@@ -9,10 +9,10 @@ use axum::{
 use http::header;
 use segue::{ModuleStatus, Runtime, VersionState, VersionStatus};
 
-use super::{refusal::Refusal, state::State};
+use super::{api_error::ApiError, state::State};
 
-pub(super) async fn metrics(extract::State(state): extract::State<State>) -> Result<Response, Refusal> {
-    let text = state.look(|runtime| Ok(render(&runtime.modules(), &Gauges::of(runtime)?))).await?;
+pub(super) async fn metrics(extract::State(state): extract::State<State>) -> Result<Response, ApiError> {
+    let text = state.query(|runtime| Ok(render(&runtime.modules(), &Gauges::of(runtime)?))).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
 

@@ -1,8 +1,9 @@
 //! The server: accepts connections, hands each request to its route, and ends in good order.
 
 mod about;
-mod asked;
+mod api_error;
 mod blocked;
+mod event_bridge;
 mod events;
 mod extract;
 mod history;
@@ -10,8 +11,7 @@ mod images;
 mod load;
 mod metrics;
 mod modules;
-mod news;
-mod refusal;
+mod request_context;
 mod routes;
 mod state;
 
@@ -37,7 +37,7 @@ use tokio::{
 };
 
 use crate::{Limits, Socket};
-use asked::Peer;
+use request_context::Peer;
 use state::State;
 
 /// The description of everything that the socket answers, as OpenAPI 3.1 in JSON.
@@ -85,10 +85,11 @@ pub async fn serve(
     let (file, listener) = socket.into_parts();
     let listener = UnixListener::from_std(listener).map_err(|source| ServeError::Register { source })?;
     let (closing, closed) = watch::channel(false);
-    let news = news::carry_over(runtime.events()).map_err(|source| ServeError::Thread { source })?;
-    let grace = limits.grace;
+    let event_signal =
+        event_bridge::start(runtime.events()).map_err(|source| ServeError::Thread { source })?;
+    let grace = limits.shutdown_grace;
     let mut connections = Connections::new(&limits);
-    let service = TowerToHyperService::new(routes::router(State::new(runtime, limits, news, closed)));
+    let service = TowerToHyperService::new(routes::router(State::new(runtime, limits, event_signal, closed)));
 
     let mut shutdown = pin!(shutdown);
     loop {

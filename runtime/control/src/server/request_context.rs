@@ -5,10 +5,10 @@ use http::{HeaderMap, request::Parts};
 use segue::{Actor, RequestContext};
 use tokio::net::UnixStream;
 
-use super::{refusal::Refusal, state::State};
+use super::{api_error::ApiError, state::State};
 
 /// The header that tells a command that is sent again from another like it.
-pub(super) const KEY: &str = "idempotency-key";
+pub(super) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// The longest key, in bytes.
 const KEY_BYTES_MAX: usize = 128;
@@ -18,7 +18,7 @@ const KEY_BYTES_MAX: usize = 128;
 pub(super) struct Peer(Actor);
 
 /// Who sent a command, and its key, where it has one.
-pub(super) struct Asker(pub(super) RequestContext);
+pub(super) struct CommandContext(pub(super) RequestContext);
 
 // === impl Peer ===
 
@@ -30,22 +30,22 @@ impl Peer {
     }
 }
 
-// === impl Asker ===
+// === impl CommandContext ===
 
-impl FromRequestParts<State> for Asker {
-    type Rejection = Refusal;
+impl FromRequestParts<State> for CommandContext {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, ApiError> {
         let Some(Peer(by)) = parts.extensions.get::<Peer>().cloned() else {
             // Each connection tells with each request; only a bug forgets.
-            return Err(Refusal::nobody());
+            return Err(ApiError::unknown_peer());
         };
-        Ok(Asker(RequestContext { actor: by, key: key(&parts.headers)? }))
+        Ok(CommandContext(RequestContext { actor: by, key: key(&parts.headers)? }))
     }
 }
 
-fn key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
-    let mut values = headers.get_all(KEY).iter();
+fn key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let (value, further) = (values.next(), values.next());
     let Some(value) = value else { return Ok(None) };
     let text = std::str::from_utf8(value.as_bytes()).unwrap_or_default();
@@ -54,7 +54,7 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     if !is_key || further.is_some() {
         let what =
             format!("Idempotency-Key is to be one text of 1 to {KEY_BYTES_MAX} visible ASCII characters");
-        return Err(Refusal::bad_request(what));
+        return Err(ApiError::bad_request(what));
     }
     Ok(Some(text.to_owned()))
 }
@@ -68,7 +68,7 @@ mod tests {
     fn read(keys: &[&[u8]]) -> Option<Option<String>> {
         let mut headers = HeaderMap::new();
         for value in keys {
-            headers.append(KEY, HeaderValue::from_bytes(value).unwrap());
+            headers.append(IDEMPOTENCY_KEY, HeaderValue::from_bytes(value).unwrap());
         }
         key(&headers).ok()
     }

@@ -9,7 +9,7 @@ use axum::{
 use http::Method;
 
 use super::{
-    about, blocked, events, history, images, load, metrics, modules, refusal::Refusal, state::State,
+    about, api_error::ApiError, blocked, events, history, images, load, metrics, modules, state::State,
 };
 
 /// One route: its method, its path, and who answers.
@@ -54,16 +54,16 @@ pub(super) fn router(state: State) -> Router {
             router.route(route.path, (route.answer)(method))
         })
         .fallback(no_such_path)
-        .method_not_allowed_fallback(wrong_method)
+        .method_not_allowed_fallback(method_not_allowed)
         .with_state(state)
 }
 
 async fn no_such_path(request: Request) -> Response {
-    Refusal::no_such_path(request.uri().path()).into_response()
+    ApiError::no_such_path(request.uri().path()).into_response()
 }
 
-async fn wrong_method(request: Request) -> Response {
-    Refusal::wrong_method(request.method(), request.uri().path()).into_response()
+async fn method_not_allowed(request: Request) -> Response {
+    ApiError::method_not_allowed(request.method(), request.uri().path()).into_response()
 }
 
 #[cfg(test)]

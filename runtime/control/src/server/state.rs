@@ -8,7 +8,7 @@ use tokio::{
     task,
 };
 
-use super::{news::News, refusal::Refusal};
+use super::{api_error::ApiError, event_bridge::EventSignal};
 use crate::Limits;
 
 /// What every handler may use: the runtime, the limits, and what counts against them.
@@ -17,12 +17,12 @@ pub(super) struct State {
     runtime: Runtime,
     pub(super) limits: Arc<Limits>,
     /// Rings for each new event.
-    pub(super) news: watch::Receiver<News>,
+    pub(super) event_signal: watch::Receiver<EventSignal>,
     /// True once the server is to end.
     pub(super) closing: watch::Receiver<bool>,
     commands: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
-    followers: Arc<Semaphore>,
+    event_streams: Arc<Semaphore>,
 }
 
 // === impl State ===
@@ -31,54 +31,57 @@ impl State {
     pub(super) fn new(
         runtime: Runtime,
         limits: Limits,
-        news: watch::Receiver<News>,
+        event_signal: watch::Receiver<EventSignal>,
         closing: watch::Receiver<bool>,
     ) -> Self {
         State {
             runtime,
-            news,
+            event_signal,
             closing,
             commands: Arc::new(Semaphore::new(limits.commands_max)),
             uploads: Arc::new(Semaphore::new(limits.uploads_max)),
-            followers: Arc::new(Semaphore::new(limits.followers_max)),
+            event_streams: Arc::new(Semaphore::new(limits.event_streams_max)),
             limits: Arc::new(limits),
         }
     }
 
     /// Looks at the runtime, beside the reactor. It is not counted: one can look while all commands wait.
-    pub(super) async fn look<T: Send + 'static>(
+    pub(super) async fn query<T: Send + 'static>(
         &self,
         look: impl FnOnce(&Runtime) -> Result<T, segue::Error> + Send + 'static,
-    ) -> Result<T, Refusal> {
+    ) -> Result<T, ApiError> {
         let runtime = self.runtime.clone();
-        task::spawn_blocking(move || look(&runtime)).await.map_err(Refusal::broken)?.map_err(Refusal::from)
+        task::spawn_blocking(move || look(&runtime))
+            .await
+            .map_err(ApiError::panicked)?
+            .map_err(ApiError::from)
     }
 
     /// Has the runtime do something for somebody, beside the reactor. It goes on where the client leaves.
     pub(super) async fn command<T: Send + 'static>(
         &self,
-        asked: RequestContext,
+        context: RequestContext,
         command: impl FnOnce(&Runtime) -> Result<T, segue::Error> + Send + 'static,
-    ) -> Result<T, Refusal> {
+    ) -> Result<T, ApiError> {
         let permit = take(&self.commands, "commands")?;
-        self.look(move |runtime| {
+        self.query(move |runtime| {
             let _permit = permit;
-            command(&runtime.on_behalf_of(asked))
+            command(&runtime.on_behalf_of(context))
         })
         .await
     }
 
     /// The right to put an image.
-    pub(super) fn upload(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+    pub(super) fn upload_permit(&self) -> Result<OwnedSemaphorePermit, ApiError> {
         take(&self.uploads, "uploads")
     }
 
     /// The right to read events.
-    pub(super) fn follow(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        take(&self.followers, "readers of events")
+    pub(super) fn event_stream_permit(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        take(&self.event_streams, "readers of events")
     }
 }
 
-fn take(semaphore: &Arc<Semaphore>, what: &str) -> Result<OwnedSemaphorePermit, Refusal> {
-    semaphore.clone().try_acquire_owned().map_err(|_| Refusal::busy(what))
+fn take(semaphore: &Arc<Semaphore>, what: &str) -> Result<OwnedSemaphorePermit, ApiError> {
+    semaphore.clone().try_acquire_owned().map_err(|_| ApiError::busy(what))
 }
