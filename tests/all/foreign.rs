@@ -241,7 +241,7 @@ fn threads_of_a_library_outside_are_named_while_they_run() {
         let named = threads_of(0).unwrap();
         let [thread] = &named[..] else { panic!("{named:?}") };
         assert!(thread.detail.contains("(cpp-worker)"), "{thread:?}");
-        assert!(thread.detail.contains("started by libstdc++.so.6 or code of this module"), "{thread:?}");
+        assert!(thread.detail.contains("started by libstdc++.so.6 or by this module"), "{thread:?}");
         until("it has ended, and is not named any more", || threads_of(0).unwrap().is_empty());
         assert_eq!(bench.runtime.images_mapped(), 3);
     });
@@ -258,7 +258,7 @@ fn a_module_that_promises_too_much_is_waited_for() {
             let held = bench.runtime.pins("cpp-promised").unwrap().held;
             held.into_iter().flat_map(|held| held.pins).find(|pin| pin.kind == PinKind::Thread)
         });
-        assert!(thread.detail.contains("code of this module that the runtime does not see"), "{thread:?}");
+        assert!(thread.detail.contains("in a way that the runtime does not track"), "{thread:?}");
         until_old_has_left(&bench.runtime);
     });
 }

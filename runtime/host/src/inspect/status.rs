@@ -1,4 +1,4 @@
-//! What is loaded, as `segue ls` shows it.
+//! The status of modules, as `segue ls` shows it.
 
 use std::{sync::Arc, time::Instant};
 
@@ -6,7 +6,7 @@ use segue_core::Which;
 
 use crate::{
     api::{Error, ModuleStatus, Pin, VersionState, VersionStatus},
-    inspect::{kept, pins::call_pins},
+    inspect::{call_pins, kept},
     module::{
         Module,
         state::ModuleState,
@@ -16,30 +16,30 @@ use crate::{
     shared::{Shared, no_such_module},
 };
 
-/// One module, while its state is locked.
-struct Look<'a> {
+/// A module whose status is being read.
+struct ModuleView<'a> {
     shared: &'a Shared,
     module: &'a Module,
 }
 
-/// All modules, by name.
+/// The status of all modules, in the order of their names.
 pub(crate) fn all(shared: &Shared) -> Vec<ModuleStatus> {
     let modules: Vec<Arc<Module>> = shared.modules.read().values().cloned().collect();
-    modules.iter().filter_map(|module| Look { shared, module }.status()).collect()
+    modules.iter().filter_map(|module| ModuleView { shared, module }.status()).collect()
 }
 
-/// One module.
+/// The status of one module.
 pub(crate) fn of(shared: &Shared, name: &str) -> Result<ModuleStatus, Error> {
     let module = shared.module(name)?;
-    Look { shared, module: &module }.status().ok_or_else(|| no_such_module(name))
+    ModuleView { shared, module: &module }.status().ok_or_else(|| no_such_module(name))
 }
 
-// === impl Look ===
+// === impl ModuleView ===
 
-impl Look<'_> {
-    /// None if no version of the module was ever current.
+impl ModuleView<'_> {
+    /// `None` if there is nothing to report about the module.
     fn status(&self) -> Option<ModuleStatus> {
-        // Before the state is locked: it asks all modules.
+        // Before the lock, because it locks the states of all modules.
         let releases_left = kept::releases_left(self.shared, self.module);
         let state = self.module.state();
         if !state.is_known() {
@@ -61,8 +61,8 @@ impl Look<'_> {
     }
 
     fn current(&self, state: &ModuleState) -> Option<VersionStatus> {
-        let standing = if state.trial().is_some() { VersionState::Trial } else { VersionState::Confirmed };
-        state.current().map(|info| self.in_cell(info, Which::Current, standing))
+        let status = if state.trial().is_some() { VersionState::Trial } else { VersionState::Confirmed };
+        state.current().map(|info| self.in_cell(info, Which::Current, status))
     }
 
     fn old(&self, Old { info, since, drain_state }: &Old) -> VersionStatus {
@@ -72,9 +72,11 @@ impl Look<'_> {
                 ..self.in_cell(info, Which::Old, VersionState::Draining)
             },
             DrainState::Warm => self.in_cell(info, Which::Old, VersionState::Warm),
-            DrainState::Unloading { calls, pins, .. } => {
-                VersionStatus { calls: *calls, pins: pins.clone(), ..of_version(info, VersionState::Pinned) }
-            }
+            DrainState::Unloading { calls, pins, .. } => VersionStatus {
+                calls: *calls,
+                pins: pins.clone(),
+                ..without_calls(info, VersionState::Pinned)
+            },
         }
     }
 
@@ -88,30 +90,30 @@ impl Look<'_> {
             None => VersionStatus {
                 calls: version.calls,
                 pins: version.pins.clone(),
-                ..of_version(&version.info, VersionState::Pinned)
+                ..without_calls(&version.info, VersionState::Pinned)
             },
         }
     }
 
-    /// A version that calls may be inside.
-    fn in_cell(&self, info: &VersionInfo, which: Which, standing: VersionState) -> VersionStatus {
+    /// The status of a version that calls may be inside.
+    fn in_cell(&self, info: &VersionInfo, which: Which, status: VersionState) -> VersionStatus {
         let count = self.module.cell.count(which);
         VersionStatus {
             inside: count.map_or(0, |count| count.inside),
             calls: count.map_or(0, |count| count.calls),
             oldest_ms: self.shared.registered.oldest_ms(info.id.generation),
-            ..of_version(info, standing)
+            ..without_calls(info, status)
         }
     }
 
-    /// The calls that keep a version.
+    /// The calls inside a version.
     fn call_pins(&self, info: &VersionInfo, place: Which, since: Instant) -> Vec<Pin> {
-        call_pins(&self.shared.registered, self.module, info, place, since, |_| Vec::new())
+        call_pins::of_version(&self.shared.registered, self.module, info, place, since, |_| Vec::new())
     }
 }
 
-/// What holds for any version.
-fn of_version(info: &VersionInfo, status: VersionState) -> VersionStatus {
+/// The status of a version that no call is inside.
+fn without_calls(info: &VersionInfo, status: VersionState) -> VersionStatus {
     VersionStatus {
         version: info.id.version.clone(),
         generation: info.id.generation,

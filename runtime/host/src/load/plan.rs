@@ -1,4 +1,4 @@
-//! How a load is to go.
+//! The plan of a load: its policy, its limits, who requested it and what follows it.
 
 use std::{
     sync::Arc,
@@ -14,62 +14,63 @@ use crate::{
     store::ledger::LedgerChange,
 };
 
-/// How a load is to go.
+/// The plan of a load.
 pub(crate) struct LoadPlan {
     pub(crate) policy: Policy,
-    /// Without one, it waits until it is overtaken.
+    /// Without a deadline, the load waits until a newer one supersedes it.
     pub(crate) deadline: Option<Instant>,
-    pub(crate) after: Duration,
-    /// The number of a drop-in, which gives way to one with a higher number.
-    pub(crate) drop_in: Option<u64>,
+    /// The time from the start to the deadline, for errors.
+    pub(crate) timeout: Duration,
+    /// The number of a file from the modules directory. The load gives up if there is a higher number.
+    pub(crate) drop_in_number: Option<u64>,
     pub(crate) started: Instant,
     pub(crate) trial: Option<Trial>,
-    /// What follows when the version is current; none if nothing does.
+    /// What follows the publish, if anything.
     pub(crate) after_publish: Option<AfterPublish>,
     pub(crate) context: RequestContext,
     pub(crate) kind: LoadKind,
-    /// The command that asks for it; none if it is the runtime's own.
+    /// The command that requested it; `None` if the runtime did.
     pub(crate) command: Option<Command>,
 }
 
-/// What follows when a version is current, on a thread of its own. A load knows nothing else of it.
+/// Work that follows the publish of a version, on a thread of its own. A load knows nothing more about it.
 #[derive(Clone, Copy)]
 pub(crate) struct AfterPublish {
-    /// What its thread is called, before the module's name.
+    /// The first word of the thread's name. The module's name follows.
     pub(crate) name: &'static str,
-    /// Gets the generation that is current.
+    /// Gets the generation that became current.
     pub(crate) run: fn(&Arc<Shared>, &Arc<Module>, u64),
 }
 
-/// What a load is for.
+/// The purpose of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LoadKind {
-    /// Something new.
+    /// A new version.
     Load,
-    /// Going back to a version that has left memory.
+    /// A rollback to a version that has been unloaded.
     Rollback(RollbackFrom),
-    /// Having again what was there before the runtime ended.
+    /// A restart: the version was current when the last runtime ended.
     Restore,
 }
 
-/// What a rollback is to leave behind: it is off where something else has become current meanwhile.
+/// The version that a rollback replaces. If another version has become current, there is nothing to roll back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RollbackFrom {
     pub(crate) generation: u64,
-    /// Whether it is also off where the trial of that version is over.
+    /// Whether the version must also still be on trial.
     pub(crate) is_on_trial: bool,
 }
 
-// === impl Terms ===
+// === impl LoadPlan ===
 
 impl LoadPlan {
-    /// Those of a load that is refused where there is an old version, and has no deadline, no trial, and no command that is kept.
-    pub(crate) fn of(kind: LoadKind, context: RequestContext, started: Instant) -> Self {
+    /// A load that is refused if there is an old version. It has no deadline, no trial and no command.
+    pub(crate) fn new(kind: LoadKind, context: RequestContext, started: Instant) -> Self {
         LoadPlan {
             policy: Policy::Refuse,
             deadline: None,
-            after: Duration::ZERO,
-            drop_in: None,
+            timeout: Duration::ZERO,
+            drop_in_number: None,
             started,
             trial: None,
             after_publish: None,
@@ -79,33 +80,33 @@ impl LoadPlan {
         }
     }
 
-    /// That of a load with these options. `after_publish` follows if it is on trial.
+    /// Sets policy, deadline and trial. If there is a trial, `after_publish` follows the publish.
     pub(crate) fn with_options(self, options: &LoadOptions, after_publish: AfterPublish) -> Self {
         LoadPlan {
             policy: options.policy,
             trial: options.trial,
             after_publish: options.trial.map(|_| after_publish),
-            ..self.within(options.deadline)
+            ..self.with_timeout(options.deadline)
         }
     }
 
-    /// The same, with a deadline.
-    pub(crate) fn within(self, patience: Duration) -> Self {
-        LoadPlan { deadline: self.started.checked_add(patience), after: patience, ..self }
+    /// Sets the deadline, counted from the start of the load.
+    pub(crate) fn with_timeout(self, timeout: Duration) -> Self {
+        LoadPlan { deadline: self.started.checked_add(timeout), timeout, ..self }
     }
 
-    /// What the ledger notes of a file of the modules directory that was taken; none where it came otherwise.
-    pub(super) fn taken(&self, digest: Digest) -> Option<LedgerChange> {
+    /// The ledger change for a file from the modules directory; `None` for any other load.
+    pub(super) fn drop_in_change(&self, digest: Digest) -> Option<LedgerChange> {
         match &self.context.actor {
             Actor::File { path } => Some(LedgerChange::DropIn { path: path.clone(), digest }),
             _ => None,
         }
     }
 
-    /// Whether there is still a reason for it, as the state has it now.
-    pub(super) fn check_wanted(&self, module: &Module, state: &ModuleState) -> Result<(), Error> {
-        let LoadKind::Rollback(left) = self.kind else { return Ok(()) };
-        if state.is_current(left.generation) && (!left.is_on_trial || state.is_on_trial(left.generation)) {
+    /// Refuses a rollback if the version that it replaces is no longer current, or no longer on trial.
+    pub(super) fn check_still_needed(&self, module: &Module, state: &ModuleState) -> Result<(), Error> {
+        let LoadKind::Rollback(from) = self.kind else { return Ok(()) };
+        if state.is_current(from.generation) && (!from.is_on_trial || state.is_on_trial(from.generation)) {
             return Ok(());
         }
         Err(Error::NothingToRollBack { module: module.name.to_string() })

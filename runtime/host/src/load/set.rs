@@ -4,34 +4,34 @@ use std::sync::Arc;
 
 use segue_loader::Inspected;
 
-use super::plan::LoadPlan;
 use crate::{
     api::{Error, LoadOutcome, LoadTimings, Loaded},
     clock::micros,
+    load::plan::LoadPlan,
     module::Module,
 };
 
-/// A candidate that was read.
-pub(crate) struct LoadInput {
-    pub(crate) candidate: Inspected,
-    /// What the file is called in reports.
+/// A file that has been read and inspected.
+pub(crate) struct CandidateFile {
+    pub(crate) inspected: Inspected,
+    /// The name of the file in reports.
     pub(crate) source: String,
     pub(crate) took: LoadTimings,
 }
 
-/// One of a set: a file, and the module that it is to be.
+/// A member of a set: a file, and the module that it belongs to.
 pub(super) struct Member {
     pub(super) module: Arc<Module>,
-    pub(super) request: LoadInput,
+    pub(super) file: CandidateFile,
 }
 
 // === impl Member ===
 
 impl Member {
-    /// The report of a load that has nothing to do: the same file is current.
-    pub(super) fn unchanged(&self, plan: &LoadPlan) -> Option<Loaded> {
+    /// The report of a load that changes nothing because the same file is current; `None` if it is not.
+    pub(super) fn report_if_unchanged(&self, plan: &LoadPlan) -> Option<Loaded> {
         let current = self.module.state().current().cloned()?;
-        if current.digest != self.request.candidate.digest() {
+        if current.digest != self.file.inspected.digest() {
             return None;
         }
         Some(Loaded {
@@ -42,37 +42,37 @@ impl Member {
             replaced: None,
             outcome: LoadOutcome::Unchanged,
             warnings: Vec::new(),
-            took_us: LoadTimings { total: micros(plan.started.elapsed()), ..self.request.took.clone() },
+            took_us: LoadTimings { total: micros(plan.started.elapsed()), ..self.file.took.clone() },
         })
     }
 
     /// Whether the same file is current.
     pub(super) fn is_current(&self) -> bool {
         let state = self.module.state();
-        state.current().is_some_and(|current| current.digest == self.request.candidate.digest())
+        state.current().is_some_and(|current| current.digest == self.file.inspected.digest())
     }
 
-    /// Has whoever starts in the same set see what this will be.
-    pub(super) fn offer(&self) {
-        let metadata = Arc::new(self.request.candidate.metadata().clone());
+    /// Shows the other members the metadata of this version, which becomes current together with theirs.
+    pub(super) fn announce(&self) {
+        let metadata = Arc::new(self.file.inspected.metadata().clone());
         self.module.state().set_next_metadata(Some(metadata));
     }
 }
 
-/// All of them; or what is wrong with each that is an error.
-pub(super) fn all<T>(results: impl Iterator<Item = Result<T, Error>>) -> Result<Vec<T>, Error> {
-    let (mut good, mut errors) = (Vec::new(), Vec::new());
+/// Collects all values, or else all errors.
+pub(super) fn collect<T>(results: impl Iterator<Item = Result<T, Error>>) -> Result<Vec<T>, Error> {
+    let (mut values, mut errors) = (Vec::new(), Vec::new());
     for result in results {
         match result {
-            Ok(value) => good.push(value),
+            Ok(value) => values.push(value),
             Err(error) => errors.push(error),
         }
     }
-    if errors.is_empty() { Ok(good) } else { Err(one_or_set(errors)) }
+    if errors.is_empty() { Ok(values) } else { Err(combine_errors(errors)) }
 }
 
-/// One error as it is; several as those of a set.
-pub(super) fn one_or_set(mut errors: Vec<Error>) -> Error {
+/// Returns a single error unchanged, and several as [`Error::Set`].
+pub(super) fn combine_errors(mut errors: Vec<Error>) -> Error {
     match errors.len() {
         1 => errors.remove(0),
         _ => Error::Set { errors },

@@ -1,4 +1,4 @@
-//! Having threads of the host destroy what a version that leaves has left on them.
+//! The threads of the host destroy what an old version has left on them: thread-locals and values of pthread keys.
 
 use std::{
     collections::HashSet,
@@ -11,20 +11,20 @@ use segue_core::{Hail, ThreadId, Vacate};
 
 use crate::{
     api::{Pin, PinKind},
-    inspect::pins::describe_thread,
     module::{Module, version::Version},
     shared::Shared,
     threads::registered::CleanupTask,
 };
 
-/// How often is looked who has passed, or ended.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How often to check which threads have run their cleanup task or have ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Has the threads that have been inside a version destroy what they have left in it: residents on their errand, others
-/// when they pass or end. It waits for each as long as is sensible; what is left after that is dropped with the image.
+/// Waits until the threads that have been inside a version have destroyed what it left on them. A registered thread
+/// runs a cleanup task. Any other thread does it when it next leaves a call or ends. The wait for each thread has a
+/// limit. What is left after that is dropped with the image.
 ///
-/// Nobody can enter the version any more, and it is still in its place in the cell, so that a thread that ends meanwhile
-/// departs from it.
+/// No call can enter the version any more. It still has its place in the cell, so a thread that ends meanwhile departs
+/// from it.
 pub(crate) fn run(shared: &Shared, module: &Module, generation: u64) {
     let place = || module.state().place(generation);
     let Some((which, version)) = place().and_then(|which| Some((which, module.cell.occupant(which)?))) else {
@@ -34,17 +34,17 @@ pub(crate) fn run(shared: &Shared, module: &Module, generation: u64) {
         return;
     }
     let visitors = module.cell.visitors(which);
-    let others = shared.registered.unregistered(&visitors);
-    let begun = Instant::now();
-    let met = post_cleanup(shared, &others, &version);
+    let unregistered = shared.registered.unregistered(&visitors);
+    let started = Instant::now();
+    let done = post_cleanup(shared, &unregistered, &version);
     shared.registered.clean_up(&visitors, &version);
-    if !others.is_empty() {
-        let mut awaited: HashSet<ThreadId> = others.into_iter().collect();
-        while !awaited.is_empty() && begun.elapsed() < shared.limits.cleanup_timeout {
-            met.try_iter().for_each(|thread| {
+    if !unregistered.is_empty() {
+        let mut awaited: HashSet<ThreadId> = unregistered.into_iter().collect();
+        while !awaited.is_empty() && started.elapsed() < shared.limits.cleanup_timeout {
+            done.try_iter().for_each(|thread| {
                 awaited.remove(&thread);
             });
-            // A thread that has ended has departed, and is struck from the list.
+            // A thread that has ended has departed, so it is no longer listed.
             let visitors = place().map(|which| module.cell.visitors(which)).unwrap_or_default();
             awaited.retain(|thread| visitors.contains(thread));
             if awaited.is_empty() || version.image.needs_no_detach() {
@@ -54,7 +54,7 @@ pub(crate) fn run(shared: &Shared, module: &Module, generation: u64) {
                 generation,
                 awaited.iter().map(|thread| unregistered_pin(*thread, &version)).collect(),
             );
-            if let Ok(thread) = met.recv_timeout(LOOK_EVERY) {
+            if let Ok(thread) = done.recv_timeout(POLL_INTERVAL) {
                 awaited.remove(&thread);
             }
         }
@@ -62,50 +62,14 @@ pub(crate) fn run(shared: &Shared, module: &Module, generation: u64) {
     }
 }
 
-/// Puts errands in the way of threads that are no residents.
-fn post_cleanup(shared: &Shared, others: &[ThreadId], version: &Arc<Version>) -> Receiver<ThreadId> {
-    let (done, met) = unbounded();
-    for thread in others {
-        shared.unregistered.post(*thread, CleanupTask::new(version, *thread, done.clone()));
-    }
-    if !others.is_empty() {
-        hail(shared, Hail::Raised);
-    }
-    met
-}
-
-fn withdraw_cleanup(shared: &Shared, generation: u64) {
-    shared.unregistered.cancel(generation);
-    if !shared.unregistered.has_tasks() {
-        hail(shared, Hail::Lowered);
-        // Somebody may have begun to wait in between.
-        if shared.unregistered.has_tasks() {
-            hail(shared, Hail::Raised);
-        }
-    }
-}
-
-fn hail(shared: &Shared, hail: Hail) {
-    let modules: Vec<Arc<Module>> = shared.modules.read().values().cloned().collect();
-    modules.iter().for_each(|module| module.cell.hail(hail));
-}
-
-/// A version has become current: whoever is awaited is to be met there too.
-pub(crate) fn hail_in(shared: &Shared, module: &Module) {
+/// A version has become current. If cleanup tasks are waiting, threads that leave it must also run theirs.
+pub(crate) fn request_wake_in(shared: &Shared, module: &Module) {
     if shared.unregistered.has_tasks() {
         module.cell.hail(Hail::Raised);
     }
 }
 
-fn unregistered_pin(thread: ThreadId, version: &Version) -> Pin {
-    Pin {
-        kind: if version.image.audit().destructors > 0 { PinKind::Tls } else { PinKind::Key },
-        detail: format!("what {} may have left in it", describe_thread(None, Some(thread))),
-        waits_for: "that thread to make another call or to end; then what it left is destroyed".to_owned(),
-    }
-}
-
-/// Of the version in this place nobody is inside: takes it out of the cell. None where it is not there.
+/// Takes a version that no call is inside out of the cell. `None` if it is not in its place.
 pub(crate) fn vacate_cell(module: &Module, generation: u64) -> Option<Arc<Version>> {
     loop {
         let seen = module.wake_counter().count();
@@ -114,10 +78,46 @@ pub(crate) fn vacate_cell(module: &Module, generation: u64) -> Option<Arc<Versio
             match state.vacate(&module.cell, generation)? {
                 Vacate::Vacant(version) => return Some(version),
                 Vacate::Nothing => return None,
-                // A thread that ends is saying goodbye.
+                // A thread that ends is departing.
                 Vacate::Busy { .. } => {}
             }
         }
         module.wake_counter().wait_past(seen);
+    }
+}
+
+/// Posts a cleanup task to each unregistered thread. The channel returns the threads that have run it.
+fn post_cleanup(shared: &Shared, threads: &[ThreadId], version: &Arc<Version>) -> Receiver<ThreadId> {
+    let (sender, done) = unbounded();
+    for thread in threads {
+        shared.unregistered.post(*thread, CleanupTask::new(version, *thread, sender.clone()));
+    }
+    if !threads.is_empty() {
+        hail_all(shared, Hail::Raised);
+    }
+    done
+}
+
+fn withdraw_cleanup(shared: &Shared, generation: u64) {
+    shared.unregistered.cancel(generation);
+    if !shared.unregistered.has_tasks() {
+        hail_all(shared, Hail::Lowered);
+        // Another purge may have posted tasks in between.
+        if shared.unregistered.has_tasks() {
+            hail_all(shared, Hail::Raised);
+        }
+    }
+}
+
+fn hail_all(shared: &Shared, hail: Hail) {
+    let modules: Vec<Arc<Module>> = shared.modules.read().values().cloned().collect();
+    modules.iter().for_each(|module| module.cell.hail(hail));
+}
+
+fn unregistered_pin(thread: ThreadId, version: &Version) -> Pin {
+    Pin {
+        kind: if version.image.audit().destructors > 0 { PinKind::Tls } else { PinKind::Key },
+        detail: format!("data that thread #{thread} may have left in it"),
+        waits_for: "that thread to make another call or to end, which destroys the data".to_owned(),
     }
 }

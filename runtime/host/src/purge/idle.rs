@@ -8,7 +8,7 @@ use std::{
 use segue_loader::Mapped;
 
 use crate::{
-    inspect::pins::thread_pins,
+    inspect::obstacle_pins,
     module::{Module, version::VersionInfo},
     shared::Shared,
 };
@@ -28,7 +28,7 @@ pub(crate) fn wait_for_threads(shared: &Shared, module: &Module, info: &VersionI
     let begun = Instant::now();
     let mut look = LOOK_SOON;
     loop {
-        module.state().note_pins(info.id.generation, thread_pins(mapped));
+        module.state().note_pins(info.id.generation, obstacle_pins::of_threads(mapped));
         if mapped.wait_for_threads(Instant::now() + look) {
             return;
         }

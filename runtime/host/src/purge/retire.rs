@@ -1,4 +1,5 @@
-//! The way of an old version out: drained, its threads ended, its thread-locals destroyed, unmapped, proven gone.
+//! The unload of an old version: it is drained, its thread-locals are destroyed, its value is dropped, its threads end,
+//! and it is unmapped. The link map proves that it is gone.
 
 use std::{
     sync::Arc,
@@ -11,10 +12,7 @@ use segue_loader::{Mapped, Obstacle, UnmapFailure, Unmapped};
 use crate::{
     api::{Error, Phase, Pin, PinKind},
     clock::micros,
-    inspect::{
-        kept,
-        pins::{kept_pins, thread_pins},
-    },
+    inspect::{kept, obstacle_pins},
     module::{
         Module,
         state::{Drained, Keep, PublishLock},
@@ -27,13 +25,16 @@ use crate::{
     shared::Shared,
 };
 
-/// How often is looked whether what keeps a version has gone.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often to check whether the obstacle to unmapping a version is gone.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Takes the old version of this generation out, or stops when it is current again. Runs on a journey's thread.
+/// How often to check whether a version has become unshared. Another thread holds it only for moments.
+const UNSHARED_POLL_INTERVAL: Duration = Duration::from_micros(200);
+
+/// Unloads the old version of this generation, or returns if it becomes current again. Must run on a task's thread.
 pub(crate) fn run(shared: &Arc<Shared>, module: &Arc<Module>, generation: u64) {
-    let Some(drain) = wait_until_empty(shared, module, generation) else { return };
-    let begun = Instant::now();
+    let Some(drain) = wait_until_drained(shared, module, generation) else { return };
+    let purge_started = Instant::now();
     tracing::debug!(module = %module.name, generation, "drained");
     let reached = |phase| shared.observer.reached(&module.name, generation, phase);
     reached(Phase::Drained);
@@ -42,63 +43,65 @@ pub(crate) fn run(shared: &Arc<Shared>, module: &Arc<Module>, generation: u64) {
     let Some(version) = vacate_cell(module, generation) else { return };
     reached(Phase::Vacated);
     let info = version.info.clone();
-    let version = only_owner(module, &info, begun, version);
-    // Noted before, since it may wait for one of those threads, and for ever.
-    let mut pins = thread_pins(&version.image);
+    let version = wait_until_unshared(module, &info, purge_started, version);
+    // Before `Drop` runs: it may wait for one of these threads, and never return.
+    let mut pins = obstacle_pins::of_threads(&version.image);
     pins.push(Pin {
         kind: PinKind::Handle,
-        detail: "the module's Drop, which runs".to_owned(),
+        detail: "the module's Drop, which is running".to_owned(),
         waits_for: "it to return".to_owned(),
     });
-    pin(module, &info, pins);
-    let (mapped, ended) = version.image.unload();
-    if let Err(fault) = ended {
+    note_pins(module, &info, pins);
+    let (mapped, dropped) = version.image.unload();
+    if let Err(fault) = dropped {
         tracing::error!(
             module = %module.name, version = info.id.version, generation, "the module's Drop {fault}"
         );
     }
-    // What `Drop` and the module's start have left on this thread. Before the threads: a destructor may start one.
+    // Destroys what `Drop` and `on_load` left on this thread. Before the wait for threads, because a destructor may
+    // start one.
     mapped.detach_thread();
     idle::wait_for_threads(shared, module, &info, &mapped);
     reached(Phase::Ended);
-    finish_unload(shared, module, &info, mapped.unmap(), drain, begun);
+    finish_unload(shared, module, &info, mapped.unmap(), drain, purge_started);
 }
 
-/// The last part of every version's way out, on a journey's thread: it goes on until the version has left memory, or the
-/// runtime ends and only a signal or the dynamic linker keeps it.
+/// The last part of every unload. Must run on a task's thread. Retries until the version is unmapped. Gives up if
+/// the obstacle is permanent, or if the runtime shuts down and only a signal handler or the dynamic linker keeps the
+/// version.
 pub(crate) fn finish_unload(
     shared: &Shared,
     module: &Module,
     info: &Arc<VersionInfo>,
-    mut left: Result<Unmapped, UnmapFailure>,
+    mut result: Result<Unmapped, UnmapFailure>,
     drain: Duration,
-    begun: Instant,
+    purge_started: Instant,
 ) {
     loop {
-        let kept = match left {
+        let failure = match result {
             Ok(unmapped) => {
-                let purge = unmapped.at.saturating_duration_since(begun);
-                return record_gone(shared, module, info, unmapped, drain, purge);
+                let purge = unmapped.at.saturating_duration_since(purge_started);
+                return record_unmapped(shared, module, info, unmapped, drain, purge);
             }
-            Err(kept) => kept,
+            Err(failure) => failure,
         };
-        // It does not keep the place of old: what keeps it may do so for ever.
-        let is_new = module.quarantine(info, kept_pins(&kept));
+        // It must not stay old: the obstacle may never go away.
+        let is_new = module.quarantine(info, obstacle_pins::of_failure(&failure));
         if is_new {
-            kept::warn_of_last(shared, module);
+            kept::warn_if_nearly_full(shared, module);
         }
-        if let Some(outside) = kept_for_library(&kept).and_then(Mapped::untracked_threads) {
-            // Set once; a later one is the same.
-            let _ = info.untracked_threads.set(outside);
+        if let Some(untracked) = kept_for_library(&failure).and_then(Mapped::untracked_threads) {
+            // Set once: a later value would be the same.
+            let _ = info.untracked_threads.set(untracked);
         }
-        // Dropped, it stays in memory, and nothing needs to look at it again.
-        if is_for_good(&kept) || shared.is_shutting_down() && !has_thread(&kept) {
+        // The image is dropped, so it stays mapped. Nothing can change that any more.
+        if is_permanent(&failure) || shared.is_shutting_down() && !has_thread(&failure) {
             return;
         }
-        thread::sleep(LOOK_EVERY);
-        left = match kept {
+        thread::sleep(POLL_INTERVAL);
+        result = match failure {
             UnmapFailure::Obstructed(mapped, _) => {
-                idle::end_threads(shared, info, &mapped, begun);
+                idle::end_threads(shared, info, &mapped, purge_started);
                 mapped.unmap()
             }
             UnmapFailure::Retained(retained) => retained.sweep().map_err(UnmapFailure::Retained),
@@ -106,7 +109,7 @@ pub(crate) fn finish_unload(
     }
 }
 
-fn record_gone(
+fn record_unmapped(
     shared: &Shared,
     module: &Module,
     info: &VersionInfo,
@@ -124,40 +127,41 @@ fn record_gone(
     module.record_purged(info, drain, purge, unmapped);
 }
 
-/// Begins to take the current version out without another in its place: for the end of the runtime. It goes on for as
-/// long as it takes, and no module waits for another.
+/// Starts to unload the current version without a successor, because the runtime shuts down. It takes as long as it
+/// takes, and does not delay other modules.
 pub(crate) fn withdraw(shared: &Arc<Shared>, module: &Arc<Module>) -> Result<(), Error> {
-    let (of_task, module) = (shared.clone(), module.clone());
+    let (shared_of_task, module) = (shared.clone(), module.clone());
     shared.tasks.spawn(format!("purge {}", module.name), move || {
-        // The load that goes on, if any, sees that the runtime is closing, or is done when its turn is.
+        // A running load either sees that the runtime shuts down, or has finished when this gets the lock.
         let _lock = module.load_lock.lock();
         drop(module.wait_for(None, |state| state.old().is_none()));
-        if let Some(generation) = withdraw_current(&module, &of_task.publish_lock) {
-            run(&of_task, &module, generation);
+        if let Some(generation) = withdraw_current(&module, &shared_of_task.publish_lock) {
+            run(&shared_of_task, &module, generation);
         }
     })
 }
 
-/// Waits until nobody is inside a version that is old or in quarantine, and it is not kept for a rollback any more, and has it
-/// leave: from then on it cannot be gone back to. How long that took; none where it is current again.
-fn wait_until_empty(shared: &Shared, module: &Module, generation: u64) -> Option<Duration> {
-    let begun = Instant::now();
+/// Waits until no call is inside an old or quarantined version, and it is not kept for a rollback. From then on a
+/// rollback cannot make it current. Returns how long the drain took; `None` if the version is current again.
+fn wait_until_drained(shared: &Shared, module: &Module, generation: u64) -> Option<Duration> {
+    let started = Instant::now();
     loop {
         let seen = module.wake_counter().count();
         {
             let mut state = module.state();
             let place = state.place(generation)?;
-            // First the flag, then the look: whoever leaves in between rings the bell, whose count is older than both.
+            // Watch before counting. A thread that leaves between the two increments the wake counter, which was read
+            // before both, so the wait below returns at once.
             module.cell.watch(place);
             let count = module.cell.count(place)?;
             if count.inside == 0 {
                 let keep = if shared.is_shutting_down() { Keep::Never } else { Keep::ForRollback };
                 match state.drained(generation, count.calls, keep) {
-                    // Whoever ends the trial rings the bell.
+                    // The end of the trial increments the wake counter.
                     Some(Drained::Warm) => {}
                     Some(Drained::Unloading(drain)) => return Some(drain),
-                    // It is in quarantine.
-                    None => return Some(begun.elapsed()),
+                    // It is quarantined.
+                    None => return Some(started.elapsed()),
                 }
             }
         }
@@ -165,53 +169,58 @@ fn wait_until_empty(shared: &Shared, module: &Module, generation: u64) -> Option
     }
 }
 
-/// Waits until nobody else holds on to the version. Others do so for moments: an errand, a thread that ends.
-fn only_owner(module: &Module, info: &VersionInfo, begun: Instant, mut version: Arc<Version>) -> Version {
+/// Waits until nothing else holds the version. A cleanup task or a thread that ends holds it for moments.
+fn wait_until_unshared(
+    module: &Module,
+    info: &VersionInfo,
+    purge_started: Instant,
+    mut version: Arc<Version>,
+) -> Version {
     loop {
         version = match Arc::try_unwrap(version) {
             Ok(version) => return version,
-            Err(shared) => shared,
+            Err(still_shared) => still_shared,
         };
-        if begun.elapsed() > LOOK_EVERY {
+        if purge_started.elapsed() > POLL_INTERVAL {
             let holders = Arc::strong_count(&version) - 1;
-            let detail = format!("{holders} threads of the host are about to destroy its thread-locals");
-            let waits_for = "them to have done so".to_owned();
-            pin(module, info, vec![Pin { kind: PinKind::Tls, detail, waits_for }]);
+            let detail = format!("{holders} threads of the host that are destroying its thread-locals");
+            let waits_for = "them to finish".to_owned();
+            note_pins(module, info, vec![Pin { kind: PinKind::Tls, detail, waits_for }]);
         }
-        thread::sleep(Duration::from_micros(200));
+        thread::sleep(UNSHARED_POLL_INTERVAL);
     }
 }
 
-fn has_thread(kept: &UnmapFailure) -> bool {
+fn has_thread(failure: &UnmapFailure) -> bool {
     let is_thread = |obstacle: &Obstacle| {
         matches!(obstacle, Obstacle::Thread(_) | Obstacle::NewThread | Obstacle::UntrackedThread(_))
     };
-    matches!(kept, UnmapFailure::Obstructed(_, obstacles) if obstacles.iter().any(is_thread))
+    matches!(failure, UnmapFailure::Obstructed(_, obstacles) if obstacles.iter().any(is_thread))
 }
 
-/// Whether nothing can end what keeps it.
-fn is_for_good(kept: &UnmapFailure) -> bool {
-    !has_thread(kept) && kept_for_library(kept).is_some()
+/// Whether no obstacle can go away before the process ends.
+fn is_permanent(failure: &UnmapFailure) -> bool {
+    !has_thread(failure) && kept_for_library(failure).is_some()
 }
 
-/// The image, if a library outside of it keeps it.
-fn kept_for_library(kept: &UnmapFailure) -> Option<&Mapped> {
+/// The image, if a library outside it keeps it in memory.
+fn kept_for_library(failure: &UnmapFailure) -> Option<&Mapped> {
     let is_library = |obstacle: &Obstacle| matches!(obstacle, Obstacle::Libraries(_));
-    match kept {
+    match failure {
         UnmapFailure::Obstructed(mapped, obstacles) => obstacles.iter().any(is_library).then_some(mapped),
         UnmapFailure::Retained(_) => None,
     }
 }
 
-/// Notes what keeps a version that is leaving.
-fn pin(module: &Module, info: &VersionInfo, pins: Vec<Pin>) {
+/// Notes what keeps a version that is being unloaded.
+fn note_pins(module: &Module, info: &VersionInfo, pins: Vec<Pin>) {
     module.state().note_pins(info.id.generation, pins);
 }
 
 fn withdraw_current(module: &Module, publish_lock: &PublishLock) -> Option<u64> {
     let mut state = module.state();
     let generation = state.current()?.id.generation;
-    state.withdraw(&module.cell, publish_lock, |happen| happen())?;
+    state.withdraw(&module.cell, publish_lock, |withdraw| withdraw())?;
     drop(state);
     module.notify_waiters();
     Some(generation)

@@ -48,8 +48,8 @@ pub(crate) fn run(shared: &Arc<Shared>) -> Result<(), Error> {
 fn restore_one(shared: &Arc<Shared>, source: &Source, by: &Actor) -> Result<(), Error> {
     let started = Instant::now();
     let context = RequestContext { actor: by.clone(), key: None };
-    let plan = LoadPlan::of(LoadKind::Restore, context, started).within(shared.limits.on_load_timeout);
-    load::begin(shared, vec![load::read(shared, source)?], plan).map(drop)
+    let plan = LoadPlan::new(LoadKind::Restore, context, started).with_timeout(shared.limits.on_load_timeout);
+    load::run_and_wait(shared, vec![load::read(shared, source)?], plan).map(drop)
 }
 
 /// Whether this is what a restart returns to, and it could not be restored, since the store does not have it any more.

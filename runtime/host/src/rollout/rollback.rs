@@ -149,15 +149,15 @@ fn load_stored(
     context: &RequestContext,
 ) -> Result<Vec<Loaded>, Error> {
     let request = load::read(shared, source)?;
-    let module = request.candidate.metadata().name.clone();
+    let module = request.inspected.metadata().name.clone();
     let kind = LoadKind::Rollback(RollbackFrom { generation: left, is_on_trial: only.is_some() });
     let plan = LoadPlan {
         // Where there is an old version it is on its way out, as it could not be gone back to.
         policy: Policy::Wait,
         command: Some(Command::Rollback { module }),
-        ..LoadPlan::of(kind, context.clone(), Instant::now()).within(LoadOptions::default().deadline)
+        ..LoadPlan::new(kind, context.clone(), Instant::now()).with_timeout(LoadOptions::default().deadline)
     };
-    load::begin(shared, vec![request], plan)
+    load::run_and_wait(shared, vec![request], plan)
 }
 
 /// What is current, and what can become current again by one store.

@@ -126,7 +126,7 @@ impl Runtime {
     pub fn load_set(&self, sources: &[Source], options: &LoadOptions) -> Result<Vec<Loaded>, Error> {
         let command = Command::load(sources);
         self.once(&command, || {
-            let plan = LoadPlan::of(LoadKind::Load, self.context.clone(), Instant::now())
+            let plan = LoadPlan::new(LoadKind::Load, self.context.clone(), Instant::now())
                 .with_options(options, trial::WATCH);
             load::run(&self.shared, sources, LoadPlan { command: Some(command.clone()), ..plan })
         })

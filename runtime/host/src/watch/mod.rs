@@ -278,13 +278,13 @@ impl Watching {
         };
         // Those that wait for their old version look whether they were overtaken.
         module.notify_waiters();
-        let request = load::set::LoadInput { candidate, source: source.clone(), took };
+        let request = load::CandidateFile { inspected: candidate, source: source.clone(), took };
         let by = Actor::File { path: source.clone() };
         let context = RequestContext { actor: by.clone(), key: None };
         let plan = load::LoadPlan {
             policy: Policy::Wait,
-            drop_in: Some(number),
-            ..load::LoadPlan::of(load::LoadKind::Load, context, started)
+            drop_in_number: Some(number),
+            ..load::LoadPlan::new(load::LoadKind::Load, context, started)
         };
         let (tell, told) = bounded(1);
         let of_journey = shared.clone();
