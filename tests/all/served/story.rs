@@ -50,7 +50,7 @@ fn a_bad_release_and_its_undoing_are_told() {
     let told = passage(&history, "sleeper: 1.1.0 is left behind: the restart did not return to it; ");
     assert!(told.contains(&bad) && told.contains("[by the runtime: a restart]"), "{told}");
     assert!(
-        told.contains("why:  it was on trial, and nobody had confirmed it") && told.contains("next: "),
+        told.contains("why:  it was on trial and was not confirmed") && told.contains("next: "),
         "{told}"
     );
     let told = passage(&history, "1.0.0+g4 is current, as it was before; ");

@@ -1,4 +1,4 @@
-//! What the process before this one wrote as it died: told once, and held against the version whose code it was.
+//! Reads the crash reports of the previous process, once: records them, and blocks the version that crashed.
 
 use std::fs;
 
@@ -11,22 +11,23 @@ use crate::{
     store::ledger::{Block, LedgerChange},
 };
 
-/// Records what the process before this one wrote. A version that had not settled, or was on trial, is blocked.
-pub(crate) fn note_all(shared: &Shared) -> Result<(), Error> {
+/// Records the crash reports of the previous process, and removes them. Blocks the version that crashed if it
+/// was on trial, or new, or crashes at each start.
+pub(crate) fn record_all(shared: &Shared) -> Result<(), Error> {
     let path = shared.state_dir.crashes();
     let failed = |source| Error::Io { action: "read", path: path.clone(), source };
     let reports = read_reports(&path).map_err(failed)?;
     for (number, report) in reports.iter().enumerate() {
-        // What came after the first, other threads or exit handlers, may be no more than the end of the same process.
+        // Only the first report of a process counts. Later ones, from other threads or exit handlers, may be
+        // consequences of the first.
         let is_first = reports[..number].iter().all(|earlier| earlier.pid != report.pid);
-        let suspect = if is_first { suspect(shared, report)? } else { None };
-        note_crash(shared, report, suspect)?;
+        let block = if is_first { block_for(shared, report)? } else { None };
+        record_crash(shared, report, block)?;
     }
     clear_reports(&path, &reports).map_err(failed)
 }
 
-fn note_crash(shared: &Shared, report: &CrashReport, suspect: Option<Block>) -> Result<(), Error> {
-    let by = Actor::runtime("the process before this one wrote it as it died");
+fn record_crash(shared: &Shared, report: &CrashReport, block: Option<Block>) -> Result<(), Error> {
     let version = report.version.clone().zip(report.generation);
     let version = version.map(|(version, generation)| VersionId { version, generation });
     let event = Event::Crashed {
@@ -38,50 +39,51 @@ fn note_crash(shared: &Shared, report: &CrashReport, suspect: Option<Block>) -> 
         age_ms: report.age_ms,
         left_ms: report.left_ms,
     };
-    let told = event.clone();
+    tracing::error!("the previous process was ended by {}: {event:?}", report.signal_name);
     let mut events = vec![(event, Vec::new())];
-    if let Some(block) = suspect {
+    if let Some(block) = block {
         let Block { module, version, digest, why } = block.clone();
         events.push((Event::Blocked { module, version, digest, why }, vec![LedgerChange::Blocked(block)]));
     }
-    tracing::error!("the process before this one was ended by {}: {told:?}", report.signal_name);
-    shared.events.commit(&by, events, || {})
+    shared.events.commit(&Actor::runtime("the crash report of the previous process"), events, || {})
 }
 
-/// The version that is to be blocked for a crash: one that was on trial, or that had not been in memory for long in the process in
-/// which it was loaded. One that has been there for long, or came through a restart before, is needed: it is not known whether
-/// the version before it would do better. Unless it ends two processes one after the other at its start: no process would ever
-/// begin again.
-fn suspect(shared: &Shared, report: &CrashReport) -> Result<Option<Block>, Error> {
-    // It had left: the version that is there now is not the one that failed.
+/// The block of the version that crashed, if it is to be blocked.
+///
+/// A version is blocked if it was on trial, or if it crashed within the crash window of the process that
+/// loaded it. A version that ran for longer, or that a restart restored, is not blocked: the service needs
+/// it, and the version before it may be no better. It is blocked if it crashes two processes in a row when
+/// they start. Otherwise no process would ever start again.
+fn block_for(shared: &Shared, report: &CrashReport) -> Result<Option<Block>, Error> {
+    // It had been unloaded, so the version that is in memory now did not fail.
     if report.left_ms.is_some() {
         return Ok(None);
     }
     let (Some(module), Some(version), Some(digest)) = (&report.module, &report.version, report.digest) else {
         return Ok(None);
     };
-    let is_on_trial =
-        shared.events.read_ledger(|ledger| ledger.trials())?.iter().any(|it| it.digest == digest);
+    let trials = shared.events.read_ledger(|ledger| ledger.trials())?;
+    let is_on_trial = trials.iter().any(|trial| trial.digest == digest);
     let age = report.age_ms.unwrap_or(0);
-    let is_young = u128::from(age) <= shared.limits.crash_window.as_millis();
+    let is_new = u128::from(age) <= shared.limits.crash_window.as_millis();
     let was_restored = shared.events.read_ledger(|ledger| ledger.was_restored(&digest))?;
     let when = if is_on_trial {
         "while it was on trial".to_owned()
-    } else if is_young && !was_restored {
+    } else if is_new && !was_restored {
         match age {
-            0..1000 => format!("{age} ms after it came"),
-            _ => format!("{:.1} s after it came", age as f64 / 1000.0),
+            0..1000 => format!("{age} ms after it was loaded"),
+            _ => format!("{:.1} s after it was loaded", age as f64 / 1000.0),
         }
     } else if shared.events.read_ledger(|ledger| ledger.crashes_at_start(module, &digest))? {
-        "at its start, as the process before".to_owned()
+        "at its start, twice in a row".to_owned()
     } else {
         return Ok(None);
     };
-    let why = format!("it ended the process with {}, {when}", report.signal_name);
+    let why = format!("it ended the process with {} {when}", report.signal_name);
     Ok(Some(Block { digest, module: module.clone(), version: version.clone(), why }))
 }
 
-/// Where in the file: the function, where the file is in the store and has it.
+/// The place in the file: the function if the stored file has its symbol, otherwise the offset.
 fn place(shared: &Shared, report: &CrashReport) -> Option<String> {
     let offset = report.offset?;
     let file = fs::read(shared.state_dir.image(&report.digest?)).ok();

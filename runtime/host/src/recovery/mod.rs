@@ -1,4 +1,4 @@
-//! What a start restores, and what it makes of the crash before it.
+//! The start of a runtime: what it restores, and which versions it blocks after a crash.
 //! A line belongs here if it decides what a start restores.
 //! Never use `runtime` or `watch` here.
 

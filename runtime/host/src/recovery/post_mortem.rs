@@ -1,7 +1,7 @@
 //! What a process that has ended wrote about its crash, for the process that started it.
 //!
-//! The next runtime of the same state directory reads the same reports. It also restores the modules, so it loads the file that
-//! crashed. A caller that only wants the reports uses [`crashes_in`].
+//! The next runtime of the same state directory reads the same reports. It also restores the modules, so it
+//! loads the file that crashed. A caller that only wants the reports uses [`crashes_in`].
 
 use std::{fs, io, path::Path};
 
@@ -27,8 +27,8 @@ pub struct Crash {
     pub attributed_by: Option<AttributedBy>,
 }
 
-/// Reads the crash reports in the state directory of a runtime whose process has ended, oldest first. Loads nothing. `files` are
-/// files that the process may have loaded; a report of one of them names the function.
+/// Reads the crash reports in the state directory of a runtime whose process has ended, oldest first. Loads
+/// nothing. `files` are files that the process may have loaded; a report of one of them names the function.
 ///
 /// # Errors
 ///

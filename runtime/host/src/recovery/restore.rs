@@ -1,4 +1,4 @@
-//! What a runtime begins with: what was confirmed last when the one before it ended, however it ended.
+//! Restores, when a runtime starts, the versions that were last confirmed.
 
 use std::{sync::Arc, time::Instant};
 
@@ -13,61 +13,70 @@ use crate::{
     store::ledger::{Durability, LedgerChange, ToRestore},
 };
 
-/// Loads of each module what a restart returns to. What cannot be loaded is told as refused, and is no error.
+/// The actor's reason in events of a restart.
+const RESTART: &str = "a restart";
+
+/// Loads the version of each module that a restart returns to. A version that cannot be loaded is recorded as
+/// refused, and is not an error.
 pub(crate) fn run(shared: &Arc<Shared>) -> Result<(), Error> {
-    let by = Actor::runtime("a restart");
     let runtime = env!("CARGO_PKG_VERSION").to_owned();
     shared.events.record_event(&Actor::Embedder, Event::Started { pid: std::process::id(), runtime });
     for trial in shared.events.read_ledger(|ledger| ledger.trials())? {
-        let over = vec![LedgerChange::NoTrial { module: trial.module.clone() }];
-        record_not_restored(shared, trial, "it was on trial, and nobody had confirmed it", over);
+        let changes = vec![LedgerChange::NoTrial { module: trial.module.clone() }];
+        record_not_restored(shared, trial, "it was on trial and was not confirmed", changes);
     }
-    // All at once, and all are known to be coming before one of them starts: it may call any other in its start.
+    // All at once. All are pending before the first one starts, so the `on_load` of each may call any other.
     let to_restore = shared.events.read_ledger(|ledger| ledger.to_restore())?;
-    let coming: Vec<_> = to_restore
+    let pending: Vec<_> = to_restore
         .into_iter()
-        .map(|of| (PendingLoad::begin(&shared.get_or_insert_module(&of.module)), of))
+        .map(|version| (PendingLoad::begin(&shared.get_or_insert_module(&version.module)), version))
         .collect();
-    let (tell, told) = bounded::<()>(0);
-    for (coming, of) in coming {
-        let (of_task, by, tell) = (shared.clone(), by.clone(), tell.clone());
-        shared.tasks.spawn(format!("restore {}", of.module), move || {
-            let source = Source::Stored(of.digest);
-            if let Err(error) = restore_one(&of_task, &source, &by) {
-                load::record_refused(&of_task, &by, source.to_string(), &error, Vec::new());
-            }
-            drop((coming, tell));
+    let (sender, all_done) = bounded::<()>(0);
+    for (pending, version) in pending {
+        let (task_shared, sender) = (shared.clone(), sender.clone());
+        shared.tasks.spawn(format!("restore {}", version.module), move || {
+            restore_one(&task_shared, &Source::Stored(version.digest));
+            drop((pending, sender));
         })?;
     }
-    drop(tell);
-    // Disconnected when the last has ended.
-    let _ = told.recv();
+    drop(sender);
+    // Disconnected when the last task has dropped its sender.
+    let _ = all_done.recv();
     Ok(())
 }
 
-fn restore_one(shared: &Arc<Shared>, source: &Source, by: &Actor) -> Result<(), Error> {
+fn restore_one(shared: &Arc<Shared>, source: &Source) {
     let started = Instant::now();
-    let context = RequestContext { actor: by.clone(), key: None };
+    let actor = Actor::runtime(RESTART);
+    let context = RequestContext { actor: actor.clone(), key: None };
     let plan = LoadPlan::new(LoadKind::Restore, context, started).with_timeout(shared.limits.on_load_timeout);
-    load::run_and_wait(shared, vec![load::read(shared, source)?], plan).map(drop)
+    let restored = load::read(shared, source).and_then(|file| load::run_and_wait(shared, vec![file], plan));
+    if let Err(error) = restored {
+        load::record_refused(shared, &actor, source.to_string(), &error, Vec::new());
+    }
 }
 
-/// Whether this is what a restart returns to, and it could not be restored, since the store does not have it any more.
-pub(crate) fn is_missed(shared: &Shared, name: &str, digest: &Digest) -> Result<bool, Error> {
+/// Whether a restart returns to this version and could not restore it, for example because the store has lost
+/// it.
+pub(crate) fn could_not_restore(shared: &Shared, name: &str, digest: &Digest) -> Result<bool, Error> {
     let has_current =
         shared.modules.read().get(name).is_some_and(|module| module.state().current().is_some());
     if has_current {
         return Ok(false);
     }
     let to_restore = shared.events.read_ledger(|ledger| ledger.to_restore())?;
-    Ok(to_restore.iter().any(|of| of.module == name && of.digest == *digest))
+    Ok(to_restore.iter().any(|version| version.module == name && version.digest == *digest))
 }
 
-/// Tells of a version that a restart does without, and of what changes with it.
-pub(crate) fn record_not_restored(shared: &Shared, of: ToRestore, why: &str, changes: Vec<LedgerChange>) {
-    let ToRestore { module, digest, version } = of;
-    tracing::warn!(module, version, %digest, "left behind: {why}");
-    let by = Actor::runtime("a restart");
+/// Records that a start does not restore a version, with the ledger changes that follow.
+pub(crate) fn record_not_restored(
+    shared: &Shared,
+    version: ToRestore,
+    why: &str,
+    changes: Vec<LedgerChange>,
+) {
+    let ToRestore { module, digest, version } = version;
+    tracing::warn!(module, version, %digest, "not restored: {why}");
     let event = Event::NotRestored { module, version, digest, why: why.to_owned() };
-    shared.events.record(&by, event, changes, Durability::Buffered);
+    shared.events.record(&Actor::runtime(RESTART), event, changes, Durability::Buffered);
 }

@@ -1,46 +1,52 @@
-//! Whether the starts before this one came to their end.
+//! Counts the starts in a row that did not finish.
 //!
-//! A process that is killed says nothing of whose doing it was: a module that takes all memory in its start, and is ended by the
-//! system for it, looks like a machine that lost its power. Where it is a file that was dropped in, it would end each process that
-//! begins anew. So a start that has not ended is counted, in a file that is removed at its end; and after [`MOST`] of them one
-//! leaves behind what is new in the modules directory.
+//! A process that is killed cannot report the cause. If a module uses all memory in its `on_load` and the
+//! system kills the process, that looks like a power failure. If such a file is in the modules directory, it
+//! would end each process that starts. So a start writes a count to a file, and removes the file when it
+//! finishes. After [`UNFINISHED_MAX`] unfinished starts, the next one skips what is new in the modules
+//! directory.
 
 use std::{fs, io::ErrorKind, path::PathBuf};
 
-/// So many starts in a row may end in their midst before one does without what is new.
-const MOST: u32 = 2;
+/// How many starts in a row may be killed before the next one runs in safe mode.
+const UNFINISHED_MAX: u32 = 2;
 
-/// This start, until it has come to its end, well or by an error.
+/// A start that has not finished. Dropping it removes the file, also if the start failed with an error.
 pub(crate) struct StartAttempts {
     path: PathBuf,
     unfinished: u32,
 }
 
-// === impl Beginning ===
+// === impl StartAttempts ===
 
 impl StartAttempts {
-    /// It begins. The file is no more than a hint: where it cannot be read or written, nothing is concluded from it.
-    pub(crate) fn note(path: PathBuf) -> Self {
+    /// Counts this start. The file is only a hint: if it cannot be read or written, the start continues in
+    /// normal mode.
+    pub(crate) fn begin(path: PathBuf) -> Self {
         let unfinished = fs::read_to_string(&path).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
         if let Err(error) = fs::write(&path, u32::saturating_add(unfinished, 1).to_string()) {
-            tracing::warn!(path = %path.display(), "whether this start comes to its end cannot be noted: {error}");
+            tracing::warn!(path = %path.display(), "cannot count this start for safe mode: {error}");
         }
         StartAttempts { path, unfinished }
     }
 
-    /// Whether so many before it did not come to their end that it must be more careful than they were.
+    /// Whether this start skips new files, because the starts before it did not finish.
     pub(crate) fn safe_mode(&self) -> bool {
-        self.unfinished >= MOST
+        self.unfinished >= UNFINISHED_MAX
     }
 }
 
 impl Drop for StartAttempts {
     fn drop(&mut self) {
-        // It may never have been there.
+        // It does not exist if it could not be written.
         if let Err(error) = fs::remove_file(&self.path)
             && error.kind() != ErrorKind::NotFound
         {
-            tracing::warn!(path = %self.path.display(), "that this start has come to its end cannot be noted: {error}");
+            tracing::warn!(
+                path = %self.path.display(),
+                "cannot remove the file that counts unfinished starts; remove it, or a later start may skip \
+                 new modules: {error}"
+            );
         }
     }
 }

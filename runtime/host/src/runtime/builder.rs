@@ -169,11 +169,11 @@ impl Builder {
             publish_lock: Default::default(),
             crash_reports: OnceLock::new(),
         });
-        crashes::note_all(&shared)?;
+        crashes::record_all(&shared)?;
         // It says what is done with the directory, and with nothing else.
         let watched = self
             .modules_dir
-            .map(|directory| (directory, StartAttempts::note(shared.state_dir.start_marker())));
+            .map(|directory| (directory, StartAttempts::begin(shared.state_dir.start_marker())));
         if self.state_dir.is_some() && self.crashes == Crashes::Reported {
             let path = shared.state_dir.crashes();
             let reports = CrashReports::install(&path).map_err(|source| Error::Io {
@@ -185,7 +185,7 @@ impl Builder {
             let _ = shared.crash_reports.set(reports);
         }
         restore::run(&shared)?;
-        let watch = watched.map(|(directory, attempts)| Watch::begin(&shared, directory, &attempts));
+        let watch = watched.map(|(directory, attempts)| Watch::start(&shared, directory, &attempts));
         let watch = Arc::new(Mutex::new(watch.transpose()?));
         Ok(Runtime { shared, watch, context: RequestContext::default() })
     }
