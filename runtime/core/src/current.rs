@@ -9,7 +9,7 @@ pub(crate) const PLACES: usize = LANES + 1;
 /// The size of what there is one of for each lane.
 const STRIDE: usize = 32;
 
-/// How far a lane's element is from the first lane's, in bytes. In the cell, in each stripe and in each facet the elements have
+/// How far a lane's element is from the first lane's, in bytes. In the cell, in each stripe and in each projection the elements have
 /// the same size, so that a caller multiplies nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Offset(usize);

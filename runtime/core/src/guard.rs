@@ -4,7 +4,7 @@ use crate::cell::{Cell, Occupant};
 use crate::current::Offset;
 use crate::fence::Fences;
 use crate::stripe::{Counters, LANES, Stripe};
-use crate::sync::{Ordering, Piece, lacks};
+use crate::sync::{Mutation, Ordering, is_mutated};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -108,12 +108,12 @@ impl<T: Occupant> Cell<T> {
     /// # use segue_core::{Cell, Occupant};
     /// # use std::sync::Arc;
     /// # struct Version(u32);
-    /// # impl Occupant for Version { fn depart(&self) {} }
+    /// # impl Occupant for Version { fn on_thread_exit(&self) {} }
     /// # let cell = Cell::new(Box::new(|| {}));
     /// # cell.reserve(Arc::new(Version(1)))?.publish();
     /// let version = cell.enter().expect("version 1 is current");
     /// assert_eq!(version.0, 1);
-    /// # Ok::<(), segue_core::Refused>(())
+    /// # Ok::<(), segue_core::ReserveError>(())
     /// ```
     #[inline(always)] // Else the guard would be made in memory.
     pub fn enter(&self) -> Option<CallGuard<'_, T>> {
@@ -137,13 +137,13 @@ impl<T: Occupant> Cell<T> {
     /// # use segue_core::{Cell, Occupant};
     /// # use std::sync::Arc;
     /// # struct Version(u32);
-    /// # impl Occupant for Version { fn depart(&self) {} }
+    /// # impl Occupant for Version { fn on_thread_exit(&self) {} }
     /// # let cell = Cell::new(Box::new(|| {}));
     /// # cell.reserve(Arc::new(Version(1)))?.publish();
     /// let version = cell.enter_owned().expect("version 1 is current");
     /// let number = std::thread::spawn(move || version.0).join();
     /// assert_eq!(number.expect("the thread returns"), 1);
-    /// # Ok::<(), segue_core::Refused>(())
+    /// # Ok::<(), segue_core::ReserveError>(())
     /// ```
     #[inline]
     pub fn enter_owned(self: &Arc<Self>) -> Option<OwnedCallGuard<T>> {
@@ -166,11 +166,11 @@ impl<T: Occupant> Cell<T> {
             // Who finds its stripe so near need not execute a fence.
             Some(stripe) => {
                 let offset = self.attempt(stripe, Fences::light_if_asymmetric);
-                (stripe, offset.unwrap_or_else(|| self.insist(stripe)))
+                (stripe, offset.unwrap_or_else(|| self.enter_slow(stripe)))
             }
             None => {
                 let stripe = self.far_stripe();
-                (stripe, self.insist(stripe))
+                (stripe, self.enter_slow(stripe))
             }
         };
         (Place { cell: self, offset, counters: stripe.at(offset) }, stripe)
@@ -180,7 +180,7 @@ impl<T: Occupant> Cell<T> {
     /// failed, or the stripe is far. It answers in a register, so that a guard is never made in memory.
     #[cold]
     #[inline(never)]
-    fn insist(&self, stripe: &Stripe) -> Offset {
+    fn enter_slow(&self, stripe: &Stripe) -> Offset {
         loop {
             if let Some(offset) = self.attempt(stripe, || self.fences.light()) {
                 return offset;
@@ -196,11 +196,11 @@ impl<T: Occupant> Cell<T> {
         let offset = self.current.load(Ordering::Relaxed);
         let counters = stripe.at(offset);
         counters.count_in();
-        if !lacks(Piece::FenceOfEnter) {
+        if !is_mutated(Mutation::DropEnterFence) {
             light();
         }
         // Acquire: pairs with the Release in `steer`; whoever sees a lane current sees its occupant moved in.
-        if self.current.load(Ordering::Acquire) == offset || lacks(Piece::SecondLook) {
+        if self.current.load(Ordering::Acquire) == offset || is_mutated(Mutation::SkipRecheck) {
             // Why what the lane's `occupant` says from now on is the occupant that our `entered` holds in it, although the lane may
             // have changed hands since the guess (lane 0 with generation 1, lane 1 with 2, lane 0 with 3). Let P be the
             // store of `current` that the second look read, and G the generation that it published.
@@ -219,7 +219,7 @@ impl<T: Occupant> Cell<T> {
             // of calls and its list of visitors have us.
             //
             // In all cases, it is G's, and it stays until we leave. The same is so of whatever else there is one of for each lane,
-            // is moved in before the lane is published, and is cleared when it is drained: the sides of facets.
+            // is moved in before the lane is published, and is cleared when it is drained: the sides of projections.
             //
             // Nowhere, there is no occupant, and nothing that could go.
             return Some(offset);
@@ -230,8 +230,8 @@ impl<T: Occupant> Cell<T> {
 
     /// Counts the calling thread, which exits, once more into each occupant that it has visited. No calls.
     pub(crate) fn enter_to_depart<'a>(&'a self, stripe: &'a Stripe) -> Vec<(usize, CallGuard<'a, T>)> {
-        let book = self.book().lock();
-        let visited = (0..LANES).filter(|lane| book.is_open(*lane) && stripe.lane(*lane).visited());
+        let state = self.state().lock();
+        let visited = (0..LANES).filter(|lane| state.is_open(*lane) && stripe.lane(*lane).visited());
         let enter = |number: usize| {
             let place = Place { cell: self, offset: Offset::of(number), counters: stripe.lane(number) };
             // No second look: the lane cannot change hands while we hold the mutex, and who sums next holds it after us.

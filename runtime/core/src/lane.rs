@@ -1,11 +1,11 @@
 //! One generation's place in a cell: what callers read of it, and what the writer knows of it.
 
-use crate::answer::{Hail, Quarantine, Which};
-use crate::facet::{MovedOut, Sides};
+use crate::api::{Quarantine, Role, WakeRequest};
 use crate::fence::Fences;
+use crate::projection::{ProjectionSlots, RemovedValue};
 use crate::registry::Registry;
 use crate::stripe::{Counters, LANES};
-use crate::sync::{AtomicPtr, AtomicU8, Ordering, Piece, lacks};
+use crate::sync::{AtomicPtr, AtomicU8, Mutation, Ordering, is_mutated};
 use std::ptr;
 use std::sync::{Arc, Weak};
 
@@ -14,7 +14,7 @@ const FENCED: u8 = 1;
 /// Somebody waits for this lane to drain.
 const WATCHED: u8 = 2;
 /// Somebody wants to meet the threads that pass.
-const HAILED: u8 = 4;
+const WAKE_REQUESTED: u8 = 4;
 
 /// What callers read of a lane. Written only under the cell's mutex, and seldom.
 ///
@@ -23,9 +23,9 @@ const HAILED: u8 = 4;
 /// [`Offset`]: crate::current::Offset
 #[repr(C, align(32))]
 pub(crate) struct Lane<T> {
-    /// Where the occupant is; null in a free lane. The `Arc` that owns it is in [`State`].
+    /// Where the occupant is; null in a free lane. The `Arc` that owns it is in [`LaneState`].
     pub(crate) occupant: AtomicPtr<T>,
-    /// What a leaver has to do beyond counting itself out: `FENCED`, `WATCHED`, `HAILED`. Mostly nothing, which is one look.
+    /// What a leaver has to do beyond counting itself out: `FENCED`, `WATCHED`, `WAKE_REQUESTED`. Mostly nothing, which is one look.
     duties: AtomicU8,
     /// The cell's. Here too, so that a guard needs to know no more than its lane and its counters.
     wake: Arc<dyn Fn() + Send + Sync>,
@@ -42,12 +42,12 @@ impl<T> Lane<T> {
     pub(crate) fn leave(&self, counters: &Counters) {
         counters.count_out();
         // With the fence in `watch`: either the sum made after it sees our counting out, or we see the flag. All that this
-        // takes of us in an asymmetric pair; in the other, `FENCED` is up, always was, and `attend` has the fence.
+        // takes of us in an asymmetric pair; in the other, `FENCED` is up, always was, and `leave_slow` has the fence.
         Fences::light_if_asymmetric();
         // Relaxed: ordered by that fence. The lane may have changed hands by now; then somebody is woken for nothing.
         let duties = self.duties.load(Ordering::Relaxed);
         if duties != 0 {
-            self.attend(duties);
+            self.leave_slow(duties);
         }
     }
 
@@ -56,7 +56,7 @@ impl<T> Lane<T> {
     #[inline(never)]
     pub(crate) fn take_back(&self, counters: &Counters) {
         counters.count_retry();
-        if lacks(Piece::WakeOfRetry) {
+        if is_mutated(Mutation::SkipCancelWake) {
             counters.count_out();
         } else {
             // As any leaver, since a sum may have seen the entry and somebody may wait for its end.
@@ -67,18 +67,18 @@ impl<T> Lane<T> {
     /// What a leaver does that has more to do than to count itself out. It takes no guard, so that guards stay in registers.
     #[cold]
     #[inline(never)]
-    fn attend(&self, seen: u8) {
-        if seen & FENCED != 0 && !lacks(Piece::FenceOfLeave) {
+    fn leave_slow(&self, seen: u8) {
+        if seen & FENCED != 0 && !is_mutated(Mutation::DropLeaveFence) {
             Fences::symmetric().light();
         }
         // Relaxed: ordered by that fence, or by the one in `leave`.
-        if self.duties.load(Ordering::Relaxed) & (WATCHED | HAILED) != 0 {
+        if self.duties.load(Ordering::Relaxed) & (WATCHED | WAKE_REQUESTED) != 0 {
             (self.wake)();
         }
     }
 
     /// Moves `occupant` in. Nobody can be inside: nobody can call a lane before it is published.
-    pub(crate) fn seat(&self, occupant: &Arc<T>) {
+    pub(crate) fn set_occupant(&self, occupant: &Arc<T>) {
         // Relaxed: carried to callers by the Release store of `current`, which comes after this.
         self.occupant.store(Arc::as_ptr(occupant).cast_mut(), Ordering::Relaxed);
     }
@@ -86,7 +86,7 @@ impl<T> Lane<T> {
     /// Empties a lane that is drained or was never published.
     pub(crate) fn clear(&self) {
         self.unwatch();
-        self.hail(Hail::Lowered);
+        self.request_wake(WakeRequest::Off);
         self.occupant.store(ptr::null_mut(), Ordering::Relaxed);
     }
 
@@ -103,9 +103,10 @@ impl<T> Lane<T> {
     }
 
     /// Under the cell's mutex, as both above.
-    pub(crate) fn hail(&self, hail: Hail) {
+    pub(crate) fn request_wake(&self, request: WakeRequest) {
         let duties = self.duties.load(Ordering::Relaxed);
-        let duties = if hail == Hail::Raised { duties | HAILED } else { duties & !HAILED };
+        let duties =
+            if request == WakeRequest::On { duties | WAKE_REQUESTED } else { duties & !WAKE_REQUESTED };
         // Relaxed: whoever does not see it in time passes unseen, which is allowed, or wakes once too often, which is too.
         self.duties.store(duties, Ordering::Relaxed);
     }
@@ -113,7 +114,7 @@ impl<T> Lane<T> {
 
 /// What the writer knows of a lane.
 #[derive(Debug)]
-pub(crate) enum State<T> {
+pub(crate) enum LaneState<T> {
     Free,
     /// Taken by a candidate that nobody can call yet.
     Reserved(Arc<T>),
@@ -124,8 +125,8 @@ pub(crate) enum State<T> {
 }
 
 /// Everything that the cell's mutex guards.
-pub(crate) struct Book<T> {
-    pub(crate) states: [State<T>; LANES],
+pub(crate) struct CellState<T> {
+    pub(crate) states: [LaneState<T>; LANES],
     /// The calls that each lane had seen when its occupant moved in.
     pub(crate) calls_before: [u64; LANES],
     pub(crate) registry: Registry,
@@ -134,42 +135,42 @@ pub(crate) struct Book<T> {
     /// How many occupants were ever put in quarantine.
     pub(crate) quarantines: u64,
     /// Those that somebody has.
-    pub(crate) facets: Vec<Weak<dyn Sides<T>>>,
+    pub(crate) projections: Vec<Weak<dyn ProjectionSlots<T>>>,
 }
 
-/// A side that was moved out, with its facet, which nobody else may have any more. Only dropped.
+/// A side that was moved out, with its projection, which nobody else may have any more. Only dropped.
 pub(crate) struct Cleared<T> {
-    _side: Option<Box<dyn MovedOut>>,
-    _facet: Arc<dyn Sides<T>>,
+    _side: Option<Box<dyn RemovedValue>>,
+    _facet: Arc<dyn ProjectionSlots<T>>,
 }
 
-impl<T> Book<T> {
+impl<T> CellState<T> {
     pub(crate) fn new() -> Self {
         Self {
-            states: std::array::from_fn(|_| State::Free),
+            states: std::array::from_fn(|_| LaneState::Free),
             calls_before: [0; LANES],
             registry: Registry::default(),
             is_fence_due: false,
             quarantines: 0,
-            facets: Vec::new(),
+            projections: Vec::new(),
         }
     }
 
     pub(crate) fn current(&self) -> Option<(usize, &Arc<T>)> {
-        self.find(|state| if let State::Current(occupant) = state { Some(occupant) } else { None })
+        self.find(|state| if let LaneState::Current(occupant) = state { Some(occupant) } else { None })
     }
 
     pub(crate) fn old(&self) -> Option<(usize, &Arc<T>)> {
-        self.find(|state| if let State::Old(occupant) = state { Some(occupant) } else { None })
+        self.find(|state| if let LaneState::Old(occupant) = state { Some(occupant) } else { None })
     }
 
     /// The lane of the occupant that is meant.
-    pub(crate) fn lane_of(&self, which: Which) -> Option<usize> {
+    pub(crate) fn lane_of(&self, which: Role) -> Option<usize> {
         let found = match which {
-            Which::Current => self.current(),
-            Which::Old => self.old(),
-            Which::Quarantined(name) => {
-                let State::Quarantined(_, number) = &self.states[name.lane] else { return None };
+            Role::Current => self.current(),
+            Role::Old => self.old(),
+            Role::Quarantined(name) => {
+                let LaneState::Quarantined(_, number) = &self.states[name.lane] else { return None };
                 return (*number == name.number).then_some(name.lane);
             }
         };
@@ -177,57 +178,60 @@ impl<T> Book<T> {
     }
 
     /// The same, for one that new calls cannot reach.
-    pub(crate) fn retired_lane(&self, which: Which) -> Option<usize> {
-        if which == Which::Current { None } else { self.lane_of(which) }
+    pub(crate) fn retired_lane(&self, which: Role) -> Option<usize> {
+        if which == Role::Current { None } else { self.lane_of(which) }
     }
 
     /// Who can be, or has been, called in a lane.
     pub(crate) fn occupant(&self, lane: usize) -> Option<&Arc<T>> {
         match &self.states[lane] {
-            State::Free | State::Reserved(_) => None,
-            State::Current(occupant) | State::Old(occupant) | State::Quarantined(occupant, _) => {
+            LaneState::Free | LaneState::Reserved(_) => None,
+            LaneState::Current(occupant) | LaneState::Old(occupant) | LaneState::Quarantined(occupant, _) => {
                 Some(occupant)
             }
         }
     }
 
     pub(crate) fn has_candidate(&self) -> bool {
-        self.states.iter().any(|state| matches!(state, State::Reserved(_)))
+        self.states.iter().any(|state| matches!(state, LaneState::Reserved(_)))
     }
 
     /// Empties a lane's state and hands its occupant out, so that the caller can drop it after the mutex.
     pub(crate) fn take(&mut self, lane: usize) -> Option<Arc<T>> {
-        match std::mem::replace(&mut self.states[lane], State::Free) {
-            State::Free => None,
-            State::Reserved(occupant)
-            | State::Current(occupant)
-            | State::Old(occupant)
-            | State::Quarantined(occupant, _) => Some(occupant),
+        match std::mem::replace(&mut self.states[lane], LaneState::Free) {
+            LaneState::Free => None,
+            LaneState::Reserved(occupant)
+            | LaneState::Current(occupant)
+            | LaneState::Old(occupant)
+            | LaneState::Quarantined(occupant, _) => Some(occupant),
         }
     }
 
     /// All occupants, by lane.
     pub(crate) fn occupants(&self) -> Vec<(usize, Arc<T>)> {
-        let occupant = |(lane, state): (usize, &State<T>)| match state {
-            State::Free => None,
-            State::Reserved(occupant)
-            | State::Current(occupant)
-            | State::Old(occupant)
-            | State::Quarantined(occupant, _) => Some((lane, Arc::clone(occupant))),
+        let occupant = |(lane, state): (usize, &LaneState<T>)| match state {
+            LaneState::Free => None,
+            LaneState::Reserved(occupant)
+            | LaneState::Current(occupant)
+            | LaneState::Old(occupant)
+            | LaneState::Quarantined(occupant, _) => Some((lane, Arc::clone(occupant))),
         };
         self.states.iter().enumerate().filter_map(occupant).collect()
     }
 
-    /// The facets that somebody has.
-    pub(crate) fn live_facets(&self) -> Vec<Arc<dyn Sides<T>>> {
-        self.facets.iter().filter_map(Weak::upgrade).collect()
+    /// The projections that somebody has.
+    pub(crate) fn live_projections(&self) -> Vec<Arc<dyn ProjectionSlots<T>>> {
+        self.projections.iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Moves the sides of a lane's occupant out, to be dropped out of the mutex and before the occupant is handed out.
     #[must_use = "they are to be dropped out of the mutex"]
-    pub(crate) fn clear_sides(&self, lane: usize) -> Vec<Cleared<T>> {
-        let clear = |facet: Arc<dyn Sides<T>>| Cleared { _side: facet.clear(lane), _facet: facet };
-        self.live_facets().into_iter().map(clear).collect()
+    pub(crate) fn clear_projections(&self, lane: usize) -> Vec<Cleared<T>> {
+        let clear = |projection: Arc<dyn ProjectionSlots<T>>| Cleared {
+            _side: projection.clear(lane),
+            _facet: projection,
+        };
+        self.live_projections().into_iter().map(clear).collect()
     }
 
     /// Whether callers can be, or have been, inside the lane's occupant.
@@ -240,27 +244,30 @@ impl<T> Book<T> {
         let (lane, _) = self.old()?;
         let occupant = self.take(lane)?;
         self.quarantines += 1;
-        self.states[lane] = State::Quarantined(occupant, self.quarantines);
+        self.states[lane] = LaneState::Quarantined(occupant, self.quarantines);
         Some(Quarantine { lane, number: self.quarantines })
     }
 
-    /// Makes the current old, in the book only.
+    /// Makes the current old, in the state only.
     pub(crate) fn retire_current(&mut self) -> Option<Arc<T>> {
         let (lane, _) = self.current()?;
         let occupant = self.take(lane)?;
-        self.states[lane] = State::Old(Arc::clone(&occupant));
+        self.states[lane] = LaneState::Old(Arc::clone(&occupant));
         Some(occupant)
     }
 
-    /// Makes the current old and `next` current, in the book only.
+    /// Makes the current old and `next` current, in the state only.
     pub(crate) fn switch(&mut self, next: usize) -> Option<Arc<T>> {
         let next_occupant = self.take(next)?;
         let previous = self.retire_current();
-        self.states[next] = State::Current(next_occupant);
+        self.states[next] = LaneState::Current(next_occupant);
         previous
     }
 
-    fn find<'a>(&'a self, pick: impl Fn(&'a State<T>) -> Option<&'a Arc<T>>) -> Option<(usize, &'a Arc<T>)> {
+    fn find<'a>(
+        &'a self,
+        pick: impl Fn(&'a LaneState<T>) -> Option<&'a Arc<T>>,
+    ) -> Option<(usize, &'a Arc<T>)> {
         self.states.iter().enumerate().find_map(|(lane, state)| Some((lane, pick(state)?)))
     }
 }

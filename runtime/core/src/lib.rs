@@ -41,13 +41,13 @@
 //!
 //! # How to use it
 //! ```
-//! use segue_core::{Cell, Occupant, Vacate, Which};
+//! use segue_core::{Cell, Occupant, VacateOutcome, Role};
 //! use std::sync::{Arc, mpsc};
 //!
 //! struct Version(u32);
 //!
 //! impl Occupant for Version {
-//!     fn depart(&self) {
+//!     fn on_thread_exit(&self) {
 //!         println!("{:?} exits and has been in version {}", std::thread::current().id(), self.0);
 //!     }
 //! }
@@ -67,22 +67,22 @@
 //!     guard.0
 //! });
 //!
-//! // Meanwhile the next version. A seat that is dropped instead would have changed nothing.
-//! let seat = cell.reserve(Arc::new(Version(2)))?;
-//! let old = seat.publish().expect("version 1 was current");
+//! // Meanwhile the next version. A reservation that is dropped instead would have changed nothing.
+//! let reservation = cell.reserve(Arc::new(Version(2)))?;
+//! let old = reservation.publish().expect("version 1 was current");
 //! assert_eq!(old.0, 1);
 //! drop(old);
 //! assert_eq!(cell.enter().expect("version 2 is current").0, 2);
 //!
 //! // Version 1 is old, and somebody is inside.
-//! assert_eq!(cell.count(Which::Old).map(|count| count.inside), Some(1));
-//! cell.watch(Which::Old);
+//! assert_eq!(cell.count(Role::Old).map(|count| count.inside), Some(1));
+//! cell.watch(Role::Old);
 //! finish.send(())?;
 //! let gone = loop {
-//!     match cell.vacate(Which::Old) {
-//!         Vacate::Vacant(version) => break version,
-//!         Vacate::Busy { .. } => woken.recv()?,
-//!         Vacate::Nothing => unreachable!("nobody else takes it out"),
+//!     match cell.vacate(Role::Old) {
+//!         VacateOutcome::Vacated(version) => break version,
+//!         VacateOutcome::Busy { .. } => woken.recv()?,
+//!         VacateOutcome::Absent => unreachable!("nobody else takes it out"),
 //!     }
 //! };
 //! assert_eq!(Arc::into_inner(gone).expect("the cell kept nothing of it").0, 1);
@@ -93,30 +93,32 @@
 //! # Where things are
 //! In the order in which to read them: `fence` is the pair of fences, `current` what the word that callers read says, `stripe` one thread's counters, `registry` all stripes of
 //! a cell and the sums over them, `lane` one generation's place, `cell` the writer's side with what it answers in `answer`,
-//! `seat` a candidate before it is published, `guard` the caller's side with the central argument, `facet` a second way in, `thread` how a thread finds
+//! `reservation` a candidate before it is published, `guard` the caller's side with the central argument, `projection` a second way in, `thread` how a thread finds
 //! its stripe, `exit` what happens when it exits, and `depart` the cell's part in that. `sync` is where loom comes in.
 
-mod answer;
+mod api;
 mod cell;
+mod cell_exit;
 mod current;
-mod depart;
-mod exit;
-mod facet;
 mod fence;
 mod guard;
 mod lane;
+mod projection;
 mod registry;
-mod seat;
+mod reservation;
 mod stripe;
 mod sync;
 mod thread;
+mod thread_exit;
 
-pub use answer::{Count, Hail, Inside, NothingToRollBack, NothingToWithdraw, Quarantine, Vacate, Which};
+pub use api::{
+    Count, NothingToRollBack, Quarantine, Role, ThreadCalls, VacateOutcome, WakeRequest, WithdrawError,
+};
 pub use cell::{Cell, Occupant};
-pub use facet::{Facet, FacetGuard, FacetMissing, View};
 pub use fence::Fences;
 pub use guard::{CallGuard, OwnedCallGuard};
-pub use seat::{Refused, Seat};
+pub use projection::{Projection, ProjectionError, ProjectionGuard, View};
+pub use reservation::{Reservation, ReserveError};
 #[cfg(loom)]
 #[doc(hidden)]
 pub use sync::modelled as model;

@@ -1,8 +1,8 @@
 //! All stripes of one cell, and whose they are. Guarded by the cell's mutex.
 
-use crate::answer::Inside;
+use crate::api::ThreadCalls;
 use crate::stripe::{LANES, Stripe};
-use crate::sync::{Piece, lacks};
+use crate::sync::{Mutation, is_mutated};
 use crate::thread::{self, ThreadId};
 use std::sync::Arc;
 
@@ -89,10 +89,12 @@ impl Registry {
         let sum = |read: fn(&crate::stripe::Counters) -> u64| -> u64 {
             self.rows.iter().map(|row| read(row.stripe.lane(lane))).sum()
         };
-        let early = if lacks(Piece::LeftFirst) { sum(|counters| counters.entered()) } else { 0 };
+        let early =
+            if is_mutated(Mutation::SumEnteredFirst) { sum(|counters| counters.entered()) } else { 0 };
         let left = sum(|counters| counters.left());
         let retried = sum(|counters| counters.retried());
-        let entered = if lacks(Piece::LeftFirst) { early } else { sum(|counters| counters.entered()) };
+        let entered =
+            if is_mutated(Mutation::SumEnteredFirst) { early } else { sum(|counters| counters.entered()) };
         Tally { entered, left, retried }
     }
 
@@ -109,7 +111,7 @@ impl Registry {
             .collect();
         let (retried, entered) = before.iter().fold((0, 0), |(r, e), now| (r + now.0, e + now.1));
         let tally = Tally { entered, left, retried };
-        if !tally.is_drained() && !lacks(Piece::QuietLane) {
+        if !tally.is_drained() && !is_mutated(Mutation::ReuseBusyLane) {
             return None;
         }
         for ((row, (_, entered)), left) in self.rows.iter_mut().zip(before).zip(lefts) {
@@ -129,13 +131,13 @@ impl Registry {
     }
 
     /// Who is inside a lane, by thread.
-    pub(crate) fn inside(&self, lane: usize) -> Vec<Inside> {
+    pub(crate) fn calls_by_thread(&self, lane: usize) -> Vec<ThreadCalls> {
         let inside = |row: &Row| {
             let (Owner::Thread(thread) | Owner::Ghost(thread)) = row.owner else { return None };
             let counters = row.stripe.lane(lane);
             let left = counters.left();
             let calls = counters.entered().wrapping_sub(left).wrapping_sub(row.owed[lane]).cast_signed();
-            (calls > 0).then_some(Inside { thread, tid: row.tid, calls: calls.unsigned_abs() })
+            (calls > 0).then_some(ThreadCalls { thread, tid: row.tid, calls: calls.unsigned_abs() })
         };
         self.rows.iter().filter_map(inside).collect()
     }
@@ -150,13 +152,13 @@ impl Registry {
 #[cfg(all(test, not(loom)))]
 #[allow(clippy::unwrap_used, reason = "a test says what it means by failing")]
 mod tests {
-    use crate::{Cell, Occupant, Which};
+    use crate::{Cell, Occupant, Role};
     use std::sync::Arc;
 
     struct Quiet;
 
     impl Occupant for Quiet {
-        fn depart(&self) {}
+        fn on_thread_exit(&self) {}
     }
 
     fn cell() -> Arc<Cell<Quiet>> {
@@ -172,8 +174,8 @@ mod tests {
             let cell = Arc::clone(&cell);
             std::thread::spawn(move || drop(cell.enter())).join().unwrap();
         }
-        assert_eq!(cell.book().lock().registry.len(), 1);
-        assert_eq!(cell.count(Which::Current).unwrap().calls, 1_000);
+        assert_eq!(cell.state().lock().registry.len(), 1);
+        assert_eq!(cell.count(Role::Current).unwrap().calls, 1_000);
     }
 
     #[test]
@@ -183,7 +185,7 @@ mod tests {
             let cell = Arc::clone(&cell);
             drop(std::thread::spawn(move || cell.enter_owned()).join().unwrap());
         }
-        assert_eq!(cell.book().lock().registry.len(), 2, "one for them, one for us");
+        assert_eq!(cell.state().lock().registry.len(), 2, "one for them, one for us");
     }
 
     #[test]
@@ -196,18 +198,18 @@ mod tests {
         }
         for _ in 0..2 {
             cell.reserve(Arc::new(Quiet)).unwrap().publish();
-            drop(cell.vacate(Which::Old));
+            drop(cell.vacate(Role::Old));
         }
-        assert!(cell.inside(Which::Current).is_empty(), "{:?}", cell.inside(Which::Current));
+        assert!(cell.calls_by_thread(Role::Current).is_empty(), "{:?}", cell.calls_by_thread(Role::Current));
         let guards = [cell.enter(), cell.enter()];
-        let inside = cell.inside(Which::Current);
+        let inside = cell.calls_by_thread(Role::Current);
         assert_eq!((inside.len(), inside[0].calls, inside[0].thread), (1, 2, crate::ThreadId::current()));
         assert_eq!(inside[0].tid, crate::thread::tid());
         drop(guards);
         let there = Arc::clone(&cell);
         let thread = move || (std::mem::forget(there.enter()), crate::ThreadId::current());
         let (_, gone) = std::thread::spawn(thread).join().unwrap();
-        assert_eq!(cell.inside(Which::Current).first().map(|inside| inside.thread), Some(gone));
+        assert_eq!(cell.calls_by_thread(Role::Current).first().map(|inside| inside.thread), Some(gone));
     }
 
     #[test]
@@ -217,7 +219,7 @@ mod tests {
             let cell = Arc::clone(&cell);
             std::thread::spawn(move || std::mem::forget(cell.enter())).join().unwrap();
         }
-        assert_eq!(cell.book().lock().registry.len(), 2);
-        assert_eq!(cell.count(Which::Current).unwrap().inside, 2);
+        assert_eq!(cell.state().lock().registry.len(), 2);
+        assert_eq!(cell.count(Role::Current).unwrap().inside, 2);
     }
 }

@@ -1,7 +1,7 @@
 //! One thread's counters in one cell: written by that thread alone, so plain loads and stores do.
 
 use crate::current::{Offset, PLACES};
-use crate::sync::{AtomicU64, Ordering, Piece, lacks};
+use crate::sync::{AtomicU64, Mutation, Ordering, is_mutated};
 
 /// How many lanes a cell has: current, old, and six for generations in quarantine. With all six taken nothing can be
 /// loaded any more, so six is how many images may prove unpurgeable before a module cannot be replaced.
@@ -71,7 +71,10 @@ impl Counters {
     #[inline(always)]
     pub(crate) fn count_out(&self) {
         // Release: pairs with the Acquire in `left()`. Who sees this sees all that the caller did inside, and its `entered`.
-        bump(&self.left, if lacks(Piece::ReleaseOfLeave) { Ordering::Relaxed } else { Ordering::Release });
+        bump(
+            &self.left,
+            if is_mutated(Mutation::RelaxLeave) { Ordering::Relaxed } else { Ordering::Release },
+        );
     }
 
     /// Says that one entry was no call. To be said before that entry is counted out, whose Release then carries it.

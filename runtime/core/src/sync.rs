@@ -56,63 +56,63 @@ pub(crate) fn next_cell_id() -> usize {
 /// A piece of the protocol that a model can take out, to show that it would be missed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(not(loom), expect(unreachable_pub, reason = "public for the models"))]
-pub enum Piece {
+pub enum Mutation {
     /// The caller's fence between counting in and looking at `current` again.
-    FenceOfEnter,
+    DropEnterFence,
     /// The writer's fence between storing `current` and summing.
-    FenceOfSwitch,
+    DropSwitchFence,
     /// The caller's second look at `current`.
-    SecondLook,
+    SkipRecheck,
     /// The release of the caller's counting out.
-    ReleaseOfLeave,
+    RelaxLeave,
     /// The leaver's fence between counting out and looking at the flag.
-    FenceOfLeave,
+    DropLeaveFence,
     /// The writer's fence between raising the flag and summing.
-    FenceOfWatch,
+    DropWatchFence,
     /// Looking at the flag also when taking back an entry that was not one.
-    WakeOfRetry,
+    SkipCancelWake,
     /// Summing `left` before `entered`.
-    LeftFirst,
+    SumEnteredFirst,
     /// Giving a lane away only when nobody is between counting in and looking again.
-    QuietLane,
+    ReuseBusyLane,
 }
 
 /// Whether the running model has taken `piece` out.
 #[cfg(not(loom))]
 #[inline(always)]
-pub(crate) const fn lacks(_piece: Piece) -> bool {
+pub(crate) const fn is_mutated(_piece: Mutation) -> bool {
     false
 }
 
 #[cfg(loom)]
-pub(crate) use self::modelled::lacks;
+pub(crate) use self::modelled::is_mutated;
 
 #[cfg(loom)]
 pub mod modelled {
     //! What the models need beyond the public API.
 
-    pub use super::Piece;
+    pub use super::Mutation;
     use std::cell::Cell;
 
     std::thread_local! {
         // The standard library's, on purpose: loom runs all threads of one model on one OS thread, so this is one value per
         // model, and models that the test harness runs beside each other have each their own.
-        static TAKEN_OUT: Cell<Option<Piece>> = const { Cell::new(None) };
+        static TAKEN_OUT: Cell<Option<Mutation>> = const { Cell::new(None) };
     }
 
     /// Takes `piece` out of the protocol for all models that this OS thread runs from now on.
-    pub fn take_out(piece: Option<Piece>) {
+    pub fn mutate(piece: Option<Mutation>) {
         TAKEN_OUT.set(piece);
     }
 
-    pub(crate) fn lacks(piece: Piece) -> bool {
+    pub(crate) fn is_mutated(piece: Mutation) -> bool {
         TAKEN_OUT.get() == Some(piece)
     }
 
     /// What a thread's exit does. Called by hand at the end of a model's thread: loom takes all thread-locals away before it
     /// runs the destructor of the first, the standard library does not.
     pub fn exit_thread() {
-        crate::exit::exit();
+        crate::thread_exit::exit();
     }
 
     /// loom's mutex in the shape of parking_lot's.

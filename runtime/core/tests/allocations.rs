@@ -44,12 +44,12 @@ fn a_warm_call_allocates_nothing() {
         drop(cell.enter());
         assert_ne!(ALLOCATIONS.get(), before, "the first entry does, or the count is broken");
         cell.reserve(Tracked::new(2, &log)).unwrap().publish();
-        let facet = cell.facet(Seen);
+        let projection = cell.projection(Seen);
         let before = ALLOCATIONS.get();
         for _ in 0..1_000 {
             cell.enter().unwrap().call();
             cell.enter_owned().unwrap().call();
-            facet.enter().unwrap().get().of.call();
+            projection.enter().unwrap().get().of.call();
         }
         assert_eq!(ALLOCATIONS.get(), before);
     }

@@ -7,8 +7,8 @@ mod support;
 
 use proptest::prelude::*;
 use segue_core::{
-    CallGuard, Cell, FacetGuard, FacetMissing, Fences, OwnedCallGuard, Quarantine, Refused, ThreadId, Vacate,
-    Which,
+    CallGuard, Cell, Fences, OwnedCallGuard, ProjectionError, ProjectionGuard, Quarantine, ReserveError,
+    Role, ThreadId, VacateOutcome,
 };
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
@@ -54,13 +54,13 @@ impl Twin {
         all.find(|one| one.number == number).expect("nobody leaves what is gone").inside -= 1;
     }
 
-    fn publish(&self, number: u64) -> Result<Option<u64>, Refused> {
+    fn publish(&self, number: u64) -> Result<Option<u64>, ReserveError> {
         let mut pair = self.0.lock().unwrap();
         if pair.old.is_some() {
-            return Err(Refused::OldPresent);
+            return Err(ReserveError::OldPresent);
         }
         if usize::from(pair.current.is_some()) + pair.quarantined.len() == LANES {
-            return Err(Refused::NoFreeLane);
+            return Err(ReserveError::NoFreeLane);
         }
         pair.old = pair.current.replace(Generation { number, inside: 0, calls: 0 });
         Ok(pair.old.map(|old| old.number))
@@ -93,7 +93,7 @@ impl Twin {
     }
 
     /// The number of who went, or how many are inside; none if there is no such one.
-    fn vacate(&self, which: Which) -> Option<Result<u64, u64>> {
+    fn vacate(&self, which: Role) -> Option<Result<u64, u64>> {
         let one = self.look(which)?;
         if one.inside > 0 {
             return Some(Err(one.inside));
@@ -104,12 +104,12 @@ impl Twin {
         Some(Ok(one.number))
     }
 
-    fn look(&self, which: Which) -> Option<Generation> {
+    fn look(&self, which: Role) -> Option<Generation> {
         let pair = self.0.lock().unwrap();
         match which {
-            Which::Current => pair.current,
-            Which::Old => pair.old,
-            Which::Quarantined(name) => {
+            Role::Current => pair.current,
+            Role::Old => pair.old,
+            Role::Quarantined(name) => {
                 pair.quarantined.iter().find(|(its, _)| *its == name).map(|(_, one)| *one)
             }
         }
@@ -120,8 +120,8 @@ impl Twin {
 enum Step {
     Enter,
     EnterOwned,
-    /// Through a facet that was there from the beginning.
-    EnterFacet,
+    /// Through a projection that was there from the beginning.
+    EnterProjection,
     /// Through one that is made now.
     LookThrough,
     /// Which guard of those alive, modulo their number.
@@ -130,7 +130,7 @@ enum Step {
     LeaveElsewhere(usize),
     Publish,
     Abandon,
-    DropSeat,
+    DropReservation,
     Rollback,
     Withdraw,
     Watch,
@@ -144,13 +144,13 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => Just(Step::Enter),
         3 => Just(Step::EnterOwned),
-        3 => Just(Step::EnterFacet),
+        3 => Just(Step::EnterProjection),
         1 => Just(Step::LookThrough),
         4 => any::<usize>().prop_map(Step::Leave),
         2 => any::<usize>().prop_map(Step::LeaveElsewhere),
         4 => Just(Step::Publish),
         1 => Just(Step::Abandon),
-        1 => Just(Step::DropSeat),
+        1 => Just(Step::DropReservation),
         2 => Just(Step::Rollback),
         2 => Just(Step::Withdraw),
         1 => Just(Step::Watch),
@@ -170,9 +170,9 @@ fn run(fences: Fences, steps: &[Step]) {
     // Whether this thread ever tried to enter an occupant of which there was nothing to see.
     let mut tried = false;
     {
-        let facet = cell.facet(Seen);
+        let projection = cell.projection(Seen);
         let mut names: Vec<Quarantine> = vec![];
-        let mut sights: Vec<FacetGuard<'_, Tracked, Seen>> = vec![];
+        let mut sights: Vec<ProjectionGuard<'_, Tracked, Seen>> = vec![];
         let mut guards: Vec<CallGuard<'_, Tracked>> = vec![];
         let mut owned: Vec<OwnedCallGuard<Tracked>> = vec![];
         for step in steps {
@@ -187,27 +187,27 @@ fn run(fences: Fences, steps: &[Step]) {
                     assert_eq!(guard.as_ref().map(|guard| guard.call()), twin.enter());
                     owned.extend(guard);
                 }
-                Step::EnterFacet => match facet.enter() {
+                Step::EnterProjection => match projection.enter() {
                     Ok(sight) => {
                         assert_eq!(Some(sight.get().of.call()), twin.enter());
                         assert_eq!(sight.occupant().generation, sight.get().of.generation);
                         sights.push(sight);
                     }
                     Err(missing) => {
-                        assert_eq!(missing, why_missing(twin.look(Which::Current)));
+                        assert_eq!(missing, expected_error(twin.look(Role::Current)));
                         tried = true;
                     }
                 },
                 Step::LookThrough => {
-                    let seen = cell.facet(Seen).enter().map(|sight| sight.get().of.generation);
-                    let expected = twin.look(Which::Current);
+                    let seen = cell.projection(Seen).enter().map(|sight| sight.get().of.generation);
+                    let expected = twin.look(Role::Current);
                     match seen {
                         Ok(generation) => {
                             assert_eq!(Some(generation), twin.enter());
                             twin.leave(generation);
                         }
                         Err(missing) => {
-                            assert_eq!(missing, why_missing(expected));
+                            assert_eq!(missing, expected_error(expected));
                             tried = true;
                         }
                     }
@@ -230,41 +230,42 @@ fn run(fences: Fences, steps: &[Step]) {
                 Step::Leave(_) | Step::LeaveElsewhere(_) => {}
                 Step::Publish => {
                     made += 1;
-                    let seat = cell.reserve(Tracked::new(made, &log));
-                    let before = seat.map(|seat| seat.publish().map(|old| old.generation));
+                    let reservation = cell.reserve(Tracked::new(made, &log));
+                    let before =
+                        reservation.map(|reservation| reservation.publish().map(|old| old.generation));
                     gone += usize::from(before.is_err());
                     assert_eq!(before, twin.publish(made));
                 }
-                Step::Abandon | Step::DropSeat => {
+                Step::Abandon | Step::DropReservation => {
                     made += 1;
                     gone += 1;
-                    if let Ok(seat) = cell.reserve(Tracked::new(made, &log)) {
+                    if let Ok(reservation) = cell.reserve(Tracked::new(made, &log)) {
                         assert_eq!(
                             cell.reserve(Tracked::new(0, &Arc::default())).unwrap_err(),
-                            Refused::Reserved
+                            ReserveError::Reserved
                         );
                         if matches!(step, Step::Abandon) {
-                            assert!(Arc::into_inner(seat.abandon()).is_some());
+                            assert!(Arc::into_inner(reservation.abandon()).is_some());
                         }
                     }
                 }
                 Step::Rollback => assert_eq!(cell.rollback().is_ok(), twin.rollback()),
                 Step::Withdraw => assert_eq!(cell.withdraw().is_ok(), twin.withdraw()),
-                Step::Watch => cell.watch(Which::Old),
-                Step::Vacate => gone += vacate(&cell, &twin, Which::Old),
+                Step::Watch => cell.watch(Role::Old),
+                Step::Vacate => gone += vacate(&cell, &twin, Role::Old),
                 Step::Quarantine => {
                     let name = cell.quarantine_old();
                     assert!(twin.quarantine(name));
                     names.extend(name);
                 }
                 Step::VacateQuarantined(which) if !names.is_empty() => {
-                    gone += vacate(&cell, &twin, Which::Quarantined(names[which % names.len()]));
+                    gone += vacate(&cell, &twin, Role::Quarantined(names[which % names.len()]));
                 }
                 Step::VacateQuarantined(_) => {}
             }
-            assert!(matches!(cell.vacate(Which::Current), Vacate::Nothing));
-            let quarantined = names.iter().map(|name| Which::Quarantined(*name));
-            for which in [Which::Current, Which::Old].into_iter().chain(quarantined) {
+            assert!(matches!(cell.vacate(Role::Current), VacateOutcome::Absent));
+            let quarantined = names.iter().map(|name| Role::Quarantined(*name));
+            for which in [Role::Current, Role::Old].into_iter().chain(quarantined) {
                 let expected = twin.look(which);
                 let count = cell.count(which);
                 assert_eq!(
@@ -280,7 +281,7 @@ fn run(fences: Fences, steps: &[Step]) {
         }
         // The owned ones leave last, after the cell's other owner.
         drop((guards, sights));
-        drop(facet);
+        drop(projection);
         drop(cell);
         drop(owned);
     }
@@ -289,28 +290,28 @@ fn run(fences: Fences, steps: &[Step]) {
 }
 
 /// Takes one out of both. How many have gone.
-fn vacate(cell: &Cell<Tracked>, twin: &Twin, which: Which) -> usize {
+fn vacate(cell: &Cell<Tracked>, twin: &Twin, which: Role) -> usize {
     match (cell.vacate(which), twin.vacate(which)) {
-        (Vacate::Nothing, None) => 0,
-        (Vacate::Busy { inside }, Some(Err(expected))) => {
+        (VacateOutcome::Absent, None) => 0,
+        (VacateOutcome::Busy { inside }, Some(Err(expected))) => {
             assert_eq!(inside, expected);
             0
         }
-        (Vacate::Vacant(occupant), Some(Ok(expected))) => {
+        (VacateOutcome::Vacated(occupant), Some(Ok(expected))) => {
             assert_eq!(occupant.generation, expected);
-            assert!(Arc::into_inner(occupant).is_some(), "the cell keeps nothing, nor does a facet");
+            assert!(Arc::into_inner(occupant).is_some(), "the cell keeps nothing, nor does a projection");
             1
         }
         (ours, twins) => panic!("{ours:?}, the twin {twins:?}"),
     }
 }
 
-fn why_missing(current: Option<Generation>) -> FacetMissing {
+fn expected_error(current: Option<Generation>) -> ProjectionError {
     match current {
-        None => FacetMissing::NoOccupant,
+        None => ProjectionError::NoOccupant,
         Some(current) => {
             assert!(!is_seen(current.number));
-            FacetMissing::NoView
+            ProjectionError::NoView
         }
     }
 }

@@ -5,7 +5,7 @@
 
 mod support;
 
-use segue_core::{CallGuard, Cell, Occupant, OwnedCallGuard, ThreadId, Vacate, Which};
+use segue_core::{CallGuard, Cell, Occupant, OwnedCallGuard, Role, ThreadId, VacateOutcome};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock, mpsc};
@@ -37,17 +37,17 @@ fn each_visited_occupant_is_told_once() {
         };
         let id = ask.recv().unwrap();
         let second = publish(&cell, 2, &log);
-        assert_eq!(cell.visitors(Which::Old), [id]);
+        assert_eq!(cell.visitors(Role::Old), [id]);
         go.send(()).unwrap();
         visitor.join().unwrap();
         assert_eq!(first.departures.load(SeqCst), 1);
         assert_eq!(second.departures.load(SeqCst), 1);
-        assert_eq!(cell.visitors(Which::Old), []);
-        assert_eq!(cell.visitors(Which::Current), []);
-        assert_eq!(cell.count(Which::Old).unwrap().calls, 10, "a departure is no call");
-        assert_eq!(cell.count(Which::Current).unwrap().calls, 10);
+        assert_eq!(cell.visitors(Role::Old), []);
+        assert_eq!(cell.visitors(Role::Current), []);
+        assert_eq!(cell.count(Role::Old).unwrap().calls, 10, "a departure is no call");
+        assert_eq!(cell.count(Role::Current).unwrap().calls, 10);
         drop(first);
-        let Vacate::Vacant(first) = cell.vacate(Which::Old) else { panic!("nobody is inside") };
+        let VacateOutcome::Vacated(first) = cell.vacate(Role::Old) else { panic!("nobody is inside") };
         assert!(Arc::into_inner(first).is_some());
     }
 }
@@ -69,10 +69,10 @@ fn who_visited_what_is_gone_tells_nobody() {
     };
     ask.recv().unwrap();
     let second = publish(&cell, 2, &log);
-    assert!(matches!(cell.vacate(Which::Old), Vacate::Vacant(_)));
+    assert!(matches!(cell.vacate(Role::Old), VacateOutcome::Vacated(_)));
     // The same lane, so that a stale note of the visit would be taken for one of the newcomer.
     let third = publish(&cell, 3, &log);
-    assert_eq!(cell.visitors(Which::Current), []);
+    assert_eq!(cell.visitors(Role::Current), []);
     go.send(()).unwrap();
     visitor.join().unwrap();
     for occupant in [first, second, third] {
@@ -98,10 +98,10 @@ fn threads_exit_during_drains() {
             let next = publish(&cell, generation, &log);
             let mut old = None;
             while old.is_none() {
-                match cell.vacate(Which::Old) {
-                    Vacate::Vacant(occupant) => old = Some(occupant),
-                    Vacate::Busy { .. } => thread::yield_now(),
-                    Vacate::Nothing => panic!("there was an old one"),
+                match cell.vacate(Role::Old) {
+                    VacateOutcome::Vacated(occupant) => old = Some(occupant),
+                    VacateOutcome::Busy { .. } => thread::yield_now(),
+                    VacateOutcome::Absent => panic!("there was an old one"),
                 }
             }
             let told_at_vacate = current.departures.load(SeqCst);
@@ -132,13 +132,13 @@ fn an_owned_guard_outlives_its_thread() {
         thread::spawn(move || cell.enter_owned().unwrap()).join().unwrap()
     };
     assert_eq!(first.departures.load(SeqCst), 1);
-    assert_eq!(cell.visitors(Which::Current), []);
+    assert_eq!(cell.visitors(Role::Current), []);
     guard.call();
-    assert_eq!(cell.visitors(Which::Current), [ThreadId::current()], "who uses a guard is a visitor");
+    assert_eq!(cell.visitors(Role::Current), [ThreadId::current()], "who uses a guard is a visitor");
     publish(&cell, 2, &log);
-    assert!(matches!(cell.vacate(Which::Old), Vacate::Busy { inside: 1 }));
+    assert!(matches!(cell.vacate(Role::Old), VacateOutcome::Busy { inside: 1 }));
     drop(guard);
-    assert!(matches!(cell.vacate(Which::Old), Vacate::Vacant(_)));
+    assert!(matches!(cell.vacate(Role::Old), VacateOutcome::Vacated(_)));
 }
 
 #[test]
@@ -173,7 +173,7 @@ impl Drop for Bomb {
 }
 
 impl Occupant for Rude {
-    fn depart(&self) {
+    fn on_thread_exit(&self) {
         self.0.enter().unwrap().call();
         std::panic::panic_any(Bomb);
     }
@@ -191,9 +191,9 @@ fn a_rude_goodbye_ends_there() {
         thread::spawn(move || drop(cell.enter()))
     };
     visitor.join().unwrap();
-    assert_eq!(cell.count(Which::Current).unwrap().inside, 0);
+    assert_eq!(cell.count(Role::Current).unwrap().inside, 0);
     assert_eq!(neighbour.departures.load(SeqCst), 1, "who was entered during a goodbye is told as well");
-    assert_eq!(other.visitors(Which::Current), []);
+    assert_eq!(other.visitors(Role::Current), []);
 }
 
 /// A thread-local that enters when it is destroyed, after our hook has run: it was there before the first entry.
@@ -231,14 +231,14 @@ fn entering_after_the_exit_hook_is_sound() {
     };
     visitor.join().unwrap();
     assert_eq!(LATE_CALLS.load(SeqCst), 3);
-    assert_eq!(cell.count(Which::Current).unwrap().calls, 4);
+    assert_eq!(cell.count(Role::Current).unwrap().calls, 4);
     assert_eq!(
-        cell.visitors(Which::Current).len(),
+        cell.visitors(Role::Current).len(),
         1,
         "this is what the documentation of `visitors` warns of"
     );
     publish(&cell, 2, &log);
-    assert!(matches!(cell.vacate(Which::Old), Vacate::Vacant(_)));
+    assert!(matches!(cell.vacate(Role::Old), VacateOutcome::Vacated(_)));
 }
 
 #[test]
@@ -256,14 +256,14 @@ fn a_guard_may_outlive_the_exit_hook() {
         KEPT_OWNED.with(|kept| kept.replace(cell.enter_owned()));
         wait.recv().unwrap();
     });
-    while cell.count(Which::Current).unwrap().inside < 2 {
+    while cell.count(Role::Current).unwrap().inside < 2 {
         thread::yield_now();
     }
     publish(cell, 2, &log);
-    assert!(matches!(cell.vacate(Which::Old), Vacate::Busy { inside: 2 }));
+    assert!(matches!(cell.vacate(Role::Old), VacateOutcome::Busy { inside: 2 }));
     go.send(()).unwrap();
     visitor.join().unwrap();
     // A newcomer must not be given the stripe that the guard has counted out on.
     thread::spawn(|| drop(cell.enter())).join().unwrap();
-    assert!(matches!(cell.vacate(Which::Old), Vacate::Vacant(_)));
+    assert!(matches!(cell.vacate(Role::Old), VacateOutcome::Vacated(_)));
 }

@@ -19,8 +19,8 @@ use loom::sync::atomic::{
     Ordering::{Acquire, Release, SeqCst},
 };
 use loom::thread;
-use segue_core::model::{Piece, exit_thread, take_out};
-use segue_core::{Cell, Occupant, ThreadId, Vacate, View, Which};
+use segue_core::model::{Mutation, exit_thread, mutate};
+use segue_core::{Cell, Occupant, Role, ThreadId, VacateOutcome, View};
 use std::sync::Arc;
 
 /// An image that knows whether it is mapped. loom fails a model in which a call and the unmapping are not ordered.
@@ -53,7 +53,7 @@ impl Image {
 }
 
 impl Occupant for Image {
-    fn depart(&self) {
+    fn on_thread_exit(&self) {
         self.call();
         self.departures.fetch_add(1, SeqCst);
     }
@@ -68,7 +68,7 @@ fn cell(wake: impl Fn() + Send + Sync + 'static) -> (Arc<Cell<Image>>, [Arc<Imag
 }
 
 fn publish(cell: &Cell<Image>, image: &Arc<Image>) {
-    cell.reserve(Arc::clone(image)).expect("a seat").publish();
+    cell.reserve(Arc::clone(image)).expect("a reservation").publish();
 }
 
 /// A thread that makes one call. It answers the generation that was current.
@@ -79,20 +79,20 @@ fn caller_of(cell: &Arc<Cell<Image>>) -> thread::JoinHandle<usize> {
 
 /// Takes old out if it is drained, and unmaps it. Whether it did.
 fn vacate(cell: &Cell<Image>) -> bool {
-    vacate_which(cell, Which::Old)
+    vacate_which(cell, Role::Old)
 }
 
-fn vacate_which(cell: &Cell<Image>, which: Which) -> bool {
+fn vacate_which(cell: &Cell<Image>, which: Role) -> bool {
     match cell.vacate(which) {
-        Vacate::Vacant(image) => {
+        VacateOutcome::Vacated(image) => {
             image.unmap();
             true
         }
-        Vacate::Busy { inside } => {
+        VacateOutcome::Busy { inside } => {
             assert_ne!(inside, 0);
             false
         }
-        Vacate::Nothing => panic!("there was one"),
+        VacateOutcome::Absent => panic!("there was one"),
     }
 }
 
@@ -112,9 +112,9 @@ fn check_bounded(model: fn()) {
 }
 
 /// The model must fail without `piece`.
-fn breaks(piece: Piece, model: fn()) {
+fn breaks(piece: Mutation, model: fn()) {
     let broken = move || {
-        take_out(Some(piece));
+        mutate(Some(piece));
         check_bounded(model);
     };
     assert!(fails(broken), "the model does not miss {piece:?}");
@@ -175,7 +175,7 @@ fn enter_against_drain() {
     let drained = vacate(&cell);
     let generation = caller.join().unwrap();
     assert!(drained || vacate(&cell), "nobody is inside any more");
-    let calls = cell.count(Which::Current).unwrap().calls;
+    let calls = cell.count(Role::Current).unwrap().calls;
     assert_eq!(calls, u64::from(generation == 2), "retries are no calls");
 }
 
@@ -186,22 +186,22 @@ fn a_caller_is_never_in_a_drained_image() {
 
 #[test]
 fn a_caller_needs_its_fence() {
-    breaks(Piece::FenceOfEnter, enter_against_drain);
+    breaks(Mutation::DropEnterFence, enter_against_drain);
 }
 
 #[test]
 fn a_switch_needs_its_fence() {
-    breaks(Piece::FenceOfSwitch, enter_against_drain);
+    breaks(Mutation::DropSwitchFence, enter_against_drain);
 }
 
 #[test]
 fn a_caller_needs_its_second_look() {
-    breaks(Piece::SecondLook, enter_against_drain);
+    breaks(Mutation::SkipRecheck, enter_against_drain);
 }
 
 #[test]
 fn a_leaver_needs_its_release() {
-    breaks(Piece::ReleaseOfLeave, enter_against_drain);
+    breaks(Mutation::RelaxLeave, enter_against_drain);
 }
 
 /// A caller that is taking its entry back, while another is inside.
@@ -227,7 +227,7 @@ fn a_retry_does_not_hide_a_caller() {
 
 #[test]
 fn left_must_be_summed_first() {
-    breaks(Piece::LeftFirst, retry_beside_a_caller);
+    breaks(Mutation::SumEnteredFirst, retry_beside_a_caller);
 }
 
 /// A caller against a lane that is drained, given to generation 3 and published again.
@@ -247,11 +247,11 @@ fn enter_against_reuse() {
     }
     let (thread, generation) = caller.join().unwrap();
     if reused {
-        let current = cell.count(Which::Current).unwrap();
+        let current = cell.count(Role::Current).unwrap();
         assert_eq!(current.inside, 0);
         assert_eq!(current.calls, u64::from(generation == 3), "each call is counted where it was");
         if generation == 3 {
-            assert!(cell.visitors(Which::Current).contains(&thread), "who was inside is a visitor");
+            assert!(cell.visitors(Role::Current).contains(&thread), "who was inside is a visitor");
         }
     }
 }
@@ -263,12 +263,12 @@ fn a_lane_can_be_used_again() {
 
 #[test]
 fn a_lane_must_be_quiet_to_be_used_again() {
-    breaks(Piece::QuietLane, enter_against_reuse);
+    breaks(Mutation::ReuseBusyLane, enter_against_reuse);
 }
 
 #[test]
 fn a_reused_lane_needs_the_second_look() {
-    breaks(Piece::SecondLook, enter_against_reuse);
+    breaks(Mutation::SkipRecheck, enter_against_reuse);
 }
 
 /// A guard that is made on one thread and dropped on another, against a drain on a third.
@@ -309,7 +309,7 @@ fn a_guard_may_be_dropped_elsewhere() {
 
 #[test]
 fn a_leaver_elsewhere_needs_its_release() {
-    breaks(Piece::ReleaseOfLeave, moved_against_drain);
+    breaks(Mutation::RelaxLeave, moved_against_drain);
 }
 
 /// A caller against a publish, a rollback, and the drain of the one that was current in between.
@@ -321,7 +321,7 @@ fn enter_against_rollback() {
     let drained = vacate(&cell);
     let generation = caller.join().unwrap();
     assert!(drained || vacate(&cell));
-    assert_eq!(cell.count(Which::Current).unwrap().calls, u64::from(generation == 1));
+    assert_eq!(cell.count(Role::Current).unwrap().calls, u64::from(generation == 1));
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn a_rollback_is_a_publish() {
 
 #[test]
 fn a_rollback_needs_its_fence() {
-    breaks(Piece::FenceOfSwitch, enter_against_rollback);
+    breaks(Mutation::DropSwitchFence, enter_against_rollback);
 }
 
 /// A caller against a withdrawal and a drain.
@@ -355,14 +355,14 @@ fn a_withdrawal_is_a_publish_of_nothing() {
 
 #[test]
 fn a_withdrawal_needs_its_fence() {
-    breaks(Piece::FenceOfSwitch, enter_against_withdrawal);
+    breaks(Mutation::DropSwitchFence, enter_against_withdrawal);
 }
 
 /// A writer that waits for a caller to leave (or to take its entry back).
 fn leave_against_watch() {
     leave_against_watch_after(|cell| {
         // The switch's fence is executed here, and does nothing for the watch.
-        assert!(cell.count(Which::Old).is_some());
+        assert!(cell.count(Role::Old).is_some());
     });
 }
 
@@ -383,7 +383,7 @@ fn leave_against_watch_after(look: fn(&Cell<Image>)) {
     };
     publish(&cell, &images[2]);
     look(&cell);
-    cell.watch(Which::Old);
+    cell.watch(Role::Old);
     let drained = vacate(&cell);
     caller.join().unwrap();
     assert!(drained || woken.load(SeqCst), "a wake is lost");
@@ -397,12 +397,12 @@ fn no_wake_is_lost() {
 
 #[test]
 fn a_leaver_needs_its_fence() {
-    breaks(Piece::FenceOfLeave, leave_against_watch);
+    breaks(Mutation::DropLeaveFence, leave_against_watch);
 }
 
 #[test]
 fn a_watch_needs_its_fence() {
-    breaks(Piece::FenceOfWatch, leave_against_watch);
+    breaks(Mutation::DropWatchFence, leave_against_watch);
 }
 
 #[test]
@@ -412,12 +412,12 @@ fn a_watch_may_be_the_first_look() {
 
 #[test]
 fn a_watch_that_is_the_first_look_needs_its_fence() {
-    breaks(Piece::FenceOfWatch, leave_against_watch_at_once);
+    breaks(Mutation::DropWatchFence, leave_against_watch_at_once);
 }
 
 #[test]
 fn a_retry_wakes_too() {
-    breaks(Piece::WakeOfRetry, leave_against_watch);
+    breaks(Mutation::SkipCancelWake, leave_against_watch);
 }
 
 /// A thread that calls and exits, against a publish and a drain.
@@ -438,9 +438,9 @@ fn exit_against_drain() {
     let told = |which: usize| images[which].departures.load(SeqCst);
     assert!(told(generation) <= 1);
     assert!(told(generation) == 1 || generation == 1, "who was inside what is still here says goodbye");
-    assert_eq!(cell.visitors(Which::Current), [], "who has exited is no visitor");
+    assert_eq!(cell.visitors(Role::Current), [], "who has exited is no visitor");
     assert_eq!(
-        cell.count(Which::Current).unwrap().calls,
+        cell.count(Role::Current).unwrap().calls,
         u64::from(generation == 2),
         "a departure is no call"
     );
@@ -453,12 +453,12 @@ fn a_thread_may_exit_during_a_drain() {
 
 #[test]
 fn an_exit_during_a_drain_needs_the_switchs_fence() {
-    breaks(Piece::FenceOfSwitch, exit_against_drain);
+    breaks(Mutation::DropSwitchFence, exit_against_drain);
 }
 
 #[test]
 fn an_exit_during_a_drain_needs_the_leavers_release() {
-    breaks(Piece::ReleaseOfLeave, exit_against_drain);
+    breaks(Mutation::RelaxLeave, exit_against_drain);
 }
 
 /// A caller that is inside a version, perhaps, when that is put in quarantine, and stays while newer ones come and go.
@@ -466,14 +466,14 @@ fn quarantine_beside_newer_ones() {
     let (cell, images) = cell(|| {});
     let caller = caller_of(&cell);
     publish(&cell, &images[2]);
-    let first = Which::Quarantined(cell.quarantine_old().expect("there is an old one"));
+    let first = Role::Quarantined(cell.quarantine_old().expect("there is an old one"));
     publish(&cell, &images[3]);
     let second_gone = vacate(&cell);
     let first_gone = vacate_which(&cell, first);
     caller.join().unwrap();
     assert!(first_gone || vacate_which(&cell, first));
     assert!(second_gone || vacate(&cell));
-    assert!(matches!(cell.vacate(first), Vacate::Nothing), "its name means nobody now");
+    assert!(matches!(cell.vacate(first), VacateOutcome::Absent), "its name means nobody now");
 }
 
 #[test]
@@ -483,12 +483,12 @@ fn a_quarantined_version_keeps_its_lane() {
 
 #[test]
 fn a_quarantined_version_needs_the_switchs_fence() {
-    breaks(Piece::FenceOfSwitch, quarantine_beside_newer_ones);
+    breaks(Mutation::DropSwitchFence, quarantine_beside_newer_ones);
 }
 
 #[test]
 fn a_quarantined_version_needs_the_callers_fence() {
-    breaks(Piece::FenceOfEnter, quarantine_beside_newer_ones);
+    breaks(Mutation::DropEnterFence, quarantine_beside_newer_ones);
 }
 
 /// Two that publish and take out what is old, of which one was a caller just now.
@@ -502,19 +502,19 @@ fn two_publishers() {
     let mine = publish_if_there_is_room(&cell, &images[3]);
     let others = other.join().unwrap();
     assert!(mine || others, "one of them has found room");
-    if cell.occupant(Which::Old).is_some() {
+    if cell.occupant(Role::Old).is_some() {
         assert!(vacate(&cell), "nobody is inside any more");
     }
-    let current = cell.occupant(Which::Current).unwrap().generation;
+    let current = cell.occupant(Role::Current).unwrap().generation;
     assert!(current == 3 && mine || current == 2 && others);
-    assert_eq!(cell.count(Which::Current).unwrap().calls, u64::from(generation == current));
+    assert_eq!(cell.count(Role::Current).unwrap().calls, u64::from(generation == current));
 }
 
 /// Whether it was published: the other may be at it, or have left an old one that somebody is inside.
 fn publish_if_there_is_room(cell: &Cell<Image>, image: &Arc<Image>) -> bool {
-    let Ok(seat) = cell.reserve(Arc::clone(image)) else { return false };
-    seat.publish();
-    if let Vacate::Vacant(image) = cell.vacate(Which::Old) {
+    let Ok(reservation) = cell.reserve(Arc::clone(image)) else { return false };
+    reservation.publish();
+    if let VacateOutcome::Vacated(image) = cell.vacate(Role::Old) {
         image.unmap();
     }
     true
@@ -527,16 +527,16 @@ fn two_may_publish() {
 
 #[test]
 fn two_that_publish_need_the_switchs_fence() {
-    breaks(Piece::FenceOfSwitch, two_publishers);
+    breaks(Mutation::DropSwitchFence, two_publishers);
 }
 
-/// What callers see through a facet: the image, by way of a value that was made of it.
+/// What callers see through a projection: the image, by way of a value that was made of it.
 struct Through;
 
 impl View<Image> for Through {
-    type Of<'a> = &'a Image;
+    type Value<'a> = &'a Image;
 
-    fn of<'a>(&self, image: &'a Image) -> Option<&'a Image> {
+    fn make<'a>(&self, image: &'a Image) -> Option<&'a Image> {
         Some(image)
     }
 
@@ -545,14 +545,14 @@ impl View<Image> for Through {
     }
 }
 
-/// A caller through a facet against a lane that is drained, given to generation 3 and published again.
-fn facet_against_reuse() {
+/// A caller through a projection against a lane that is drained, given to generation 3 and published again.
+fn projection_against_reuse() {
     let (cell, images) = cell(|| {});
-    let facet = cell.facet(Through);
+    let projection = cell.projection(Through);
     let caller = {
-        let facet = Arc::clone(&facet);
+        let projection = Arc::clone(&projection);
         thread::spawn(move || {
-            let guard = facet.enter().expect("there is always a current one");
+            let guard = projection.enter().expect("there is always a current one");
             assert_eq!(guard.get().call(), guard.occupant().generation);
         })
     };
@@ -566,16 +566,16 @@ fn facet_against_reuse() {
 }
 
 #[test]
-fn a_facet_shows_the_version_that_was_entered() {
-    check(facet_against_reuse);
+fn a_projection_shows_the_version_that_was_entered() {
+    check(projection_against_reuse);
 }
 
 #[test]
-fn a_facet_needs_the_second_look() {
-    breaks(Piece::SecondLook, facet_against_reuse);
+fn a_projection_needs_the_second_look() {
+    breaks(Mutation::SkipRecheck, projection_against_reuse);
 }
 
 #[test]
-fn a_facet_needs_the_leavers_release() {
-    breaks(Piece::ReleaseOfLeave, facet_against_reuse);
+fn a_projection_needs_the_leavers_release() {
+    breaks(Mutation::RelaxLeave, projection_against_reuse);
 }

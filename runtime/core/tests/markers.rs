@@ -5,7 +5,7 @@
 
 mod support;
 
-use segue_core::{CallGuard, Cell, Fences, OwnedCallGuard, Seat, ThreadId, Vacate};
+use segue_core::{CallGuard, Cell, Fences, OwnedCallGuard, Reservation, ThreadId, VacateOutcome};
 use support::Tracked;
 
 fn crosses<T: Send>() {}
@@ -15,8 +15,8 @@ fn is_shared<T: Sync>() {}
 fn cells_are_shared() {
     crosses::<Cell<Tracked>>();
     is_shared::<Cell<Tracked>>();
-    crosses::<Seat<'static, Tracked>>();
-    crosses::<Vacate<Tracked>>();
+    crosses::<Reservation<'static, Tracked>>();
+    crosses::<VacateOutcome<Tracked>>();
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 mod support;
 
-use segue_core::{Cell, Count, Fences, Vacate, Which};
+use segue_core::{Cell, Count, Fences, Role, VacateOutcome};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc;
@@ -20,10 +20,10 @@ fn publish(cell: &Cell<Tracked>, generation: u64, log: &Arc<Log>) {
 
 fn vacated(cell: &Cell<Tracked>) -> Arc<Tracked> {
     loop {
-        match cell.vacate(Which::Old) {
-            Vacate::Vacant(occupant) => return occupant,
-            Vacate::Busy { .. } => std::thread::yield_now(),
-            Vacate::Nothing => panic!("there was an old one"),
+        match cell.vacate(Role::Old) {
+            VacateOutcome::Vacated(occupant) => return occupant,
+            VacateOutcome::Busy { .. } => std::thread::yield_now(),
+            VacateOutcome::Absent => panic!("there was an old one"),
         }
     }
 }
@@ -82,7 +82,7 @@ fn pass(fences: Fences) {
             // Calls are exact in an answer that also says that nobody is inside, not in the next one: a caller who guessed
             // this lane long ago may be counting in, and about to take it back.
             counted += loop {
-                match cell.count(Which::Old).unwrap() {
+                match cell.count(Role::Old).unwrap() {
                     Count { inside: 0, calls } => break calls,
                     Count { .. } => std::thread::yield_now(),
                 }
@@ -94,7 +94,7 @@ fn pass(fences: Fences) {
         callers.into_iter().for_each(|caller| caller.join().unwrap());
         counted
     });
-    let last = cell.count(Which::Current).unwrap();
+    let last = cell.count(Role::Current).unwrap();
     assert_eq!(last.inside, 0);
     assert_eq!(counted + last.calls, called.load(SeqCst), "each call was counted once, and nothing else was");
     drop(cell);
@@ -120,8 +120,8 @@ fn a_writer_that_waits_is_woken() {
             }
             for generation in 1..GENERATIONS {
                 publish(&cell, generation, &log);
-                cell.watch(Which::Old);
-                while let Vacate::Busy { .. } = cell.vacate(Which::Old) {
+                cell.watch(Role::Old);
+                while let VacateOutcome::Busy { .. } = cell.vacate(Role::Old) {
                     // A lost wake would hang here.
                     woken.recv().unwrap();
                 }

@@ -63,7 +63,7 @@ pub(crate) enum Error {
     Panicked,
     /// The cell refused a publish, although there was no old occupant.
     #[error("the publisher was refused")]
-    Refused(#[from] segue_core::Refused),
+    Refused(#[from] segue_core::ReserveError),
     /// The figures could not be written as JSON.
     #[error("the figures cannot be written as JSON")]
     Encode {

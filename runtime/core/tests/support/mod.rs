@@ -44,7 +44,7 @@ impl Tracked {
 }
 
 impl Occupant for Tracked {
-    fn depart(&self) {
+    fn on_thread_exit(&self) {
         self.call();
         self.departures.fetch_add(1, SeqCst);
         self.log.departures.fetch_add(1, SeqCst);
@@ -69,9 +69,9 @@ pub(crate) struct Sight<'a> {
 }
 
 impl View<Tracked> for Seen {
-    type Of<'a> = Sight<'a>;
+    type Value<'a> = Sight<'a>;
 
-    fn of<'a>(&self, occupant: &'a Tracked) -> Option<Sight<'a>> {
+    fn make<'a>(&self, occupant: &'a Tracked) -> Option<Sight<'a>> {
         is_seen(occupant.generation).then_some(Sight { of: occupant })
     }
 

@@ -2,7 +2,7 @@
 
 use std::{marker::PhantomData, ops::Deref, sync::Arc};
 
-use segue_core::{Facet, FacetGuard, FacetMissing, View};
+use segue_core::{Projection, ProjectionError, ProjectionGuard, View};
 use segue_interface::Interface;
 use segue_interface::{CallError, CallFailure, VersionId};
 use segue_loader::{Expected, Implementation};
@@ -37,7 +37,7 @@ use crate::{
 /// ```
 pub struct InterfaceHandle<I: Interface> {
     module: Arc<Module>,
-    facet: Arc<Facet<Version, Typed<I>>>,
+    projection: Arc<Projection<Version, Typed<I>>>,
     /// Kept alive, because loads are checked against it.
     caller: Arc<Caller>,
 }
@@ -46,7 +46,7 @@ pub struct InterfaceHandle<I: Interface> {
 /// stays in memory until the guard is dropped, and all calls through the guard go to it. The guard cannot
 /// move to another thread.
 pub struct InterfaceGuard<'a, I: Interface> {
-    guard: FacetGuard<'a, Version, Typed<I>>,
+    guard: ProjectionGuard<'a, Version, Typed<I>>,
 }
 
 /// The view of a version through one interface.
@@ -57,8 +57,8 @@ struct Typed<I>(PhantomData<fn() -> I>);
 impl<I: Interface> InterfaceHandle<I> {
     pub(crate) fn new(module: Arc<Module>) -> Result<Self, Error> {
         let caller = Arc::new(Caller::embedder(Expected::of::<I>()));
-        let facet = module.admit(&caller, || module.cell.facet(Typed(PhantomData)))?;
-        Ok(InterfaceHandle { module, facet, caller })
+        let projection = module.admit(&caller, || module.cell.projection(Typed(PhantomData)))?;
+        Ok(InterfaceHandle { module, projection, caller })
     }
 
     /// The module's name.
@@ -74,7 +74,7 @@ impl<I: Interface> InterfaceHandle<I> {
     /// [`CallFailure::NoCurrent`].
     #[inline]
     pub fn enter(&self) -> Result<InterfaceGuard<'_, I>, CallError> {
-        match self.facet.enter() {
+        match self.projection.enter() {
             Ok(guard) => Ok(InterfaceGuard { guard }),
             Err(_) => self.enter_after_wait(),
         }
@@ -84,7 +84,7 @@ impl<I: Interface> InterfaceHandle<I> {
     #[inline(never)]
     fn enter_after_wait(&self) -> Result<InterfaceGuard<'_, I>, CallError> {
         self.module.wait_for_first_version(self.module.first_version_timeout());
-        let guard = self.facet.enter().map_err(|why| missing(&self.module, why, &self.caller))?;
+        let guard = self.projection.enter().map_err(|why| missing(&self.module, why, &self.caller))?;
         Ok(InterfaceGuard { guard })
     }
 }
@@ -92,14 +92,14 @@ impl<I: Interface> InterfaceHandle<I> {
 impl<I: Interface> InterfaceHandle<I> {
     /// The interface of the guard's version, if the version exports it.
     pub(crate) fn at<'a>(&'a self, guard: &'a OwnedCallGuard) -> Option<&'a I> {
-        self.facet.at(guard.cell_guard()).map(|interface| &**interface)
+        self.projection.value_for(guard.cell_guard()).map(|interface| &**interface)
     }
 }
 
 impl<I: Interface> Clone for InterfaceHandle<I> {
     fn clone(&self) -> Self {
-        let InterfaceHandle { module, facet, caller } = self;
-        InterfaceHandle { module: module.clone(), facet: facet.clone(), caller: caller.clone() }
+        let InterfaceHandle { module, projection, caller } = self;
+        InterfaceHandle { module: module.clone(), projection: projection.clone(), caller: caller.clone() }
     }
 }
 
@@ -124,31 +124,31 @@ impl<I: Interface> Deref for InterfaceGuard<'_, I> {
 // === impl Typed ===
 
 impl<I: Interface> View<Version> for Typed<I> {
-    type Of<'a> = Implementation<'a, I>;
+    type Value<'a> = Implementation<'a, I>;
 
-    fn of<'a>(&self, version: &'a Version) -> Option<Implementation<'a, I>> {
+    fn make<'a>(&self, version: &'a Version) -> Option<Implementation<'a, I>> {
         version.image.implementation().ok()
     }
 
     fn shorten<'short, 'long: 'short>(
-        of: &'short Implementation<'long, I>,
+        value: &'short Implementation<'long, I>,
     ) -> &'short Implementation<'short, I> {
-        of
+        value
     }
 }
 
 /// The error if a snapshot's version does not export the interface.
 #[cold]
 pub(crate) fn missing_in<I: Interface>(handle: &InterfaceHandle<I>) -> CallError {
-    missing(&handle.module, FacetMissing::NoView, &handle.caller)
+    missing(&handle.module, ProjectionError::NoView, &handle.caller)
 }
 
 /// The error if a module cannot be entered through an interface.
 #[cold]
-pub(crate) fn missing(module: &Module, why: FacetMissing, caller: &Caller) -> CallError {
+pub(crate) fn missing(module: &Module, why: ProjectionError, caller: &Caller) -> CallError {
     match why {
-        FacetMissing::NoOccupant => module.no_current(),
-        FacetMissing::NoView => {
+        ProjectionError::NoOccupant => module.no_current(),
+        ProjectionError::NoView => {
             let interface = caller.expected().map_or("", Expected::name).to_owned();
             CallFailure::NotExported { module: module.name.to_string(), interface }.into()
         }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use segue_core::{Facet, FacetMissing, View};
+use segue_core::{Projection, ProjectionError, View};
 use segue_interface::CallError;
 use segue_loader::{FoundInterface, LinkTarget, ReplyBuffer, abi::RequestRef};
 
@@ -23,7 +23,7 @@ pub(crate) struct LinkTo {
     shared: Weak<Shared>,
     module: Arc<Module>,
     /// The view through an interface; `None` if the link sends requests.
-    facet: Option<Arc<Facet<Version, Untyped>>>,
+    projection: Option<Arc<Projection<Version, Untyped>>>,
     caller: Arc<Caller>,
 }
 
@@ -39,8 +39,9 @@ impl LinkTo {
         let module = shared.get_or_insert_module(module);
         let caller = Arc::new(caller);
         let view = || Untyped { caller: caller.clone() };
-        let facet = module.admit(&caller, || caller.expected().map(|_| module.cell.facet(view())))?;
-        Ok(LinkTo { shared: Arc::downgrade(shared), module, facet, caller })
+        let projection =
+            module.admit(&caller, || caller.expected().map(|_| module.cell.projection(view())))?;
+        Ok(LinkTo { shared: Arc::downgrade(shared), module, projection, caller })
     }
 
     /// Waits for the module's first version, if it is starting and does not wait for the caller.
@@ -67,15 +68,15 @@ impl LinkTarget for LinkTo {
 
     fn visit(&self, visit: &mut dyn FnMut(&FoundInterface<'_>)) -> Result<(), CallError> {
         self.caller.check_not_cancelled()?;
-        let Some(facet) = &self.facet else { return Err(self.module.no_current()) };
+        let Some(projection) = &self.projection else { return Err(self.module.no_current()) };
         if let Some(all) = Snapshot::entered() {
-            let missing = || missing(&self.module, FacetMissing::NoView, &self.caller);
-            visit(facet.at(all.guard(&self.module.name)?.cell_guard()).ok_or_else(missing)?);
+            let missing = || missing(&self.module, ProjectionError::NoView, &self.caller);
+            visit(projection.value_for(all.guard(&self.module.name)?.cell_guard()).ok_or_else(missing)?);
             return Ok(());
         }
-        let entered = facet.enter().or_else(|_| {
+        let entered = projection.enter().or_else(|_| {
             self.wait_for_first_version();
-            facet.enter()
+            projection.enter()
         });
         let guard = entered.map_err(|why| missing(&self.module, why, &self.caller))?;
         visit(guard.get());
@@ -110,13 +111,15 @@ impl Version {
 // === impl Untyped ===
 
 impl View<Version> for Untyped {
-    type Of<'a> = FoundInterface<'a>;
+    type Value<'a> = FoundInterface<'a>;
 
-    fn of<'a>(&self, version: &'a Version) -> Option<FoundInterface<'a>> {
+    fn make<'a>(&self, version: &'a Version) -> Option<FoundInterface<'a>> {
         version.image.find_interface(self.caller.expected()?).ok()
     }
 
-    fn shorten<'short, 'long: 'short>(of: &'short FoundInterface<'long>) -> &'short FoundInterface<'short> {
-        of
+    fn shorten<'short, 'long: 'short>(
+        value: &'short FoundInterface<'long>,
+    ) -> &'short FoundInterface<'short> {
+        value
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{sync::atomic::Ordering, time::Instant};
 
-use segue_core::{Inside, ThreadId, Which};
+use segue_core::{Role, ThreadCalls, ThreadId};
 
 use crate::{
     api::{Pin, PinKind},
@@ -17,11 +17,11 @@ pub(super) fn of_version(
     registered: &RegisteredThreads,
     module: &Module,
     info: &VersionInfo,
-    place: Which,
+    place: Role,
     since: Instant,
     other_versions: impl Fn(ThreadId) -> Vec<String>,
 ) -> Vec<Pin> {
-    let inside = module.cell.inside(place);
+    let inside = module.cell.calls_by_thread(place);
     let known = registered.calls(info.id.generation);
     let waits_for = match info.is_cancelled() {
         true => "it to return (it was asked to end: `is_cancelled` returns true)",
@@ -34,7 +34,7 @@ pub(super) fn of_version(
     let inside = if total > owned { inside } else { Vec::new() };
     let ms = millis(since.elapsed());
     let mut pins = Vec::new();
-    for Inside { thread, tid, calls } in inside {
+    for ThreadCalls { thread, tid, calls } in inside {
         let known_call = known.iter().find(|call| call.thread == thread);
         let what = match known_call {
             Some(call) => format!("{} for {} ms", call.what, call.ms),

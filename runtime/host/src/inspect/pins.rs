@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use segue_core::{ThreadId, Which};
+use segue_core::{Role, ThreadId};
 use segue_loader::UntrackedThreads;
 
 use crate::{
@@ -59,8 +59,8 @@ fn versions_of_others(shared: &Shared, excluded: &Module, thread: ThreadId) -> V
     let others = modules.iter().filter(|module| module.name != excluded.name);
     let mut found = Vec::new();
     for module in others {
-        for which in [Which::Current, Which::Old] {
-            if module.cell.inside(which).iter().any(|inside| inside.thread == thread)
+        for which in [Role::Current, Role::Old] {
+            if module.cell.calls_by_thread(which).iter().any(|inside| inside.thread == thread)
                 && let Some(version) = module.cell.occupant(which)
             {
                 found.push(format!("{} {}", module.name, version.info.id));

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use segue_core::Which;
+use segue_core::Role;
 
 use crate::{
     api::{Error, ModuleStatus, Pin, VersionState, VersionStatus},
@@ -62,16 +62,16 @@ impl ModuleView<'_> {
 
     fn current(&self, state: &ModuleState) -> Option<VersionStatus> {
         let status = if state.trial().is_some() { VersionState::Trial } else { VersionState::Confirmed };
-        state.current().map(|info| self.in_cell(info, Which::Current, status))
+        state.current().map(|info| self.in_cell(info, Role::Current, status))
     }
 
     fn old(&self, Old { info, since, drain_state }: &Old) -> VersionStatus {
         match drain_state {
             DrainState::Draining => VersionStatus {
-                pins: self.call_pins(info, Which::Old, *since),
-                ..self.in_cell(info, Which::Old, VersionState::Draining)
+                pins: self.call_pins(info, Role::Old, *since),
+                ..self.in_cell(info, Role::Old, VersionState::Draining)
             },
-            DrainState::Warm => self.in_cell(info, Which::Old, VersionState::Warm),
+            DrainState::Warm => self.in_cell(info, Role::Old, VersionState::Warm),
             DrainState::Unloading { calls, pins, .. } => VersionStatus {
                 calls: *calls,
                 pins: pins.clone(),
@@ -81,7 +81,7 @@ impl ModuleView<'_> {
     }
 
     fn quarantined(&self, version: &Quarantined) -> VersionStatus {
-        let place = version.place.map(Which::Quarantined).filter(|place| self.module.inside(*place) > 0);
+        let place = version.place.map(Role::Quarantined).filter(|place| self.module.inside(*place) > 0);
         match place {
             Some(place) => VersionStatus {
                 pins: self.call_pins(&version.info, place, version.since),
@@ -96,7 +96,7 @@ impl ModuleView<'_> {
     }
 
     /// The status of a version that calls may be inside.
-    fn in_cell(&self, info: &VersionInfo, which: Which, status: VersionState) -> VersionStatus {
+    fn in_cell(&self, info: &VersionInfo, which: Role, status: VersionState) -> VersionStatus {
         let count = self.module.cell.count(which);
         VersionStatus {
             inside: count.map_or(0, |count| count.inside),
@@ -107,7 +107,7 @@ impl ModuleView<'_> {
     }
 
     /// The calls inside a version.
-    fn call_pins(&self, info: &VersionInfo, place: Which, since: Instant) -> Vec<Pin> {
+    fn call_pins(&self, info: &VersionInfo, place: Role, since: Instant) -> Vec<Pin> {
         call_pins::of_version(&self.shared.registered, self.module, info, place, since, |_| Vec::new())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Instant};
 
-use segue_core::Which;
+use segue_core::Role;
 
 use crate::{
     api::{Error, OldState, Phase, Policy, Step},
@@ -126,6 +126,6 @@ pub(crate) fn ensure_no_old(shared: &Shared, module: &Module) -> Result<(), Erro
     };
     let (version, generation) = (info.id.version.clone(), info.id.generation);
     let pins = pins::of_version(shared, module, generation);
-    let (module, inside) = (module.name.to_string(), module.inside(Which::Old));
+    let (module, inside) = (module.name.to_string(), module.inside(Role::Old));
     Err(Error::NotPurged { module, version, generation, inside, since, state, pins })
 }

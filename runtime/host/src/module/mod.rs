@@ -17,7 +17,7 @@ use std::{
 };
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
-use segue_core::{Cell, Which};
+use segue_core::{Cell, Role};
 use segue_interface::{CallError, CallFailure};
 use segue_loader::InterfaceMismatch;
 
@@ -93,8 +93,7 @@ impl Module {
         if let (Some(expected), Some(next)) = (caller.expected(), state.next_metadata()) {
             // Only its metadata for now. Its exports are checked when it becomes current.
             expected.check(next).map_err(|source| self.interface_mismatch(&next.version, None, source))?;
-        } else if let (Some(expected), Some(current)) =
-            (caller.expected(), self.cell.occupant(Which::Current))
+        } else if let (Some(expected), Some(current)) = (caller.expected(), self.cell.occupant(Role::Current))
         {
             current
                 .image
@@ -177,7 +176,7 @@ impl Module {
     }
 
     /// The number of calls inside a version.
-    pub(crate) fn inside(&self, which: Which) -> u64 {
+    pub(crate) fn inside(&self, which: Role) -> u64 {
         self.cell.count(which).map_or(0, |count| count.inside)
     }
 }

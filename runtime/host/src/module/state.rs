@@ -18,7 +18,7 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use parking_lot::RwLock;
-use segue_core::{Occupant, Seat};
+use segue_core::{Occupant, Reservation};
 use segue_loader::Metadata;
 
 use crate::{
@@ -72,7 +72,7 @@ pub(crate) enum Keep {
 
 /// A version that is about to become current.
 pub(crate) struct Publication<'a, O: Occupant> {
-    pub(crate) seat: Seat<'a, O>,
+    pub(crate) reservation: Reservation<'a, O>,
     pub(crate) info: Arc<VersionInfo>,
     pub(crate) trial: Option<Trial>,
     /// Whether the module becomes sticky, if it had no current version.

@@ -77,7 +77,7 @@ impl VersionInfo {
 
 impl Occupant for Version {
     /// The calling thread ends. Destroys what the thread has left in the image, on that thread.
-    fn depart(&self) {
+    fn on_thread_exit(&self) {
         self.image.detach_thread();
     }
 }

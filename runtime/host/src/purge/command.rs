@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use segue_core::Which;
+use segue_core::Role;
 use segue_loader::LeftOpen;
 
 use crate::{
@@ -26,11 +26,11 @@ pub(crate) fn soft(shared: &Shared, module: &Module) -> Purged {
     // With a call inside, the answer is final. Otherwise the version is being unloaded.
     let is_draining = |state: &ModuleState| {
         state.old().is_some_and(|old| {
-            matches!(old.drain_state, DrainState::Draining) && module.inside(Which::Old) > 0
+            matches!(old.drain_state, DrainState::Draining) && module.inside(Role::Old) > 0
         })
     };
     let Some(generation) = old_generation(module) else { return nothing_to_purge(module) };
-    if module.inside(Which::Old) == 0 {
+    if module.inside(Role::Old) == 0 {
         // It is no longer kept for a rollback.
         module.state().release_old();
         module.notify_waiters();

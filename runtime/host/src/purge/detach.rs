@@ -7,7 +7,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, unbounded};
-use segue_core::{Hail, ThreadId, Vacate};
+use segue_core::{ThreadId, VacateOutcome, WakeRequest};
 
 use crate::{
     api::{Pin, PinKind},
@@ -65,7 +65,7 @@ pub(crate) fn run(shared: &Shared, module: &Module, generation: u64) {
 /// A version has become current. If cleanup tasks are waiting, threads that leave it must also run theirs.
 pub(crate) fn request_wake_in(shared: &Shared, module: &Module) {
     if shared.unregistered.has_tasks() {
-        module.cell.hail(Hail::Raised);
+        module.cell.request_wake(WakeRequest::On);
     }
 }
 
@@ -76,10 +76,10 @@ pub(crate) fn vacate_cell(module: &Module, generation: u64) -> Option<Arc<Versio
         {
             let mut state = module.state();
             match state.vacate(&module.cell, generation)? {
-                Vacate::Vacant(version) => return Some(version),
-                Vacate::Nothing => return None,
+                VacateOutcome::Vacated(version) => return Some(version),
+                VacateOutcome::Absent => return None,
                 // A thread that ends is departing.
-                Vacate::Busy { .. } => {}
+                VacateOutcome::Busy { .. } => {}
             }
         }
         module.wake_counter().wait_past(seen);
@@ -93,7 +93,7 @@ fn post_cleanup(shared: &Shared, threads: &[ThreadId], version: &Arc<Version>) -
         shared.unregistered.post(*thread, CleanupTask::new(version, *thread, sender.clone()));
     }
     if !threads.is_empty() {
-        hail_all(shared, Hail::Raised);
+        hail_all(shared, WakeRequest::On);
     }
     done
 }
@@ -101,17 +101,17 @@ fn post_cleanup(shared: &Shared, threads: &[ThreadId], version: &Arc<Version>) -
 fn withdraw_cleanup(shared: &Shared, generation: u64) {
     shared.unregistered.cancel(generation);
     if !shared.unregistered.has_tasks() {
-        hail_all(shared, Hail::Lowered);
+        hail_all(shared, WakeRequest::Off);
         // Another purge may have posted tasks in between.
         if shared.unregistered.has_tasks() {
-            hail_all(shared, Hail::Raised);
+            hail_all(shared, WakeRequest::On);
         }
     }
 }
 
-fn hail_all(shared: &Shared, hail: Hail) {
+fn hail_all(shared: &Shared, request: WakeRequest) {
     let modules: Vec<Arc<Module>> = shared.modules.read().values().cloned().collect();
-    modules.iter().for_each(|module| module.cell.hail(hail));
+    modules.iter().for_each(|module| module.cell.request_wake(request));
 }
 
 fn unregistered_pin(thread: ThreadId, version: &Version) -> Pin {

@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use segue_core::Which;
+use segue_core::Role;
 
 use crate::{
     api::{
@@ -70,7 +70,7 @@ fn switch(
     let mut state = module.state();
     let (current, old) = in_memory(&state, only).ok_or_else(nothing)?;
     // Who came while it was old was not checked against it.
-    if let Some(version) = module.cell.occupant(Which::Old) {
+    if let Some(version) = module.cell.occupant(Role::Old) {
         let checked = module.callers.check(|expected| version.image.check_interface(expected));
         checked.map_err(|source| {
             let error = module.interface_mismatch(&old.id.version, Some(Step::Rollback), source);

@@ -3,7 +3,7 @@
 //!
 //! A purge cannot send such a thread a message. But a thread that leaves a call checks a flag anyway. While a
 //! purge waits for a thread, the flag is set on the current version of every module
-//! ([`Cell::hail`](segue_core::Cell::hail)), and each thread that leaves calls
+//! ([`Cell::request_wake`](segue_core::Cell::request_wake)), and each thread that leaves calls
 //! [`run_posted`](UnregisteredThreads::run_posted). At other times a call costs nothing more.
 
 use std::collections::HashMap;

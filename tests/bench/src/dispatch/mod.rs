@@ -39,7 +39,7 @@
 //! All at the level of the cell, as a loader that already holds both versions would do it. What else a release does (reading,
 //! mapping, `on_load`) is not in here; `segue load --json` tells it in `took_us`.
 //!
-//! * `publish.time`: nanoseconds that [`segue_core::Seat::publish`] takes while callers call, its clock included.
+//! * `publish.time`: nanoseconds that [`segue_core::Reservation::publish`] takes while callers call, its clock included.
 //! * `publish.barrier`: nanoseconds that the kernel's barrier takes by itself, on as many callers. A publish does without; it is
 //!   executed once a publish, by the first who asks whether the old version is empty.
 //! * `publish.rate`: how many publishes a second the storm was really made of.

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use segue_core::{Cell, Fences, Vacate, Which};
+use segue_core::{Cell, Fences, Role, VacateOutcome};
 
 use super::{
     Plan,
@@ -180,20 +180,20 @@ impl Publisher<'_> {
     }
 
     fn publish(&mut self) -> Result<(), Error> {
-        let seat = self.cell.reserve(Arc::clone(&self.next))?;
+        let reservation = self.cell.reserve(Arc::clone(&self.next))?;
         let begun = Instant::now();
-        let old = seat.publish();
+        let old = reservation.publish();
         self.took_ns.push(begun.elapsed().as_secs_f64() * 1e9);
         drop(old);
         loop {
-            match self.cell.vacate(Which::Old) {
-                Vacate::Vacant(version) => {
+            match self.cell.vacate(Role::Old) {
+                VacateOutcome::Vacated(version) => {
                     self.next = version;
                     return Ok(());
                 }
-                Vacate::Nothing => return Ok(()),
+                VacateOutcome::Absent => return Ok(()),
                 // A caller is inside, and may need our processor to come out.
-                Vacate::Busy { .. } => thread::yield_now(),
+                VacateOutcome::Busy { .. } => thread::yield_now(),
             }
         }
     }

@@ -142,7 +142,7 @@ impl Version {
 }
 
 impl Occupant for Version {
-    fn depart(&self) {}
+    fn on_thread_exit(&self) {}
 }
 
 // === impl Call ===

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use segue_core::Which;
+use segue_core::Role;
 use segue_loader::Metadata;
 
 use crate::{
@@ -46,11 +46,11 @@ impl ModuleState {
     }
 
     /// The place in the cell of an old or quarantined version.
-    pub(crate) fn place(&self, generation: u64) -> Option<Which> {
+    pub(crate) fn place(&self, generation: u64) -> Option<Role> {
         if self.is_old(generation) {
-            return Some(Which::Old);
+            return Some(Role::Old);
         }
-        self.quarantined(generation)?.place.map(Which::Quarantined)
+        self.quarantined(generation)?.place.map(Role::Quarantined)
     }
 
     pub(crate) fn quarantined(&self, generation: u64) -> Option<&Quarantined> {

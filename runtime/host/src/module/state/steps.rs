@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use parking_lot::RwLockWriteGuard;
-use segue_core::{Cell, Occupant, Vacate};
+use segue_core::{Cell, Occupant, VacateOutcome};
 use segue_loader::{Metadata, Unmapped};
 
 use crate::{
@@ -21,7 +21,7 @@ impl<O: Occupant> Publication<'_, O> {
     /// Makes the version current, and the version that was current old. The load has been recorded.
     pub(crate) fn publish(self, state: &mut ModuleState, _publishing: &RwLockWriteGuard<'_, ()>) {
         let generation = self.info.id.generation;
-        drop(self.seat.publish());
+        drop(self.reservation.publish());
         // Also if the module is known only for a version that was never current.
         if state.current.is_none() {
             state.is_sticky |= self.is_sticky;
@@ -106,11 +106,15 @@ impl ModuleState {
 
     /// Takes an old or quarantined version out of the cell if no call is inside. `None` if the version is
     /// neither.
-    pub(crate) fn vacate<O: Occupant>(&mut self, cell: &Cell<O>, generation: u64) -> Option<Vacate<O>> {
+    pub(crate) fn vacate<O: Occupant>(
+        &mut self,
+        cell: &Cell<O>,
+        generation: u64,
+    ) -> Option<VacateOutcome<O>> {
         let which = self.place(generation)?;
         cell.watch(which);
         let vacated = cell.vacate(which);
-        if matches!(vacated, Vacate::Vacant(_))
+        if matches!(vacated, VacateOutcome::Vacated(_))
             && let Some(version) =
                 self.quarantined.iter_mut().find(|version| version.has_generation(generation))
         {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use proptest::prelude::*;
-use segue_core::{Cell, Occupant, Vacate, Which};
+use segue_core::{Cell, Occupant, Role, VacateOutcome};
 use segue_interface::VersionId;
 use segue_loader::{Digest, LeftOpen, Unmapped};
 
@@ -24,7 +24,7 @@ use crate::{
 struct Generation(u64);
 
 impl Occupant for Generation {
-    fn depart(&self) {}
+    fn on_thread_exit(&self) {}
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl Fixture {
     fn publish(&mut self, trial: Option<Trial>) {
         let model = &mut self.model;
         let lanes = usize::from(model.current.is_some()) + model.quarantined.iter().filter(|it| it.1).count();
-        let Ok(seat) = self.cell.reserve(Arc::new(Generation(model.last + 1))) else {
+        let Ok(reservation) = self.cell.reserve(Arc::new(Generation(model.last + 1))) else {
             let in_cell = model.old.is_some_and(|(_, drain_state)| drain_state != ModelDrain::Vacated);
             assert!(in_cell || lanes >= 7, "the cell refused a version without a reason");
             return;
@@ -115,7 +115,7 @@ impl Fixture {
         }
         model.last += 1;
         let info = info(model.last);
-        Publication { seat, info, trial, is_sticky: false }
+        Publication { reservation, info, trial, is_sticky: false }
             .publish(&mut self.state, &self.publish_lock.write());
         model.old = model.current.replace(model.last).map(|old| (old, ModelDrain::Draining));
         model.trial = trial.map(|_| (model.last, model.old.map(|old| old.0)));
@@ -173,12 +173,16 @@ impl Fixture {
             Step::Vacate => match &mut model.old {
                 Some((old, drain_state @ ModelDrain::Unloading)) => {
                     *drain_state = ModelDrain::Vacated;
-                    assert!(matches!(state.vacate(cell, *old), Some(Vacate::Vacant(it)) if it.0 == *old));
+                    assert!(
+                        matches!(state.vacate(cell, *old), Some(VacateOutcome::Vacated(it)) if it.0 == *old)
+                    );
                 }
                 _ => {
                     let Some((of, is_in_cell)) = model.quarantined.iter_mut().find(|it| it.1) else { return };
                     *is_in_cell = false;
-                    assert!(matches!(state.vacate(cell, *of), Some(Vacate::Vacant(it)) if it.0 == *of));
+                    assert!(
+                        matches!(state.vacate(cell, *of), Some(VacateOutcome::Vacated(it)) if it.0 == *of)
+                    );
                 }
             },
             Step::Quarantine => {
@@ -231,11 +235,11 @@ impl Fixture {
             state.quarantined_versions().iter().map(|it| (it.info.id.generation, it.place)).collect();
         let places_agree = quarantined
             .iter()
-            .all(|(of, place)| place.is_none_or(|place| in_cell(Which::Quarantined(place)) == Some(*of)));
+            .all(|(of, place)| place.is_none_or(|place| in_cell(Role::Quarantined(place)) == Some(*of)));
         state.current().map(|it| it.id.generation) == model.current
-            && in_cell(Which::Current) == model.current
+            && in_cell(Role::Current) == model.current
             && state.old().map(|it| (it.info.id.generation, drain_state(it))) == old
-            && in_cell(Which::Old) == old_in_cell
+            && in_cell(Role::Old) == old_in_cell
             && places_agree
             && quarantined.iter().map(|it| (it.0, it.1.is_some())).collect::<Vec<_>>() == model.quarantined
             && state.trial().map(|it| (it.generation, it.keeps)) == model.trial

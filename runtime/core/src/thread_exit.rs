@@ -13,16 +13,16 @@ use std::ptr::NonNull;
 use std::sync::Weak;
 
 /// What a cell does for a thread that exits.
-pub(crate) trait Home: Send + Sync {
+pub(crate) trait ThreadExitHook: Send + Sync {
     /// Says goodbye to each occupant that the stripe's thread has visited. Whether there was one.
-    fn depart(&self, stripe: &Stripe) -> bool;
+    fn notify_occupants(&self, stripe: &Stripe) -> bool;
     /// Takes the stripe back.
     fn give_back(&self, stripe: &Stripe);
 }
 
 /// A cell that this thread has a stripe in.
 struct Visit {
-    home: Weak<dyn Home>,
+    home: Weak<dyn ThreadExitHook>,
     stripe: NonNull<Stripe>,
 }
 
@@ -57,7 +57,7 @@ impl Drop for Hook {
 }
 
 /// Notes that `stripe` is to be given back to its cell when this thread exits, unless it is too late for that.
-pub(crate) fn enlist(stripe: NonNull<Stripe>, home: Weak<dyn Home>) {
+pub(crate) fn enlist(stripe: NonNull<Stripe>, home: Weak<dyn ThreadExitHook>) {
     if PHASE.with(Cell::get) == Phase::Alive {
         // An error would mean that the hook has run, but then the phase would say so.
         let _ = HOOK.try_with(|_| ());
@@ -83,7 +83,7 @@ pub(crate) fn exit() {
         let mut next = 0;
         // By index, since an occupant that is told may enter a cell that this thread has never been in.
         while let Some((home, stripe)) = visit(next) {
-            told |= at_home(&home, stripe, |home, stripe| home.depart(stripe)).unwrap_or(false);
+            told |= at_home(&home, stripe, |home, stripe| home.notify_occupants(stripe)).unwrap_or(false);
             next += 1;
         }
         if !told {
@@ -97,16 +97,16 @@ pub(crate) fn exit() {
     }
 }
 
-fn visit(index: usize) -> Option<(Weak<dyn Home>, NonNull<Stripe>)> {
+fn visit(index: usize) -> Option<(Weak<dyn ThreadExitHook>, NonNull<Stripe>)> {
     VISITS.with(|visits| visits.borrow().get(index).map(|visit| (Weak::clone(&visit.home), visit.stripe)))
 }
 
 /// Runs `act` if the cell still lives. A panic ends here: it could only come from the drop of an occupant whose cell had no
 /// other owner left, and a panic that leaves a thread-local's destructor would end the process.
 fn at_home<R>(
-    home: &Weak<dyn Home>,
+    home: &Weak<dyn ThreadExitHook>,
     stripe: NonNull<Stripe>,
-    act: impl FnOnce(&dyn Home, &Stripe) -> R,
+    act: impl FnOnce(&dyn ThreadExitHook, &Stripe) -> R,
 ) -> Option<R> {
     let result = catch_unwind(AssertUnwindSafe(|| {
         let home = home.upgrade()?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// Which occupant is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
+pub enum Role {
     /// The one that new calls enter.
     Current,
     /// The one that new calls cannot reach any more.
@@ -34,7 +34,7 @@ pub struct Count {
 
 /// Who is inside an occupant, of one thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Inside {
+pub struct ThreadCalls {
     /// The thread that entered. Where one has exited and left a guard behind, it is that one still.
     pub thread: ThreadId,
     /// The thread, as the system counts them.
@@ -46,25 +46,25 @@ pub struct Inside {
 
 /// Whether callers who pass are to call `wake`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hail {
+pub enum WakeRequest {
     /// They are.
-    Raised,
+    On,
     /// They are not.
-    Lowered,
+    Off,
 }
 
 /// What [`Cell::vacate`](crate::Cell::vacate) found.
 #[derive(Debug)]
-pub enum Vacate<T> {
+pub enum VacateOutcome<T> {
     /// There is no such occupant.
-    Nothing,
+    Absent,
     /// Somebody is inside the occupant, which stays.
     Busy {
         /// How many.
         inside: u64,
     },
     /// The occupant, out of the cell. The cell keeps nothing of it.
-    Vacant(Arc<T>),
+    Vacated(Arc<T>),
 }
 
 /// There is no old occupant to go back to.
@@ -75,4 +75,4 @@ pub struct NothingToRollBack;
 /// There is no current occupant that could be withdrawn now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("there is no current version, or an old one, or a candidate, is in the way")]
-pub struct NothingToWithdraw;
+pub struct WithdrawError;
