@@ -58,11 +58,11 @@ impl ReadyVersion {
 
     /// Reserves the place of the current version in the cell.
     pub(super) fn reserve(&self, plan: &LoadPlan) -> Result<Publication<'_, Version>, Error> {
-        let seat = self.module.cell.reserve(self.version.clone());
-        let seat =
-            seat.map_err(|refused| Error::Internal { what: format!("{}: {refused}", self.module.name) })?;
+        let reservation = self.module.cell.reserve(self.version.clone());
+        let reservation = reservation
+            .map_err(|refused| Error::Internal { what: format!("{}: {refused}", self.module.name) })?;
         let info = self.version.info.clone();
-        Ok(Publication { seat, info, trial: plan.trial, is_sticky: self.is_sticky })
+        Ok(Publication { reservation, info, trial: plan.trial, is_sticky: self.is_sticky })
     }
 
     /// The report of the load, as far as it is known before the publish.
@@ -83,7 +83,7 @@ impl ReadyVersion {
     /// Checks that calls enter this version, so the acknowledgement is true. The state is locked, so nothing has
     /// changed since the publish.
     pub(super) fn check_is_current(&self) -> Result<(), Error> {
-        if self.module.cell.meets(&self.version) {
+        if self.module.cell.is_current(&self.version) {
             return Ok(());
         }
         let (module, id) = (&self.module.name, &self.version.info.id);
