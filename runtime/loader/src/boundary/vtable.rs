@@ -28,7 +28,7 @@ use crate::{
     },
     crash::exit::record_exit,
     error::CallFault,
-    signals::{image_id::ImageId, sigaction::set_action, wake::wake_signal},
+    signals::{fork::register_fork_handlers, image_id::ImageId, sigaction::set_action, wake::wake_signal},
 };
 
 // === impl Context ===
@@ -36,6 +36,7 @@ use crate::{
 impl Context {
     /// What is handed to the module. Valid while the `Arc` is kept.
     pub(crate) fn host_ref(self: &Arc<Self>, generation: u64) -> HostRef {
+        register_fork_handlers();
         let (context, wake_signal) = (Arc::as_ptr(self).cast(), wake_signal().unwrap_or(0));
         HostRef { context, vtable: VTABLE, heap: heap(), generation, wake_signal }
     }

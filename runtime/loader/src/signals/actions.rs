@@ -113,7 +113,7 @@ impl Actions {
         let functions = image_actions.filter(|action| action.sa_sigaction != SIG_IGN);
         let wanted = if functions.clone().next().is_some() {
             let is_function = !matches!(host.sa_sigaction, SIG_DFL | SIG_IGN);
-            combine(functions.chain(is_function.then_some(&host)))
+            combine(signal, functions.chain(is_function.then_some(&host)))
         } else if host.sa_sigaction == SIG_DFL && (is_ignored || self.is_timer_signal(signal)) {
             sigaction { sa_sigaction: SIG_IGN, ..default_action() }
         } else {
@@ -132,23 +132,27 @@ impl Actions {
     }
 }
 
-/// The dispatcher's action, with what these want: all signals blocked that one wants blocked; a system call
-/// goes on, and a stopped child is not told, if all want that.
-fn combine<'a>(actions: impl Iterator<Item = &'a sigaction> + Clone) -> sigaction {
+/// The dispatcher's action, with what these want. It blocks all signals that one of them wants blocked, and
+/// runs on the alternate stack if one wants that: that stack is small, so a handler must not get it unasked.
+/// A fatal signal always gets it: the thread's own stack may be what overflowed. An interrupted system call
+/// goes on, and a stopped child causes no signal, if all want that.
+fn combine<'a>(signal: c_int, actions: impl Iterator<Item = &'a sigaction> + Clone) -> sigaction {
     const IF_ALL: c_int = libc::SA_RESTART | libc::SA_NOCLDSTOP;
-    let mut whole = default_action();
-    whole.sa_sigaction = DISPATCH.address();
+    const IF_ANY: c_int = libc::SA_NOCLDWAIT | libc::SA_ONSTACK;
+    let mut combined = default_action();
+    combined.sa_sigaction = DISPATCH.address();
     let all = actions.clone().fold(IF_ALL, |flags, action| flags & action.sa_flags);
-    let any = actions.clone().fold(0, |flags, action| flags | action.sa_flags) & libc::SA_NOCLDWAIT;
-    whole.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | all | any;
-    for signal in 1..=libc::SIGRTMAX() {
+    let any = actions.clone().fold(0, |flags, action| flags | action.sa_flags) & IF_ANY;
+    let of_fatal = if is_fatal(signal) { libc::SA_ONSTACK } else { 0 };
+    combined.sa_flags = libc::SA_SIGINFO | all | any | of_fatal;
+    for other in 1..=libc::SIGRTMAX() {
         // SAFETY: both sets are initialized.
         unsafe {
-            if actions.clone().any(|action| libc::sigismember(&action.sa_mask, signal) == 1) {
-                libc::sigaddset(&mut whole.sa_mask, signal);
+            if actions.clone().any(|action| libc::sigismember(&action.sa_mask, other) == 1) {
+                libc::sigaddset(&mut combined.sa_mask, other);
             }
         }
     }
-    leave_unblocked(&mut whole.sa_mask);
-    whole
+    leave_unblocked(&mut combined.sa_mask);
+    combined
 }

@@ -4,7 +4,7 @@
 //! for it for ever, so that thread blocks all signals meanwhile.
 
 use std::{
-    mem,
+    mem::MaybeUninit,
     ops::{Deref, DerefMut},
     ptr,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -59,16 +59,18 @@ impl DerefMut for ActionsGuard {
 }
 
 impl BlockedSignals {
+    /// Uses little stack: a signal handler may run on a small one.
     fn new() -> Self {
-        // SAFETY: all zero is the empty set, twice. Both can be written.
+        let mut all = MaybeUninit::uninit();
+        let mut before = MaybeUninit::uninit();
+        // SAFETY: both can be written. `sigfillset` initializes the first, and `pthread_sigmask` the second.
         unsafe {
-            let (mut all, mut before): (sigset_t, sigset_t) = (mem::zeroed(), mem::zeroed());
-            libc::sigfillset(&mut all);
-            for fault in FAULTS {
-                libc::sigdelset(&mut all, fault);
+            libc::sigfillset(all.as_mut_ptr());
+            for fault in &FAULTS {
+                libc::sigdelset(all.as_mut_ptr(), *fault);
             }
-            libc::pthread_sigmask(libc::SIG_BLOCK, &all, &mut before);
-            BlockedSignals(before)
+            libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), before.as_mut_ptr());
+            BlockedSignals(before.assume_init())
         }
     }
 }

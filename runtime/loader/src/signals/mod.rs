@@ -9,6 +9,7 @@
 
 pub(crate) mod actions;
 pub(crate) mod dispatch;
+pub(crate) mod fork;
 pub(crate) mod handlers;
 pub(crate) mod host;
 pub(crate) mod image_id;

@@ -1,5 +1,6 @@
 //! The dispatcher, with real signals that a thread sends itself. Each test has a signal of its own.
 
+mod fork;
 mod in_handlers;
 
 use std::{
@@ -204,5 +205,31 @@ fn no_handler_of_a_module_blocks_the_signal_that_wakes() {
         assert_eq!(libc::sigismember(&action.sa_mask, libc::SIGUSR1), 1);
         assert_eq!(libc::sigismember(&action.sa_mask, wake), 0);
     }
+    remove_handlers(ImageId(1));
+}
+
+#[test]
+fn a_handler_gets_the_small_alternate_stack_only_if_one_asks_for_it_or_the_signal_is_fatal() {
+    let is_on_stack = |signal: c_int| {
+        let mut action = default_action();
+        // SAFETY: it only asks, and `action` can be written.
+        assert_eq!(unsafe { libc::sigaction(signal, ptr::null(), &mut action) }, 0);
+        action.sa_flags & libc::SA_ONSTACK != 0
+    };
+    let signal = libc::SIGRTMIN() + 11;
+    set(1, signal, address(old));
+    assert!(!is_on_stack(signal), "nobody asked");
+    let mut action = default_action();
+    action.sa_sigaction = address(current);
+    action.sa_flags = libc::SA_ONSTACK;
+    // SAFETY: nobody sends this signal.
+    assert_eq!(unsafe { set_action(ImageId(2), signal, &action, ptr::null_mut()) }, 0);
+    assert!(is_on_stack(signal), "one image asks");
+    remove_handlers(ImageId(2));
+    assert!(!is_on_stack(signal), "that image has gone");
+    remove_handlers(ImageId(1));
+
+    set(1, libc::SIGSYS, address(old));
+    assert!(is_on_stack(libc::SIGSYS), "a fatal signal");
     remove_handlers(ImageId(1));
 }
