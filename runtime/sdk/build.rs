@@ -1,4 +1,4 @@
-//! Records which compiler builds the SDK, and so the module, for the module's metadata.
+//! Records the compiler version for the module's metadata. The same compiler builds the SDK and the module.
 
 use std::{env, process::Command};
 
@@ -12,7 +12,7 @@ fn main() {
         .filter(|output| output.status.success())
         .and_then(|output| String::from_utf8(output.stdout).ok())
         .unwrap_or_else(|| "unknown".to_owned());
-    // The text goes into a JSON string as it is.
+    // The text goes into a JSON string without escaping.
     let plain: String =
         version.trim().chars().filter(|c| !c.is_control() && *c != '"' && *c != '\\').collect();
     println!("cargo::rustc-env=SEGUE_COMPILER={plain}");

@@ -35,7 +35,7 @@ fn a_new_module_builds_passes_its_test_and_serves() {
         (cargo.status.success(), text(&cargo.stdout) + &text(&cargo.stderr))
     };
     let (passed, said) = cargo(&["test", "--release", "--", "--nocapture"], SEGUE);
-    assert!(passed && said.contains("it_leaves_memory ... ok"), "{said}");
+    assert!(passed && said.contains("it_unloads ... ok"), "{said}");
     assert!(said.contains("my-module 0.1.0: left memory each time, and nothing stayed"), "{said}");
     assert!(cargo(&["build", "--release"], SEGUE).0);
     let file = target.join("segue-new/release/libmy_module.so");
@@ -52,9 +52,9 @@ fn a_new_module_builds_passes_its_test_and_serves() {
     let clean = fs::read_to_string(&source).unwrap();
     let leaves = "std::mem::forget(std::fs::File::open(\"/dev/null\")?);\n        let name = match";
     fs::write(&source, clean.replacen("let name = match", leaves, 1)).unwrap();
-    let (passed, said) = cargo(&["test", "--release", "it_leaves_memory"], SEGUE);
+    let (passed, said) = cargo(&["test", "--release", "it_unloads"], SEGUE);
     assert!(!passed && said.contains("stays: descriptor:") && said.contains("/dev/null"), "{said}");
-    let (passed, said) = cargo(&["test", "--release", "it_leaves_memory"], "/nowhere/segue");
+    let (passed, said) = cargo(&["test", "--release", "it_unloads"], "/nowhere/segue");
     assert!(!passed && said.contains("/nowhere/segue cannot be started"), "{said}");
 }
 

@@ -1,6 +1,7 @@
-//! What the author of a segue module depends on: the trait [`Module`], the macro [`export_module!`], and nothing else.
+//! The SDK for authors of segue modules: the trait [`Module`], the macro [`export_module!`], and what they need.
 //!
-//! A module is a `cdylib` crate with this one dependency. It needs no build script, no linker flag and no `unsafe`.
+//! A module is a `cdylib` crate that depends on this one. It needs no build script, no linker flag and no `unsafe`.
+//! The runtime loads it into a running service, and replaces it there without stopping anything.
 //!
 //! ```no_run
 //! use segue_sdk::prelude::*;
@@ -18,7 +19,7 @@
 //!     fn handle(&self, request: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
 //!         let name = request.path().trim_start_matches('/');
 //!         if name.is_empty() {
-//!             return Err(Fault::new("nobody to greet"));
+//!             return Err(Fault::new("the path has no name"));
 //!         }
 //!         reply.text(&format!("{}, {name}!\n", self.greeting));
 //!         Ok(())
@@ -29,46 +30,87 @@
 //! # fn main() {}
 //! ```
 //!
-//! # Concepts
+//! ```toml
+//! [lib]
+//! crate-type = ["cdylib"]
 //!
-//! * [`Module`]: your logic. One value of it is made by each load ([`Module::on_load`]) and dropped at its purge.
-//! * [`Request`] and [`Reply`]: one call. A reply is written straight into memory of the host.
-//! * [`Fault`]: a call that failed. It fails that call and nothing else, as does a panic.
-//! * [`Host`]: who loaded this, and as which generation; and the way to other modules ([`ModuleHandle`],
-//!   [`InterfaceHandle`]).
-//! * **typed interfaces**: methods that are called as fast as those of a trait object. They are defined in a crate that host
-//!   and modules share, and exported with `export_module!(Shop, interfaces = [Pricing])`; see `segue_interface`.
-//! * **sticky**: `export_module!(Greeter, sticky)` asks not to be replaced, nor deleted, until somebody says `segue unstick`.
-//! * [`testing`]: call the module in a unit test, without a runtime; and [`testing::leaves!`] shows that its file leaves memory.
+//! [dependencies]
+//! segue-sdk = { path = "…" }
+//! ```
 //!
-//! # What the runtime does for you, and what it cannot
+//! `segue new NAME` writes such a crate, with a test.
 //!
-//! * `println!`, `std::thread`, thread-locals with `Drop`, and the crates that use them work as ever, and do not keep the
-//!   version from being unloaded: [`export_module!`] ties them to the image.
-//! * Log with [`tracing`] or `log`: records and spans reach the host's subscriber, with the module's name,
-//!   version and generation. Set no subscriber and no logger: the host is both, so `init()` panics, and the
-//!   error names the line to delete. `try_init()` fails and changes nothing.
-//! * A panic reaches the host's log with its message and place, and with its backtrace if `RUST_BACKTRACE` asks
-//!   for one. A panic hook that you set is called after that.
-//! * Your memory comes from a heap of this version ([`export_module!`] sets the global allocator): what you leave is told and freed
-//!   at the purge; so is what you have mapped. But Rust drops no statics: a file or a socket that one of them owns stays open. Keep
-//!   such things in the module's own value.
-//! * A thread that you start keeps this version in memory until it ends. Ask it to end, and join it, in `Drop`.
-//! * With the feature `rayon`, `host.pool()?` in `on_load` makes rayon's global pool one that ends with the module's value. With
-//!   the feature `tokio`, `host.tokio()?` is a tokio runtime that does.
-//! * A call that loops or waits long should look at [`Request::is_cancelled`] now and then: a purge asks by it.
-//! * A signal handler keeps this version in memory until another takes its place. The previous handler that you get is the
-//!   host's, never another version's.
-//! * A C library outside of the module (`libssl.so.3`) may hold your callbacks, so this version stays in memory for ever. Link it
-//!   statically, or use a Rust crate.
-//! * A module must be built with `panic = "unwind"`, the default; another setting does not compile.
+//! # Core concepts
+//!
+//! * [`Module`] is your logic. Each load makes one value of it ([`Module::on_load`]); the purge drops that value.
+//! * A **version** is one load of your module, with a generation number. Two versions can run side by side: new calls
+//!   enter *current*, and calls that are inside *old* finish there. The runtime unloads *old* when nobody is inside.
+//! * [`Request`] and [`Reply`] are one call. A reply is written directly to memory of the host.
+//! * [`Fault`] is a failed call. Like a panic, it fails that one call and nothing else.
+//! * [`Host`] is the runtime as the module sees it. It gives name, version and generation, and handles to other modules
+//!   ([`ModuleHandle`], [`InterfaceHandle`]).
+//! * A **typed interface** is a trait in a crate that host and modules share. Its methods cost as little as those of a
+//!   trait object. Export it with `export_module!(Shop, interfaces = [Pricing])`. See `segue_interface`.
+//! * A **sticky** module asks not to be replaced or deleted until an operator runs `segue unstick`:
+//!   `export_module!(Greeter, sticky)`.
+//! * [`testing`] calls a module in a unit test, without a runtime. [`testing::assert_unloads!`] checks that the built
+//!   file unloads.
+//!
+//! # What works as usual
+//!
+//! * `println!`, `std::thread`, thread-locals with `Drop`, and crates that use them. [`export_module!`] ties these
+//!   resources to the version, so they do not keep it in memory.
+//! * Logging with [`tracing`] or `log`. Events, records and spans reach the host's subscriber, with the module's name,
+//!   version and generation.
+//! * Panics. The host logs the message and the location, and the backtrace if `RUST_BACKTRACE` asks for one. After that,
+//!   the panic hook that the module has set runs, if there is one.
+//! * Memory. It comes from a heap of this version, because [`export_module!`] sets the global allocator. At the purge the
+//!   runtime reports and frees what is left on that heap, and unmaps what the module has mapped.
+//!
+//! # What needs your attention
+//!
+//! * **Subscribers and loggers.** Set none: the host is both. `init()` panics, which fails the load, and the error names
+//!   the line to delete. `try_init()` fails and changes nothing.
+//! * **Statics.** Rust does not drop statics, so a file or a socket in a static stays open after the purge. Keep such
+//!   things in the module's value.
+//! * **Threads.** A thread that you start keeps this version in memory until it ends. Ask it to end, and join it, in
+//!   `Drop`.
+//! * **Pools.** With the feature `rayon`, `host.pool()?` in `on_load` starts rayon's global pool in a form that ends with
+//!   the module's value. With the feature `tokio`, `host.tokio()?` starts a tokio runtime that does the same.
+//! * **Long calls.** A call that loops or waits for long should check [`Request::is_cancelled`] regularly. It becomes true
+//!   when a purge asks the call to end.
+//! * **Signal handlers.** A handler keeps this version in memory until another handler replaces it. The previous handler
+//!   that `sigaction` returns is always the host's, never another version's.
+//! * **Shared C libraries.** A library outside the module, such as `libssl.so.3`, may keep pointers to your callbacks. The
+//!   version then stays in memory for ever. Link the library statically, or use a Rust crate.
+//! * **Panic strategy.** Build with `panic = "unwind"`, the default. Any other setting does not compile.
 //!
 //! # How it works
 //!
-//! `export_module!` puts the module's metadata into a section of the file (see [`segue_abi::metadata`]), exports the table
-//! of functions that the host calls ([`segue_abi::ModuleRoot`]), sets the allocator (`src/boundary/heap.rs`), and defines hidden symbols
-//! that stand in for functions of libc, so that what a thread has left to destroy in this image is known and who ends the
-//! process (`src/interpose`), and what memory it has mapped (`src/interpose/mappings.rs`).
+//! [`export_module!`] does four things:
+//!
+//! * It writes the module's metadata to a section of the file, where the runtime reads it before it runs any code (see
+//!   [`segue_abi::metadata`]).
+//! * It exports the table of functions that the host calls ([`segue_abi::ModuleRoot`]; `src/export`).
+//! * It sets the global allocator (`src/boundary/heap.rs`).
+//! * It defines hidden symbols with the names of libc functions, such as `pthread_create` and `mmap` (`src/interpose`,
+//!   `src/idle`). `std` and C code in the module bind to these. So the runtime knows which threads, thread-locals,
+//!   mappings and file descriptors belong to this version, and which version ended the process.
+//!
+//! # Rooms of the source
+//!
+//! From top to bottom; each uses only those below it.
+//!
+//! | room | put a line here when |
+//! | --- | --- |
+//! | `export` | `export_module!` expands to it, or the host enters the module through it |
+//! | `testing` | a module's tests call it |
+//! | `api` | a module's author names it |
+//! | `log` | it reports a record or a panic to the host |
+//! | `interpose` | it replaces a libc function, or cleans up after one |
+//! | `idle` | it ends threads that wait, or replaces a libc function that waits |
+//! | `boundary` | it keeps something that the host gave this image |
+//! | `sys` | it calls the kernel, or libc past our replacements, and knows nothing of modules |
 
 mod api;
 mod boundary;
@@ -92,7 +134,7 @@ pub use segue_interface::{Bytes, CallError, CallFailure, Fault, List, Str, Versi
 pub use tokio;
 pub use tracing;
 
-/// Everything a module usually names.
+/// The names that most modules use.
 pub mod prelude {
     pub use crate::{
         Bytes, Fault, Host, InterfaceHandle, List, Module, ModuleHandle, Reply, Request, Str, export_module,
@@ -100,7 +142,7 @@ pub mod prelude {
     };
 }
 
-/// What the macro's expansion names. No part of the SDK's interface.
+/// Names for the expansion of [`export_module!`]. Not part of the public interface.
 #[doc(hidden)]
 pub mod __private {
     /// The functions of `idle/waits.rs`.
@@ -126,7 +168,7 @@ pub mod __private {
             threads::thread_create,
             timers::{timer_create, timer_delete},
         },
-        testing::leaves::leaves,
+        testing::unloads::assert_unloads,
     };
     pub use core::arch::global_asm;
     pub use segue_abi::{ExportRef, abi_stable::library::LibHeader};

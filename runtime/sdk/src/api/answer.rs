@@ -1,4 +1,4 @@
-//! What a module answered.
+//! The answer of a module, collected in memory of the caller.
 
 use segue_abi::{
     ReplyRef, ReplySink, ReplyVTable, ReplyVTableRef,
@@ -8,35 +8,35 @@ use segue_abi::{
     },
 };
 
-/// What a module answered: another one ([`ModuleHandle`](crate::ModuleHandle)), or the one under test
+/// The answer of a module: of another module ([`ModuleHandle`](crate::ModuleHandle)), or of the module under test
 /// ([`testing`](crate::testing)).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
-    /// The status; 200 where the module set none.
+    /// The status. 200 if the module set none.
     pub status: u16,
-    /// The headers, in the order in which they were added.
+    /// The headers, in the order in which the module added them.
     pub headers: Vec<(String, Vec<u8>)>,
     /// The body.
     pub body: Vec<u8>,
 }
 
 impl Answer {
-    /// What a module has answered that has written nothing yet.
+    /// The answer of a module that has written nothing yet.
     pub(crate) fn empty() -> Self {
         Answer { status: 200, ..Answer::default() }
     }
 
-    /// The reply that writes here; valid while `self` is borrowed for the call.
-    pub(crate) fn raw(&mut self) -> ReplyRef {
+    /// A reply that writes to this answer. It is valid while `self` is borrowed for the call.
+    pub(crate) fn as_reply(&mut self) -> ReplyRef {
         ReplyRef { sink: (&raw mut *self).cast(), vtable: VTABLE }
     }
 
-    /// The body as text; bytes that are no UTF-8 become U+FFFD.
+    /// The body as text. Invalid UTF-8 becomes U+FFFD.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The first header of this name (in any case), as text.
+    /// The first header with this name, as text. Names are compared without case.
     pub fn header(&self, name: &str) -> Option<String> {
         self.headers
             .iter()
@@ -53,9 +53,9 @@ const VTABLE: ReplyVTableRef = {
 
 /// # Safety
 ///
-/// As [`ReplyVTable`] says; the sink is an [`Answer`].
+/// As [`ReplyVTable`] requires. The sink is an [`Answer`].
 unsafe fn answer<'a>(sink: *mut ReplySink) -> &'a mut Answer {
-    // SAFETY: our caller's promise; the reply writes on one thread, one piece after the other.
+    // SAFETY: our caller's promise. A reply makes these calls on one thread, one after the other.
     unsafe { &mut *sink.cast::<Answer>() }
 }
 
@@ -74,5 +74,5 @@ unsafe extern "C" fn write(sink: *mut ReplySink, bytes: RSlice<'_, u8>) {
     unsafe { answer(sink) }.body.extend_from_slice(bytes.as_slice());
 }
 
-/// Never called: a fault is told as a value to a test, and as the error of its call to a module.
+/// Never called: a test gets a fault as a value, and a calling module gets it as the error of its call.
 unsafe extern "C" fn fault(_: *mut ReplySink, _: RStr<'_>) {}

@@ -1,34 +1,34 @@
-//! Why a call into another module has no answer: taken over from the host.
+//! The reason why a call to another module failed, as the host reports it.
 
 use std::ffi::c_void;
 
 use segue_abi::{FailureKind, FailureRef, FailureSink};
 use segue_interface::{CallError, CallFailure, VersionId};
 
-/// Takes one failure.
+/// Receives the failure of one call.
 #[derive(Default)]
 pub(crate) struct Failure {
-    taken: Option<CallError>,
-    /// The host's reason, where it refuses.
-    pub(crate) refused: Option<String>,
+    error: Option<CallError>,
+    /// The host's reason, if it refused the call.
+    pub(crate) refusal: Option<String>,
 }
 
 impl Failure {
-    /// The sink for one call of the host; valid while `self` is borrowed for it.
+    /// The sink for one call of the host. It is valid while `self` is borrowed for that call.
     pub(crate) fn sink(&mut self) -> FailureSink {
         FailureSink { argument: (&raw mut *self).cast(), take }
     }
 
-    /// What the host told.
+    /// The failure that the host reported.
     pub(crate) fn into_error(self, module: &str) -> CallError {
-        // A host that tells nothing had nobody to call.
-        self.taken.unwrap_or_else(|| CallFailure::NoCurrent { module: module.to_owned() }.into())
+        // A host that reports nothing found no version to call.
+        self.error.unwrap_or_else(|| CallFailure::NoCurrent { module: module.to_owned() }.into())
     }
 }
 
 /// # Safety
 ///
-/// As [`FailureSink`] says; the argument is a [`Failure`].
+/// As [`FailureSink`] requires. The argument is a [`Failure`].
 unsafe extern "C" fn take(argument: *mut c_void, failure: &FailureRef<'_>) {
     // SAFETY: our caller's promise; the host calls it on one thread, during the call that the sink was made for.
     let this = unsafe { &mut *argument.cast::<Failure>() };
@@ -45,9 +45,9 @@ unsafe extern "C" fn take(argument: *mut c_void, failure: &FailureRef<'_>) {
             CallFailure::Panicked { module, version, message: text, file, line: failure.line }
         }
         FailureKind::Refused => {
-            this.refused = Some(text);
+            this.refusal = Some(text);
             return;
         }
     };
-    this.taken = Some(failure.into());
+    this.error = Some(failure.into());
 }

@@ -7,7 +7,7 @@ use crate::{
     boundary::attached,
 };
 
-/// Who loaded this module, and as what.
+/// The runtime that loaded this module, and the identity of this version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
     name: &'static str,
@@ -20,46 +20,46 @@ impl Host {
         Host { name, version, generation }
     }
 
-    /// The module's name, as in its `Cargo.toml`.
+    /// The module's name, from its `Cargo.toml`.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The module's version, as in its `Cargo.toml` (or in `SEGUE_MODULE_VERSION`, where that was set for the build).
+    /// The module's version, from its `Cargo.toml`, or from `SEGUE_MODULE_VERSION` if that was set for the build.
     pub fn version(&self) -> &'static str {
         self.version
     }
 
-    /// Which load in its runtime this is: every load has another number, and a later one has a higher.
+    /// The number of this load. It is unique in the runtime, and later loads have higher numbers.
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Whether what runs in this version is asked to come to its end: the version is being purged, with a deadline. Whoever
-    /// loops, or waits, looks at it now and then, and gives up. Calls to other modules fail then.
+    /// Whether this version is being purged with a deadline. Code that loops or waits should check this regularly, and
+    /// return when it is true. Calls to other modules then fail.
     ///
-    /// After the deadline the version is left alone and stays in memory for as long as somebody is inside.
+    /// A version that is still in use after the deadline stays in memory until it is no longer in use.
     pub fn is_cancelled(&self) -> bool {
         attached::is_cancelled()
     }
 
-    /// Calls another module. It need not be loaded yet: each call looks for what is current then.
+    /// A handle to another module. That module need not be loaded yet: each call looks up its current version.
     ///
     /// # Errors
     ///
-    /// Where the host refuses (it is shutting down), and in a unit test, which has no host.
+    /// If the host is shutting down, and in a unit test, which has no host.
     pub fn module(&self, name: &str) -> Result<ModuleHandle, Fault> {
-        ModuleHandle::to(name)
+        ModuleHandle::new(name)
     }
 
-    /// Calls another module through a typed interface. It need not be loaded yet. For as long as a clone of the handle exists,
-    /// no version of that module is loaded that does not fit it.
+    /// A handle to a typed interface of another module. That module need not be loaded yet. While a clone of the handle
+    /// exists, the host refuses to load a version of that module that does not fit the interface.
     ///
     /// # Errors
     ///
-    /// Where the version that is current exports no such interface, or another form of it; and as for
-    /// [`module`](Host::module).
+    /// If the current version of that module does not export the interface, or exports an incompatible form of it, and
+    /// for the reasons of [`module`](Host::module).
     pub fn interface<I: Interface>(&self, module: &str) -> Result<InterfaceHandle<I>, Fault> {
-        InterfaceHandle::to(module)
+        InterfaceHandle::new(module)
     }
 }

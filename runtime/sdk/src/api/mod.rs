@@ -1,6 +1,6 @@
-//! What the author of a module writes against: the trait, the host, a call, other modules, and pools of threads.
-//! A line belongs here if a module's author types its name.
-//! It must never use `export` or `testing`.
+//! The interface for authors of modules: the trait, the host, a call, handles to other modules, and thread pools.
+//! Put a line here if it is, or implements, a name that a module's author writes.
+//! This room must never use `export` or `testing`.
 
 pub(crate) mod answer;
 mod failure;

@@ -4,25 +4,26 @@ use segue_interface::Fault;
 
 use crate::api::{host::Host, reply::Reply, request::Request};
 
-/// A module's logic: a value that each load makes anew, and that answers calls on many threads at once.
+/// A module's logic. Each load makes one value, which then answers calls on many threads at once.
 ///
-/// See the [crate's documentation](crate) for a whole module.
+/// The [crate documentation](crate) has a complete module.
 pub trait Module: Sized + Send + Sync + 'static {
-    /// Makes the value that will answer, before any call can reach this version.
+    /// Makes the value that answers calls. No call reaches this version before this returns; until then, the previous
+    /// version keeps answering.
     ///
-    /// Whatever this version needs, it gets here. Until it returns, the version before it goes on answering.
+    /// Acquire everything here that this version needs.
     ///
     /// # Errors
     ///
-    /// A [`Fault`] (or a panic) is a veto: this version is taken down again and the one before it stays.
+    /// A [`Fault`] or a panic refuses the load: this version is unloaded, and the previous one stays current.
     fn on_load(host: &Host) -> Result<Self, Fault>;
 
     /// Answers one call.
     ///
-    /// A call that began in this version also ends in it, whatever is loaded in the meantime.
+    /// A call ends in the version in which it started, even if another version is loaded in the meantime.
     ///
     /// # Errors
     ///
-    /// A [`Fault`] (or a panic) fails this call alone: a client sees status 500, and the text goes to the host's log.
+    /// A [`Fault`] or a panic fails this call only: the client gets status 500, and the host logs the text.
     fn handle(&self, request: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault>;
 }

@@ -1,13 +1,13 @@
-//! What a call answers.
+//! The reply to one call.
 
 use std::{fmt, io, marker::PhantomData};
 
 use segue_abi::ReplyRef;
 
-/// Where a module writes its answer: every piece goes straight into memory of the host.
+/// The reply that a module writes. Each piece goes directly to memory of the host.
 ///
-/// It implements [`std::io::Write`] and [`std::fmt::Write`], so that `write!` and, for instance, `serde_json::to_writer`
-/// work. Where the call ends in a fault or a panic, what was written is thrown away.
+/// It implements [`std::io::Write`] and [`std::fmt::Write`], for use with `write!` or `serde_json::to_writer`. If the
+/// call ends with a fault or a panic, the host discards the reply.
 pub struct Reply<'a> {
     raw: ReplyRef,
     call: PhantomData<&'a mut ReplyRef>,
@@ -16,33 +16,33 @@ pub struct Reply<'a> {
 impl Reply<'_> {
     /// # Safety
     ///
-    /// `raw` must be the reply of a call that goes on, on this thread, for as long as the value exists.
+    /// `raw` must be the reply of a call that is in progress on this thread for as long as the value exists.
     pub(crate) unsafe fn new(raw: ReplyRef) -> Self {
         Reply { raw, call: PhantomData }
     }
 
-    /// Sets the status; it is 200 where this is never called.
+    /// Sets the status. Without a call of this, it is 200.
     pub fn status(&mut self, status: u16) -> &mut Self {
-        // SAFETY: `new` was promised that the sink takes this call's answer.
+        // SAFETY: the caller of `new` promised that the sink accepts this call's reply.
         unsafe { self.raw.vtable.status()(self.raw.sink, status) };
         self
     }
 
-    /// Adds a header. One that is no valid HTTP header is left out by the server, which says so in its log.
+    /// Adds a header. The server omits a header that is not valid in HTTP, and logs that.
     pub fn header(&mut self, name: &str, value: impl AsRef<[u8]>) -> &mut Self {
         // SAFETY: as in `status`; both slices live until the function returns.
         unsafe { self.raw.vtable.header()(self.raw.sink, name.into(), value.as_ref().into()) };
         self
     }
 
-    /// Appends to the body.
+    /// Appends bytes to the body.
     pub fn write(&mut self, bytes: &[u8]) -> &mut Self {
         // SAFETY: as in `header`.
         unsafe { self.raw.vtable.write()(self.raw.sink, bytes.into()) };
         self
     }
 
-    /// Answers with text: sets the content type, and appends the text to the body.
+    /// Sets the content type to plain text, and appends the text to the body.
     pub fn text(&mut self, text: &str) -> &mut Self {
         self.header("content-type", "text/plain; charset=utf-8").write(text.as_bytes())
     }

@@ -1,4 +1,4 @@
-//! What a call asks.
+//! The request of one call.
 
 use std::{borrow::Cow, str};
 
@@ -21,7 +21,7 @@ impl<'a> Request<'a> {
         self.raw
     }
 
-    /// The method, in capitals: `GET`.
+    /// The method, in upper case: `GET`.
     pub fn method(&self) -> &'a str {
         self.raw.method.as_str()
     }
@@ -31,12 +31,12 @@ impl<'a> Request<'a> {
         self.raw.path.as_str()
     }
 
-    /// What followed the question mark, still encoded; empty where there was none.
+    /// The part of the target after the question mark, still encoded. Empty if there is none.
     pub fn query(&self) -> &'a str {
         self.raw.query.as_str()
     }
 
-    /// The first query parameter of this name, decoded: `+` and `%20` are a space. Bytes that are no UTF-8 become U+FFFD.
+    /// The first query parameter with this name, decoded: `+` and `%20` become a space. Invalid UTF-8 becomes U+FFFD.
     pub fn param(&self, name: &str) -> Option<Cow<'a, str>> {
         self.query().split('&').find_map(|pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -44,38 +44,39 @@ impl<'a> Request<'a> {
         })
     }
 
-    /// The first header of this name (in any case).
+    /// The first header with this name. Names are compared without case.
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
         self.headers().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    /// All headers, in the order in which they came, names in lower case.
+    /// All headers, in the order of the request. Names are in lower case.
     pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
         self.raw.headers.as_slice().iter().map(|header| (header.name.as_str(), header.value.as_slice()))
     }
 
-    /// Whether the call is asked to come to its end, as [`Host::is_cancelled`](crate::Host::is_cancelled) tells.
+    /// Whether this version is being purged, so this call should return. The same as
+    /// [`Host::is_cancelled`](crate::Host::is_cancelled).
     pub fn is_cancelled(&self) -> bool {
         attached::is_cancelled()
     }
 
-    /// The whole body.
+    /// The body.
     pub fn body(&self) -> &'a [u8] {
         self.raw.body.as_slice()
     }
 
-    /// The whole body as text.
+    /// The body as text.
     ///
     /// # Errors
     ///
-    /// Where it is not UTF-8.
+    /// If the body is not valid UTF-8.
     pub fn text(&self) -> Result<&'a str, str::Utf8Error> {
         str::from_utf8(self.body())
     }
 }
 
-/// A request without headers. The target is a path, and after a question mark a query.
-pub(crate) fn to<'a>(method: &'a str, target: &'a str, body: &'a [u8]) -> RequestRef<'a> {
+/// A request without headers. `target` is a path, optionally followed by `?` and a query.
+pub(crate) fn new<'a>(method: &'a str, target: &'a str, body: &'a [u8]) -> RequestRef<'a> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     RequestRef {
         method: method.into(),
@@ -86,7 +87,7 @@ pub(crate) fn to<'a>(method: &'a str, target: &'a str, body: &'a [u8]) -> Reques
     }
 }
 
-/// Decodes one key or value of a query (`application/x-www-form-urlencoded`). What is no valid escape stays as it is.
+/// Decodes one key or value of a query (`application/x-www-form-urlencoded`). Invalid escapes stay unchanged.
 fn decode(text: &str) -> Cow<'_, str> {
     if !text.contains(['%', '+']) {
         return Cow::Borrowed(text);
@@ -125,7 +126,7 @@ mod tests {
     use super::decode;
 
     #[test]
-    fn a_query_is_decoded_and_bad_escapes_stay() {
+    fn a_query_is_decoded_and_invalid_escapes_stay() {
         assert_eq!(decode("plain"), "plain");
         assert_eq!(decode("a+b%20c%2Fd"), "a b c/d");
         assert_eq!(decode("100%"), "100%");

@@ -20,21 +20,21 @@ use crate::{
     log::{own_logger, panic_hook, panics},
 };
 
-/// Who an exported module is; the macro implements it.
+/// Name, version and interfaces of an exported module. The macro implements it.
 ///
 /// # Safety
 ///
-/// The tables of `INTERFACES` are for a state of this type.
+/// The tables of `INTERFACES` must be for a state of this type.
 pub unsafe trait Identity: Sized {
     /// The module's name.
     const NAME: &'static str;
     /// The module's version.
     const VERSION: &'static str;
-    /// The interfaces that it exports.
+    /// The interfaces that the module exports.
     const INTERFACES: &'static [ExportRef];
 }
 
-/// What `abi_stable` looks for in the file: the layout of the root module, and the function that makes it.
+/// The header that `abi_stable` looks up in the file: the layout of the root module, and the function that makes it.
 pub const fn header<M: Module + Identity>() -> LibHeader {
     // SAFETY: `construct` returns the erased reference that abi_stable itself made from a `ModuleRootRef`.
     unsafe { LibHeader::from_constructor::<ModuleRootRef>(construct::<M>, CheckTypeLayout::Yes) }
@@ -65,7 +65,7 @@ unsafe extern "C" fn interfaces<M: Identity>() -> RSlice<'static, ExportRef> {
 }
 
 unsafe extern "C" fn attach<M>(host: HostRef) {
-    // SAFETY: that is what the host promises (segue_abi::ModuleRoot).
+    // SAFETY: the host promises this (segue_abi::ModuleRoot).
     unsafe { attached::attach(host, panics::tell_untold) };
     idle::set_wake_signal(host.wake_signal);
     signals::install_pending();
@@ -79,8 +79,8 @@ pub(crate) unsafe extern "C" fn on_load<M: Module + Identity>(
     state: &mut *mut ModuleState,
 ) -> Outcome {
     let outcome = panics::contain(|| {
-        let generation = attached::attached().map_or(0, |host| host.generation);
-        // Not inlined in here: a backtrace of a release build then names it as the author's function.
+        let generation = attached::host().map_or(0, |host| host.generation);
+        // Prevents inlining, so that a backtrace of a release build names `on_load` as a function of the author.
         let on_load: fn(&Host) -> Result<M, Fault> = black_box(M::on_load);
         match on_load(&Host::new(M::NAME, M::VERSION, generation)) {
             Ok(module) => {
@@ -88,14 +88,14 @@ pub(crate) unsafe extern "C" fn on_load<M: Module + Identity>(
                 Outcome::Done
             }
             Err(fault) => {
-                // SAFETY: the call for which `reply` was made is this one.
+                // SAFETY: `reply` was made for this call.
                 let mut reply = unsafe { Reply::new(reply) };
-                tell(&mut reply, &own_logger::explain_fault(fault))
+                set_fault(&mut reply, &own_logger::explain_fault(fault))
             }
         }
     });
     if outcome != Outcome::Done {
-        // There is no value that could end them.
+        // There is no value whose drop would end them.
         pools::end_all();
         timers::end_all();
     }
@@ -108,30 +108,30 @@ pub(crate) unsafe extern "C" fn handle<M: Module>(
     reply: ReplyRef,
 ) -> Outcome {
     panics::contain(|| {
-        // SAFETY: the host hands back what `on_load` made, until `unload`.
+        // SAFETY: until `unload`, the host passes the pointer that `on_load` made.
         let module = unsafe { &*state.cast::<M>() };
-        // SAFETY: the call for which `reply` was made is this one.
+        // SAFETY: `reply` was made for this call.
         let mut reply = unsafe { Reply::new(reply) };
         match module.handle(&Request::new(request), &mut reply) {
             Ok(()) => Outcome::Done,
-            Err(fault) => tell(&mut reply, &fault),
+            Err(fault) => set_fault(&mut reply, &fault),
         }
     })
 }
 
 pub(crate) unsafe extern "C" fn unload<M: Module>(state: *mut ModuleState) -> Outcome {
     let outcome = panics::contain(|| {
-        // SAFETY: the host hands back what `on_load` made, once, when no call can reach it any more.
+        // SAFETY: the host passes the pointer that `on_load` made, once, when no call can reach the value any more.
         drop(unsafe { Box::from_raw(state.cast::<M>()) });
         Outcome::Done
     });
-    // After the value's own `Drop`, which may use them.
+    // After the value's `Drop`, which may use them.
     pools::end_all();
     timers::end_all();
     outcome
 }
 
-fn tell(reply: &mut Reply<'_>, fault: &Fault) -> Outcome {
+fn set_fault(reply: &mut Reply<'_>, fault: &Fault) -> Outcome {
     reply.fault(fault.text());
     Outcome::Fault
 }

@@ -1,14 +1,16 @@
 //! The macro that makes a crate a module.
 
-/// Makes this crate a module, whose logic is the given type. Name and version are those of `Cargo.toml`.
+/// Makes this crate a module whose logic is the given type. Name and version are those of `Cargo.toml`.
 ///
-/// Where the environment variable `SEGUE_MODULE_VERSION` is set while the module is compiled, its value is the version
-/// instead, so that a pipeline can stamp every build without touching a file.
+/// Use it once, in a crate with `crate-type = ["cdylib"]`.
 ///
-/// It is used once, in a crate whose `Cargo.toml` says `crate-type = ["cdylib"]`.
+/// A build can set another version with the environment variable `SEGUE_MODULE_VERSION`. A pipeline can thus stamp each
+/// build without changing a file.
 ///
-/// Typed interfaces that the type provides are named behind it, any number of them. What they are is told by
-/// `segue-interface`, on which the crate that defines them depends.
+/// # Typed interfaces
+///
+/// List any number of typed interfaces that the type provides. The crate that defines them depends on
+/// `segue-interface`, which describes them.
 ///
 /// ```text
 /// impl ProvidePricing for Shop { … }
@@ -17,9 +19,11 @@
 /// export_module!(Shop, interfaces = [Pricing, Stock]);
 /// ```
 ///
-/// A module that is `sticky` asks not to be replaced: a load of another version, and a delete, are refused, until somebody says
-/// `segue unstick`. It counts from the module's first load on; what somebody said with `segue stick` or `segue unstick` goes before
-/// it.
+/// # Sticky modules
+///
+/// A `sticky` module asks not to be replaced. The runtime refuses to load another version, and to delete the module, until
+/// an operator runs `segue unstick`. The setting applies from the first load of the module. `segue stick` and `segue unstick`
+/// take precedence over it.
 ///
 /// ```text
 /// export_module!(Shop, sticky);
@@ -44,7 +48,7 @@ macro_rules! export_module {
     };
 }
 
-/// What [`export_module!`](crate::export_module) writes, with all that can be said to it.
+/// The expansion of [`export_module!`](crate::export_module), with all options given.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export_module {
@@ -52,7 +56,8 @@ macro_rules! __export_module {
         const _: () = {
             #[cfg(not(panic = "unwind"))]
             compile_error!(
-                "a segue module must be built with panic = \"unwind\": a panic has to stay inside its call"
+                "a segue module must be built with panic = \"unwind\", so that a panic fails only its call; \
+                 remove the `panic` setting from the profile in Cargo.toml"
             );
 
             use $crate::__private::metadata;
@@ -77,23 +82,23 @@ macro_rules! __export_module {
                 "],\"state_schema\":null,\"sticky\":",
                 $sticky,
                 ",\"unload\":",
-                $crate::__private::manifest::unload(include_str!(concat!(
+                $crate::__private::manifest::unload_promise(include_str!(concat!(
                     env!("CARGO_MANIFEST_DIR"),
                     "/Cargo.toml"
                 ))),
                 "}",
             ];
 
-            // Exported, so that no linker drops it as unused.
+            // Exported, so that no linker discards it as unused.
             #[unsafe(export_name = "segue_module_metadata")]
             #[unsafe(link_section = ".segue")]
             static METADATA: [u8; metadata::section_len(PARTS)] = metadata::section(PARTS);
 
-            // The name under which abi_stable looks for a root module.
+            // The name that abi_stable looks up to find a root module.
             #[unsafe(export_name = "_1as_0lib_1header_0root_bmodule_bloader")]
             static HEADER: $crate::__private::LibHeader = $crate::__private::header::<$module>();
 
-            // SAFETY: each table is asked for by this type.
+            // SAFETY: each table is requested for this type.
             unsafe impl $crate::__private::Identity for $module {
                 const NAME: &'static str = NAME;
                 const VERSION: &'static str = VERSION;
@@ -104,15 +109,15 @@ macro_rules! __export_module {
             }
         };
 
-        // A test of this crate runs without a host, and needs memory and libc as they are.
+        // Not in a test of this crate: it runs without a host, and needs the unchanged allocator and libc.
         #[cfg(not(test))]
         #[global_allocator]
         static __SEGUE_ALLOCATOR: $crate::__private::ModuleAllocator = $crate::__private::ModuleAllocator;
 
-        // In a module of its own: `global_asm!` is refused in a function's body, as of a doctest.
+        // In a separate module, because `global_asm!` is not allowed in the body of a function, such as that of a doctest.
         #[cfg(not(test))]
         mod __segue_symbols {
-            $crate::__stand_in!();
+            $crate::__replace_libc!();
         }
     };
 }

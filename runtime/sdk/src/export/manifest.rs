@@ -1,29 +1,29 @@
-//! What a module's `Cargo.toml` says to the runtime, read while the module is compiled.
+//! Settings for the runtime in a module's `Cargo.toml`, read while the module is compiled.
 
-/// Whether the manifest promises that the module can be unmapped though it links libraries: JSON, for the
+/// Whether the manifest promises that the module can be unmapped although it links libraries. The result is JSON, for the
 /// metadata.
 ///
-/// The promise is a line `unload = "promised"` below `[package.metadata.segue]`.
+/// The promise is the line `unload = "promised"` below `[package.metadata.segue]`.
 ///
 /// # Panics
 ///
-/// If `unload` is something else; as this runs at compile time, it then does not compile.
-pub const fn unload(manifest: &str) -> &'static str {
+/// If `unload` has another value. This runs at compile time, so the module then does not compile.
+pub const fn unload_promise(manifest: &str) -> &'static str {
     let text = manifest.as_bytes();
-    let (mut at, mut is_ours) = (0, false);
+    let (mut at, mut is_our_section) = (0, false);
     while at < text.len() {
         let end = line_end(text, at);
         let start = skip_space(text, at, end);
         if start < end && text[start] == b'[' {
-            is_ours = starts_with(text, start, end, b"[package.metadata.segue]");
-        } else if is_ours && starts_with(text, start, end, b"unload") {
+            is_our_section = starts_with(text, start, end, b"[package.metadata.segue]");
+        } else if is_our_section && starts_with(text, start, end, b"unload") {
             let equals = skip_space(text, start + b"unload".len(), end);
             if equals < end && text[equals] == b'=' {
                 let value = skip_space(text, equals + 1, end);
                 assert!(
                     starts_with(text, value, end, b"\"promised\"")
                         || starts_with(text, value, end, b"'promised'"),
-                    "`unload` of [package.metadata.segue] is \"promised\", or is left out"
+                    "`unload` in [package.metadata.segue] must be \"promised\"; correct or remove it"
                 );
                 return "\"promised\"";
             }
@@ -69,8 +69,8 @@ mod tests {
     fn only_the_line_in_its_section_is_a_promise() {
         const PROMISE: &str =
             "[package]\nname = \"x\"\n\n[package.metadata.segue]\n  unload=\"promised\" # why\n";
-        assert_eq!(unload(PROMISE), "\"promised\"");
-        assert_eq!(unload("[package.metadata.segue]\r\nunload = 'promised'\r\n"), "\"promised\"");
+        assert_eq!(unload_promise(PROMISE), "\"promised\"");
+        assert_eq!(unload_promise("[package.metadata.segue]\r\nunload = 'promised'\r\n"), "\"promised\"");
         for none in [
             "",
             "[package]\nunload = \"promised\"\n",
@@ -78,13 +78,13 @@ mod tests {
             "[package.metadata.segue]\n# unload = \"promised\"\nunload_all = 1\n",
             "[package.metadata.segue]\nunload",
         ] {
-            assert_eq!(unload(none), "null", "{none}");
+            assert_eq!(unload_promise(none), "null", "{none}");
         }
     }
 
     #[test]
-    #[should_panic(expected = "is \"promised\", or is left out")]
+    #[should_panic(expected = "must be \"promised\"")]
     fn another_value_is_refused() {
-        unload("[package.metadata.segue]\nunload = true\n");
+        unload_promise("[package.metadata.segue]\nunload = true\n");
     }
 }

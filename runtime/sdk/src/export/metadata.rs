@@ -1,27 +1,28 @@
-//! Puts a module's metadata together while it is compiled.
+//! Composes a module's metadata while it is compiled.
 
 use segue_abi::metadata::{MAGIC, NAME_LEN_MAX};
 
-/// The version of rustc that builds the module.
+/// The version of the rustc that builds the module.
 pub const COMPILER: &str = env!("SEGUE_COMPILER");
 
-/// The revision of the boundary's types, as JSON writes it.
+/// The revision of the boundary's types, as JSON text.
 pub const REVISION: &str = "8";
 
-const _: () = assert!(segue_abi::metadata::REVISION == 8, "REVISION above is its text");
+const _: () =
+    assert!(segue_abi::metadata::REVISION == 8, "REVISION must be the text of segue_abi::metadata::REVISION");
 
-/// How many bytes the section has whose text is these parts, one after the other.
+/// The length in bytes of the section whose text is the concatenation of `parts`.
 pub const fn section_len(parts: &[&str]) -> usize {
     MAGIC.len() + 4 + text_len(parts)
 }
 
-/// The bytes of the section whose text is these parts, one after the other.
+/// The bytes of the section whose text is the concatenation of `parts`.
 ///
 /// # Panics
 ///
-/// Where `N` is not what [`section_len`] answers; as this runs at compile time, it then does not compile.
+/// If `N` is not the result of [`section_len`]. This runs at compile time, so the module then does not compile.
 pub const fn section<const N: usize>(parts: &[&str]) -> [u8; N] {
-    assert!(N == section_len(parts), "the section's length is section_len's");
+    assert!(N == section_len(parts), "the length of the section must be section_len(parts)");
     let mut bytes = [0; N];
     let mut at = copy(&mut bytes, 0, &MAGIC);
     at = copy(&mut bytes, at, &(text_len(parts) as u32).to_le_bytes());
@@ -33,29 +34,35 @@ pub const fn section<const N: usize>(parts: &[&str]) -> [u8; N] {
     bytes
 }
 
-/// Passes a module's name on, where it is one.
+/// Returns the name of a module unchanged, if it is valid.
 ///
 /// # Panics
 ///
-/// Where it is none; as this runs at compile time, it then does not compile.
+/// If it is not valid. This runs at compile time, so the module then does not compile.
 pub const fn name(name: &str) -> &str {
-    assert!(!name.is_empty() && name.len() <= NAME_LEN_MAX, "a module's name has 1 to 64 characters");
-    assert!(is_plain(name, b"-_"), "a module's name consists of letters, digits, '-' and '_'");
+    assert!(
+        !name.is_empty() && name.len() <= NAME_LEN_MAX,
+        "the name of a module must have 1 to 64 characters"
+    );
+    assert!(consists_of(name, b"-_"), "the name of a module must consist of letters, digits, '-' and '_'");
     name
 }
 
-/// Passes a module's version on, where it is one: the one that was stamped on the build, else the package's.
+/// Returns the version of a module, if it is valid: the one stamped on the build, otherwise that of the package.
 ///
 /// # Panics
 ///
-/// Where it is none; as this runs at compile time, it then does not compile.
+/// If it is not valid. This runs at compile time, so the module then does not compile.
 pub const fn version(stamped: Option<&'static str>, package: &'static str) -> &'static str {
     let version = match stamped {
         Some(stamped) => stamped,
         None => package,
     };
-    assert!(!version.is_empty(), "a module's version is not empty");
-    assert!(is_plain(version, b"-+."), "a module's version consists of letters, digits, '-', '+' and '.'");
+    assert!(!version.is_empty(), "the version of a module must not be empty");
+    assert!(
+        consists_of(version, b"-+."),
+        "the version of a module must consist of letters, digits, '-', '+' and '.'"
+    );
     version
 }
 
@@ -69,24 +76,24 @@ const fn text_len(parts: &[&str]) -> usize {
     len
 }
 
-const fn copy(to: &mut [u8], mut at: usize, from: &[u8]) -> usize {
+const fn copy(target: &mut [u8], mut at: usize, source: &[u8]) -> usize {
     let mut i = 0;
-    while i < from.len() {
-        to[at] = from[i];
+    while i < source.len() {
+        target[at] = source[i];
         at += 1;
         i += 1;
     }
     at
 }
 
-const fn is_plain(text: &str, also: &[u8]) -> bool {
+const fn consists_of(text: &str, punctuation: &[u8]) -> bool {
     let bytes = text.as_bytes();
     let mut i = 0;
     while i < bytes.len() {
         let mut allowed = bytes[i].is_ascii_alphanumeric();
         let mut j = 0;
-        while j < also.len() {
-            allowed |= bytes[i] == also[j];
+        while j < punctuation.len() {
+            allowed |= bytes[i] == punctuation[j];
             j += 1;
         }
         if !allowed {
@@ -111,9 +118,9 @@ mod tests {
     }
 
     #[test]
-    fn names_and_versions_cannot_break_out_of_their_string() {
-        assert!(is_plain("greeter-2_b", b"-_"));
-        assert!(!is_plain("a\"b", b"-_"));
+    fn names_and_versions_need_no_escaping_in_json() {
+        assert!(consists_of("greeter-2_b", b"-_"));
+        assert!(!consists_of("a\"b", b"-_"));
         assert_eq!(version(Some("2.0.0-rc.1+x"), "1.0.0"), "2.0.0-rc.1+x");
         assert_eq!(version(None, "1.0.0"), "1.0.0");
     }

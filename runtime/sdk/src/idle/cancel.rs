@@ -14,7 +14,7 @@ use std::{
 use libc::{pthread_t, timespec};
 
 use super::{current, masks, threads, wait};
-use crate::sys::{kernel::ask, own_libc::found};
+use crate::sys::{libc_fn::libc_fn, syscall::syscall};
 
 /// How often a thread that was cancelled is woken, at most: it may have been just about to wait.
 const WAKES_MAX: u32 = 100;
@@ -73,7 +73,7 @@ pub(super) fn end() -> Option<*mut c_void> {
 /// As there.
 pub unsafe extern "C-unwind" fn thread_exit(result: *mut c_void) -> ! {
     RESULT.set(Some(result));
-    let exit = found!(c"pthread_exit" as fn(*mut c_void) -> !);
+    let exit = libc_fn!(c"pthread_exit" as fn(*mut c_void) -> !);
     // SAFETY: our caller's promise, handed on.
     unsafe { exit(result) }
 }
@@ -95,7 +95,7 @@ pub unsafe extern "C-unwind" fn c_thread_exit(result: c_int) -> ! {
 ///
 /// As there.
 pub unsafe extern "C-unwind" fn thread_cancel(thread: pthread_t) -> c_int {
-    let cancel = found!(c"pthread_cancel" as fn(pthread_t) -> c_int);
+    let cancel = libc_fn!(c"pthread_cancel" as fn(pthread_t) -> c_int);
     // SAFETY: our caller's promise, handed on.
     let error = unsafe { cancel(thread) };
     if error == 0 {
@@ -117,8 +117,8 @@ fn wake_from_wait(identity: pthread_t) {
         if !is_there || !thread.state.is_waiting() || thread.waits.load(SeqCst) != wait {
             return;
         }
-        ask!(SYS_tgkill, std::process::id(), thread.tid, signal);
+        syscall!(SYS_tgkill, std::process::id(), thread.tid, signal);
         drop(threads);
-        ask!(SYS_nanosleep, ptr::from_ref(&A_MOMENT), ptr::null::<timespec>());
+        syscall!(SYS_nanosleep, ptr::from_ref(&A_MOMENT), ptr::null::<timespec>());
     }
 }

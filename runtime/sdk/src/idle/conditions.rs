@@ -9,7 +9,7 @@ use std::{ffi::c_int, ptr};
 use libc::{pthread_cond_t, pthread_mutex_t, timespec};
 
 use super::{Thread, current, wait};
-use crate::sys::own_libc::found;
+use crate::sys::libc_fn::libc_fn;
 
 /// What functions of C11 answer with, as glibc numbers it.
 const C_ERROR: c_int = 2;
@@ -46,7 +46,7 @@ pub unsafe extern "C-unwind" fn condition_wait(
     condition: *mut pthread_cond_t,
     lock: *mut pthread_mutex_t,
 ) -> c_int {
-    let wait = found!(c"pthread_cond_wait" as fn(*mut pthread_cond_t, *mut pthread_mutex_t) -> c_int);
+    let wait = libc_fn!(c"pthread_cond_wait" as fn(*mut pthread_cond_t, *mut pthread_mutex_t) -> c_int);
     // SAFETY: our caller's promise, handed on.
     wait_for(condition, lock, || unsafe { wait(condition, lock) })
 }
@@ -61,7 +61,7 @@ pub unsafe extern "C-unwind" fn condition_wait_time(
     lock: *mut pthread_mutex_t,
     time: *const timespec,
 ) -> c_int {
-    let wait = found!(
+    let wait = libc_fn!(
         c"pthread_cond_timedwait" as fn(*mut pthread_cond_t, *mut pthread_mutex_t, *const timespec) -> c_int
     );
     // SAFETY: our caller's promise, handed on.
@@ -79,7 +79,7 @@ pub unsafe extern "C-unwind" fn condition_wait_clock(
     clock: c_int,
     time: *const timespec,
 ) -> c_int {
-    let wait = found!(
+    let wait = libc_fn!(
         c"pthread_cond_clockwait"
             as fn(*mut pthread_cond_t, *mut pthread_mutex_t, c_int, *const timespec) -> c_int
     );

@@ -17,7 +17,7 @@ use std::{
 use libc::{pthread_attr_t, pthread_t};
 
 use super::{cancel::wait_at_point, sleep_while, wait, wake};
-use crate::sys::own_libc::found;
+use crate::sys::libc_fn::libc_fn;
 
 /// Whether a thread has left its functions: 1 from then on, and whoever waits for that is woken.
 #[derive(Default)]
@@ -97,7 +97,7 @@ fn joined(thread: pthread_t) {
 ///
 /// As there.
 pub unsafe extern "C-unwind" fn thread_join(thread: pthread_t, result: *mut *mut c_void) -> c_int {
-    let join = found!(c"pthread_join" as fn(pthread_t, *mut *mut c_void) -> c_int);
+    let join = libc_fn!(c"pthread_join" as fn(pthread_t, *mut *mut c_void) -> c_int);
     wait_for_exit(thread);
     // Noted while it waits: the calling thread may be ended itself, and never come back.
     wait(|| {
@@ -116,7 +116,7 @@ pub unsafe extern "C-unwind" fn thread_join(thread: pthread_t, result: *mut *mut
 ///
 /// As there.
 pub unsafe extern "C-unwind" fn c_thread_join(thread: pthread_t, result: *mut c_int) -> c_int {
-    let join = found!(c"thrd_join" as fn(pthread_t, *mut c_int) -> c_int);
+    let join = libc_fn!(c"thrd_join" as fn(pthread_t, *mut c_int) -> c_int);
     wait_for_exit(thread);
     // As above.
     wait(|| {
@@ -137,7 +137,7 @@ pub unsafe extern "C-unwind" fn c_thread_join(thread: pthread_t, result: *mut c_
 /// As there.
 pub unsafe extern "C-unwind" fn thread_detach(thread: pthread_t) -> c_int {
     joined(thread);
-    let detach = found!(c"pthread_detach" as fn(pthread_t) -> c_int);
+    let detach = libc_fn!(c"pthread_detach" as fn(pthread_t) -> c_int);
     // SAFETY: our caller's promise, handed on.
     unsafe { detach(thread) }
 }

@@ -12,7 +12,7 @@ use std::{
 use libc::sigset_t;
 
 use super::current;
-use crate::sys::kernel::{SIGNAL_SET_BYTES, ask, errno, set_errno};
+use crate::sys::syscall::{SIGNAL_SET_BYTES, errno, set_errno, syscall};
 
 /// Those that libc keeps for itself: to cancel a thread, and to set its user.
 const OF_LIBC: u64 = bit(32) | bit(33);
@@ -61,13 +61,13 @@ pub unsafe extern "C" fn process_mask(how: c_int, set: *const sigset_t, before: 
     // What is taken away is never blocked, so it does not matter if it is to be unblocked.
     // SAFETY: our caller's promise: it is null or can be read.
     let mask = unsafe { Mask::new(set) }.without(OF_LIBC);
-    ask!(SYS_rt_sigprocmask, how, mask.address(), before, SIGNAL_SET_BYTES) as c_int
+    syscall!(SYS_rt_sigprocmask, how, mask.address(), before, SIGNAL_SET_BYTES) as c_int
 }
 
 /// The calling thread, of this image, may have been born with the signal blocked.
 pub(super) fn unblock() {
     let set = bit(WAKES.load(Relaxed));
-    ask!(SYS_rt_sigprocmask, libc::SIG_UNBLOCK, &raw const set, ptr::null::<u64>(), SIGNAL_SET_BYTES);
+    syscall!(SYS_rt_sigprocmask, libc::SIG_UNBLOCK, &raw const set, ptr::null::<u64>(), SIGNAL_SET_BYTES);
 }
 
 /// The set of one signal, as the kernel reads it. That of no signal is empty.

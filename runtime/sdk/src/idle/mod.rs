@@ -36,7 +36,7 @@ use std::{
     },
 };
 
-use crate::sys::kernel::{ask, errno, set_errno};
+use crate::sys::syscall::{errno, set_errno, syscall};
 use state::{Barrier, HELD, Next, State, end_if_all_wait};
 
 pub(crate) use cancel::wait_at_point;
@@ -189,7 +189,7 @@ pub(crate) unsafe extern "C" fn end_idle_threads(expected: u32, signal: c_int) -
     }
     for thread in threads.iter() {
         // It is there: a thread takes itself off the list, under this lock, before it ends.
-        ask!(SYS_tgkill, std::process::id(), thread.tid, signal);
+        syscall!(SYS_tgkill, std::process::id(), thread.tid, signal);
         thread.wake_from_condition();
     }
     threads.len() as u32
@@ -230,13 +230,13 @@ fn current() -> Option<&'static Thread> {
 
 /// Has all threads look again that wait for a change of this word.
 fn wake(word: *mut u32) {
-    ask!(SYS_futex, word, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, i32::MAX);
+    syscall!(SYS_futex, word, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, i32::MAX);
 }
 
 /// Waits until somebody changes this word, or for a shorter time. Past libc, and not noted.
 fn sleep_while(word: *mut u32, is: u32) {
     let how = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
-    ask!(SYS_futex, word, how, is, ptr::null::<libc::timespec>());
+    syscall!(SYS_futex, word, how, is, ptr::null::<libc::timespec>());
 }
 
 fn threads() -> MutexGuard<'static, Vec<Arc<Thread>>> {

@@ -5,12 +5,12 @@ use std::ffi::{c_int, c_void};
 use libc::timespec;
 
 use super::wait;
-use crate::sys::own_libc::found;
+use crate::sys::libc_fn::libc_fn;
 
 /// Calls a function of libc, looked up once, and notes that the thread waits.
 macro_rules! libc_call {
     ($name:literal as fn($($type:ty),*) -> $result:ty, $($argument:expr),*) => {{
-        let function = found!($name as fn($($type),*) -> $result);
+        let function = libc_fn!($name as fn($($type),*) -> $result);
         // SAFETY: our caller's promise, handed on.
         wait(|| unsafe { function($($argument),*) })
     }};

@@ -10,12 +10,12 @@ use std::{
 use libc::{siginfo_t, sigset_t, timespec};
 
 use super::{cancel::wait_at_point, masks::Mask};
-use crate::sys::kernel::{SIGNAL_SET_BYTES, ask, errno};
+use crate::sys::syscall::{SIGNAL_SET_BYTES, errno, syscall};
 
 /// Stands in for `pause`.
 pub extern "C-unwind" fn pause() -> c_int {
     let none = ptr::null::<c_void>();
-    wait_at_point(|| ask!(SYS_ppoll, none, 0, none, none, 0)) as c_int
+    wait_at_point(|| syscall!(SYS_ppoll, none, 0, none, none, 0)) as c_int
 }
 
 /// Stands in for `sigsuspend`.
@@ -26,7 +26,7 @@ pub extern "C-unwind" fn pause() -> c_int {
 pub unsafe extern "C-unwind" fn suspend(mask: *const sigset_t) -> c_int {
     // SAFETY: our caller's promise.
     let mask = unsafe { Mask::new(mask) };
-    wait_at_point(|| ask!(SYS_rt_sigsuspend, mask.address(), SIGNAL_SET_BYTES)) as c_int
+    wait_at_point(|| syscall!(SYS_rt_sigsuspend, mask.address(), SIGNAL_SET_BYTES)) as c_int
 }
 
 /// Stands in for `sigwaitinfo`.
@@ -49,7 +49,7 @@ pub unsafe extern "C-unwind" fn signal_wait_time(
     info: *mut siginfo_t,
     time: *const timespec,
 ) -> c_int {
-    wait_at_point(|| ask!(SYS_rt_sigtimedwait, set, info, time, SIGNAL_SET_BYTES)) as c_int
+    wait_at_point(|| syscall!(SYS_rt_sigtimedwait, set, info, time, SIGNAL_SET_BYTES)) as c_int
 }
 
 /// Stands in for `sigwait`, which answers with the error, and does not end for a signal that it does not wait
@@ -61,7 +61,7 @@ pub unsafe extern "C-unwind" fn signal_wait_time(
 pub unsafe extern "C-unwind" fn signal_wait(set: *const sigset_t, signal: *mut c_int) -> c_int {
     let none = ptr::null::<c_void>();
     loop {
-        match wait_at_point(|| ask!(SYS_rt_sigtimedwait, set, none, none, SIGNAL_SET_BYTES)) {
+        match wait_at_point(|| syscall!(SYS_rt_sigtimedwait, set, none, none, SIGNAL_SET_BYTES)) {
             -1 if errno() == libc::EINTR => {}
             -1 => return errno(),
             number => {

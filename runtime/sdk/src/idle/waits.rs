@@ -11,7 +11,7 @@ use std::{
 use libc::{siginfo_t, sigset_t, timespec};
 
 use super::{cancel::wait_at_point, masks::Mask, wait};
-use crate::sys::kernel::{self, SIGNAL_SET_BYTES, ask, errno, set_errno};
+use crate::sys::syscall::{self, SIGNAL_SET_BYTES, errno, set_errno, syscall};
 
 /// Stands in for `syscall`. A caller that passes fewer arguments leaves others undefined, which the kernel
 /// does not look at.
@@ -28,7 +28,7 @@ pub unsafe extern "C-unwind" fn system_call(
     e: usize,
     f: usize,
 ) -> c_long {
-    let call = || kernel::call(number, &[a, b, c, d, e, f]);
+    let call = || syscall::call(number, &[a, b, c, d, e, f]);
     let is_wait = match number {
         libc::SYS_futex => {
             let command = b as c_int & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME);
@@ -47,7 +47,7 @@ pub unsafe extern "C-unwind" fn system_call(
 ///
 /// As there.
 pub unsafe extern "C-unwind" fn nanosleep(time: *const timespec, left: *mut timespec) -> c_int {
-    wait_at_point(|| ask!(SYS_nanosleep, time, left)) as c_int
+    wait_at_point(|| syscall!(SYS_nanosleep, time, left)) as c_int
 }
 
 /// Stands in for `clock_nanosleep`, which answers with the error.
@@ -62,7 +62,7 @@ pub unsafe extern "C-unwind" fn clock_nanosleep(
     left: *mut timespec,
 ) -> c_int {
     let before = errno();
-    let result = wait_at_point(|| ask!(SYS_clock_nanosleep, clock, flags, time, left));
+    let result = wait_at_point(|| syscall!(SYS_clock_nanosleep, clock, flags, time, left));
     let error = if result == 0 { 0 } else { errno() };
     set_errno(before);
     error
@@ -72,7 +72,7 @@ pub unsafe extern "C-unwind" fn clock_nanosleep(
 pub extern "C-unwind" fn sleep(seconds: c_uint) -> c_uint {
     let mut time = timespec { tv_sec: seconds.into(), tv_nsec: 0 };
     let at = &raw mut time;
-    match wait_at_point(|| ask!(SYS_nanosleep, at, at)) {
+    match wait_at_point(|| syscall!(SYS_nanosleep, at, at)) {
         0 => 0,
         _ => time.tv_sec as c_uint,
     }
@@ -83,7 +83,7 @@ pub extern "C-unwind" fn usleep(micros: c_uint) -> c_int {
     let time =
         timespec { tv_sec: (micros / 1_000_000).into(), tv_nsec: c_long::from(micros % 1_000_000) * 1000 };
     let at = &raw const time;
-    wait_at_point(|| ask!(SYS_nanosleep, at, ptr::null::<timespec>())) as c_int
+    wait_at_point(|| syscall!(SYS_nanosleep, at, ptr::null::<timespec>())) as c_int
 }
 
 /// Stands in for `poll`.
@@ -99,7 +99,8 @@ pub unsafe extern "C-unwind" fn poll(
     let ms = c_long::from(timeout_ms);
     let mut time = timespec { tv_sec: ms / 1000, tv_nsec: ms % 1000 * 1_000_000 };
     let at = if timeout_ms < 0 { ptr::null_mut() } else { &raw mut time };
-    wait_at_point(|| ask!(SYS_ppoll, files, count, at, ptr::null::<sigset_t>(), SIGNAL_SET_BYTES)) as c_int
+    wait_at_point(|| syscall!(SYS_ppoll, files, count, at, ptr::null::<sigset_t>(), SIGNAL_SET_BYTES))
+        as c_int
 }
 
 /// Stands in for `ppoll`. The kernel changes the time, which libc does not.
@@ -118,7 +119,7 @@ pub unsafe extern "C-unwind" fn poll_masked(
     let at = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
     // SAFETY: as above.
     let mask = unsafe { Mask::new(mask) };
-    wait_at_point(|| ask!(SYS_ppoll, files, count, at, mask.address(), SIGNAL_SET_BYTES)) as c_int
+    wait_at_point(|| syscall!(SYS_ppoll, files, count, at, mask.address(), SIGNAL_SET_BYTES)) as c_int
 }
 
 /// Stands in for `epoll_wait`.
@@ -150,8 +151,9 @@ pub unsafe extern "C-unwind" fn epoll_wait_masked(
 ) -> c_int {
     // SAFETY: our caller's promise: it is null or can be read.
     let mask = unsafe { Mask::new(mask) };
-    wait_at_point(|| ask!(SYS_epoll_pwait, file, events, count, timeout_ms, mask.address(), SIGNAL_SET_BYTES))
-        as c_int
+    wait_at_point(|| {
+        syscall!(SYS_epoll_pwait, file, events, count, timeout_ms, mask.address(), SIGNAL_SET_BYTES)
+    }) as c_int
 }
 
 /// Stands in for `epoll_pwait2`.
@@ -168,7 +170,7 @@ pub unsafe extern "C-unwind" fn epoll_wait_time(
 ) -> c_int {
     // SAFETY: our caller's promise: it is null or can be read.
     let mask = unsafe { Mask::new(mask) };
-    wait_at_point(|| ask!(SYS_epoll_pwait2, file, events, count, time, mask.address(), SIGNAL_SET_BYTES))
+    wait_at_point(|| syscall!(SYS_epoll_pwait2, file, events, count, time, mask.address(), SIGNAL_SET_BYTES))
         as c_int
 }
 
@@ -196,7 +198,8 @@ pub unsafe extern "C-unwind" fn select(
         tv_nsec: time.tv_usec % 1_000_000 * 1000,
     });
     let at = left.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
-    let ready = wait_at_point(|| ask!(SYS_pselect6, count, read, write, other, at, ptr::null::<c_void>()));
+    let ready =
+        wait_at_point(|| syscall!(SYS_pselect6, count, read, write, other, at, ptr::null::<c_void>()));
     if let (Some(time), Some(left)) = (time, left) {
         (time.tv_sec, time.tv_usec) = (left.tv_sec, left.tv_nsec / 1000);
     }
@@ -220,7 +223,7 @@ pub unsafe extern "C-unwind" fn select_masked(
     let (mut time, mask) = unsafe { (time.as_ref().copied(), Mask::new(mask)) };
     let at = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
     let both: [usize; 2] = [mask.address().expose_provenance(), SIGNAL_SET_BYTES];
-    wait_at_point(|| ask!(SYS_pselect6, count, read, write, other, at, both.as_ptr())) as c_int
+    wait_at_point(|| syscall!(SYS_pselect6, count, read, write, other, at, both.as_ptr())) as c_int
 }
 
 /// Stands in for `waitpid`.
@@ -248,7 +251,7 @@ pub unsafe extern "C-unwind" fn child_wait_usage(
     options: c_int,
     usage: *mut c_void,
 ) -> libc::pid_t {
-    wait_at_point(|| ask!(SYS_wait4, child, status, options, usage)) as libc::pid_t
+    wait_at_point(|| syscall!(SYS_wait4, child, status, options, usage)) as libc::pid_t
 }
 
 /// Stands in for `waitid`.
@@ -262,7 +265,7 @@ pub unsafe extern "C-unwind" fn child_wait_info(
     info: *mut siginfo_t,
     options: c_int,
 ) -> c_int {
-    wait_at_point(|| ask!(SYS_waitid, kind, id, info, options, ptr::null::<c_void>())) as c_int
+    wait_at_point(|| syscall!(SYS_waitid, kind, id, info, options, ptr::null::<c_void>())) as c_int
 }
 
 /// Stands in for `read`.
@@ -271,7 +274,7 @@ pub unsafe extern "C-unwind" fn child_wait_info(
 ///
 /// As there.
 pub unsafe extern "C-unwind" fn read(file: c_int, bytes: *mut c_void, len: usize) -> isize {
-    wait_at_point(|| ask!(SYS_read, file, bytes, len)) as isize
+    wait_at_point(|| syscall!(SYS_read, file, bytes, len)) as isize
 }
 
 /// Stands in for `recv`.
@@ -302,7 +305,7 @@ pub unsafe extern "C-unwind" fn receive_from(
     from: *mut c_void,
     from_len: *mut c_void,
 ) -> isize {
-    wait_at_point(|| ask!(SYS_recvfrom, socket, bytes, len, flags, from, from_len)) as isize
+    wait_at_point(|| syscall!(SYS_recvfrom, socket, bytes, len, flags, from, from_len)) as isize
 }
 
 /// Stands in for `recvmsg`.
@@ -311,5 +314,5 @@ pub unsafe extern "C-unwind" fn receive_from(
 ///
 /// As there.
 pub unsafe extern "C-unwind" fn receive_message(socket: c_int, message: *mut c_void, flags: c_int) -> isize {
-    wait_at_point(|| ask!(SYS_recvmsg, socket, message, flags)) as isize
+    wait_at_point(|| syscall!(SYS_recvmsg, socket, message, flags)) as isize
 }

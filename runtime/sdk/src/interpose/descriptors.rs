@@ -16,7 +16,7 @@ use std::{
 use crate::{
     boundary::heap::heap,
     idle::wait_at_point,
-    sys::kernel::{SIGNAL_SET_BYTES, ask, set_errno},
+    sys::syscall::{SIGNAL_SET_BYTES, set_errno, syscall},
 };
 
 /// Defines functions that open one descriptor.
@@ -29,7 +29,7 @@ macro_rules! opens {
             ///
             /// As there.
             pub unsafe extern "C" fn $name($($argument: $type),*) -> c_int {
-                opened(ask!($number, $($value),*) as c_int)
+                opened(syscall!($number, $($value),*) as c_int)
             }
         )*
     };
@@ -76,7 +76,7 @@ pub unsafe extern "C" fn epoll_sized(size: c_int) -> c_int {
         set_errno(libc::EINVAL);
         return -1;
     }
-    opened(ask!(SYS_epoll_create1, 0) as c_int)
+    opened(syscall!(SYS_epoll_create1, 0) as c_int)
 }
 
 /// Stands in for `accept`.
@@ -100,7 +100,7 @@ pub unsafe extern "C-unwind" fn accept_with(
     len: *mut c_void,
     flags: c_int,
 ) -> c_int {
-    opened(wait_at_point(|| ask!(SYS_accept4, socket, address, len, flags)) as c_int)
+    opened(wait_at_point(|| syscall!(SYS_accept4, socket, address, len, flags)) as c_int)
 }
 
 /// Stands in for `dup2`.
@@ -111,9 +111,9 @@ pub unsafe extern "C-unwind" fn accept_with(
 pub unsafe extern "C" fn duplicate_to(file: c_int, to: c_int) -> c_int {
     if file == to {
         // Nothing is done, if the descriptor is open.
-        return if ask!(SYS_fcntl, file, libc::F_GETFD) < 0 { -1 } else { to };
+        return if syscall!(SYS_fcntl, file, libc::F_GETFD) < 0 { -1 } else { to };
     }
-    opened(ask!(SYS_dup3, file, to, 0) as c_int)
+    opened(syscall!(SYS_dup3, file, to, 0) as c_int)
 }
 
 /// Stands in for `pipe`.
@@ -122,7 +122,7 @@ pub unsafe extern "C" fn duplicate_to(file: c_int, to: c_int) -> c_int {
 ///
 /// As there.
 pub unsafe extern "C" fn pipe(both: *mut [c_int; 2]) -> c_int {
-    let error = ask!(SYS_pipe2, both, 0) as c_int;
+    let error = syscall!(SYS_pipe2, both, 0) as c_int;
     // SAFETY: our caller's promise: two numbers can be written, and without an error the kernel has written
     // them.
     unsafe { opened_both(error, both) }
@@ -134,7 +134,7 @@ pub unsafe extern "C" fn pipe(both: *mut [c_int; 2]) -> c_int {
 ///
 /// As there.
 pub unsafe extern "C" fn pipe_with(both: *mut [c_int; 2], flags: c_int) -> c_int {
-    let error = ask!(SYS_pipe2, both, flags) as c_int;
+    let error = syscall!(SYS_pipe2, both, flags) as c_int;
     // SAFETY: our caller's promise: two numbers can be written, and without an error the kernel has written
     // them.
     unsafe { opened_both(error, both) }
@@ -151,7 +151,7 @@ pub unsafe extern "C" fn socket_pair(
     protocol: c_int,
     both: *mut [c_int; 2],
 ) -> c_int {
-    let error = ask!(SYS_socketpair, domain, kind, protocol, both) as c_int;
+    let error = syscall!(SYS_socketpair, domain, kind, protocol, both) as c_int;
     // SAFETY: our caller's promise: two numbers can be written, and without an error the kernel has written
     // them.
     unsafe { opened_both(error, both) }
@@ -164,9 +164,11 @@ pub unsafe extern "C" fn socket_pair(
 /// As there.
 pub unsafe extern "C" fn control(file: c_int, command: c_int, argument: c_long) -> c_int {
     match command {
-        libc::F_DUPFD | libc::F_DUPFD_CLOEXEC => opened(ask!(SYS_fcntl, file, command, argument) as c_int),
+        libc::F_DUPFD | libc::F_DUPFD_CLOEXEC => {
+            opened(syscall!(SYS_fcntl, file, command, argument) as c_int)
+        }
         libc::F_GETOWN => owner(file),
-        _ => ask!(SYS_fcntl, file, command, argument) as c_int,
+        _ => syscall!(SYS_fcntl, file, command, argument) as c_int,
     }
 }
 
@@ -181,7 +183,7 @@ pub unsafe extern "C" fn close(file: c_int) -> c_int {
         // SAFETY: it is this image's, and stands beside that context.
         unsafe { (heap.closed)(heap.context, file) };
     }
-    ask!(SYS_close, file) as c_int
+    syscall!(SYS_close, file) as c_int
 }
 
 /// `F_GETOWN`, as libc asks for it: the kernel's own answer cannot tell a group of processes from an error.
@@ -191,7 +193,7 @@ fn owner(file: c_int) -> c_int {
     /// `F_OWNER_PGRP`.
     const GROUP: c_int = 2;
     let mut owner: [c_int; 2] = [0; 2];
-    match ask!(SYS_fcntl, file, GET_OWNER, ptr::from_mut(&mut owner)) as c_int {
+    match syscall!(SYS_fcntl, file, GET_OWNER, ptr::from_mut(&mut owner)) as c_int {
         0 if owner[0] == GROUP => -owner[1],
         0 => owner[1],
         error => error,

@@ -5,7 +5,7 @@ use std::{
     ptr,
 };
 
-use crate::sys::kernel::set_errno;
+use crate::sys::syscall::set_errno;
 
 /// Stands in for `putenv`. The environment gets a copy, so what is written to the string later is not seen.
 ///

@@ -8,7 +8,7 @@ use std::{
     sync::atomic::{AtomicI32, Ordering},
 };
 
-use crate::{boundary::attached, sys::own_libc::found};
+use crate::{boundary::attached, sys::libc_fn::libc_fn};
 
 /// A handler, as `on_exit` takes one.
 type Handler = unsafe extern "C" fn(c_int, *mut c_void);
@@ -34,12 +34,12 @@ unsafe extern "C" {
 ///
 /// As there.
 pub unsafe extern "C" fn exit(status: c_int) -> ! {
-    if let Some(host) = attached::attached() {
+    if let Some(host) = attached::host() {
         // SAFETY: the host is valid while code of this image runs.
         unsafe { host.vtable.exiting()(host.context, status) };
     }
     STATUS.store(status, Ordering::Relaxed);
-    let exit = found!(c"exit" as fn(c_int) -> !);
+    let exit = libc_fn!(c"exit" as fn(c_int) -> !);
     // SAFETY: our caller's promise, handed on.
     unsafe { exit(status) }
 }

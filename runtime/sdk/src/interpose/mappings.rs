@@ -17,7 +17,7 @@ use segue_abi::allocator::{HeapContext, ImageHeap};
 
 use crate::{
     boundary::heap::heap,
-    sys::kernel::{self, ask},
+    sys::syscall::{self, syscall},
 };
 
 /// Stands in for `mmap`, and for `mmap64`, which is the same on machines of 64 bits.
@@ -33,7 +33,7 @@ pub unsafe extern "C" fn map(
     file: c_int,
     offset: i64,
 ) -> *mut c_void {
-    let start = ask!(SYS_mmap, address, len, protection, flags, file, offset);
+    let start = syscall!(SYS_mmap, address, len, protection, flags, file, offset);
     tell(start, len, |heap| heap.mapped);
     ptr::with_exposed_provenance_mut(start as usize)
 }
@@ -46,7 +46,7 @@ pub unsafe extern "C" fn map(
 pub unsafe extern "C" fn unmap(address: *mut c_void, len: usize) -> c_int {
     // Before: afterwards it may be somebody else's already.
     tell(address.expose_provenance() as c_long, len, |heap| heap.unmapped);
-    ask!(SYS_munmap, address, len) as c_int
+    syscall!(SYS_munmap, address, len) as c_int
 }
 
 /// Stands in for `mremap`, whose last argument is there only where the flags say so. It comes as it would come to a function that
@@ -67,9 +67,9 @@ pub unsafe extern "C" fn remap(
             let (old, to) = (old.expose_provenance(), to.expose_provenance());
             // SAFETY: it is this image's, and stands beside that context.
             let start = unsafe { (heap.remap)(heap.context, old, old_len, len, flags, to) };
-            kernel::result(start as usize)
+            syscall::into_libc_result(start as usize)
         }
-        None => ask!(SYS_mremap, old, old_len, len, flags, to),
+        None => syscall!(SYS_mremap, old, old_len, len, flags, to),
     };
     ptr::with_exposed_provenance_mut(start as usize)
 }

@@ -12,7 +12,7 @@ use std::{
 
 use libc::sighandler_t;
 
-use crate::{boundary::attached, sys::own_libc::found};
+use crate::{boundary::attached, sys::libc_fn::libc_fn};
 
 /// `sigset` takes it for a handler: the signal is to be blocked. It answers with it if the signal was
 /// blocked.
@@ -31,7 +31,7 @@ pub unsafe extern "C" fn signal_action(
     action: *const libc::sigaction,
     previous: *mut libc::sigaction,
 ) -> c_int {
-    match attached::attached() {
+    match attached::host() {
         // SAFETY: the host is valid while code of this image runs; the rest is our caller's promise, handed
         // on.
         Some(host) => unsafe {
@@ -173,7 +173,7 @@ unsafe fn system_action(
     action: *const libc::sigaction,
     previous: *mut libc::sigaction,
 ) -> c_int {
-    let act = found!(c"sigaction" as fn(c_int, *const libc::sigaction, *mut libc::sigaction) -> c_int);
+    let act = libc_fn!(c"sigaction" as fn(c_int, *const libc::sigaction, *mut libc::sigaction) -> c_int);
     // SAFETY: our caller's promise, handed on.
     unsafe { act(signal, action, previous) }
 }

@@ -31,7 +31,7 @@ use std::{
 
 use libc::pthread_key_t;
 
-use crate::{idle, sys::own_libc::found};
+use crate::{idle, sys::libc_fn::libc_fn};
 
 /// A destructor, as libc and a pthread key take one.
 type Destructor = unsafe extern "C" fn(*mut c_void);
@@ -87,7 +87,7 @@ pub unsafe extern "C" fn thread_atexit(
 ///
 /// As there: `key` can be written, and `destructor` called with a value of the key when a thread ends.
 pub unsafe extern "C" fn key_create(key: *mut pthread_key_t, destructor: Option<Destructor>) -> c_int {
-    let create = found!(c"pthread_key_create" as fn(*mut pthread_key_t, Option<Destructor>) -> c_int);
+    let create = libc_fn!(c"pthread_key_create" as fn(*mut pthread_key_t, Option<Destructor>) -> c_int);
     // The lock is held across the call, so that `release` sees every key that exists.
     let mut keys = KEYS.lock().unwrap_or_else(PoisonError::into_inner);
     // SAFETY: our caller promised `key`. libc gets no destructor: `detach_thread` calls it.
@@ -199,7 +199,7 @@ fn run_key_destructors() -> u64 {
 }
 
 unsafe fn libc_key_delete(key: pthread_key_t) -> c_int {
-    let delete = found!(c"pthread_key_delete" as fn(pthread_key_t) -> c_int);
+    let delete = libc_fn!(c"pthread_key_delete" as fn(pthread_key_t) -> c_int);
     // SAFETY: our caller's promise, handed on.
     unsafe { delete(key) }
 }

@@ -15,7 +15,7 @@ use crate::{
     boundary::attached,
     idle::{self, Exit, Start},
     interpose::thread_locals::detach_thread,
-    sys::own_libc::found,
+    sys::libc_fn::libc_fn,
 };
 
 /// Threads that were started when there was no host yet. Only counted: Relaxed is enough.
@@ -46,7 +46,7 @@ pub unsafe extern "C" fn thread_create(
 ) -> c_int {
     let exit = Arc::<Exit>::default();
     let routine = Box::into_raw(Box::new(Routine { start, argument, exit: exit.clone() })).cast();
-    let (count, error) = match attached::attached() {
+    let (count, error) = match attached::host() {
         Some(host) => {
             idle::BEGUN.fetch_add(1, Ordering::SeqCst);
             let start = ThreadStart(run_known);
@@ -63,7 +63,7 @@ pub unsafe extern "C" fn thread_create(
         }
         None => {
             UNKNOWN_THREADS.fetch_add(1, Ordering::Relaxed);
-            let create = found!(
+            let create = libc_fn!(
                 c"pthread_create" as fn(*mut pthread_t, *const pthread_attr_t, Start, *mut c_void) -> c_int
             );
             // SAFETY: our caller's promise, handed on; `run_unknown` takes the box.

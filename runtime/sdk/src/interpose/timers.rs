@@ -18,7 +18,7 @@ use std::{
 
 use libc::clockid_t;
 
-use crate::sys::kernel::{ask, errno, set_errno};
+use crate::sys::syscall::{errno, set_errno, syscall};
 
 /// What `timer_create` takes, of which libc's own type names other parts.
 #[repr(C)]
@@ -107,7 +107,7 @@ pub unsafe extern "C" fn timer_delete(timer: *mut c_void) -> c_int {
         return 0;
     }
     drop(timers);
-    ask!(SYS_timer_delete, id) as c_int
+    syscall!(SYS_timer_delete, id) as c_int
 }
 
 /// Deletes the timers that are left. Their threads end by themselves.
@@ -118,15 +118,15 @@ pub(crate) fn end_all() {
 /// Deletes a timer, and has its thread look. Only under the lock.
 fn end(Timer { id, thread }: Timer) {
     let Some(Waiting { tid, is_over }) = thread else {
-        ask!(SYS_timer_delete, id);
+        syscall!(SYS_timer_delete, id);
         return;
     };
     // Before the signal: if one of the timer's is pending, this one adds nothing, and the thread looks for
     // that one's sake.
     is_over.store(true, Ordering::Release);
-    ask!(SYS_timer_delete, id);
+    syscall!(SYS_timer_delete, id);
     // The thread ends only after this signal: it takes the lock first.
-    ask!(SYS_tgkill, std::process::id(), tid, SIGNAL);
+    syscall!(SYS_tgkill, std::process::id(), tid, SIGNAL);
 }
 
 fn note(timer: Timer) {
@@ -197,7 +197,7 @@ fn blocked() -> libc::sigset_t {
 /// The kernel's own. Answers with its number, or `errno`.
 unsafe fn create(clock: clockid_t, event: *const Event) -> Result<c_int, c_int> {
     let mut id: c_int = 0;
-    match ask!(SYS_timer_create, clock, event, &raw mut id) {
+    match syscall!(SYS_timer_create, clock, event, &raw mut id) {
         0 => Ok(id),
         _ => Err(errno()),
     }

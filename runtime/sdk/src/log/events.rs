@@ -60,7 +60,7 @@ impl Subscriber for Forward {
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        attached::attached().is_some_and(|host| {
+        attached::host().is_some_and(|host| {
             // SAFETY: the host is valid while code of this image runs.
             unsafe { host.vtable.enabled()(host.context, level(metadata.level())) }
         })
@@ -70,7 +70,7 @@ impl Subscriber for Forward {
         let mut fields = Fields::default();
         attributes.record(&mut fields);
         set_latest(attributes.metadata());
-        let id = attached::attached().map_or(1, |host| {
+        let id = attached::host().map_or(1, |host| {
             let metadata = attributes.metadata();
             fields.lend(|_, fields| {
                 let span = SpanRef {
@@ -156,7 +156,7 @@ impl Subscriber for Forward {
 }
 
 pub(crate) fn with_host(tell: impl FnOnce(&HostRef)) {
-    if let Some(host) = attached::attached() {
+    if let Some(host) = attached::host() {
         tell(host);
     }
 }

@@ -27,7 +27,7 @@ thread_local! {
 /// The standard hook would print to stderr, without module and version. The host gets the backtrace that
 /// `RUST_BACKTRACE` asks for as a record of its own, after that of the panic.
 pub(crate) fn tell(info: &PanicHookInfo<'_>) {
-    if attached::attached().is_none() {
+    if attached::host().is_none() {
         return;
     }
     let message = info.payload_as_str().unwrap_or(NO_MESSAGE);
@@ -61,7 +61,7 @@ pub(crate) fn was_told(message: &str) -> bool {
 }
 
 pub(crate) fn send(message: &str, file: &str, line: u32) {
-    let Some(host) = attached::attached() else { return };
+    let Some(host) = attached::host() else { return };
     // SAFETY: the host is valid while code of this image runs, and copies what it is given.
     unsafe { host.vtable.panicked()(host.context, message.into(), file.into(), line) };
 }

@@ -32,7 +32,7 @@ struct Forward;
 
 impl Log for Forward {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        attached::attached().is_some_and(|host| {
+        attached::host().is_some_and(|host| {
             // SAFETY: the host is valid while code of this image runs.
             unsafe { host.vtable.enabled()(host.context, level(metadata.level())) }
         })

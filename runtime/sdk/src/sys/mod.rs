@@ -1,6 +1,6 @@
-//! The kernel's calls, and libc's own functions, past the hidden symbols of this image.
-//! A line belongs here if it reaches either of them and knows nothing of modules.
-//! It must never use another room.
+//! System calls, and the functions of libc that this image replaces.
+//! Put a line here if it calls the kernel or libc past our replacements, and knows nothing of modules.
+//! This room must never use another room.
 
-pub(crate) mod kernel;
-pub(crate) mod own_libc;
+pub(crate) mod libc_fn;
+pub(crate) mod syscall;

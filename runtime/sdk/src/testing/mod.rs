@@ -1,4 +1,4 @@
-//! Calls a module in a unit test, without a runtime and without a file.
+//! Tests of a module: call it without a runtime, or check that its built file unloads.
 //!
 //! ```
 //! use segue_sdk::{prelude::*, testing};
@@ -16,38 +16,41 @@
 //!     }
 //! }
 //!
-//! let echo = testing::load::<Echo>().expect("on_load agrees");
+//! let echo = testing::load::<Echo>().expect("on_load succeeds");
 //! let answer = echo.call("POST", "/say?loud=1", b"hello").expect("no fault");
 //! assert_eq!((answer.status, answer.text().as_str()), (201, "hello"));
 //! ```
 //!
-//! What a test cannot see here is what only a loaded file has: the layout check, the log, and the unloading. [`leaves!`] builds the
-//! file, and has `segue probe` load it, call it, replace it and unload it.
+//! [`load`] runs the module's code inside the test. It cannot cover what only a loaded file has: the layout check, the
+//! log, and unloading. [`assert_unloads!`] covers these. It builds the file, and `segue probe` then loads it, calls it,
+//! replaces it and unloads it.
+
+// Room: a line belongs here if a module's tests call it. It may use `api` and the rooms below.
+
+pub(crate) mod unloads;
 
 #[doc(inline)]
-pub use crate::__leaves as leaves;
+pub use crate::__assert_unloads as assert_unloads;
 pub use crate::api::Answer;
 use crate::{
     Fault,
     api::{Host, Module, Reply, Request, request},
 };
 
-pub(crate) mod leaves;
-
-/// Makes the module, as a load does.
+/// Makes the module's value, as a load does.
 ///
 /// # Errors
 ///
-/// The fault with which the module refuses.
+/// The fault of `on_load`.
 pub fn load<M: Module>() -> Result<Loaded<M>, Fault> {
     M::on_load(&Host::new("test", "0.0.0", 1)).map(Loaded)
 }
 
-/// A module that was made for a test.
+/// A module that [`load`] made.
 pub struct Loaded<M>(M);
 
 impl<M: Module> Loaded<M> {
-    /// Calls with `GET`. The target is a path, and after a question mark a query.
+    /// Calls the module with `GET`. `target` is a path, optionally followed by `?` and a query.
     ///
     /// # Errors
     ///
@@ -56,16 +59,16 @@ impl<M: Module> Loaded<M> {
         self.call("GET", target, b"")
     }
 
-    /// Calls with any method and body. A panic of the module fails the test.
+    /// Calls the module with any method and body. A panic of the module fails the test.
     ///
     /// # Errors
     ///
     /// The fault of the call.
     pub fn call(&self, method: &str, target: &str, body: &[u8]) -> Result<Answer, Fault> {
-        let request = request::to(method, target, body);
+        let request = request::new(method, target, body);
         let mut answer = Answer::empty();
         // SAFETY: the sink is `answer`, which outlives the call.
-        let mut reply = unsafe { Reply::new(answer.raw()) };
+        let mut reply = unsafe { Reply::new(answer.as_reply()) };
         self.0.handle(&Request::new(&request), &mut reply)?;
         Ok(answer)
     }

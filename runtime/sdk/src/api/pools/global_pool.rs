@@ -1,11 +1,11 @@
 //! rayon's global pool, in a form that ends with the module's value.
 //!
-//! rayon never ends its global pool, and offers no function that would. So each of its threads waits in its
-//! start handler, in a call of [`ThreadPool::install`] of another pool: the keeper. A thread that waits so
-//! runs the jobs of its own pool meanwhile, as rayon promises, so the pool works as usual. When the keeper's
-//! job returns, so does the call, and the thread is in no job. There it ends.
+//! rayon never ends its global pool and has no function to do so. So each thread of the pool, in its start handler, calls
+//! [`ThreadPool::install`] of another pool, the keeper, and waits there. rayon guarantees that a thread that waits in
+//! `install` runs jobs of its own pool in the meantime, so the global pool works as usual. When the keeper's job returns,
+//! the call returns too. The thread is then in no job, and ends.
 //!
-//! The keeper is an ordinary pool with one thread, which ends when it is dropped.
+//! The keeper is an ordinary pool with one thread. It ends when it is dropped.
 
 use std::{
     io,
@@ -14,10 +14,9 @@ use std::{
 };
 
 use rayon::{ThreadBuilder, ThreadPool, ThreadPoolBuilder, Yield};
-
-use super::{at_end, lock};
 use segue_interface::Fault;
 
+use super::{lock, on_end};
 use crate::{api::host::Host, idle, interpose::thread_locals};
 
 /// rayon's global pool of this version: see [`Host::pool`].
@@ -26,44 +25,43 @@ pub struct Pool {
     threads: usize,
 }
 
-/// What is known of the pool.
 enum State {
     NotBuilt,
     Built(Pool),
-    /// For ever: rayon takes one attempt only.
+    /// The reason. Final, because rayon allows only one attempt.
     Refused(String),
 }
 
 static STATE: Mutex<State> = Mutex::new(State::NotBuilt);
 
-/// Whose job the pool's threads wait for; none before and after.
+/// The pool's threads wait for the job of this pool. `None` before the start and after the end.
 static KEEPER: Mutex<Option<Arc<ThreadPool>>> = Mutex::new(None);
 
-/// Whether the keeper's job is to return.
-static IS_OVER: Mutex<bool> = Mutex::new(false);
+/// Whether the keeper's job must return.
+static IS_ENDING: Mutex<bool> = Mutex::new(false);
 
-/// Rung when it is.
-static OVER: Condvar = Condvar::new();
+/// Notified when [`IS_ENDING`] becomes true.
+static ENDING: Condvar = Condvar::new();
 
 // === impl Host ===
 
 impl Host {
-    /// Makes rayon's global pool of this version one that ends with the module's value. The first call starts
-    /// it, with as many threads as rayon chooses (`RAYON_NUM_THREADS`, or the number of processors), and one
-    /// that keeps them. Needs the feature `rayon`.
+    /// Starts rayon's global pool of this version in a form that ends with the module's value. rayon chooses the number
+    /// of threads: `RAYON_NUM_THREADS`, or the number of processors. One more thread manages their end. Later calls
+    /// return the same pool. Needs the feature `rayon`.
     ///
-    /// Call it in `on_load`, before anything uses rayon. All of rayon then uses this pool, in this module
-    /// and in the crates that it uses: `par_iter`, `join`, `scope` and `spawn`.
+    /// Call it in `on_load`, before anything uses rayon. `par_iter`, `join`, `scope` and `spawn` then use this pool, in
+    /// this module and in its dependencies.
     ///
-    /// The pool ends when the module's value has been dropped, so `Drop` can still use it. Jobs that are left
-    /// by then are finished first. Nothing may use the pool afterwards: a thread that does waits until
-    /// the runtime ends it, as it ends idle threads. A job of `rayon::spawn` that panics fails alone, and its
-    /// message goes to the host's log; by itself, rayon would end the process.
+    /// The pool ends after the module's value has been dropped, so `Drop` can still use it. Remaining jobs are finished
+    /// first. Do not use the pool afterwards: a thread that does so waits until the runtime ends it as an idle thread.
+    /// If a job of `rayon::spawn` panics, only that job fails, and the host logs the message. (Without this call, rayon
+    /// would abort the process.)
     ///
     /// # Errors
     ///
-    /// If something has used rayon before, if the system refuses a thread, and after the module's value has
-    /// been dropped.
+    /// If something has already used rayon, if the system refuses a thread, and after the module's value has been
+    /// dropped.
     ///
     /// # Examples
     ///
@@ -93,13 +91,13 @@ impl Host {
     pub fn pool(&self) -> Result<Pool, Fault> {
         let mut state = lock(&STATE);
         if let State::NotBuilt = &*state {
-            at_end(end)?;
+            on_end(end)?;
             *state = build().map_or_else(State::Refused, State::Built);
         }
         match &*state {
             State::Built(pool) => Ok(*pool),
             State::Refused(reason) => Err(Fault::new(reason)),
-            State::NotBuilt => unreachable!("it was built or refused, above"),
+            State::NotBuilt => unreachable!("the pool was built or refused above"),
         }
     }
 }
@@ -107,12 +105,13 @@ impl Host {
 // === impl Pool ===
 
 impl Pool {
-    /// Runs `work` on a thread of the pool, and waits for it. A thread of another pool runs it itself.
+    /// Runs `work` on a thread of the pool and waits for it. If the calling thread belongs to another pool, `work` runs
+    /// on the calling thread.
     pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         rayon::scope(|_| work())
     }
 
-    /// How many threads it has.
+    /// The number of threads in the pool.
     pub fn threads(&self) -> usize {
         self.threads
     }
@@ -125,14 +124,14 @@ fn build() -> Result<Pool, String> {
         .num_threads(1)
         .thread_name(|_| "rayon-keeper".to_owned())
         .build()
-        .map_err(|error| format!("could not start the thread that keeps rayon's pool: {error}"))?;
+        .map_err(|error| format!("could not start the keeper thread of rayon's pool: {error}"))?;
     *lock(&KEEPER) = Some(Arc::new(keeper));
     let mut threads = 0;
     let built = ThreadPoolBuilder::new()
         .thread_name(|index| format!("rayon-{index}"))
         .spawn_handler(|thread| start(thread).inspect(|()| threads += 1))
-        .start_handler(|_| work_until_over())
-        // The host is told; without a handler, rayon ends the process.
+        .start_handler(|_| run_jobs_until_end())
+        // Reports the panic to the host. Without a handler, rayon aborts the process.
         .panic_handler(|payload| {
             segue_interface::__private::panicked(payload);
         })
@@ -140,9 +139,9 @@ fn build() -> Result<Pool, String> {
     match built {
         Ok(()) => Ok(Pool { threads }),
         Err(error) => {
-            let_go();
+            release_threads();
             Err(if threads == 0 && std::error::Error::source(&error).is_none() {
-                "rayon's global pool is in use already: call `host.pool()` first in `on_load`".to_owned()
+                "rayon's global pool is already in use: call `host.pool()` first in `on_load`".to_owned()
             } else {
                 format!("could not start the threads of rayon's pool: {error}")
             })
@@ -152,40 +151,40 @@ fn build() -> Result<Pool, String> {
 
 fn start(thread: ThreadBuilder) -> io::Result<()> {
     let name = thread.name().unwrap_or_default().to_owned();
-    // Nobody joins it: the host knows it, and waits for it.
+    // It is not joined here: the host knows this thread and waits for it.
     thread::Builder::new().name(name).spawn(|| thread.run()).map(drop)
 }
 
-/// What a thread of the pool does, called by rayon before its own loop: that of the pool, and it ends. It
-/// returns in a unit test only, and if the pool could not be built.
-fn work_until_over() {
+/// The start handler of a pool thread, which rayon calls before its own loop. It runs jobs until the pool ends, and then
+/// ends the thread. It returns only in a unit test, or if the pool could not be built.
+fn run_jobs_until_end() {
     let keeper = lock(&KEEPER).clone();
     if let Some(keeper) = keeper {
-        keeper.install(wait_until_over);
+        keeper.install(wait_for_end);
     }
-    // This thread is in no job now. What `rayon::spawn` has left is done first.
+    // This thread is in no job now. It finishes the remaining jobs of `rayon::spawn` first.
     while rayon::yield_now() == Some(Yield::Executed) {}
-    // SAFETY: on this stack are the variables of rayon's loop and of `std`, which only this thread uses. Jobs
-    // on it have been done, because each returns before the one that it has interrupted.
+    // SAFETY: this stack holds only variables of rayon's loop and of `std`, which no other thread uses. All jobs that ran
+    // on it have returned, because each job returns before the one that it interrupted.
     unsafe { idle::end_this_thread(thread_locals::detach_thread) };
 }
 
 /// The job of the keeper.
-fn wait_until_over() {
-    let mut is_over = lock(&IS_OVER);
-    while !*is_over {
-        is_over = OVER.wait(is_over).unwrap_or_else(std::sync::PoisonError::into_inner);
+fn wait_for_end() {
+    let mut is_ending = lock(&IS_ENDING);
+    while !*is_ending {
+        is_ending = ENDING.wait(is_ending).unwrap_or_else(std::sync::PoisonError::into_inner);
     }
 }
 
 fn end() {
-    *lock(&STATE) = State::Refused("rayon's pool has ended with the module's value".to_owned());
-    let_go();
+    *lock(&STATE) = State::Refused("rayon's pool has ended: the module's value has been dropped".to_owned());
+    release_threads();
 }
 
-/// Lets all threads of the pool go. Those that have not come so far need no keeper.
-fn let_go() {
-    *lock(&IS_OVER) = true;
-    OVER.notify_all();
+/// Lets all threads of the pool end. A thread that has not reached the keeper yet does not need it any more.
+fn release_threads() {
+    *lock(&IS_ENDING) = true;
+    ENDING.notify_all();
     drop(lock(&KEEPER).take());
 }

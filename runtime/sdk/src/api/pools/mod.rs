@@ -1,8 +1,8 @@
-//! Threads that end with the module's value: rayon's global pool and a tokio runtime. Each is behind a
-//! feature, so a small module stays small.
+//! Thread pools that end with the module's value: rayon's global pool, and a tokio runtime. Each is behind a feature, so
+//! a module that needs neither stays small.
 //!
-//! What is used says how it ends ([`at_end`]). A module that uses neither has nothing of them in its file,
-//! even if another module of the same build enables the feature.
+//! A pool registers how it ends ([`on_end`]) only when the module starts it. So a module that uses neither pool contains
+//! no code of them, even if another module of the same build enables the feature.
 
 #[cfg(feature = "rayon")]
 mod global_pool;
@@ -16,40 +16,41 @@ use std::{
 
 #[cfg(feature = "rayon")]
 pub use global_pool::Pool;
+#[cfg(any(feature = "rayon", feature = "tokio"))]
+use segue_interface::Fault;
 
-/// What is called when the module's value has been dropped.
-enum Ends {
-    /// The value may still be there.
-    Ahead(Vec<fn()>),
+/// The functions to call when the module's value has been dropped.
+enum EndHooks {
+    /// The value may still exist.
+    Pending(Vec<fn()>),
     /// The value has been dropped, or was never made.
-    Over,
+    Done,
 }
 
-static ENDS: Mutex<Ends> = Mutex::new(Ends::Ahead(Vec::new()));
+static END_HOOKS: Mutex<EndHooks> = Mutex::new(EndHooks::Pending(Vec::new()));
 
-/// Ends what has said how it ends. Nothing can begin afterwards.
+/// Ends all pools. No pool can start afterwards.
 pub(crate) fn end_all() {
-    // Not called under the lock: an end may take another lock.
-    if let Ends::Ahead(ends) = mem::replace(&mut *lock(&ENDS), Ends::Over) {
-        ends.into_iter().for_each(|end| end());
+    // The lock is released first: a hook may take another lock.
+    let hooks = mem::replace(&mut *lock(&END_HOOKS), EndHooks::Done);
+    if let EndHooks::Pending(hooks) = hooks {
+        hooks.into_iter().for_each(|end| end());
     }
 }
 
-/// Has `end` called once when the module's value has been dropped.
+/// Registers `end` to be called once, when the module's value has been dropped.
 ///
 /// # Errors
 ///
-/// If the value has been dropped already.
+/// If the value has already been dropped.
 #[cfg(any(feature = "rayon", feature = "tokio"))]
-fn at_end(end: fn()) -> Result<(), segue_interface::Fault> {
-    match &mut *lock(&ENDS) {
-        Ends::Ahead(ends) => {
-            ends.push(end);
+fn on_end(end: fn()) -> Result<(), Fault> {
+    match &mut *lock(&END_HOOKS) {
+        EndHooks::Pending(hooks) => {
+            hooks.push(end);
             Ok(())
         }
-        Ends::Over => {
-            Err(segue_interface::Fault::new("the module's value has been dropped, so no pool can start"))
-        }
+        EndHooks::Done => Err(Fault::new("no pool can start: the module's value has already been dropped")),
     }
 }
 

@@ -1,30 +1,28 @@
-//! One tokio runtime for the image, which ends with the module's value.
+//! One tokio runtime per version, which ends with the module's value.
 
 use std::sync::Mutex;
 
+use segue_interface::Fault;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use super::{at_end, lock};
-use segue_interface::Fault;
-
+use super::{lock, on_end};
 use crate::api::host::Host;
 
 static RUNTIME: Mutex<Option<Runtime>> = Mutex::new(None);
 
 impl Host {
-    /// The tokio runtime of this version, with timers and sockets. The first call starts it, with as many
-    /// workers as tokio chooses (`TOKIO_WORKER_THREADS`, or the number of processors). Needs the feature
-    /// `tokio`.
+    /// The tokio runtime of this version, with timers and sockets. The first call starts it. tokio chooses the number
+    /// of workers: `TOKIO_WORKER_THREADS`, or the number of processors. Needs the feature `tokio`.
     ///
-    /// It ends when the module's value has been dropped, so `Drop` can still use it. A task is then dropped
-    /// at its next `await`. Nobody waits for what `spawn_blocking` runs, but the version stays in memory
-    /// until that returns. A handle that you keep is of no use afterwards: its tasks are cancelled at once.
+    /// The runtime ends after the module's value has been dropped, so `Drop` can still use it. Each task is then dropped
+    /// at its next `await`. The shutdown does not wait for closures of `spawn_blocking`, but the version stays in memory
+    /// until they return. A task that you spawn afterwards, with a handle that you kept, is cancelled at once.
     ///
-    /// A task that panics fails alone, and its message goes to the host's log.
+    /// A task that panics fails alone, and the host logs its message.
     ///
     /// # Errors
     ///
-    /// If the system refuses a thread or a descriptor, and after the module's value has been dropped.
+    /// If the system refuses a thread or a file descriptor, and after the module's value has been dropped.
     ///
     /// # Examples
     ///
@@ -62,7 +60,7 @@ impl Host {
         if let Some(runtime) = &*runtime {
             return Ok(runtime.handle().clone());
         }
-        at_end(end)?;
+        on_end(end)?;
         let built = Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -71,7 +69,7 @@ impl Host {
     }
 }
 
-/// Ends the runtime without waiting for it: the host waits for its threads, and names those that stay.
+/// Ends the runtime without waiting. The host waits for the threads, and reports those that stay.
 fn end() {
     if let Some(runtime) = lock(&RUNTIME).take() {
         runtime.shutdown_background();

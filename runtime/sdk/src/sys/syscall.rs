@@ -1,63 +1,63 @@
-//! Calls of the kernel that go past libc, whose `syscall` leads back into this image.
+//! System calls without libc, whose `syscall` leads back into this image.
 
 use std::ffi::{c_int, c_long};
 
-/// A call of the kernel, by its name in `libc`: `ask!(SYS_close, file)`. Answers with its result, or -1, and
-/// sets `errno`.
-macro_rules! ask {
+/// A system call, by its name in `libc`: `syscall!(SYS_close, file)`. Returns the result of the kernel, or -1 with the
+/// error in `errno`.
+macro_rules! syscall {
     ($number:ident $(, $argument:expr)* $(,)?) => {
-        $crate::sys::kernel::call(libc::$number, &[$($crate::sys::kernel::Argument::word($argument)),*])
+        $crate::sys::syscall::call(libc::$number, &[$($crate::sys::syscall::Argument::to_word($argument)),*])
     };
 }
 
-pub(crate) use ask;
+pub(crate) use syscall;
 
-/// What a call of the kernel takes: a number or a pointer, in a register.
+/// An argument of a system call: a number or a pointer, which fits a register.
 pub(crate) trait Argument {
-    fn word(self) -> usize;
+    fn to_word(self) -> usize;
 }
 
-macro_rules! numbers {
+macro_rules! impl_argument {
     ($($number:ty),*) => {
         $(impl Argument for $number {
-            fn word(self) -> usize {
+            fn to_word(self) -> usize {
                 self as usize
             }
         })*
     };
 }
 
-numbers!(i32, u32, i64, u64, usize);
+impl_argument!(i32, u32, i64, u64, usize);
 
 impl<T> Argument for *const T {
-    fn word(self) -> usize {
+    fn to_word(self) -> usize {
         self.expose_provenance()
     }
 }
 
 impl<T> Argument for *mut T {
-    fn word(self) -> usize {
+    fn to_word(self) -> usize {
         self.expose_provenance()
     }
 }
 
-/// The kernel's set of signals, in bytes.
+/// The size of the kernel's signal set, in bytes.
 pub(crate) const SIGNAL_SET_BYTES: usize = 8;
 
 /// The highest error number of the kernel.
 const ERROR_MAX: usize = 4095;
 
-/// Calls the kernel, as `syscall` of libc does.
+/// Makes a system call, as libc's `syscall` does.
 pub(crate) fn call(number: c_long, arguments: &[usize]) -> c_long {
     let mut words = [0; 6];
     words[..arguments.len()].copy_from_slice(arguments);
-    // SAFETY: what the call does with its arguments is the promise of whoever made them; the registers are as
-    // the kernel wants them.
-    result(unsafe { enter(number as usize, words) })
+    // SAFETY: the code that made the arguments promises what the call does with them; the registers are as the kernel
+    // expects them.
+    into_libc_result(unsafe { enter_kernel(number as usize, words) })
 }
 
-/// What `syscall` of libc answers for a result of the kernel's. An error is in `errno` then.
-pub(crate) fn result(word: usize) -> c_long {
+/// Converts a result of the kernel to that of libc's `syscall`. An error is written to `errno`.
+pub(crate) fn into_libc_result(word: usize) -> c_long {
     if word >= ERROR_MAX.wrapping_neg() {
         set_errno(word.wrapping_neg() as c_int);
         return -1;
@@ -66,7 +66,7 @@ pub(crate) fn result(word: usize) -> c_long {
 }
 
 #[cfg(target_arch = "x86_64")]
-unsafe fn enter(number: usize, [a, b, c, d, e, f]: [usize; 6]) -> usize {
+unsafe fn enter_kernel(number: usize, [a, b, c, d, e, f]: [usize; 6]) -> usize {
     let result;
     // SAFETY: our caller's promise. The kernel changes these registers and no others.
     unsafe {
@@ -82,7 +82,7 @@ unsafe fn enter(number: usize, [a, b, c, d, e, f]: [usize; 6]) -> usize {
 }
 
 #[cfg(target_arch = "aarch64")]
-unsafe fn enter(number: usize, [a, b, c, d, e, f]: [usize; 6]) -> usize {
+unsafe fn enter_kernel(number: usize, [a, b, c, d, e, f]: [usize; 6]) -> usize {
     let result;
     // SAFETY: our caller's promise. The kernel changes no other register.
     unsafe {
@@ -99,7 +99,7 @@ unsafe fn enter(number: usize, [a, b, c, d, e, f]: [usize; 6]) -> usize {
 
 /// The calling thread's `errno`.
 pub(crate) fn errno() -> c_int {
-    // SAFETY: it is the calling thread's, and always there.
+    // SAFETY: the address is always valid on the calling thread.
     unsafe { *libc::__errno_location() }
 }
 
@@ -113,13 +113,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_and_errors_come_through() {
-        assert_eq!(ask!(SYS_getpid), std::process::id().into());
-        assert_eq!((ask!(SYS_close, -1), errno()), (-1, libc::EBADF));
-        let mut both: [c_int; 2] = [0; 2];
-        assert_eq!(ask!(SYS_pipe2, both.as_mut_ptr(), libc::O_CLOEXEC), 0);
-        for file in both {
-            assert_eq!(ask!(SYS_close, file), 0);
+    fn results_and_errors_are_returned_as_libc_returns_them() {
+        assert_eq!(syscall!(SYS_getpid), std::process::id().into());
+        assert_eq!((syscall!(SYS_close, -1), errno()), (-1, libc::EBADF));
+        let mut pipe: [c_int; 2] = [0; 2];
+        assert_eq!(syscall!(SYS_pipe2, pipe.as_mut_ptr(), libc::O_CLOEXEC), 0);
+        for file in pipe {
+            assert_eq!(syscall!(SYS_close, file), 0);
         }
     }
 }

@@ -3,7 +3,7 @@
 /// Stands in for them in the crate that is a module.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __stand_in {
+macro_rules! __replace_libc {
     () => {
         $crate::__interpose! {
             "__cxa_thread_atexit_impl" => $crate::__private::thread_atexit,
