@@ -1,5 +1,6 @@
-//! The calls and owned guards inside a version, as pins. They are derived from the cell's counters, which count
-//! per thread, from what registered threads note, and from `/proc`. A call itself records nothing for them.
+//! The calls and owned guards inside a version, as pins. They are derived from the cell's counters, which
+//! count per thread, from what registered threads note, and from `/proc`. A call itself records nothing for
+//! them.
 
 use std::{sync::atomic::Ordering, time::Instant};
 
@@ -29,8 +30,8 @@ pub(super) fn of_version(
     };
     let owned = info.owned_guards.load(Ordering::Relaxed);
     let total = module.cell.count(place).map_or(0, |count| count.inside);
-    // The counters cover calls and owned guards. If all are owned guards, the threads that created them need not
-    // be inside any more.
+    // The counters cover calls and owned guards. If all are owned guards, the threads that created them need
+    // not be inside any more.
     let inside = if total > owned { inside } else { Vec::new() };
     let ms = millis(since.elapsed());
     let mut pins = Vec::new();

@@ -1,8 +1,8 @@
 //! The memory limit for kept versions: those that stay in memory with no call inside.
 //!
-//! A version is kept because a library that it links may call it, or because one of its threads does not end. It costs
-//! only memory, so the limit is an amount of memory, not a number of versions. A service that keeps an idle thread
-//! pool in each version can still be replaced many times.
+//! A version is kept because a library that it links may call it, or because one of its threads does not end.
+//! It costs only memory, so the limit is an amount of memory, not a number of versions. A service that keeps
+//! an idle thread pool in each version can still be replaced many times.
 
 use std::{fs, sync::LazyLock};
 
@@ -20,14 +20,15 @@ pub(crate) fn bytes(shared: &Shared) -> u64 {
     modules.iter().map(|module| module.state().kept().map(|info| info.memory_bytes()).sum::<u64>()).sum()
 }
 
-/// How many more kept versions of this module fit into the limit, if each takes as much memory as the last one.
-/// `None` if the module has no kept version. No state may be locked.
+/// How many more kept versions of this module fit into the limit, if each takes as much memory as the last
+/// one. `None` if the module has no kept version. No state may be locked.
 pub(crate) fn releases_left(shared: &Shared, module: &Module) -> Option<u64> {
     let cost = module.state().kept().next_back()?.memory_bytes().max(1);
     Some(bytes_max(shared).saturating_sub(bytes(shared)) / cost)
 }
 
-/// Refuses a load if the module has kept versions and another one would exceed the limit. No state may be locked.
+/// Refuses a load if the module has kept versions and another one would exceed the limit. No state may be
+/// locked.
 pub(crate) fn check_limit(shared: &Shared, module: &Module) -> Result<(), Error> {
     if releases_left(shared, module) != Some(0) {
         return Ok(());

@@ -1,4 +1,5 @@
-//! The pins of old and quarantined versions: what holds each in memory, and what must happen before it is unloaded.
+//! The pins of old and quarantined versions: what holds each in memory, and what must happen before it is
+//! unloaded.
 
 use std::sync::Arc;
 

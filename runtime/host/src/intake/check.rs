@@ -1,4 +1,4 @@
-//! Reading a file without running it.
+//! The check of a file, as `segue check` reports it.
 
 use std::path::Path;
 
@@ -13,28 +13,29 @@ use crate::{
     },
 };
 
-/// What a file says of itself, and is.
+/// The report of a check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileReport {
-    /// What the module's author put into it.
+    /// The metadata that the module's build put into the file.
     #[serde(flatten)]
     pub metadata: Metadata,
-    /// The SHA-256 of its bytes.
+    /// The SHA-256 of the file.
     pub digest: Digest,
-    /// How long it is, in bytes.
+    /// The size of the file, in bytes.
     pub size_bytes: u64,
-    /// Marks in the file by which the dynamic linker would never unmap it, as `DF_1_NODELETE`. A load clears them in its
-    /// private copy.
+    /// Flags in the file that would prevent the dynamic linker from unloading it, for example
+    /// `DF_1_NODELETE`. A load clears them in its private copy.
     pub cleared: Vec<String>,
-    /// What it links, imports and asks for that matters when it leaves, or that this system lacks.
+    /// Imports and properties of the file that can prevent a load, or cause problems when the module is
+    /// unloaded.
     pub findings: Vec<Finding>,
 }
 
-/// Reads a file as a load does, up to where something of it would be executed.
+/// Checks a file as a load does, and stops before any of its code would run.
 ///
 /// # Errors
 ///
-/// Where a load would refuse it for what it is.
+/// If a load would refuse the file because of its contents.
 pub fn check(path: &Path) -> Result<FileReport, Error> {
     let inspected = read(path, &mut LoadTimings::default())?;
     let imports =
@@ -44,6 +45,6 @@ pub fn check(path: &Path) -> Result<FileReport, Error> {
         digest: inspected.digest(),
         size_bytes: inspected.size_bytes(),
         cleared: inspected.cleared_marks().map(str::to_owned).collect(),
-        findings: findings::of(&imports, path, inspected.metadata().unload),
+        findings: findings::list(&imports, path, inspected.metadata().unload),
     })
 }

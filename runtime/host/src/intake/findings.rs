@@ -1,5 +1,5 @@
-//! What a file shows of itself that matters when it leaves memory, or before it can be loaded: one finding each, with what it means
-//! and what to set. Everything comes from the file and from the system's libraries; nothing is executed.
+//! Findings about a file: imports and properties that can prevent a load, or cause problems when the module
+//! is unloaded. They come from the file and from the system's libraries. Nothing is executed.
 
 use std::path::Path;
 
@@ -8,45 +8,45 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::NO_EXECUTABLE_STACK;
 
-/// Something that a file shows.
+/// Something about a file that its author should know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// What kind of thing.
+    /// The kind.
     pub kind: FindingKind,
-    /// Which one: a library, a symbol, a version.
+    /// The library, symbol or version that it concerns.
     pub subject: String,
-    /// What it means, in one sentence.
+    /// What it means for the module, in one sentence.
     pub meaning: String,
-    /// What to set or to change.
+    /// What to change.
     pub advice: String,
 }
 
-/// What kind of thing a file shows.
+/// The kind of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FindingKind {
-    /// It links a library that is not the system's own.
+    /// The file links a library that is not part of the system.
     ExternalLibrary,
-    /// It binds the C++ runtime dynamically.
+    /// The file links the C++ runtime dynamically.
     CppRuntime,
-    /// It imports a function that handles signals.
+    /// The file imports a function that installs signal handlers.
     Signal,
-    /// It imports `thrd_create`.
+    /// The file imports `thrd_create`.
     Thread,
-    /// It imports `timer_create`.
+    /// The file imports `timer_create`.
     Timer,
-    /// It imports a function that registers code for the end of the process or for a fork.
+    /// The file imports a function that registers code to run when the process exits or forks.
     ExitHandler,
-    /// It imports `dlopen`.
+    /// The file imports `dlopen`.
     Dlopen,
-    /// A library that it links asks for an executable stack. A file that asks for one itself is refused.
+    /// A linked library requests an executable stack. A module that requests one itself is refused.
     ExecutableStack,
-    /// It links a library that this system lacks.
+    /// The file links a library that this system does not have.
     MissingLibrary,
-    /// It needs a version that a library of this system lacks.
+    /// The file needs a symbol version that a library of this system does not have.
     MissingVersion,
-    /// It needs a symbol that this system lacks.
+    /// The file needs a symbol that this system does not have.
     MissingSymbol,
 }
 
@@ -62,24 +62,24 @@ const SIGNALS: [&str; 9] = [
     "sigvec",
     "ssignal",
 ];
-/// `atexit` is not here: it is a part of the file itself, and the runtime runs its handlers.
+/// Without `atexit`: the SDK defines it in the file, and the runtime runs its handlers.
 const EXIT_HANDLERS: [&str; 6] =
     ["on_exit", "at_quick_exit", "__cxa_at_quick_exit", "pthread_atfork", "__register_atfork", "quick_exit"];
-/// How many symbols a finding names.
-const NAMED_MAX: usize = 3;
+/// The most symbols that a finding names.
+const MAX_NAMED: usize = 3;
 
-/// What the file shows. `path` is where it is.
-pub(crate) fn of(imports: &Imports, path: &Path, unload: Option<Unload>) -> Vec<Finding> {
-    let libraries = imports.libraries.iter().filter_map(|library| of_library(library, unload));
-    let symbols = imports.symbols.iter().filter_map(|symbol| of_symbol(&symbol.name));
-    libraries.chain(symbols).chain(imports.missing(path).into_iter().map(of_missing)).collect()
+/// All findings about the file at `path`. `unload` is the promise in its metadata.
+pub(crate) fn list(imports: &Imports, path: &Path, unload: Option<Unload>) -> Vec<Finding> {
+    let libraries = imports.libraries.iter().filter_map(|library| library_finding(library, unload));
+    let symbols = imports.symbols.iter().filter_map(|symbol| symbol_finding(&symbol.name));
+    libraries.chain(symbols).chain(imports.missing(path).into_iter().map(missing_finding)).collect()
 }
 
 fn finding(kind: FindingKind, subject: &str, meaning: &str, advice: &str) -> Finding {
     Finding { kind, subject: subject.to_owned(), meaning: meaning.to_owned(), advice: advice.to_owned() }
 }
 
-/// Whether a library's name is one of these, whatever its version.
+/// Whether a library has one of these names, in any version.
 fn is_one_of(library: &str, names: &[&str]) -> bool {
     let name = library.rsplit('/').next().unwrap_or(library);
     names
@@ -87,7 +87,7 @@ fn is_one_of(library: &str, names: &[&str]) -> bool {
         .any(|one| name.strip_prefix(one).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
 }
 
-fn of_library(library: &str, unload: Option<Unload>) -> Option<Finding> {
+fn library_finding(library: &str, unload: Option<Unload>) -> Option<Finding> {
     if is_system_library(library) {
         return None;
     }
@@ -95,58 +95,58 @@ fn of_library(library: &str, unload: Option<Unload>) -> Option<Finding> {
         return Some(finding(
             FindingKind::ExternalLibrary,
             library,
-            "the author promises that it keeps nothing of the module: the version is unmapped, the library stays for all versions",
-            "nothing, if the promise is true; otherwise remove `unload` from `[package.metadata.segue]` in Cargo.toml",
+            "the module promises that the library keeps no reference to it: versions are unmapped, and the library stays loaded",
+            "if the promise is true, nothing; otherwise remove `unload` from `[package.metadata.segue]` in Cargo.toml",
         ));
     }
     let found = if is_one_of(library, &CPP_RUNTIMES) {
         finding(
             FindingKind::CppRuntime,
             library,
-            "its C++ runtime is outside the module and may run its code: the version stays in memory when it leaves",
+            "the C++ runtime is outside the module and may call it, so its versions stay in memory until the process ends",
             "set `cpp_link_stdlib_static(true)` on `cc::Build` in build.rs",
         )
     } else {
         finding(
             FindingKind::ExternalLibrary,
             library,
-            "it may keep callbacks and threads of the module: the version stays in memory when it leaves",
-            "use a Rust crate (rustls) or a bundled static build (the feature `vendored`, `bundled` or `static`)",
+            "it may keep callbacks and threads of the module, so its versions stay in memory until the process ends",
+            "use a Rust crate (such as rustls) or a static build (a feature named `vendored`, `bundled` or `static`)",
         )
     };
     Some(found)
 }
 
-fn of_symbol(name: &str) -> Option<Finding> {
+fn symbol_finding(name: &str) -> Option<Finding> {
     let found = match name {
         _ if SIGNALS.contains(&name) => finding(
             FindingKind::Signal,
             name,
-            "it can install a signal handler, which is code of the module that the process calls at any time",
-            "restore the signal in the module's `Drop`, or handle signals in the host",
+            "it can install a signal handler: code of the module that may run at any time",
+            "restore the previous handler in the module's `Drop`, or handle signals in the host",
         ),
         "thrd_create" => finding(
             FindingKind::Thread,
             name,
-            "libc starts the thread itself, past the SDK, which defines this symbol in a module that it is linked into",
-            "use `pthread_create`, or `std::thread` of Rust, and join the thread in the module's `Drop`",
+            "libc starts the thread without the SDK, so the runtime does not track it; the SDK usually defines this symbol",
+            "use `std::thread` or `pthread_create`, and join the thread in the module's `Drop`",
         ),
         "timer_create" => finding(
             FindingKind::Timer,
             name,
             "a timer can run a function of the module on a thread of libc, or send a signal",
-            "call `timer_delete` in the module's `Drop`, or use a thread of the module that sleeps",
+            "call `timer_delete` in the module's `Drop`, or use a module thread that sleeps",
         ),
         _ if EXIT_HANDLERS.contains(&name) => finding(
             FindingKind::ExitHandler,
             name,
-            "libc calls what it registers at the end of the process or at a fork, and the runtime cannot take it back",
-            "use `atexit`, which the runtime runs when the module leaves, or the module's `Drop`",
+            "libc runs the registered code when the process exits or forks, and the runtime cannot unregister it",
+            "use the module's `Drop`, or `atexit`, whose handlers run when the module is unloaded",
         ),
         "dlopen" | "dlmopen" => finding(
             FindingKind::Dlopen,
             name,
-            "it can open libraries that this check does not see, and they may stay after the module has left",
+            "it can open libraries that this check does not see, and they may outlive the module",
             "link the library statically, or call `dlclose` in the module's `Drop`",
         ),
         _ => return None,
@@ -154,32 +154,33 @@ fn of_symbol(name: &str) -> Option<Finding> {
     Some(found)
 }
 
-fn of_missing(missing: Missing) -> Finding {
+fn missing_finding(missing: Missing) -> Finding {
     match missing {
         Missing::Library { name } => finding(
             FindingKind::MissingLibrary,
             &name,
-            "this system has no such library where the dynamic linker looks, so a load is refused",
-            "install the package that has it, or link it statically",
+            "the dynamic linker does not find this library on this system, so a load is refused",
+            "install the package that contains it, or link it statically",
         ),
         Missing::Version { library, version, symbols } => {
-            let more = if symbols.len() > NAMED_MAX { ", …" } else { "" };
-            let named = symbols.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
-            let meaning =
-                format!("{library} of this system is older, and lacks {named}{more}, so a load is refused");
-            let advice = "build the module on the oldest system that serves it, or update this one";
+            let more = if symbols.len() > MAX_NAMED { ", …" } else { "" };
+            let named = symbols.iter().take(MAX_NAMED).cloned().collect::<Vec<_>>().join(", ");
+            let meaning = format!(
+                "{library} on this system is too old: it does not have {named}{more}, so a load is refused"
+            );
+            let advice = "build the module on the oldest system that will run it, or update this system";
             finding(FindingKind::MissingVersion, &version, &meaning, advice)
         }
         Missing::Symbol { name } => finding(
             FindingKind::MissingSymbol,
             &name,
-            "no library that the file names has it, so a load is refused",
+            "no library that the file links defines it, so a load is refused",
             "link the library that defines it: `cargo::rustc-link-lib` in build.rs",
         ),
         Missing::ExecutableStack { library } => finding(
             FindingKind::ExecutableStack,
             &library,
-            "it asks for an executable stack, which would make all stacks of the process executable, so a load is refused",
+            "it requests an executable stack, which would make every stack of the process executable, so a load is refused",
             NO_EXECUTABLE_STACK,
         ),
     }
@@ -192,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_systems_own_libraries_and_the_usual_symbols_are_no_findings() {
+    fn system_libraries_and_common_symbols_are_not_findings() {
         let symbols = ["malloc", "pthread_create", "atexit", "__cxa_atexit", "sigaltstack", "sigaddset"];
         let symbol = |name: &str| ImportedSymbol { name: name.to_owned(), version: None, is_weak: true };
         let imports = Imports {
@@ -202,12 +203,12 @@ mod tests {
             symbols: symbols.map(symbol).into(),
             ..Imports::default()
         };
-        assert_eq!(of(&imports, Path::new("/x.so"), None), []);
+        assert_eq!(list(&imports, Path::new("/x.so"), None), []);
     }
 
     #[test]
-    fn a_library_is_known_by_its_name_and_not_by_what_it_begins_with() {
-        let kind = |library: &str| of_library(library, None).map(|found| found.kind);
+    fn a_library_is_recognized_by_its_whole_name() {
+        let kind = |library: &str| library_finding(library, None).map(|found| found.kind);
         assert_eq!(kind("libssl.so.3"), Some(FindingKind::ExternalLibrary));
         assert_eq!(kind("libcurl.so.4"), Some(FindingKind::ExternalLibrary));
         assert_eq!(kind("libstdc++.so.6"), Some(FindingKind::CppRuntime));

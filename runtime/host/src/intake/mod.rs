@@ -1,4 +1,4 @@
-//! Reads and judges a file without running any of it.
+//! Reads and checks a file without running any of its code.
 //! A line belongs here if it looks at a file that may become a version.
 //! Never use `load` or `module` here.
 

@@ -1,4 +1,4 @@
-//! Reading a file, for a load and for a check: nothing of it is run.
+//! Reads and inspects a file, for a load and for a check.
 
 use std::{path::Path, time::Instant};
 
@@ -9,7 +9,7 @@ use crate::{
     clock::lap,
 };
 
-/// Reads and inspects a file.
+/// Reads and inspects a file, and notes how long that took.
 pub(crate) fn read(path: &Path, took: &mut LoadTimings) -> Result<Inspected, Error> {
     let mut clock = Instant::now();
     let candidate = Candidate::read(path)?;
@@ -20,7 +20,7 @@ pub(crate) fn read(path: &Path, took: &mut LoadTimings) -> Result<Inspected, Err
     Ok(inspected)
 }
 
-/// Inspects the bytes of a file that has no name of its own; `path` names it in an error.
+/// Inspects the bytes of a file. `path` names it in errors.
 pub(crate) fn inspect(bytes: &[u8], path: &Path) -> Result<Inspected, Error> {
     inspect_candidate(Candidate::from_bytes(bytes.to_owned()), path)
 }
@@ -29,17 +29,17 @@ fn inspect_candidate(candidate: Candidate, path: &Path) -> Result<Inspected, Err
     candidate.inspect().map_err(|source| Error::Check { path: path.to_owned(), source })
 }
 
-/// Refuses a file whose name says that it is another module: `lib<name>.so`, as cargo calls it, where something may follow
-/// the name after `-`, `.` or `_`. A file that is not called `lib…` may be any module.
+/// Refuses a file whose name belongs to another module. Cargo names the file `lib<name>.so`. A suffix may
+/// follow the name after `-`, `.` or `_`. A file whose name does not start with `lib` may contain any module.
 fn check_name(path: &Path, found: &str) -> Result<(), Error> {
     let Some(claimed) =
         path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.strip_prefix("lib"))
     else {
         return Ok(());
     };
-    // Cargo writes a package's `-` as `_`.
-    let (claims, name) = (claimed.replace('-', "_"), found.replace('-', "_"));
-    match claims.strip_prefix(&name).map(|rest| rest.chars().next()) {
+    // Cargo replaces `-` in a package name with `_`.
+    let (stem, name) = (claimed.replace('-', "_"), found.replace('-', "_"));
+    match stem.strip_prefix(&name).map(|rest| rest.chars().next()) {
         Some(None | Some('_' | '.')) => Ok(()),
         _ => Err(Error::NameMismatch {
             path: path.to_owned(),
@@ -49,7 +49,7 @@ fn check_name(path: &Path, found: &str) -> Result<(), Error> {
     }
 }
 
-/// Whether a file could not be read because somebody writes to it.
+/// Whether a file could not be read because it changed meanwhile: another process is writing to it.
 pub(crate) fn is_being_written(error: &Error) -> bool {
     matches!(error, Error::Stage(StageError::Changed { .. }))
 }

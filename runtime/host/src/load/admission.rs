@@ -105,7 +105,8 @@ pub(super) fn check_loadable(
     Ok(())
 }
 
-/// Refuses a third version, except the file that is current: it may have become current since the first check.
+/// Refuses a third version, except the file that is current: it may have become current since the first
+/// check.
 fn ensure_no_old_for(shared: &Shared, member: &Member) -> Result<(), Error> {
     ensure_no_old(shared, &member.module).or_else(|refused| member.is_current().then_some(()).ok_or(refused))
 }

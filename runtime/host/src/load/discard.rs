@@ -28,8 +28,8 @@ const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often to check whether a version has become unshared. Another thread holds it only for moments.
 const POLL_INTERVAL: Duration = Duration::from_micros(200);
 
-/// Stops and unmaps a version that has started. Its `Drop` runs on a thread of its own. If it does not return in
-/// time, the version is quarantined, and nothing waits for that thread.
+/// Stops and unmaps a version that has started. Its `Drop` runs on a thread of its own. If it does not return
+/// in time, the version is quarantined, and nothing waits for that thread.
 pub(super) fn stop_and_unmap(
     shared: &Arc<Shared>,
     ReadyVersion { module, mut version, starting, .. }: ReadyVersion,
@@ -70,7 +70,8 @@ pub(super) fn stop_and_unmap(
     }
 }
 
-/// Unmaps a version on which nothing runs. If it cannot be unmapped, it is quarantined, and a task keeps trying.
+/// Unmaps a version on which nothing runs. If it cannot be unmapped, it is quarantined, and a task keeps
+/// trying.
 pub(super) fn unmap(shared: &Arc<Shared>, module: &Arc<Module>, info: &Arc<VersionInfo>, mapped: Mapped) {
     mapped.detach_thread();
     // `unmap` checks the threads again, so the result is not needed.
@@ -80,7 +81,8 @@ pub(super) fn unmap(shared: &Arc<Shared>, module: &Arc<Module>, info: &Arc<Versi
     }
 }
 
-/// Unmaps a version that was quarantined because its `on_load` or `Drop` did not return, and now has returned.
+/// Unmaps a version that was quarantined because its `on_load` or `Drop` did not return, and now has
+/// returned.
 pub(super) fn unmap_late(shared: &Shared, module: &Arc<Module>, info: &Arc<VersionInfo>, mapped: Mapped) {
     let purge_started = Instant::now();
     mapped.detach_thread();

@@ -53,7 +53,8 @@ pub(crate) enum LoadKind {
     Restore,
 }
 
-/// The version that a rollback replaces. If another version has become current, there is nothing to roll back.
+/// The version that a rollback replaces. If another version has become current, there is nothing to roll
+/// back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RollbackFrom {
     pub(crate) generation: u64,

@@ -1,5 +1,5 @@
-//! The last step of a load: one transaction of the ledger records the versions, then one atomic store per module
-//! makes them current. After the transaction nothing can fail.
+//! The last step of a load: one transaction of the ledger records the versions, then one atomic store per
+//! module makes them current. After the transaction nothing can fail.
 
 use std::{sync::Arc, time::Instant};
 
@@ -59,8 +59,8 @@ fn commit(
     collect(ready.iter().zip(&states).map(|(member, state)| plan.check_still_needed(&member.module, state)))?;
     collect(ready.iter().map(ReadyVersion::check_new_callers))?;
     collect(ready.iter().map(ReadyVersion::check_own_handler))?;
-    // Fails only because of a bug: this load holds the load locks, and there is no old version. A reservation that
-    // is dropped is returned.
+    // Fails only because of a bug: this load holds the load locks, and there is no old version. A reservation
+    // that is dropped is returned.
     let publications = collect(ready.iter().map(|member| member.reserve(plan)))?;
     let mut loaded: Vec<Loaded> =
         ready.iter().zip(&states).map(|(member, state)| member.report(state, plan)).collect();

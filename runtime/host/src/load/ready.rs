@@ -80,8 +80,8 @@ impl ReadyVersion {
         }
     }
 
-    /// Checks that calls enter this version, so the acknowledgement is true. The state is locked, so nothing has
-    /// changed since the publish.
+    /// Checks that calls enter this version, so the acknowledgement is true. The state is locked, so nothing
+    /// has changed since the publish.
     pub(super) fn check_is_current(&self) -> Result<(), Error> {
         if self.module.cell.is_current(&self.version) {
             return Ok(());

@@ -14,8 +14,8 @@ use crate::{
     shared::Shared,
 };
 
-/// Reads and loads the files of a set. Either all are current afterwards, or nothing has changed. A refusal is
-/// recorded.
+/// Reads and loads the files of a set. Either all are current afterwards, or nothing has changed. A refusal
+/// is recorded.
 pub(crate) fn run(shared: &Arc<Shared>, sources: &[Source], plan: LoadPlan) -> Result<Vec<Loaded>, Error> {
     let actor = plan.context.actor.clone();
     let files = collect(sources.iter().map(|source| read(shared, source)));

@@ -1,4 +1,5 @@
-//! The order of a load's steps: wait for admission, check, map, start, publish, follow up. One file is a set of one.
+//! The order of a load's steps: wait for admission, check, map, start, publish, follow up. One file is a set
+//! of one.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -139,7 +140,8 @@ fn start_all(
     for member in mapped {
         match may_start {
             true => {
-                // Started members become current together with this one, so its `on_load` must not wait for them.
+                // Started members become current together with this one, so its `on_load` must not wait for
+                // them.
                 let _edge = shared
                     .wait_graph
                     .add_set(ready.iter().map(|it| it.module.name.clone()), &member.module.name);

@@ -1,5 +1,5 @@
-//! The commands `soft_purge` and `purge`. An old version is unloaded without them as soon as no call is inside. They
-//! end its use for a rollback, wait, and report.
+//! The commands `soft_purge` and `purge`. An old version is unloaded without them as soon as no call is
+//! inside. They end its use for a rollback, wait, and report.
 
 use std::{
     sync::atomic::Ordering,

@@ -1,4 +1,5 @@
-//! The threads of the host destroy what an old version has left on them: thread-locals and values of pthread keys.
+//! The threads of the host destroy what an old version has left on them: thread-locals and values of pthread
+//! keys.
 
 use std::{
     collections::HashSet,
@@ -19,12 +20,12 @@ use crate::{
 /// How often to check which threads have run their cleanup task or have ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Waits until the threads that have been inside a version have destroyed what it left on them. A registered thread
-/// runs a cleanup task. Any other thread does it when it next leaves a call or ends. The wait for each thread has a
-/// limit. What is left after that is dropped with the image.
+/// Waits until the threads that have been inside a version have destroyed what it left on them. A registered
+/// thread runs a cleanup task. Any other thread does it when it next leaves a call or ends. The wait for each
+/// thread has a limit. What is left after that is dropped with the image.
 ///
-/// No call can enter the version any more. It still has its place in the cell, so a thread that ends meanwhile departs
-/// from it.
+/// No call can enter the version any more. It still has its place in the cell, so a thread that ends
+/// meanwhile departs from it.
 pub(crate) fn run(shared: &Shared, module: &Module, generation: u64) {
     let place = || module.state().place(generation);
     let Some((which, version)) = place().and_then(|which| Some((which, module.cell.occupant(which)?))) else {
@@ -93,7 +94,7 @@ fn post_cleanup(shared: &Shared, threads: &[ThreadId], version: &Arc<Version>) -
         shared.unregistered.post(*thread, CleanupTask::new(version, *thread, sender.clone()));
     }
     if !threads.is_empty() {
-        hail_all(shared, WakeRequest::On);
+        request_wake_in_all(shared, WakeRequest::On);
     }
     done
 }
@@ -101,15 +102,15 @@ fn post_cleanup(shared: &Shared, threads: &[ThreadId], version: &Arc<Version>) -
 fn withdraw_cleanup(shared: &Shared, generation: u64) {
     shared.unregistered.cancel(generation);
     if !shared.unregistered.has_tasks() {
-        hail_all(shared, WakeRequest::Off);
+        request_wake_in_all(shared, WakeRequest::Off);
         // Another purge may have posted tasks in between.
         if shared.unregistered.has_tasks() {
-            hail_all(shared, WakeRequest::On);
+            request_wake_in_all(shared, WakeRequest::On);
         }
     }
 }
 
-fn hail_all(shared: &Shared, request: WakeRequest) {
+fn request_wake_in_all(shared: &Shared, request: WakeRequest) {
     let modules: Vec<Arc<Module>> = shared.modules.read().values().cloned().collect();
     modules.iter().for_each(|module| module.cell.request_wake(request));
 }

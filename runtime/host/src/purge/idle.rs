@@ -25,8 +25,8 @@ const MAX_WAKE_PAUSE: Duration = Duration::from_secs(1);
 /// The idle timeout while the runtime shuts down.
 const SHUTDOWN_IDLE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Waits until all threads that the module started have ended. After the idle timeout, ends threads that do nothing but
-/// wait.
+/// Waits until all threads that the module started have ended. After the idle timeout, ends threads that do
+/// nothing but wait.
 pub(crate) fn wait_for_threads(shared: &Shared, module: &Module, info: &VersionInfo, mapped: &Mapped) {
     let started = Instant::now();
     wait_and_wake(
@@ -39,8 +39,9 @@ pub(crate) fn wait_for_threads(shared: &Shared, module: &Module, info: &VersionI
     );
 }
 
-/// Ends the threads of a version if its value was dropped at least the idle timeout ago and all threads only wait.
-/// Returns whether threads are ending. Then call it again after a pause: it wakes those that have not ended.
+/// Ends the threads of a version if its value was dropped at least the idle timeout ago and all threads only
+/// wait. Returns whether threads are ending. Then call it again after a pause: it wakes those that have not
+/// ended.
 pub(crate) fn end_threads(shared: &Shared, info: &VersionInfo, mapped: &Mapped, dropped_at: Instant) -> bool {
     if dropped_at.elapsed() < idle_timeout(shared) {
         return false;
@@ -58,8 +59,9 @@ pub(crate) fn end_threads(shared: &Shared, info: &VersionInfo, mapped: &Mapped, 
     count > 0
 }
 
-/// Waits until `wait` returns true. After each wait that times out, `wake` wakes threads that are ending, and returns
-/// whether there are any. The pause doubles with each wake. `poll_interval` is the pause while no thread is ending.
+/// Waits until `wait` returns true. After each wait that times out, `wake` wakes threads that are ending, and
+/// returns whether there are any. The pause doubles with each wake. `poll_interval` is the pause while no
+/// thread is ending.
 fn wait_and_wake(
     wait: impl Fn(Duration) -> bool,
     wake: impl Fn() -> bool,
@@ -92,8 +94,8 @@ mod tests {
 
     use super::*;
 
-    /// When each wake happens until `end`, on a clock that only the pauses advance. `is_ending` says whether the
-    /// threads are ending at a time.
+    /// When each wake happens until `end`, on a clock that only the pauses advance. `is_ending` says whether
+    /// the threads are ending at a time.
     fn wakes_until(end: Duration, is_ending: impl Fn(Duration) -> bool) -> Vec<Duration> {
         let (clock, wakes) = (Cell::new(Duration::ZERO), RefCell::new(Vec::new()));
         let wait = |pause| {

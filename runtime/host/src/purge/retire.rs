@@ -1,5 +1,5 @@
-//! The unload of an old version: it is drained, its thread-locals are destroyed, its value is dropped, its threads end,
-//! and it is unmapped. The link map proves that it is gone.
+//! The unload of an old version: it is drained, its thread-locals are destroyed, its value is dropped, its
+//! threads end, and it is unmapped. The link map proves that it is gone.
 
 use std::{
     sync::Arc,
@@ -31,7 +31,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// How often to check whether a version has become unshared. Another thread holds it only for moments.
 const UNSHARED_POLL_INTERVAL: Duration = Duration::from_micros(200);
 
-/// Unloads the old version of this generation, or returns if it becomes current again. Must run on a task's thread.
+/// Unloads the old version of this generation, or returns if it becomes current again. Must run on a task's
+/// thread.
 pub(crate) fn run(shared: &Arc<Shared>, module: &Arc<Module>, generation: u64) {
     let Some(drain) = wait_until_drained(shared, module, generation) else { return };
     let purge_started = Instant::now();
@@ -58,17 +59,17 @@ pub(crate) fn run(shared: &Arc<Shared>, module: &Arc<Module>, generation: u64) {
             module = %module.name, version = info.id.version, generation, "the module's Drop {fault}"
         );
     }
-    // Destroys what `Drop` and `on_load` left on this thread. Before the wait for threads, because a destructor may
-    // start one.
+    // Destroys what `Drop` and `on_load` left on this thread. Before the wait for threads, because a
+    // destructor may start one.
     mapped.detach_thread();
     idle::wait_for_threads(shared, module, &info, &mapped);
     reached(Phase::Ended);
     finish_unload(shared, module, &info, mapped.unmap(), drain, purge_started);
 }
 
-/// The last part of every unload. Must run on a task's thread. Retries until the version is unmapped. Gives up if
-/// the obstacle is permanent, or if the runtime shuts down and only a signal handler or the dynamic linker keeps the
-/// version.
+/// The last part of every unload. Must run on a task's thread. Retries until the version is unmapped. Gives
+/// up if the obstacle is permanent, or if the runtime shuts down and only a signal handler or the dynamic
+/// linker keeps the version.
 pub(crate) fn finish_unload(
     shared: &Shared,
     module: &Module,
@@ -127,8 +128,8 @@ fn record_unmapped(
     module.record_purged(info, drain, purge, unmapped);
 }
 
-/// Starts to unload the current version without a successor, because the runtime shuts down. It takes as long as it
-/// takes, and does not delay other modules.
+/// Starts to unload the current version without a successor, because the runtime shuts down. It takes as long
+/// as it takes, and does not delay other modules.
 pub(crate) fn withdraw(shared: &Arc<Shared>, module: &Arc<Module>) -> Result<(), Error> {
     let (shared_of_task, module) = (shared.clone(), module.clone());
     shared.tasks.spawn(format!("purge {}", module.name), move || {
@@ -141,8 +142,9 @@ pub(crate) fn withdraw(shared: &Arc<Shared>, module: &Arc<Module>) -> Result<(),
     })
 }
 
-/// Waits until no call is inside an old or quarantined version, and it is not kept for a rollback. From then on a
-/// rollback cannot make it current. Returns how long the drain took; `None` if the version is current again.
+/// Waits until no call is inside an old or quarantined version, and it is not kept for a rollback. From then
+/// on a rollback cannot make it current. Returns how long the drain took; `None` if the version is current
+/// again.
 fn wait_until_drained(shared: &Shared, module: &Module, generation: u64) -> Option<Duration> {
     let started = Instant::now();
     loop {
@@ -150,8 +152,8 @@ fn wait_until_drained(shared: &Shared, module: &Module, generation: u64) -> Opti
         {
             let mut state = module.state();
             let place = state.place(generation)?;
-            // Watch before counting. A thread that leaves between the two increments the wake counter, which was read
-            // before both, so the wait below returns at once.
+            // Watch before counting. A thread that leaves between the two increments the wake counter, which
+            // was read before both, so the wait below returns at once.
             module.cell.watch(place);
             let count = module.cell.count(place)?;
             if count.inside == 0 {
