@@ -1,7 +1,8 @@
-//! What is written and read on the socket, where the runtime has no type for it yet.
+//! Request and response bodies of the socket.
 //!
-//! Most answers are the runtime's own types: [`ModuleStatus`], [`Pins`], [`Loaded`], [`RolledBack`], [`Confirmed`], [`Deleted`],
-//! [`Stickiness`], [`Purged`], [`BlockedFile`], [`Unblocked`], [`Record`]. The field names are a promise; a request with a field that is not known is refused, so that a misspelt one is noticed.
+//! Most responses are types of the runtime: [`ModuleStatus`], [`Pins`], [`Loaded`], [`RolledBack`],
+//! [`Confirmed`], [`Deleted`], [`Stickiness`], [`Purged`], [`BlockedFile`], [`Unblocked`], [`Record`]. Field
+//! names are stable. A request with an unknown field is rejected, because the field may be misspelt.
 
 use std::path::PathBuf;
 
@@ -26,18 +27,18 @@ pub use segue::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoadRequest {
-    /// What to load: all of them as one, or none. Each is a module of its own.
+    /// The files to load, one module each. Either all become current or none does.
     pub images: Vec<ImageRef>,
-    /// What to do while an old version still has calls inside; refusing, where nothing is said.
+    /// What to do while an old version has calls inside. Default: refuse the load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
-    /// How long the load may take in all, in milliseconds; the runtime's default, where nothing is said.
+    /// How long the whole load may take, in milliseconds. Default: the deadline of [`segue::LoadOptions`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
-    /// How long the versions are on trial, in milliseconds; confirmed at once, where nothing is said.
+    /// How long the versions are on trial, in milliseconds. Default: no trial; they are confirmed at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial_ms: Option<u64>,
-    /// What happens at the end of a trial that nobody has confirmed; going back, where nothing is said.
+    /// What happens if nobody confirms the trial before it ends. Default: a rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial_end: Option<TrialEnd>,
 }
@@ -46,58 +47,59 @@ pub struct LoadRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ImageRef {
-    /// A file that the runtime's process can read: an absolute path, for the two processes need not share a directory.
+    /// A file that the runtime's process can read. The path is absolute, because the two processes may have
+    /// different working directories.
     Path(PathBuf),
-    /// Bytes that were put with `PUT /v1/images`, or that were loaded before.
+    /// A stored image: it was uploaded with `PUT /v1/images`, or loaded before.
     Digest(Digest),
 }
 
-/// The answer to `POST /v1/load`.
+/// The response to `POST /v1/load`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadResponse {
-    /// What was done with each image, in the order of the request.
+    /// The result for each image, in the order of the request.
     pub loaded: Vec<Loaded>,
 }
 
-/// The body of `POST /v1/modules/{name}/purge`; it may be left out.
+/// The body of `POST /v1/modules/{name}/purge`. It is optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PurgeRequest {
-    /// How long to wait for the calls inside, in milliseconds; 5000 where nothing is said.
+    /// How long to wait for the calls inside, in milliseconds. Default: 5000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
 }
 
-/// The answer to `PUT /v1/images`.
+/// The response to `PUT /v1/images`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PutImageResponse {
-    /// What the bytes are called by from now on.
+    /// The digest of the image, for a later [`ImageRef::Digest`].
     pub digest: Digest,
 }
 
-/// The answer to `GET /healthz`.
+/// The response to `GET /healthz`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
-    /// Always `ok`: a runtime that is not does not answer.
+    /// Always `ok`. A runtime that is not healthy does not answer.
     pub status: String,
 }
 
-/// What every refusal looks like.
+/// The body of every error response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
-    /// Why.
+    /// What failed, why, and what to do.
     pub error: ErrorObject,
 }
 
 // === impl LoadRequest ===
 
 impl LoadRequest {
-    /// Loads this one image, as the runtime does by default.
+    /// Loads one image, with default options.
     pub fn new(image: ImageRef) -> Self {
         LoadRequest::set(vec![image])
     }
 
-    /// Loads these images as one, as the runtime does by default.
+    /// Loads a set of images, with default options. Either all become current or none does.
     pub fn set(images: Vec<ImageRef>) -> Self {
         LoadRequest { images, policy: None, deadline_ms: None, trial_ms: None, trial_end: None }
     }
@@ -113,7 +115,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A module whose old version still has a call inside.
+    /// A module whose old version has one call inside.
     pub(crate) fn module() -> ModuleStatus {
         let current = VersionStatus {
             version: "1.1.0".to_owned(),
@@ -172,7 +174,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// One value of each schema that `openapi.json` has.
+    /// One value for each schema in `openapi.json`.
     pub(crate) fn samples() -> Vec<(&'static str, Value)> {
         fn sample<T: Serialize>(name: &'static str, value: T) -> (&'static str, Value) {
             (name, serde_json::to_value(value).unwrap())
@@ -280,9 +282,9 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_module_is_written_as_promised() {
+    fn a_module_status_has_the_documented_json_form() {
         let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        let promised = json!({
+        let expected = json!({
             "name": "greeter",
             "current": {
                 "version": "1.1.0", "generation": 2, "digest": digest, "source": "/srv/modules/libgreeter.so",
@@ -300,12 +302,12 @@ pub(crate) mod tests {
             "releases_left": null,
             "callers": [{"module": null, "version": null, "interface": "Pricing"}]
         });
-        assert_eq!(serde_json::to_value(module()).unwrap(), promised);
+        assert_eq!(serde_json::to_value(module()).unwrap(), expected);
     }
 
     #[test]
-    fn a_load_is_written_as_promised() {
-        let promised = json!({"loaded": [{
+    fn a_load_response_has_the_documented_json_form() {
+        let expected = json!({"loaded": [{
             "module": "greeter", "version": "1.1.0", "generation": 2,
             "digest": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
             "replaced": {"version": "1.0.0", "generation": 1}, "outcome": "loaded",
@@ -313,11 +315,11 @@ pub(crate) mod tests {
                         "code_change": null, "publish": 3, "total": 2100}
         }]});
         let loaded = Loaded { warnings: Vec::new(), ..loaded() };
-        assert_eq!(serde_json::to_value(LoadResponse { loaded: vec![loaded] }).unwrap(), promised);
+        assert_eq!(serde_json::to_value(LoadResponse { loaded: vec![loaded] }).unwrap(), expected);
     }
 
     #[test]
-    fn requests_are_read_as_promised_and_a_misspelt_field_is_noticed() {
+    fn a_load_request_has_the_documented_json_form_and_rejects_unknown_fields() {
         let text = r#"{"images":[{"path":"/x.so"}],"policy":"wait","deadline_ms":30000,"trial_ms":5,"trial_end":"roll_back"}"#;
         let request: LoadRequest = serde_json::from_str(text).unwrap();
         assert_eq!(request.images, [ImageRef::Path("/x.so".into())]);

@@ -1,14 +1,14 @@
-//! The control socket of segue: how a running runtime is asked and told, from outside its process.
+//! The control socket of segue: other processes query and control a running runtime through it.
 //!
-//! It is a unix socket of mode 0600 that speaks HTTP/1.1 with JSON, so `curl --unix-socket` is a client. The fields, the
-//! error object and their meaning are those of the command's `--json`.
+//! It is a unix socket of mode 0600 that speaks HTTP/1.1 with JSON, so `curl --unix-socket` works as a
+//! client. Fields and error objects are those of the command line's `--json` output.
 //!
 //! ```no_run
 //! use segue::Runtime;
 //! use segue_control::{Client, Limits, Socket, serve};
 //!
 //! # async fn example(runtime: Runtime) -> Result<(), Box<dyn std::error::Error>> {
-//! // In the process that serves:
+//! // In the process that embeds the runtime:
 //! let socket = Socket::bind("/run/user/1000/segue.sock")?;
 //! let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
 //! let server = tokio::spawn(serve(runtime, socket, Limits::default(), async { drop(stopped.await) }));
@@ -27,18 +27,21 @@
 //!
 //! # Concepts
 //!
-//! * [`Socket`]: the file, bound by this process and by no other; it is gone when this is dropped.
-//! * [`serve`]: answers on it until its shutdown future is ready. Nothing in here decides anything: each request is one
-//!   call of the [`Runtime`](segue::Runtime), which blocks, and therefore runs beside the reactor.
-//! * [`Limits`]: what one client may cost.
-//! * [`Client`]: a typed method for each request. A command that was sent twice, since the connection broke, is done once.
-//! * [`api`]: the types that both sides write and read.
-//! * [`OPENAPI`]: the description that `GET /openapi.json` answers; a test holds it against the routes and the types.
+//! * [`Socket`]: the socket file, bound by this process only. Dropping it removes the file.
+//! * [`serve`]: answers requests until its shutdown future is ready. It makes no decisions: each request is
+//!   one call of the [`Runtime`](segue::Runtime). Such a call can block, so it runs outside the reactor.
+//! * [`Limits`]: the resources that clients may use.
+//! * [`Client`]: one typed method per request. If the connection breaks, it sends a command again under the
+//!   same idempotency key, so the command still runs once.
+//! * [`api`]: the types that client and server share.
+//! * [`OPENAPI`]: the description that `GET /openapi.json` returns. Tests compare it with the routes and the
+//!   types.
 //!
-//! # What is not here
+//! # Access control
 //!
-//! Who may connect is the file's mode, and nothing else: whoever may open the socket may do everything, and the ledger has who it
-//! was, as the kernel told when it connected. There is no TCP.
+//! The mode of the socket file is the only access control: a process that can open the socket can do
+//! everything. The ledger records the user and process ids of each client, as the kernel reported them when
+//! it connected. There is no TCP listener.
 
 #![forbid(unsafe_code)]
 

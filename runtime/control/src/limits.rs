@@ -1,38 +1,40 @@
-//! What one client may cost the others.
+//! The resources that clients of the socket may use.
 
 use std::time::Duration;
 
-/// What one client may cost the others, and the process that serves.
+/// The resources that clients of the socket may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections that are open at once. A further client waits until one is closed, and an idle one is closed after
+    /// Open connections. The next client waits until one closes. An idle connection is closed after
     /// [`header_read_timeout`](Self::header_read_timeout).
     pub connections_max: usize,
-    /// Clients that read events at once; a further one is told `busy`. Far below
-    /// [`connections_max`](Self::connections_max), since they stay.
+    /// Event streams at once; the next one gets the error `busy`. Keep it far below
+    /// [`connections_max`](Self::connections_max), because streams stay open.
     pub event_streams_max: usize,
-    /// Loads, purges, rollbacks and the like at once; a further one is told `busy`. Each takes a thread while it waits.
+    /// Commands (loads, purges, rollbacks, …) at once; the next one gets the error `busy`. Each takes a
+    /// thread while it runs.
     pub commands_max: usize,
-    /// Images that are put at once; a further one is told `busy`. Each is held in memory until it is whole.
+    /// Image uploads at once; the next one gets the error `busy`. Each is held in memory until it is
+    /// complete.
     pub uploads_max: usize,
-    /// How long a client may take for the head of a request, and how long a connection may be idle.
+    /// How long a client may take to send the head of a request. Also how long a connection may be idle.
     pub header_read_timeout: Duration,
-    /// How long a client may pause inside a body before it is given up.
+    /// How long a client may pause while it sends a body.
     pub body_idle_timeout: Duration,
-    /// The size of a request's head, in bytes: its first line and its headers.
+    /// Size of a request's head (its first line and its headers), in bytes.
     pub head_bytes_max: usize,
-    /// The size of a JSON body, in bytes.
+    /// Size of a JSON body, in bytes.
     pub json_bytes_max: usize,
-    /// The size of an image that is put, in bytes.
+    /// Size of an uploaded image, in bytes.
     pub image_bytes_max: usize,
-    /// The longest deadline that a request may ask for.
+    /// The longest deadline that a request may set.
     pub deadline_max: Duration,
-    /// The longest trial that a request may ask for.
+    /// The longest trial that a request may set.
     pub trial_max: Duration,
-    /// The most events that one answer of the history has.
+    /// The most events that one response of `GET /v1/history` has.
     pub history_max: usize,
-    /// How long requests that are being answered may go on after the shutdown began.
+    /// How long running requests may continue after the shutdown began.
     pub shutdown_grace: Duration,
 }
 

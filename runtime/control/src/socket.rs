@@ -1,14 +1,15 @@
-//! The socket's file: made with its mode, by one process at a time, and taken away again.
+//! The socket file: created with mode 0600 by one process at a time, and removed on drop.
 //!
-//! # How it is made
+//! # How it is created
 //!
-//! The mode must never be wider than 0600, not even for a moment, and the process's umask is not ours to change. On Linux
-//! the file that `bind` makes gets the mode of the socket's own inode, so that inode is given mode 0600 first. Elsewhere
-//! the file's mode is set between `bind` and `listen`: nobody can connect to a socket that does not listen yet.
+//! The mode must never be wider than 0600, not even for a moment, and a library must not change the process's
+//! umask. On Linux the file that `bind` creates gets the mode of the socket's own inode, so that inode is set
+//! to mode 0600 first. On other systems the file's mode is set between `bind` and `listen`: no client can
+//! connect before `listen`.
 //!
-//! Looking whether somebody answers on the path, removing a file that a dead process left, and binding are three steps.
-//! They are taken under a lock on the directory (`flock`, which leaves nothing behind), so that two runtimes that start at
-//! once do not take each other's socket away.
+//! `bind` takes three steps: it checks whether a process listens on the path, removes a stale file, and
+//! binds. A lock on the directory (`flock`, which creates no file) covers all three. Without it, two runtimes
+//! that start at the same time could remove each other's socket.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -27,73 +28,77 @@ use std::{
 
 use socket2::{Domain, SockAddr, Type};
 
-/// Read and write for the owner, nothing for anybody else.
+/// Read and write for the owner only.
 const MODE: u32 = 0o600;
 
-/// Connections that the system keeps for us before we take them; a client beyond them is refused by the system.
+/// Connections that may wait to be accepted. The system refuses further clients.
 const BACKLOG: i32 = 128;
 
-/// How long another runtime may be at the same three steps before we give up; it needs less than a millisecond.
+/// How long to wait for the lock on the directory. The three steps take another runtime less than a
+/// millisecond.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The control socket's file, bound by this process. Dropping it takes the file away.
+/// The control socket's file, bound by this process. Dropping it removes the file.
 #[derive(Debug)]
 pub struct Socket {
-    // Dropped first: while the listener lives, no other runtime takes the path, so what is removed is ours.
+    // Dropped first: while the listener exists, no other runtime takes the path, so the removed file is ours.
     file: BoundFile,
     listener: UnixListener,
 }
 
-/// Why the socket could not be had.
+/// Why the socket could not be bound.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindError {
-    /// A runtime answers there.
-    #[error("{}: another runtime answers on this socket", path.display())]
+    /// Another process listens on the path.
+    #[error("cannot bind the control socket {}: another runtime listens on it", path.display())]
     InUse {
         /// The socket's path.
         path: PathBuf,
     },
-    /// Something is there that is no socket; it is left alone.
-    #[error("{}: there is something at this path that is not a socket", path.display())]
+    /// The path is not a socket. It was not changed.
+    #[error("cannot bind the control socket {}: the path exists and is not a socket", path.display())]
     NotASocket {
         /// The socket's path.
         path: PathBuf,
     },
-    /// Another process keeps the directory locked.
-    #[error("{}: the directory is locked by another process", directory.display())]
+    /// Another process holds the lock on the directory.
+    #[error(
+        "cannot create the control socket: another process has locked the directory {}",
+        directory.display()
+    )]
     DirectoryLocked {
         /// The directory.
         directory: PathBuf,
     },
-    /// The system said no.
-    #[error("{action} the control socket {}: {source}", path.display())]
+    /// A system call failed.
+    #[error("cannot {action} the control socket {}: {source}", path.display())]
     Io {
-        /// What was tried, as a verb: "binding".
+        /// The step that failed, as a verb: "bind".
         action: &'static str,
         /// The socket's path.
         path: PathBuf,
-        /// The system's reason.
+        /// The operating system's error.
         source: io::Error,
     },
 }
 
-/// The file, for as long as it is ours.
+/// The socket file. Dropping it removes the file if it is still the one that this process bound.
 #[derive(Debug)]
 pub(crate) struct BoundFile {
     path: PathBuf,
-    /// Device and inode: another runtime may have put its own file there since.
+    /// Device and inode. Another runtime may have bound its own file at the path since.
     identity: Option<(u64, u64)>,
 }
 
 // === impl Socket ===
 
 impl Socket {
-    /// Binds the socket to this path. What a dead process left there is replaced.
+    /// Binds the socket to this path. A socket file on which no process listens is replaced.
     ///
     /// # Errors
     ///
-    /// Whatever is at the path and is alive, or no socket, is left as it is: see [`BindError`].
+    /// [`BindError`]. A socket in use, or a file that is not a socket, is never changed.
     pub fn bind(path: impl Into<PathBuf>) -> Result<Self, BindError> {
         let path = path.into();
         let failed = |action| {
@@ -106,46 +111,48 @@ impl Socket {
         };
         let lock = lock_directory(directory, &path)?;
         remove_stale(&path)?;
-        let socket = new_socket().map_err(failed("making"))?;
-        let address = SockAddr::unix(&path).map_err(failed("naming"))?;
-        socket.bind(&address).map_err(failed("binding"))?;
+        let socket = new_socket().map_err(failed("create"))?;
+        let address = SockAddr::unix(&path).map_err(failed("use the path of"))?;
+        socket.bind(&address).map_err(failed("bind"))?;
         let file = BoundFile::new(path.clone());
         if cfg!(not(target_os = "linux")) {
-            fs::set_permissions(&path, fs::Permissions::from_mode(MODE)).map_err(failed("guarding"))?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(MODE))
+                .map_err(failed("set the mode of"))?;
         }
-        socket.listen(BACKLOG).map_err(failed("opening"))?;
+        socket.listen(BACKLOG).map_err(failed("listen on"))?;
         drop(lock);
         Ok(Socket { file, listener: UnixListener::from(OwnedFd::from(socket)) })
     }
 
-    /// Where it is.
+    /// The path of the socket file.
     pub fn path(&self) -> &Path {
         &self.file.path
     }
 
-    /// What takes the file away when dropped, and the listener, which is to be dropped after it.
+    /// The file, which is removed when dropped, and the listener. Drop the file before the listener.
     pub(crate) fn into_parts(self) -> (BoundFile, UnixListener) {
         (self.file, self.listener)
     }
 }
 
-/// A socket that `bind` will give its mode.
+/// A socket whose file gets mode 0600 on `bind`, on Linux.
 fn new_socket() -> io::Result<socket2::Socket> {
     let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     if cfg!(not(target_os = "linux")) {
         return Ok(socket);
     }
-    // `File` is the standard library's way to `fchmod`.
+    // `File` wraps `fchmod`.
     let inode = File::from(OwnedFd::from(socket));
     inode.set_permissions(fs::Permissions::from_mode(MODE))?;
     Ok(socket2::Socket::from(OwnedFd::from(inode)))
 }
 
-/// Keeps other runtimes from the same three steps until it is dropped.
+/// Locks the directory against other runtimes until the file is dropped. `None` if its file system cannot
+/// lock directories; then two runtimes that start at the same time are not protected from each other.
 fn lock_directory(directory: &Path, path: &Path) -> Result<Option<File>, BindError> {
     let file = File::open(directory).map_err(|source| BindError::Io {
-        action: "opening the directory of",
+        action: "open the directory of",
         path: path.to_owned(),
         source,
     })?;
@@ -159,30 +166,29 @@ fn lock_directory(directory: &Path, path: &Path) -> Result<Option<File>, BindErr
             Err(TryLockError::WouldBlock) => {
                 return Err(BindError::DirectoryLocked { directory: directory.to_owned() });
             }
-            // A file system that cannot lock a directory: two runtimes that start in the same instant are not kept apart.
             Err(TryLockError::Error(_)) => return Ok(None),
         }
     }
 }
 
-/// Makes the path free, where what is there may be removed.
+/// Removes a socket file on which no process listens.
 fn remove_stale(path: &Path) -> Result<(), BindError> {
     let failed = |action| move |source| BindError::Io { action, path: path.to_owned(), source };
     let metadata = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        metadata => metadata.map_err(failed("looking at"))?,
+        metadata => metadata.map_err(failed("read the metadata of"))?,
     };
     if !metadata.file_type().is_socket() {
         return Err(BindError::NotASocket { path: path.to_owned() });
     }
     match has_listener(path) {
         Ok(true) => Err(BindError::InUse { path: path.to_owned() }),
-        Ok(false) => fs::remove_file(path).map_err(failed("removing the left-over of")),
-        Err(source) => Err(failed("asking")(source)),
+        Ok(false) => fs::remove_file(path).map_err(failed("remove the stale file of")),
+        Err(source) => Err(failed("connect to")(source)),
     }
 }
 
-/// Whether a process listens there. It does not wait: a listener whose backlog is full is alive, too.
+/// Whether a process listens on the path. It does not wait: if the backlog is full, the listener exists.
 fn has_listener(path: &Path) -> io::Result<bool> {
     let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
@@ -206,7 +212,7 @@ impl BoundFile {
 impl Drop for BoundFile {
     fn drop(&mut self) {
         if self.identity.is_some() && identity(&self.path) == self.identity {
-            // Where it cannot be removed, the next runtime sees that nobody answers, and replaces it.
+            // If the file cannot be removed, the next runtime finds no listener and replaces it.
             drop(fs::remove_file(&self.path));
         }
     }
@@ -225,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_owner_may_connect_and_the_file_goes_with_the_socket() {
+    fn the_file_has_mode_0600_and_is_removed_with_the_socket() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("segue.sock");
         let socket = Socket::bind(&path).unwrap();
@@ -233,14 +239,14 @@ mod tests {
         std::os::unix::net::UnixStream::connect(&path).unwrap();
         drop(socket);
         assert!(!path.exists());
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "nothing else is left");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "no other file remains");
     }
 
     #[test]
-    fn a_live_socket_is_left_alone_and_a_dead_one_is_replaced() {
+    fn a_socket_in_use_is_kept_and_a_stale_one_is_replaced() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("segue.sock");
-        // The standard library leaves the file behind, as a process that is killed does.
+        // The standard library does not remove the file, as when a process is killed.
         let other = UnixListener::bind(&path).unwrap();
         assert!(matches!(Socket::bind(&path), Err(BindError::InUse { .. })));
         assert!(path.exists());
@@ -250,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_socket_is_left_alone() {
+    fn a_file_that_is_not_a_socket_is_kept() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("segue.sock");
         fs::write(&path, "precious").unwrap();
@@ -259,11 +265,11 @@ mod tests {
         let nowhere = directory.path().join("missing/segue.sock");
         assert!(matches!(Socket::bind(nowhere), Err(BindError::Io { .. })));
         let long = directory.path().join("x".repeat(200));
-        assert!(matches!(Socket::bind(long), Err(BindError::Io { action: "naming", .. })));
+        assert!(matches!(Socket::bind(long), Err(BindError::Io { action: "use the path of", .. })));
     }
 
     #[test]
-    fn the_file_of_a_successor_stays() {
+    fn the_file_of_another_runtime_is_not_removed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("segue.sock");
         let first = Socket::bind(&path).unwrap();
@@ -276,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_that_start_at_once_over_a_left_over_one_wins() {
+    fn one_of_many_concurrent_binds_replaces_a_stale_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("segue.sock");
         drop(UnixListener::bind(&path).unwrap());

@@ -1,6 +1,6 @@
-//! The server and the client over a real socket, with a real runtime in which nothing is loaded.
+//! The server and the client over a real socket, with a runtime that has no modules.
 
-#![allow(clippy::unwrap_used, reason = "a test says what it means by failing, and so do its helpers")]
+#![allow(clippy::unwrap_used, reason = "a failing test panics, and so do its helpers")]
 
 use std::{
     future::Future,
@@ -22,14 +22,14 @@ use tokio::{
     sync::oneshot,
 };
 
-/// A running server in a directory of its own.
+/// A running server in its own directory.
 struct Server {
     directory: tempfile::TempDir,
     path: PathBuf,
     runtime: Runtime,
 }
 
-/// Runs a test against a server, and then checks that the server ends in good order.
+/// Runs a test against a server, and then checks that the server stops cleanly.
 fn with_server<F: Future>(limits: Limits, test: impl FnOnce(Server) -> F) -> F::Output {
     let executor =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -43,14 +43,14 @@ fn with_server<F: Future>(limits: Limits, test: impl FnOnce(Server) -> F) -> F::
         let output = test(Server { directory, path: path.clone(), runtime: runtime.clone() }).await;
         drop(stop);
         server.await.unwrap().unwrap();
-        assert!(!path.exists(), "the server takes its file away");
+        assert!(!path.exists(), "the server removes its socket file");
         output
     });
     runtime.shutdown(Duration::from_secs(5)).unwrap();
     output
 }
 
-/// Sends these bytes, and reads until the other side closes.
+/// Sends these bytes and reads until the server closes the connection.
 async fn raw(path: &Path, bytes: &[u8]) -> String {
     let mut stream = UnixStream::connect(path).await.unwrap();
     stream.write_all(bytes).await.unwrap();
@@ -59,8 +59,8 @@ async fn raw(path: &Path, bytes: &[u8]) -> String {
     String::from_utf8(answer).unwrap()
 }
 
-/// Asks once, as `curl --unix-socket` does: status, head and body.
-async fn ask(path: &Path, method: &str, target: &str, body: &str) -> (u16, String, String) {
+/// Sends one request, as `curl --unix-socket` does, and returns the response's status, head and body.
+async fn send(path: &Path, method: &str, target: &str, body: &str) -> (u16, String, String) {
     let length = body.len();
     let request = format!(
         "{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
@@ -84,7 +84,7 @@ fn refused(result: Result<impl std::fmt::Debug, ClientError>) -> (Code, u16) {
 }
 
 #[test]
-fn the_client_is_answered() {
+fn the_client_gets_responses() {
     with_server(Limits::default(), async |server: Server| {
         let client = Client::new(&server.path);
         assert_eq!(client.health().await.unwrap().status, "ok");
@@ -103,7 +103,7 @@ fn the_client_is_answered() {
 }
 
 #[test]
-fn a_file_that_is_no_module_is_refused_by_path_and_by_its_bytes() {
+fn a_file_that_is_not_a_module_is_refused_by_path_and_by_upload() {
     with_server(Limits::default(), async |server: Server| {
         let client = Client::new(&server.path);
         let path = server.directory.path().join("readme.so");
@@ -114,7 +114,7 @@ fn a_file_that_is_no_module_is_refused_by_path_and_by_its_bytes() {
 }
 
 #[test]
-fn whatever_is_wrong_is_told_by_an_error_object() {
+fn every_bad_request_gets_an_error_object() {
     with_server(Limits::default(), async |server: Server| {
         let load = |body: Value| body.to_string();
         let cases = [
@@ -179,26 +179,26 @@ fn whatever_is_wrong_is_told_by_an_error_object() {
             ("GET", "/v1/events?form=1", String::new(), 400, "bad_request"),
         ];
         for (method, target, body, status, code) in cases {
-            let (got, head, body) = ask(&server.path, method, target, &body).await;
+            let (got, head, body) = send(&server.path, method, target, &body).await;
             assert_eq!(got, status, "{method} {target}: {body}");
             assert_eq!(error_of(&body)["code"], code, "{method} {target}: {body}");
             assert!(head.to_lowercase().contains("content-type: application/json"), "{head}");
             assert_eq!(head.to_lowercase().contains("\r\nallow:"), status == 405, "{head}");
         }
         let (status, _, set) =
-            ask(&server.path, "POST", "/v1/load", r#"{"images":[{"path":"/a"},{"path":"/b"}]}"#).await;
+            send(&server.path, "POST", "/v1/load", r#"{"images":[{"path":"/a"},{"path":"/b"}]}"#).await;
         let members = error_of(&set)["members"].clone();
         assert_eq!(
             (status, members.as_array().unwrap().len()),
             (404, 2),
-            "each that is wrong is told: {set}"
+            "the error object has one member for each file: {set}"
         );
         assert!(members[1]["message"].as_str().unwrap().contains("/b"), "{set}");
     });
 }
 
 #[test]
-fn a_body_past_its_limit_is_refused_while_it_is_written() {
+fn a_body_past_its_limit_is_refused_while_it_is_sent() {
     let mut limits = Limits::default();
     limits.image_bytes_max = 100_000;
     with_server(limits, async |server: Server| {
@@ -211,7 +211,7 @@ fn a_body_past_its_limit_is_refused_while_it_is_written() {
 }
 
 #[test]
-fn events_are_told_followed_and_resumed() {
+fn events_can_be_read_followed_and_resumed() {
     with_server(Limits::default(), async |server: Server| {
         let client = Client::new(&server.path);
         let refuse = async || {
@@ -220,16 +220,16 @@ fn events_are_told_followed_and_resumed() {
         };
         refuse().await;
         refuse().await;
-        let mut kept = client.events(0, Extent::Recorded).await.unwrap();
-        let first = kept.next().await.unwrap().unwrap();
+        let mut recorded = client.events(0, Extent::Recorded).await.unwrap();
+        let first = recorded.next().await.unwrap().unwrap();
         assert_eq!(first.seq, 1);
         assert!(matches!(first.event, Event::Started { .. }));
-        let refused = kept.next().await.unwrap().unwrap();
+        let refused = recorded.next().await.unwrap().unwrap();
         assert!(matches!(refused.event, Event::Refused { .. }));
         let me = std::fs::metadata(server.directory.path()).unwrap().uid();
         assert_eq!(refused.by, Actor::Peer { uid: me, pid: i32::try_from(std::process::id()).ok() });
-        assert_eq!(kept.next().await.unwrap().unwrap().seq, 3);
-        assert_eq!(kept.next().await.unwrap(), None);
+        assert_eq!(recorded.next().await.unwrap().unwrap().seq, 3);
+        assert_eq!(recorded.next().await.unwrap(), None);
 
         let mut followed = client.events(3, Extent::Follow).await.unwrap();
         assert_eq!(followed.next().await.unwrap().unwrap().seq, 3);
@@ -241,11 +241,11 @@ fn events_are_told_followed_and_resumed() {
         assert_eq!(resumed.next().await.unwrap(), None);
         let mut up_to_date = client.events_after(4, Extent::Recorded).await.unwrap();
         assert_eq!(up_to_date.next().await.unwrap(), None);
-        // Number 900 was told by a runtime with another state directory.
+        // Number 900 comes from a runtime with another state directory.
         let mut restarted = client.events_after(900, Extent::Recorded).await.unwrap();
         assert_eq!(restarted.next().await.unwrap().unwrap().seq, 1);
 
-        let (status, head, body) = ask(&server.path, "GET", "/v1/events?from=4&follow=false", "").await;
+        let (status, head, body) = send(&server.path, "GET", "/v1/events?from=4&follow=false", "").await;
         assert_eq!(status, 200);
         assert!(head.to_lowercase().contains("content-type: text/event-stream"), "{head}");
         assert!(
@@ -256,13 +256,13 @@ fn events_are_told_followed_and_resumed() {
         assert_eq!(history.iter().map(|record| record.seq).collect::<Vec<_>>(), [3, 4]);
         assert_eq!(client.blocked().await.unwrap(), []);
         let never = client.unblock(&Digest::of(b"never blocked")).await.unwrap();
-        assert!(!never.unblocked, "there was nothing to do, and the answer says so");
+        assert!(!never.unblocked, "the file was not blocked, and the response says so");
     });
 }
 
-/// Many more than are kept in memory, or sent at once.
+/// With many more events than are held in memory or read at once.
 #[test]
-fn the_whole_ledger_is_told_across_a_restart_and_a_reader_goes_on() {
+fn a_stream_has_all_events_of_the_ledger_and_continues_after_a_restart() {
     const EVENTS: u64 = 5000;
     let executor =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -302,7 +302,7 @@ fn the_whole_ledger_is_told_across_a_restart_and_a_reader_goes_on() {
 }
 
 #[test]
-fn a_command_whose_connection_breaks_is_sent_once_more_under_the_same_key() {
+fn a_command_whose_connection_breaks_is_sent_again_with_the_same_key() {
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("segue.sock");
@@ -315,9 +315,9 @@ fn a_command_whose_connection_breaks_is_sent_once_more_under_the_same_key() {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = Vec::new();
             while !request.ends_with(b"\r\n\r\n") {
-                let mut piece = [0; 512];
-                let length = stream.read(&mut piece).unwrap();
-                request.extend_from_slice(&piece[..length]);
+                let mut buffer = [0; 512];
+                let length = stream.read(&mut buffer).unwrap();
+                request.extend_from_slice(&buffer[..length]);
             }
             let head = String::from_utf8(request).unwrap();
             let key = head.lines().find_map(|line| line.strip_prefix("idempotency-key: "));
@@ -337,7 +337,7 @@ fn a_command_whose_connection_breaks_is_sent_once_more_under_the_same_key() {
 }
 
 #[test]
-fn a_key_that_is_none_is_refused_before_anything_is_done() {
+fn an_invalid_idempotency_key_is_refused() {
     with_server(Limits::default(), async |server: Server| {
         for key in ["", "a b", &"x".repeat(129), "a\r\nidempotency-key: b"] {
             let request = format!(
@@ -353,7 +353,7 @@ fn a_key_that_is_none_is_refused_before_anything_is_done() {
 }
 
 #[test]
-fn a_stream_of_events_ends_with_the_runtime() {
+fn an_event_stream_ends_with_the_runtime() {
     with_server(Limits::default(), async |server: Server| {
         let mut followed = Client::new(&server.path).events(0, Extent::Follow).await.unwrap();
         let runtime = server.runtime.clone();
@@ -367,17 +367,17 @@ fn a_stream_of_events_ends_with_the_runtime() {
 }
 
 #[test]
-fn a_stream_of_events_does_not_hold_the_shutdown_up() {
-    let begun = Instant::now();
+fn an_open_event_stream_does_not_delay_the_shutdown() {
+    let start = Instant::now();
     let stream = with_server(Limits::default(), async |server: Server| {
         Client::new(&server.path).events(0, Extent::Follow).await.unwrap()
     });
-    assert!(begun.elapsed() < Duration::from_secs(4), "took {:?}", begun.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(4), "took {:?}", start.elapsed());
     drop(stream);
 }
 
 #[test]
-fn idle_clients_are_closed_and_do_not_keep_others_out() {
+fn idle_connections_are_closed_and_do_not_block_other_clients() {
     let mut limits = Limits::default();
     limits.connections_max = 8;
     limits.header_read_timeout = Duration::from_millis(300);
@@ -392,7 +392,7 @@ fn idle_clients_are_closed_and_do_not_keep_others_out() {
         }
         let client = Client::new(&server.path);
         let answer = tokio::time::timeout(Duration::from_secs(10), client.health()).await;
-        assert_eq!(answer.expect("idle clients kept this one out").unwrap().status, "ok");
+        assert_eq!(answer.expect("idle clients blocked this one").unwrap().status, "ok");
         for mut stream in idle {
             let mut rest = Vec::new();
             tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut rest))
@@ -404,7 +404,7 @@ fn idle_clients_are_closed_and_do_not_keep_others_out() {
 }
 
 #[test]
-fn a_body_that_stalls_is_given_up() {
+fn a_stalled_body_times_out() {
     let mut limits = Limits::default();
     limits.body_idle_timeout = Duration::from_millis(200);
     with_server(limits, async |server: Server| {
@@ -412,12 +412,12 @@ fn a_body_that_stalls_is_given_up() {
             b"POST /v1/load HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 100\r\n\r\n{";
         let answer = raw(&server.path, request).await;
         assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
-        assert!(answer.contains("nothing more of the body came for 0.2 s"), "{answer}");
+        assert!(answer.contains("timed out after 0.2 s waiting for more of the body"), "{answer}");
     });
 }
 
 #[test]
-fn too_many_readers_of_events_are_told_so() {
+fn an_event_stream_past_the_limit_is_refused() {
     let mut limits = Limits::default();
     limits.event_streams_max = 2;
     with_server(limits, async |server: Server| {
@@ -430,16 +430,16 @@ fn too_many_readers_of_events_are_told_so() {
         ));
         assert_eq!(client.health().await.unwrap().status, "ok");
         drop(first);
-        let begun = Instant::now();
+        let start = Instant::now();
         while client.events(0, Extent::Recorded).await.is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(10), "a reader that left still counts");
+            assert!(start.elapsed() < Duration::from_secs(10), "a closed stream still counts");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
 }
 
 #[test]
-fn where_nobody_answers_the_client_says_so() {
+fn the_client_reports_a_missing_or_foreign_server() {
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     executor.block_on(async {
         let directory = tempfile::tempdir().unwrap();
@@ -449,10 +449,10 @@ fn where_nobody_answers_the_client_says_so() {
         assert!(matches!(missing, ClientError::Unreachable { .. }));
         assert_eq!(missing.code(), Code::Unreachable);
         assert!(missing.object().hint.unwrap().contains("segue serve"));
-        // A file that a dead process left.
+        // A stale socket file.
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         assert_eq!(client.modules().await.unwrap_err().code(), Code::Unreachable);
-        // Something that is no runtime.
+        // A server that is not a runtime.
         let listener = std::os::unix::net::UnixListener::bind(directory.path().join("other.sock")).unwrap();
         let other = std::thread::spawn(move || {
             use std::io::{Read, Write};
@@ -461,15 +461,15 @@ fn where_nobody_answers_the_client_says_so() {
             stream.write_all(b"HTTP/1.1 500 Oh\r\ncontent-length: 4\r\n\r\noops").unwrap();
         });
         let error = Client::new(directory.path().join("other.sock")).modules().await.unwrap_err();
-        assert!(matches!(&error, ClientError::Protocol { what, .. } if what.contains("500")), "{error}");
+        assert!(matches!(&error, ClientError::Protocol { reason, .. } if reason.contains("500")), "{error}");
         other.join().unwrap();
     });
 }
 
 #[test]
-fn the_description_is_served_as_it_is() {
+fn the_description_is_served_unchanged() {
     with_server(Limits::default(), async |server: Server| {
-        let (status, _, body) = ask(&server.path, "GET", "/openapi.json", "").await;
+        let (status, _, body) = send(&server.path, "GET", "/openapi.json", "").await;
         assert_eq!(status, 200);
         assert_eq!(body, segue_control::OPENAPI);
     });

@@ -1,4 +1,4 @@
-//! One connection: it asks once.
+//! One connection to the socket, for one request.
 
 use std::{future::Future, path::Path, time::Duration};
 
@@ -12,29 +12,31 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{net::UnixStream, task::JoinHandle, time};
 
-use super::ClientError;
-use crate::api::ErrorBody;
+use crate::{api::ErrorBody, client::error::ClientError};
 
-/// The largest refusal that is read, in bytes.
+/// How long the response to a query may take.
+pub(super) const QUERY_TIMEOUT: Timeout = Timeout::After(Duration::from_secs(30));
+
+/// The largest error response that is read, in bytes.
 const ERROR_BYTES_MAX: usize = 1024 * 1024;
 
-/// How long to wait.
+/// How long to wait for a response.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Timeout {
-    /// So long.
+    /// For this long.
     After(Duration),
-    /// Until the connection breaks.
+    /// Until it arrives or the connection breaks.
     Never,
 }
 
-/// One connection to the socket. Dropping it closes it.
+/// One connection to the socket. Dropping it closes the connection.
 pub(super) struct Connection<'a> {
     path: &'a Path,
     sender: SendRequest<Full<Bytes>>,
     driver: Driver,
 }
 
-/// The task that moves the bytes. It ends with this.
+/// The task that sends and receives the connection's bytes. Dropping this aborts it.
 pub(super) struct Driver(JoinHandle<()>);
 
 // === impl Connection ===
@@ -47,13 +49,13 @@ impl<'a> Connection<'a> {
         let (sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|source| ClientError::ConnectionLost { path: path.to_owned(), source })?;
-        // An error of the connection is also one of the request, and is told there.
+        // The request reports the connection's error too.
         let driver = Driver(tokio::spawn(async move { drop(connection.await) }));
         Ok(Connection { path, sender, driver })
     }
 
-    /// Sends the request, and reads the whole answer. A refusal is an error.
-    pub(super) async fn answer(
+    /// Sends the request and reads the whole response. An error response is an `Err`.
+    pub(super) async fn fetch(
         &mut self,
         request: Request<Full<Bytes>>,
         bytes_max: usize,
@@ -62,7 +64,7 @@ impl<'a> Connection<'a> {
         self.collect(response, bytes_max).await
     }
 
-    /// Sends the request, and leaves the body of the answer to be read. A refusal is an error.
+    /// Sends the request and returns the response's body unread. An error response is an `Err`.
     pub(super) async fn stream(
         mut self,
         request: Request<Full<Bytes>>,
@@ -80,23 +82,23 @@ impl<'a> Connection<'a> {
         Request::builder()
             .method(method)
             .uri(path)
-            // HTTP/1.1 asks for one; who is meant is plain already.
+            // HTTP/1.1 requires the header. The server ignores its value.
             .header(header::HOST, "segue")
             .body(Full::new(body))
-            .map_err(|error| self.protocol(format!("the request cannot be written: {error}")))
+            .map_err(|error| self.protocol(format!("cannot build the request: {error}")))
     }
 
     async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError> {
-        let response = self.sender.send_request(request).await.map_err(|source| self.broken(source))?;
+        let response = self.sender.send_request(request).await.map_err(|source| self.lost(source))?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
         }
         let body = self.collect(response, ERROR_BYTES_MAX).await?;
-        Err(self.refused(status, &body))
+        Err(self.error_response(status, &body))
     }
 
-    fn refused(&self, status: StatusCode, body: &[u8]) -> ClientError {
+    fn error_response(&self, status: StatusCode, body: &[u8]) -> ClientError {
         match serde_json::from_slice::<ErrorBody>(body) {
             Ok(ErrorBody { error }) => ClientError::Refused { error: Box::new(error), status },
             Err(_) => self.protocol(format!("status {status} without an error object")),
@@ -107,18 +109,18 @@ impl<'a> Connection<'a> {
         match Limited::new(response.into_body(), bytes_max).collect().await {
             Ok(body) => Ok(body.to_bytes()),
             Err(error) => match error.downcast::<hyper::Error>() {
-                Ok(source) => Err(self.broken(*source)),
-                Err(_) => Err(self.protocol(format!("the answer is larger than {bytes_max} bytes"))),
+                Ok(source) => Err(self.lost(*source)),
+                Err(_) => Err(self.protocol(format!("the response exceeds {bytes_max} bytes"))),
             },
         }
     }
 
-    fn broken(&self, source: hyper::Error) -> ClientError {
+    fn lost(&self, source: hyper::Error) -> ClientError {
         ClientError::ConnectionLost { path: self.path.to_owned(), source }
     }
 
-    fn protocol(&self, what: String) -> ClientError {
-        ClientError::Protocol { path: self.path.to_owned(), what }
+    fn protocol(&self, reason: String) -> ClientError {
+        ClientError::Protocol { path: self.path.to_owned(), reason }
     }
 }
 
@@ -136,10 +138,10 @@ impl Timeout {
     pub(super) async fn wait<T>(
         self,
         path: &Path,
-        answer: impl Future<Output = Result<T, ClientError>>,
+        response: impl Future<Output = Result<T, ClientError>>,
     ) -> Result<T, ClientError> {
-        let Timeout::After(after) = self else { return answer.await };
-        match time::timeout(after, answer).await {
+        let Timeout::After(after) = self else { return response.await };
+        match time::timeout(after, response).await {
             Ok(result) => result,
             Err(_) => Err(ClientError::TimedOut { path: path.to_owned(), after }),
         }

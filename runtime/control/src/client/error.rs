@@ -1,60 +1,61 @@
-//! Why the runtime could not be asked, or said no.
+//! Why a request failed.
 
 use std::{io, path::PathBuf, time::Duration};
 
 use http::StatusCode;
 use segue::{Code, ErrorObject};
 
-/// Why the runtime could not be asked, or said no.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// Nobody answers on the socket.
-    #[error("no runtime answers on {}: {source}", path.display())]
+    /// The client cannot connect to the socket.
+    #[error("cannot connect to a runtime on {}: {source}", path.display())]
     Unreachable {
         /// The socket.
         path: PathBuf,
-        /// The system's reason.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// The connection broke before the answer was whole. Whether the runtime did what it was asked is not known.
-    #[error("the connection to {} broke: {source}", path.display())]
+    /// The connection broke before the response was complete. The runtime may have run the command.
+    #[error("lost the connection to the runtime on {}: {source}", path.display())]
     ConnectionLost {
         /// The socket.
         path: PathBuf,
-        /// The reason.
+        /// Why it broke.
         source: hyper::Error,
     },
-    /// The runtime took the connection and did not answer.
-    #[error("the runtime on {} did not answer within {} s", path.display(), after.as_secs_f64())]
+    /// The runtime accepted the connection but did not respond in time.
+    #[error("timed out after {} s waiting for the runtime on {}", after.as_secs_f64(), path.display())]
     TimedOut {
         /// The socket.
         path: PathBuf,
-        /// How long it had.
+        /// How long the client waited.
         after: Duration,
     },
-    /// The runtime said no.
+    /// The runtime refused the request.
     #[error("{}", error.message)]
     Refused {
-        /// Its words.
+        /// The error object in the response.
         error: Box<ErrorObject>,
-        /// The status that came with them.
+        /// The HTTP status of the response.
         status: StatusCode,
     },
-    /// The request cannot be written, or the answer is not understood: it is no runtime, or one of another release.
-    #[error("what came from {} is not the control protocol: {what}", path.display())]
+    /// The request cannot be built, or the response cannot be parsed. The process on the socket may not be a
+    /// runtime, or it may be another release.
+    #[error("protocol error on {}: {reason}", path.display())]
     Protocol {
         /// The socket.
         path: PathBuf,
-        /// What does not fit.
-        what: String,
+        /// What is wrong.
+        reason: String,
     },
 }
 
 // === impl ClientError ===
 
 impl ClientError {
-    /// What kind of refusal this is.
+    /// The error code.
     pub fn code(&self) -> Code {
         match self {
             ClientError::Unreachable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
@@ -68,23 +69,24 @@ impl ClientError {
         }
     }
 
-    /// The error as the command's `--json` writes it; for a refusal, as the runtime wrote it.
+    /// The error object, as the command line's `--json` prints it. For [`Refused`](ClientError::Refused) it
+    /// is the runtime's own.
     pub fn object(&self) -> ErrorObject {
         if let ClientError::Refused { error, .. } = self {
             return (**error).clone();
         }
         let hint = match (self, self.code()) {
             (_, Code::Denied) => {
-                "the socket belongs to another user; run this as the user who runs `segue serve`"
+                "the socket belongs to another user; run the command as the user of `segue serve`"
             }
             (ClientError::Unreachable { .. }, _) => {
-                "is `segue serve` running? another socket is named with --control PATH or SEGUE_CONTROL"
+                "start `segue serve`, or name its socket with --control PATH or SEGUE_CONTROL"
             }
             (ClientError::ConnectionLost { .. }, _) => {
-                "whether it was done is told by `segue ls` and `segue history`, once the runtime is there again"
+                "the command may have run; check with `segue ls` and `segue history` when the runtime is back"
             }
-            (ClientError::TimedOut { .. }, _) => "the log of `segue serve` may say what it is at",
-            _ => "is it a segue runtime, and of the same release as this command?",
+            (ClientError::TimedOut { .. }, _) => "check the log of `segue serve` for what it is doing",
+            _ => "check that the socket belongs to a segue runtime of the same release as this command",
         };
         ErrorObject {
             code: self.code(),

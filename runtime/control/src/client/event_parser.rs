@@ -1,33 +1,34 @@
-//! The format of server-sent events, as far as it is used here: the data of each event, which says everything.
+//! Parses server-sent events. Only the data of each event is used; it is the complete record.
 
 use std::collections::VecDeque;
 
-/// The longest line that is taken, in bytes; a record is far shorter.
+/// The longest line that is accepted, in bytes. A record is much shorter.
 const LINE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Puts the pieces of a stream together again.
+/// Joins the chunks of a stream into events.
 #[derive(Debug, Default)]
 pub(super) struct EventParser {
-    /// The line that is not whole yet.
+    /// The incomplete line.
     line: Vec<u8>,
-    /// The data lines of the event that is not whole yet.
+    /// The data lines of the incomplete event.
     data: Option<String>,
+    /// The data of complete events.
     complete: VecDeque<String>,
 }
 
-/// What is no stream of events.
+/// Why bytes are not a stream of events.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum EventParseError {
-    #[error("a line of events is not UTF-8")]
+    #[error("a line of the event stream is not UTF-8")]
     NotUtf8,
-    #[error("a line of events is longer than {LINE_BYTES_MAX} bytes")]
+    #[error("a line of the event stream exceeds {LINE_BYTES_MAX} bytes")]
     LineTooLong,
 }
 
 // === impl EventParser ===
 
 impl EventParser {
-    /// Takes the next bytes of the stream, cut wherever they are cut.
+    /// Adds the next bytes of the stream. They may be split anywhere.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), EventParseError> {
         let mut rest = bytes;
         while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
@@ -39,16 +40,16 @@ impl EventParser {
         self.append(rest)
     }
 
-    /// The data of the next event that is whole.
+    /// The data of the next complete event.
     pub(super) fn next(&mut self) -> Option<String> {
         self.complete.pop_front()
     }
 
-    fn append(&mut self, piece: &[u8]) -> Result<(), EventParseError> {
-        if self.line.len() + piece.len() > LINE_BYTES_MAX {
+    fn append(&mut self, bytes: &[u8]) -> Result<(), EventParseError> {
+        if self.line.len() + bytes.len() > LINE_BYTES_MAX {
             return Err(EventParseError::LineTooLong);
         }
-        self.line.extend_from_slice(piece);
+        self.line.extend_from_slice(bytes);
         Ok(())
     }
 
@@ -58,7 +59,7 @@ impl EventParser {
             self.complete.extend(self.data.take());
             return;
         }
-        // Comments, ids and names are passed over: the data holds them, too.
+        // Comments are ignored. So are ids and names, because the data contains them.
         let Some(value) = line.strip_prefix("data:") else { return };
         let value = value.strip_prefix(' ').unwrap_or(value);
         match &mut self.data {
@@ -80,24 +81,23 @@ mod tests {
     }
 
     #[test]
-    fn events_are_found_wherever_the_stream_is_cut() {
+    fn events_are_parsed_however_the_stream_is_split() {
         let stream = ": hello\n\nid: 1\nevent: loaded\ndata: {\"ä\":1}\n\nid: 2\r\ndata:a\r\ndata: b\r\n\r\ndata: unfinished\n";
         for size in 1..stream.len() {
             let mut parser = EventParser::default();
-            for piece in stream.as_bytes().chunks(size) {
-                parser.push(piece).unwrap();
+            for chunk in stream.as_bytes().chunks(size) {
+                parser.push(chunk).unwrap();
             }
-            assert_eq!(all(&mut parser), ["{\"ä\":1}", "a\nb"], "cut into pieces of {size}");
+            assert_eq!(all(&mut parser), ["{\"ä\":1}", "a\nb"], "split into chunks of {size}");
         }
     }
 
     #[test]
-    fn what_is_no_stream_of_events_is_noticed() {
+    fn bytes_that_are_not_an_event_stream_are_an_error() {
         let mut parser = EventParser::default();
         assert_eq!(parser.push(b"data: \xff\n"), Err(EventParseError::NotUtf8));
         let mut parser = EventParser::default();
-        let piece = vec![b'x'; LINE_BYTES_MAX];
-        parser.push(&piece).unwrap();
+        parser.push(&vec![b'x'; LINE_BYTES_MAX]).unwrap();
         assert_eq!(parser.push(b"x"), Err(EventParseError::LineTooLong));
     }
 }

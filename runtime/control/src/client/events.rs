@@ -1,4 +1,4 @@
-//! Events, one after the other.
+//! The client's side of an event stream.
 
 use std::path::{Path, PathBuf};
 
@@ -8,22 +8,22 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use segue::Record;
 
-use super::{
-    ClientError, QUERY_TIMEOUT,
-    connection::{Connection, Driver, Timeout},
+use crate::client::{
+    connection::{Connection, Driver, QUERY_TIMEOUT},
+    error::ClientError,
     event_parser::EventParser,
 };
 
-/// How far a stream of events goes.
+/// Where a stream of events ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// To the last event that has happened.
+    /// After the last event in the ledger.
     Recorded,
-    /// On and on, until the server ends.
+    /// When the server stops. The stream waits for new events.
     Follow,
 }
 
-/// Events that a runtime tells, one after the other. Dropping it closes the connection.
+/// A stream of a runtime's events. Dropping it closes the connection.
 pub struct EventStream {
     path: PathBuf,
     body: Incoming,
@@ -48,23 +48,23 @@ impl EventStream {
         if let Some(seq) = last_seq {
             request.headers_mut().insert("last-event-id", HeaderValue::from(seq));
         }
-        let opened = connection.stream(request);
-        let (body, driver) = Timeout::After(QUERY_TIMEOUT).wait(socket, opened).await?;
+        let (body, driver) = QUERY_TIMEOUT.wait(socket, connection.stream(request)).await?;
         Ok(EventStream { path: socket.to_owned(), body, parser: EventParser::default(), _driver: driver })
     }
 
-    /// The next event; none when the stream has ended.
+    /// The next event, or `None` when the stream has ended.
     ///
     /// # Errors
     ///
-    /// Where the connection breaks, or something else than events comes.
+    /// [`ClientError::ConnectionLost`] if the connection breaks. [`ClientError::Protocol`] if an event cannot
+    /// be parsed.
     pub async fn next(&mut self) -> Result<Option<Record>, ClientError> {
         loop {
             if let Some(data) = self.parser.next() {
                 let record = serde_json::from_str(&data);
                 return record
                     .map(Some)
-                    .map_err(|error| self.protocol(format!("an event is not understood: {error}")));
+                    .map_err(|error| self.protocol(format!("cannot parse an event: {error}")));
             }
             let Some(frame) = self.body.frame().await else { return Ok(None) };
             let frame =
@@ -75,7 +75,7 @@ impl EventStream {
         }
     }
 
-    fn protocol(&self, what: String) -> ClientError {
-        ClientError::Protocol { path: self.path.clone(), what }
+    fn protocol(&self, reason: String) -> ClientError {
+        ClientError::Protocol { path: self.path.clone(), reason }
     }
 }

@@ -1,4 +1,4 @@
-//! How a request goes over the wire, and once more where that broke.
+//! Sends requests, and sends a command again if the connection breaks.
 
 use std::time::Duration;
 
@@ -6,37 +6,39 @@ use bytes::Bytes;
 use http::{HeaderValue, Method};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{
-    Client, ClientError, QUERY_TIMEOUT,
-    connection::{Connection, Timeout},
+use crate::client::{
+    Client,
+    connection::{Connection, QUERY_TIMEOUT, Timeout},
+    error::ClientError,
     idempotency_key,
 };
 
-/// The header with the key of a command.
+/// The header with a command's idempotency key.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// How much longer than its deadline a command may take: what the server does after it, and the way back.
+/// How long to wait beyond a command's deadline: the server has work to do after it, and the response takes
+/// time.
 const COMMAND_MARGIN: Duration = Duration::from_secs(60);
 
-/// The largest answer that is taken, in bytes: thousands of modules fit.
-const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The largest response that is read, in bytes. Thousands of modules fit.
+const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 // === impl Client ===
 
 impl Client {
-    pub(super) async fn get<A: DeserializeOwned>(&self, path: &str) -> Result<A, ClientError> {
-        self.exchange(Method::GET, path, Bytes::new(), Timeout::After(QUERY_TIMEOUT)).await
+    pub(super) async fn get<R: DeserializeOwned>(&self, path: &str) -> Result<R, ClientError> {
+        self.exchange(Method::GET, path, Bytes::new(), QUERY_TIMEOUT).await
     }
 
-    /// Posts a command that may take until its deadline. `()` is no body.
-    pub(super) async fn post<A: DeserializeOwned>(
+    /// Posts a command that may take until its deadline. The body `()` sends none.
+    pub(super) async fn post<R: DeserializeOwned>(
         &self,
         path: &str,
         request: &impl Serialize,
         deadline: Duration,
-    ) -> Result<A, ClientError> {
+    ) -> Result<R, ClientError> {
         let body = serde_json::to_vec(request)
-            .map_err(|error| self.protocol(format!("the request cannot be written: {error}")))?;
+            .map_err(|error| self.protocol(format!("cannot serialize the request: {error}")))?;
         let body = if body == b"null" { Bytes::new() } else { Bytes::from(body) };
         let timeout = Timeout::After(deadline.saturating_add(COMMAND_MARGIN));
         let key = idempotency_key::new();
@@ -45,32 +47,33 @@ impl Client {
             let mut request = connection.request(Method::POST, path, body.clone())?;
             let value = HeaderValue::from_str(&key).map_err(|error| self.protocol(error.to_string()))?;
             request.headers_mut().insert(IDEMPOTENCY_KEY, value);
-            timeout.wait(&self.path, connection.answer(request, ANSWER_BYTES_MAX)).await
+            timeout.wait(&self.path, connection.fetch(request, RESPONSE_BYTES_MAX)).await
         };
-        let sent = match send().await {
-            // Whether it was done is not known. Under the same key it is done once, and the answer is that of the one time.
-            Err(broken @ ClientError::ConnectionLost { .. }) => match send().await {
-                Err(ClientError::Unreachable { .. }) => Err(broken),
-                again => again,
+        let response = match send().await {
+            // The command may have run. With the same key it runs at most once, and a retry gets the stored
+            // answer.
+            Err(lost @ ClientError::ConnectionLost { .. }) => match send().await {
+                Err(ClientError::Unreachable { .. }) => Err(lost),
+                retried => retried,
             },
-            sent => sent,
+            first => first,
         };
-        self.parse(&sent?)
+        self.parse(&response?)
     }
 
-    pub(super) async fn exchange<A: DeserializeOwned>(
+    pub(super) async fn exchange<R: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         body: Bytes,
         timeout: Timeout,
-    ) -> Result<A, ClientError> {
+    ) -> Result<R, ClientError> {
         self.parse(&self.bytes(method, path, body, timeout).await?)
     }
 
-    fn parse<A: DeserializeOwned>(&self, answer: &[u8]) -> Result<A, ClientError> {
-        serde_json::from_slice(answer)
-            .map_err(|error| self.protocol(format!("the answer is not understood: {error}")))
+    fn parse<R: DeserializeOwned>(&self, response: &[u8]) -> Result<R, ClientError> {
+        serde_json::from_slice(response)
+            .map_err(|error| self.protocol(format!("cannot parse the response: {error}")))
     }
 
     pub(super) async fn bytes(
@@ -82,10 +85,10 @@ impl Client {
     ) -> Result<Bytes, ClientError> {
         let mut connection = Connection::open(&self.path).await?;
         let request = connection.request(method, path, body)?;
-        timeout.wait(&self.path, connection.answer(request, ANSWER_BYTES_MAX)).await
+        timeout.wait(&self.path, connection.fetch(request, RESPONSE_BYTES_MAX)).await
     }
 
-    pub(super) fn protocol(&self, what: impl Into<String>) -> ClientError {
-        ClientError::Protocol { path: self.path.clone(), what: what.into() }
+    pub(super) fn protocol(&self, reason: impl Into<String>) -> ClientError {
+        ClientError::Protocol { path: self.path.clone(), reason: reason.into() }
     }
 }

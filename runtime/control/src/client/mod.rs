@@ -1,4 +1,4 @@
-//! The client: one method for each request.
+//! The client: one method per request.
 
 mod connection;
 mod error;
@@ -20,22 +20,21 @@ use segue::{
     Unblocked,
 };
 
-use crate::api::{Health, LoadRequest, LoadResponse, PurgeRequest, PutImageResponse};
-use connection::Timeout;
+use crate::{
+    api::{Health, LoadRequest, LoadResponse, PurgeRequest, PutImageResponse},
+    client::connection::{QUERY_TIMEOUT, Timeout},
+};
 
 pub use error::ClientError;
 pub use events::{EventStream, Extent};
 
-/// How long an answer may take that the server has at hand.
-const QUERY_TIMEOUT: Duration = Duration::from_secs(30);
+/// The characters that are percent-encoded in a module's name.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// What a module's name may hold without being encoded.
-const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-
-/// A client of one control socket. Cheap; each request is a connection of its own.
+/// A client of one control socket. It is cheap to create and clone; each request opens its own connection.
 ///
-/// Each command carries a key of its own. Where the connection breaks after it was sent, it is sent once more with the same key, so
-/// that a command that was done is not done twice, and its answer is the true one.
+/// Each command has its own idempotency key. If the connection breaks after a command was sent, the client
+/// sends it once more with the same key. The command runs at most once, and the response is that of the run.
 #[derive(Clone, Debug)]
 pub struct Client {
     path: PathBuf,
@@ -44,7 +43,7 @@ pub struct Client {
 // === impl Client ===
 
 impl Client {
-    /// A client of the socket at this path. It connects when it is asked for something.
+    /// A client of the socket at this path. It connects on the first request.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Client { path: path.into() }
     }
@@ -58,8 +57,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As all methods here: [`ClientError::Unreachable`] where nobody answers, [`ClientError::Refused`] where the runtime
-    /// says no, [`ClientError::Protocol`] where the answer is not understood.
+    /// [`ClientError::Unreachable`] if no runtime listens on the socket. [`ClientError::ConnectionLost`] or
+    /// [`ClientError::TimedOut`] if it does not respond. [`ClientError::Refused`] if it refuses the request.
+    /// [`ClientError::Protocol`] if the response cannot be parsed. This is the same for all methods.
     pub async fn modules(&self) -> Result<Vec<ModuleStatus>, ClientError> {
         self.get("/v1/modules").await
     }
@@ -73,7 +73,7 @@ impl Client {
         self.get(&module_path(module, "")).await
     }
 
-    /// Who holds the versions of a module that are to leave memory.
+    /// What keeps a module's old and quarantined versions in memory.
     ///
     /// # Errors
     ///
@@ -82,29 +82,30 @@ impl Client {
         self.get(&module_path(module, "/pins")).await
     }
 
-    /// Hands over the bytes of a `.so`, for a load by digest.
+    /// Uploads the bytes of a `.so` file, for a later load by digest.
     ///
     /// # Errors
     ///
     /// See [`modules`](Self::modules).
     pub async fn put_image(&self, bytes: impl Into<Bytes>) -> Result<Digest, ClientError> {
-        let answer: PutImageResponse =
+        let response: PutImageResponse =
             self.exchange(Method::PUT, "/v1/images", bytes.into(), Timeout::Never).await?;
-        Ok(answer.digest)
+        Ok(response.digest)
     }
 
-    /// Makes files current, all or none.
+    /// Loads files and makes them current, either all or none.
     ///
     /// # Errors
     ///
-    /// See [`modules`](Self::modules). Where several are refused, the members of the error object say why, each.
+    /// See [`modules`](Self::modules). If several files are refused, the error object has one member for
+    /// each.
     pub async fn load(&self, request: &LoadRequest) -> Result<LoadResponse, ClientError> {
         let deadline =
             request.deadline_ms.map_or(segue::LoadOptions::default().deadline, Duration::from_millis);
         self.post("/v1/load", request, deadline).await
     }
 
-    /// Makes the version before current again: in memory, or loaded again from the store.
+    /// Makes the previous version current again. If it is no longer in memory, it is loaded from the store.
     ///
     /// # Errors
     ///
@@ -114,7 +115,8 @@ impl Client {
         self.post(&module_path(module, "/rollback"), &(), deadline).await
     }
 
-    /// Ends the trial of the current version: a restart returns to it. Whether there was a trial, the answer says.
+    /// Confirms the current version: its trial ends, and a restart returns to it. The response has
+    /// `confirmed: false` if there was no trial.
     ///
     /// # Errors
     ///
@@ -123,7 +125,8 @@ impl Client {
         self.post(&module_path(module, "/confirm"), &(), Duration::ZERO).await
     }
 
-    /// Makes the current version old, without another in its place. Whether there was one, the answer says.
+    /// Makes the current version old without a new current version. The response has `deleted: false` if
+    /// there was no current version.
     ///
     /// # Errors
     ///
@@ -133,7 +136,7 @@ impl Client {
         self.post(&module_path(module, "/delete"), &(), deadline).await
     }
 
-    /// From now on the module is not replaced.
+    /// Makes the module sticky: it is not replaced and not deleted.
     ///
     /// # Errors
     ///
@@ -142,7 +145,7 @@ impl Client {
         self.post(&module_path(module, "/stick"), &(), Duration::ZERO).await
     }
 
-    /// The module may be replaced again.
+    /// Makes the module not sticky: it may be replaced again.
     ///
     /// # Errors
     ///
@@ -151,7 +154,7 @@ impl Client {
         self.post(&module_path(module, "/unstick"), &(), Duration::ZERO).await
     }
 
-    /// The files that are not loaded, however they come.
+    /// The blocked files, which no load accepts.
     ///
     /// # Errors
     ///
@@ -160,7 +163,7 @@ impl Client {
         self.get("/v1/blocked").await
     }
 
-    /// A file may be loaded again. Whether it was blocked, the answer says.
+    /// Unblocks a file: it may be loaded again. The response has `unblocked: false` if it was not blocked.
     ///
     /// # Errors
     ///
@@ -169,7 +172,7 @@ impl Client {
         self.post(&format!("/v1/blocked/{digest}/unblock"), &(), Duration::ZERO).await
     }
 
-    /// Takes old out of memory if nobody is inside. Whether it is gone, the answer says.
+    /// Unloads the old version if no call is inside. The response says whether it was unloaded.
     ///
     /// # Errors
     ///
@@ -178,8 +181,9 @@ impl Client {
         self.post(&module_path(module, "/soft_purge"), &(), Duration::ZERO).await
     }
 
-    /// Asks the calls inside old to come to their end, and takes it out of memory when they have. Whether they did before the
-    /// deadline, the answer says; where they did not, old is in quarantine.
+    /// Asks the calls inside the old version to end, waits for them until the deadline, and unloads the
+    /// version. If calls are still inside at the deadline, the version is quarantined and the response has
+    /// `purged: false`.
     ///
     /// # Errors
     ///
@@ -190,7 +194,7 @@ impl Client {
             .await
     }
 
-    /// The last events out of the ledger, in order; of one module, or of all.
+    /// The last events in the ledger, in order, of one module or of all.
     ///
     /// # Errors
     ///
@@ -198,12 +202,12 @@ impl Client {
     pub async fn history(&self, module: Option<&str>, limit: usize) -> Result<Vec<Record>, ClientError> {
         let mut path = format!("/v1/history?limit={limit}");
         if let Some(module) = module {
-            path.push_str(&format!("&module={}", utf8_percent_encode(module, NAME)));
+            path.push_str(&format!("&module={}", utf8_percent_encode(module, ENCODED)));
         }
         self.get(&path).await
     }
 
-    /// What happened, from event number `from` on (0 for everything that the ledger has).
+    /// The events from sequence number `from` on. 0 starts at the first event in the ledger.
     ///
     /// # Errors
     ///
@@ -213,8 +217,9 @@ impl Client {
         EventStream::open(&self.path, &path, None).await
     }
 
-    /// What happened after event number `last_seq`, which was read before the connection broke; the numbers go on when the runtime
-    /// is restarted. Where it has another state directory since, and counts from 1 again, everything.
+    /// The events after sequence number `last_seq`, the last one that was read before the connection broke.
+    /// Sequence numbers continue across restarts of the runtime. If the runtime has another state directory
+    /// since then, its numbers start at 1 again, and the stream starts at the first event.
     ///
     /// # Errors
     ///
@@ -224,17 +229,17 @@ impl Client {
         EventStream::open(&self.path, &path, Some(last_seq)).await
     }
 
-    /// The metrics, as Prometheus reads them.
+    /// The metrics, in the text format of Prometheus.
     ///
     /// # Errors
     ///
     /// See [`modules`](Self::modules).
     pub async fn metrics(&self) -> Result<String, ClientError> {
-        let bytes = self.bytes(Method::GET, "/metrics", Bytes::new(), Timeout::After(QUERY_TIMEOUT)).await?;
-        String::from_utf8(bytes.into()).map_err(|_| self.protocol("the metrics are not text"))
+        let bytes = self.bytes(Method::GET, "/metrics", Bytes::new(), QUERY_TIMEOUT).await?;
+        String::from_utf8(bytes.into()).map_err(|_| self.protocol("the metrics are not UTF-8"))
     }
 
-    /// Whether the runtime answers.
+    /// Checks that the runtime responds.
     ///
     /// # Errors
     ///
@@ -245,7 +250,7 @@ impl Client {
 }
 
 fn module_path(module: &str, rest: &str) -> String {
-    format!("/v1/modules/{}{rest}", utf8_percent_encode(module, NAME))
+    format!("/v1/modules/{}{rest}", utf8_percent_encode(module, ENCODED))
 }
 
 #[cfg(test)]
@@ -253,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_a_person_types_stays_one_name() {
+    fn any_text_stays_one_path_segment() {
         assert_eq!(module_path("greeter", ""), "/v1/modules/greeter");
         assert_eq!(module_path("a/b?c d", "/purge"), "/v1/modules/a%2Fb%3Fc%20d/purge");
         assert_eq!(module_path("ä", ""), "/v1/modules/%C3%A4");

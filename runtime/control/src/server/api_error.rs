@@ -1,4 +1,4 @@
-//! How a request is refused: always with the error object, and with the status that fits its code.
+//! Error responses: the error object, with the HTTP status that matches its code.
 
 use axum::{
     Json,
@@ -10,7 +10,7 @@ use tokio::task::JoinError;
 
 use crate::api::ErrorBody;
 
-/// A request that was refused.
+/// An error response.
 #[derive(Debug)]
 pub(super) struct ApiError {
     status: StatusCode,
@@ -32,51 +32,55 @@ impl ApiError {
         ApiError { status: status_of(code), error: Box::new(error) }
     }
 
-    /// The request makes no sense.
+    /// The request is malformed or contradicts itself.
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
         ApiError::new(Code::BadRequest, message, Some("GET /openapi.json describes every request"))
     }
 
-    /// Its body is larger than it may be.
+    /// The body of the request exceeds its limit.
     pub(super) fn too_large(bytes_max: usize) -> Self {
-        ApiError::new(Code::TooLarge, format!("the body is larger than {bytes_max} bytes"), None)
+        ApiError::new(Code::TooLarge, format!("the body exceeds the limit of {bytes_max} bytes"), None)
     }
 
-    /// Too many do the same.
+    /// A limit on concurrent requests of one kind is reached.
     pub(super) fn busy(what: &str) -> Self {
         ApiError::new(
             Code::Busy,
             format!("too many {what} at once"),
-            Some("try again when one of them has ended"),
+            Some("try again after one of them has ended"),
         )
     }
 
-    /// There is nothing at this path.
+    /// The path has no route.
     pub(super) fn no_such_path(path: &str) -> Self {
         ApiError::new(
             Code::NotFound,
-            format!("there is nothing at {path}"),
+            format!("unknown path {path}"),
             Some("GET /openapi.json describes every request"),
         )
     }
 
-    /// There is something at this path, and this method is not for it.
+    /// The path has a route, but not for this method.
     pub(super) fn method_not_allowed(method: &http::Method, path: &str) -> Self {
         ApiError {
             status: StatusCode::METHOD_NOT_ALLOWED,
-            ..ApiError::bad_request(format!("{method} is not for {path}"))
+            ..ApiError::bad_request(format!("{path} does not support {method}"))
         }
     }
 
-    /// Nobody knows who asks.
+    /// The server did not record the peer of the connection. This is a bug.
     pub(super) fn unknown_peer() -> Self {
-        ApiError::new(Code::Internal, "the runtime does not know who asks", None)
+        ApiError::new(Code::Internal, "the server did not record which process sent the request", None)
     }
 
-    /// The thread that was to answer panicked.
+    /// The thread that handled the request panicked.
     pub(super) fn panicked(error: JoinError) -> Self {
-        tracing::error!(%error, "a request on the control socket broke");
-        ApiError::new(Code::Internal, "the runtime broke while it answered; its log says more", None)
+        tracing::error!(%error, "a request on the control socket panicked");
+        ApiError::new(
+            Code::Internal,
+            "the runtime panicked while it handled the request",
+            Some("the log of the runtime has the details"),
+        )
     }
 }
 
@@ -93,7 +97,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// The status that a refusal of this kind has.
+/// The HTTP status for an error code.
 fn status_of(code: Code) -> StatusCode {
     match code {
         Code::NotFound => StatusCode::NOT_FOUND,
@@ -104,7 +108,7 @@ fn status_of(code: Code) -> StatusCode {
         Code::Deadline => StatusCode::GATEWAY_TIMEOUT,
         Code::Unreachable => StatusCode::BAD_GATEWAY,
         Code::Internal | Code::Noexec => StatusCode::INTERNAL_SERVER_ERROR,
-        // All others say what is wrong with a file.
+        // All other codes describe a fault in a file.
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
@@ -114,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_code_has_its_status() {
+    fn each_error_code_has_its_http_status() {
         let statuses = [
             ("not_found", 404),
             ("bad_elf", 422),

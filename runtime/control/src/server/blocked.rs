@@ -1,9 +1,9 @@
-//! `/v1/blocked`: the files that are not loaded, however they come.
+//! `/v1/blocked`: the blocked files, which no load accepts.
 
 use axum::{Json, extract};
 use segue::{BlockedFile, Digest, Unblocked};
 
-use super::{api_error::ApiError, extract::Name, request_context::CommandContext, state::State};
+use crate::server::{api_error::ApiError, extract::Name, request_context::CommandContext, state::State};
 
 pub(super) async fn list(
     extract::State(state): extract::State<State>,
@@ -18,6 +18,6 @@ pub(super) async fn unblock(
 ) -> Result<Json<Unblocked>, ApiError> {
     let digest: Digest = digest
         .parse()
-        .map_err(|error| ApiError::bad_request(format!("{digest:?} is no digest of a file: {error}")))?;
+        .map_err(|error| ApiError::bad_request(format!("{digest:?} is not a SHA-256 digest: {error}")))?;
     state.command(context, move |runtime| runtime.unblock(&digest)).await.map(Json)
 }

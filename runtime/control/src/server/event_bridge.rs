@@ -1,7 +1,8 @@
 //! Signals new events from the runtime, whose readers block, to the reactor, whose tasks must not.
 //!
-//! One thread waits on behalf of all event streams. It signals only that there is something to read, and each stream then
-//! reads what it has not seen yet. A slow stream therefore delays no other, and a stream costs no thread.
+//! One thread waits on behalf of all event streams. It signals only that there is something to read, and each
+//! stream then reads what it has not seen yet. A slow stream therefore delays no other, and a stream costs no
+//! thread.
 
 use std::{io, thread, time::Duration};
 

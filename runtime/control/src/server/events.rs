@@ -1,9 +1,10 @@
-//! `GET /v1/events`: what happened, as server-sent events.
+//! `GET /v1/events`: the events of the ledger, and then new ones, as server-sent events.
 //!
-//! Each event's id is its number, its name is the record's `event`, its data is the record. `Last-Event-ID: N` goes on
-//! after N, as a browser's `EventSource` and any other client of such streams does by itself, also when the runtime was
-//! restarted in between, for the numbers go on; `?from=N` begins with N; without either everything that the ledger has is
-//! told. `?follow=false` ends the stream there instead of waiting for more.
+//! An event's id is its sequence number, its name is the record's `event`, and its data is the record.
+//! `?from=N` starts the stream at N. `Last-Event-ID: N` starts it after N; standard clients of server-sent
+//! events send this header when they reconnect. Sequence numbers continue across restarts of the runtime.
+//! Without either, the stream starts at the first event in the ledger. `?follow=false` ends it after the last
+//! event instead of waiting for more.
 
 use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
@@ -20,15 +21,15 @@ use tokio::{
     task,
 };
 
-use super::{api_error::ApiError, event_bridge::EventSignal, extract::Params, state::State};
+use crate::server::{api_error::ApiError, event_bridge::EventSignal, extract::Params, state::State};
 
-/// How often a quiet stream says that it is alive.
+/// How long a stream is silent before it sends a comment as a sign of life.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// How many events are taken from the ledger at a time.
+/// The most events that are read from the ledger at a time.
 const BATCH_EVENTS_MAX: usize = 256;
 
-/// What a request may ask for.
+/// The query parameters.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EventsParams {
@@ -36,11 +37,11 @@ pub(super) struct EventsParams {
     follow: Option<bool>,
 }
 
-/// A reader, and how far it has come.
+/// One stream, and its position.
 struct Reader {
-    /// None where the thread that read it has panicked.
+    /// `None` if the thread that read from it panicked.
     events: Option<Subscription>,
-    /// Taken from the ledger, and not told yet.
+    /// Read from the ledger, and not sent yet.
     pending: VecDeque<Record>,
     stop_at: StopAt,
     event_signal: watch::Receiver<EventSignal>,
@@ -51,9 +52,9 @@ struct Reader {
 /// Where a stream ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StopAt {
-    /// After what is kept now.
+    /// After the last event in the ledger.
     EndOfLedger,
-    /// When the runtime, or this server, ends.
+    /// When the runtime or this server stops.
     Shutdown,
 }
 
@@ -64,10 +65,10 @@ pub(super) async fn events(
 ) -> Result<Response, ApiError> {
     let permit = state.event_stream_permit()?;
     let event_signal = state.event_signal.clone();
-    let last_seen = last_seen(&headers)?;
+    let last_event_id = last_event_id(&headers)?;
     let events = state
         .query(move |runtime| {
-            let first = first_seq(last_seen, params.from, runtime)?;
+            let first = first_seq(last_event_id, params.from, runtime)?;
             Ok(runtime.events().from(first))
         })
         .await?;
@@ -82,22 +83,24 @@ pub(super) async fn events(
     Ok(Sse::new(reader.into_stream()).keep_alive(sse::KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
 
-/// The number of the event that the client has seen last.
-fn last_seen(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
+/// The sequence number of the last event that the client has received.
+fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
     let Some(value) = headers.get("last-event-id") else { return Ok(None) };
     match value.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok()) {
-        Some(seen) => Ok(Some(seen)),
-        None => Err(ApiError::bad_request("Last-Event-ID is not the number of an event")),
+        Some(seq) => Ok(Some(seq)),
+        None => {
+            Err(ApiError::bad_request("invalid Last-Event-ID: send the id of an event, a decimal number"))
+        }
     }
 }
 
-/// The number to begin with.
-fn first_seq(last_seen: Option<u64>, from: Option<u64>, runtime: &Runtime) -> Result<u64, segue::Error> {
-    let Some(seen) = last_seen else { return Ok(from.unwrap_or(0)) };
+/// The sequence number to start with.
+fn first_seq(last_event_id: Option<u64>, from: Option<u64>, runtime: &Runtime) -> Result<u64, segue::Error> {
+    let Some(received) = last_event_id else { return Ok(from.unwrap_or(0)) };
     let last = runtime.history(None, 1)?.last().map_or(0, |record| record.seq);
-    // A number that was not reached yet was told by a runtime with another state directory, or with none. The events of this
-    // one are all new.
-    Ok(if seen > last { 0 } else { seen + 1 })
+    // A number beyond the last event comes from a runtime with another state directory. The client has seen
+    // no event of this one.
+    Ok(if received > last { 0 } else { received + 1 })
 }
 
 // === impl Reader ===
@@ -115,7 +118,7 @@ impl Reader {
             if let Some(record) = self.pending.pop_front() {
                 return Some(record);
             }
-            // Marked as seen before it looks: what happens in between wakes it again.
+            // Mark the signal as seen before reading: an event in between signals again.
             let ended = *self.event_signal.borrow_and_update() == EventSignal::Closed;
             self.fill_pending().await?;
             if !self.pending.is_empty() {
@@ -131,27 +134,27 @@ impl Reader {
         }
     }
 
-    /// Takes what there is, beside the reactor: it may have to be read from the disk.
+    /// Reads the next events on a thread outside the reactor, because they may come from disk.
     async fn fill_pending(&mut self) -> Option<()> {
         let mut events = self.events.take()?;
-        let taken = task::spawn_blocking(move || {
-            let mut taken = VecDeque::new();
-            while taken.len() < BATCH_EVENTS_MAX
+        let read = task::spawn_blocking(move || {
+            let mut records = VecDeque::new();
+            while records.len() < BATCH_EVENTS_MAX
                 && let NextEvent::Event(record) = events.next(Duration::ZERO)
             {
-                taken.push_back(record);
+                records.push_back(record);
             }
-            (events, taken)
+            (events, records)
         });
-        let (events, taken) = taken.await.ok()?;
+        let (events, records) = read.await.ok()?;
         self.events = Some(events);
-        self.pending = taken;
+        self.pending = records;
         Some(())
     }
 }
 
 fn message(record: &Record) -> sse::Event {
-    let data = serde_json::to_value(record).expect("a record is made of text and numbers");
-    let name = data["event"].as_str().expect("a record names its event").to_owned();
+    let data = serde_json::to_value(record).expect("a record serializes to JSON");
+    let name = data["event"].as_str().expect("a record has the field event").to_owned();
     sse::Event::default().id(record.seq.to_string()).event(name).data(data.to_string())
 }

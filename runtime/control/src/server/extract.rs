@@ -1,4 +1,4 @@
-//! How a request is read: bounded in size and in time, and refused with the error object.
+//! Reads requests, with limits on size and time. Errors are error objects.
 
 use std::time::Duration;
 
@@ -12,22 +12,24 @@ use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use tokio::time;
 
-use super::{api_error::ApiError, state::State};
-use crate::Limits;
+use crate::{
+    Limits,
+    server::{api_error::ApiError, state::State},
+};
 
 /// A JSON body.
 ///
-/// The content type is not looked at: `curl -d` sends another one, and a browser, against which that would be a guard,
-/// cannot reach this socket.
+/// The content type is not checked. `curl -d` sends another one, and the check would only protect against
+/// browsers, which cannot reach this socket.
 pub(super) struct JsonBody<T>(pub(super) T);
 
-/// A JSON body that may be left out.
+/// An optional JSON body.
 pub(super) struct OptionalJsonBody<T>(pub(super) T);
 
-/// What the path names: a module, or a file's digest.
+/// The parameter in the path: a module's name or a file's digest.
 pub(super) struct Name(pub(super) String);
 
-/// What follows the question mark.
+/// The query parameters.
 pub(super) struct Params<T>(pub(super) T);
 
 // === impl JsonBody ===
@@ -83,53 +85,52 @@ impl<T: DeserializeOwned> FromRequestParts<State> for Params<T> {
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(body)
-        .map_err(|error| ApiError::bad_request(format!("the body is not understood: {error}")))
+        .map_err(|error| ApiError::bad_request(format!("cannot parse the body: {error}")))
 }
 
-/// The deadline that a request asks for.
+/// The deadline of a request.
 pub(super) fn deadline(deadline_ms: Option<u64>, limits: &Limits) -> Result<Option<Duration>, ApiError> {
     duration("deadline_ms", deadline_ms, limits.deadline_max)
 }
 
-/// A span of time in milliseconds, up to the longest that is allowed.
+/// A duration in milliseconds, with an upper limit.
 pub(super) fn duration(
     field: &str,
     millis: Option<u64>,
     max: Duration,
 ) -> Result<Option<Duration>, ApiError> {
     match millis.map(Duration::from_millis) {
-        Some(span) if span > max => Err(ApiError::bad_request(format!(
-            "{field} is more than {}, the longest there is",
-            max.as_millis()
-        ))),
-        span => Ok(span),
+        Some(duration) if duration > max => {
+            Err(ApiError::bad_request(format!("{field} exceeds the limit of {} ms", max.as_millis())))
+        }
+        duration => Ok(duration),
     }
 }
 
-/// Reads a whole body.
+/// Reads the complete body.
 pub(super) async fn read_body(
     request: Request,
     bytes_max: usize,
     limits: &Limits,
 ) -> Result<Bytes, ApiError> {
     let mut body = request.into_body();
-    let mut whole = BytesMut::new();
+    let mut bytes = BytesMut::new();
     while let Some(data) = next_data(&mut body, limits).await? {
-        if whole.len() + data.len() > bytes_max {
+        if bytes.len() + data.len() > bytes_max {
             discard(body, limits).await;
             return Err(ApiError::too_large(bytes_max));
         }
-        whole.extend_from_slice(&data);
+        bytes.extend_from_slice(&data);
     }
-    Ok(whole.freeze())
+    Ok(bytes.freeze())
 }
 
-/// Reads what is left and drops it, for as long as an answer may take. A client that is still writing does not look for
-/// an answer, and would only see that the connection broke.
+/// Reads and drops the rest of a body, for a limited time. A client that is still sending does not read the
+/// response yet; without this it would only see a broken connection.
 async fn discard(mut body: Body, limits: &Limits) {
     let rest = async { while let Ok(Some(_)) = next_data(&mut body, limits).await {} };
     if time::timeout(limits.body_idle_timeout, rest).await.is_err() {
-        tracing::debug!("a body that is too large went on, and was cut off");
+        tracing::debug!("stopped reading a body that exceeds its limit");
     }
 }
 
@@ -138,13 +139,15 @@ async fn next_data(body: &mut Body, limits: &Limits) -> Result<Option<Bytes>, Ap
         match time::timeout(limits.body_idle_timeout, body.frame()).await {
             Err(_) => {
                 let seconds = limits.body_idle_timeout.as_secs_f64();
-                return Err(ApiError::bad_request(format!("nothing more of the body came for {seconds} s")));
+                return Err(ApiError::bad_request(format!(
+                    "timed out after {seconds} s waiting for more of the body"
+                )));
             }
             Ok(None) => return Ok(None),
             Ok(Some(Err(error))) => {
-                return Err(ApiError::bad_request(format!("the body could not be read: {error}")));
+                return Err(ApiError::bad_request(format!("cannot read the body: {error}")));
             }
-            // Trailers are of no interest.
+            // Trailers are ignored.
             Ok(Some(Ok(frame))) => {
                 if let Ok(data) = frame.into_data() {
                     return Ok(Some(data));

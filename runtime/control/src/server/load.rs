@@ -1,19 +1,19 @@
-//! `POST /v1/load`: makes files current, all or none.
+//! `POST /v1/load`: makes files current, either all or none.
 
 use std::time::Duration;
 
 use axum::{Json, extract};
 use segue::{LoadOptions, Source, Trial};
 
-use super::{
-    api_error::ApiError,
-    extract::{JsonBody, deadline, duration},
-    request_context::CommandContext,
-    state::State,
-};
 use crate::{
     Limits,
     api::{ImageRef, LoadRequest, LoadResponse},
+    server::{
+        api_error::ApiError,
+        extract::{JsonBody, deadline, duration},
+        request_context::CommandContext,
+        state::State,
+    },
 };
 
 pub(super) async fn load(
@@ -22,7 +22,7 @@ pub(super) async fn load(
     JsonBody(request): JsonBody<LoadRequest>,
 ) -> Result<Json<LoadResponse>, ApiError> {
     if request.images.is_empty() {
-        return Err(ApiError::bad_request("images is empty: there is nothing to load"));
+        return Err(ApiError::bad_request("images is empty; name at least one file to load"));
     }
     let sources = request.images.iter().map(source).collect::<Result<Vec<_>, _>>()?;
     let mut options = LoadOptions { trial: trial(&request, &state.limits)?, ..LoadOptions::default() };
@@ -40,7 +40,7 @@ fn source(image: &ImageRef) -> Result<Source, ApiError> {
     match image {
         ImageRef::Path(path) if path.is_absolute() => Ok(Source::File(path.clone())),
         ImageRef::Path(path) => Err(ApiError::bad_request(format!(
-            "{:?} is not an absolute path, and the runtime's directory is not yours",
+            "{:?} is not an absolute path; the runtime may have another working directory than you",
             path.display().to_string()
         ))),
         ImageRef::Digest(digest) => Ok(Source::Stored(*digest)),
@@ -51,11 +51,9 @@ fn trial(request: &LoadRequest, limits: &Limits) -> Result<Option<Trial>, ApiErr
     let length = duration("trial_ms", request.trial_ms, limits.trial_max)?;
     match (length, request.trial_end) {
         (Some(Duration::ZERO), _) => Err(ApiError::bad_request(
-            "trial_ms is 0: the trial would be over before anybody could confirm it",
+            "trial_ms is 0, so the trial would end before anyone can confirm it; use at least 1",
         )),
-        (None, Some(_)) => {
-            Err(ApiError::bad_request("trial_end is the end of a trial, and trial_ms is not given"))
-        }
+        (None, Some(_)) => Err(ApiError::bad_request("trial_end needs a trial; set trial_ms as well")),
         (length, at_end) => Ok(length.map(|length| Trial { length, at_end: at_end.unwrap_or_default() })),
     }
 }

@@ -1,4 +1,4 @@
-//! `GET /metrics`: what is loaded, as Prometheus reads it.
+//! `GET /metrics`: metrics of the loaded modules and of the process, in the text format of Prometheus.
 
 use std::fmt::Write;
 
@@ -9,14 +9,14 @@ use axum::{
 use http::header;
 use segue::{ModuleStatus, Runtime, VersionState, VersionStatus};
 
-use super::{api_error::ApiError, state::State};
+use crate::server::{api_error::ApiError, state::State};
 
 pub(super) async fn metrics(extract::State(state): extract::State<State>) -> Result<Response, ApiError> {
     let text = state.query(|runtime| Ok(render(&runtime.modules(), &Gauges::of(runtime)?))).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
 
-/// What is counted of the process, and not of a version.
+/// Metrics of the process, not of one version.
 struct Gauges {
     images_mapped: usize,
     keys_in_use: usize,
@@ -27,7 +27,7 @@ struct Gauges {
     last_seq: u64,
 }
 
-/// One metric with a sample for each version that is in memory.
+/// A metric with one sample for each version in memory.
 struct Metric {
     name: &'static str,
     kind: &'static str,
@@ -35,31 +35,31 @@ struct Metric {
     sample: fn(&VersionStatus) -> Option<f64>,
 }
 
-/// The series of a version begin with its load and end when it leaves memory, and a counter is never reset in between:
-/// the generation is among the labels.
+/// The series of a version start with its load and end when it is unloaded. The generation is a label, so a
+/// counter is never reset in between.
 const METRICS: [Metric; 4] = [
     Metric {
         name: "segue_calls_total",
         kind: "counter",
-        help: "Calls that the version got.",
+        help: "Calls to the version.",
         sample: |version| Some(version.calls as f64),
     },
     Metric {
         name: "segue_calls_inside",
         kind: "gauge",
-        help: "Calls that are inside the version now.",
+        help: "Calls inside the version now.",
         sample: |version| Some(version.inside as f64),
     },
     Metric {
         name: "segue_oldest_call_seconds",
         kind: "gauge",
-        help: "How long the oldest call inside has been there, where it is known.",
+        help: "Age of the oldest call inside the version, if known.",
         sample: |version| version.oldest_ms.map(|oldest_ms| oldest_ms as f64 / 1000.0),
     },
     Metric {
         name: "segue_live_bytes",
         kind: "gauge",
-        help: "Memory that the version has allocated and not freed.",
+        help: "Memory that the version has allocated and not freed, in bytes.",
         sample: |version| version.live_bytes.map(|bytes| bytes as f64),
     },
 ];
@@ -94,7 +94,7 @@ fn render(modules: &[ModuleStatus], gauges: &Gauges) -> String {
         &mut text,
         "segue_releases_left",
         "gauge",
-        "Versions that stay in memory, as the last one did, for which there is room.",
+        "How many more versions like the last one can stay in memory before loads are refused.",
     );
     for module in modules {
         if let Some(left) = module.releases_left {
@@ -104,13 +104,13 @@ fn render(modules: &[ModuleStatus], gauges: &Gauges) -> String {
             );
         }
     }
-    header(&mut text, "segue_version_info", "gauge", "Always 1; the labels say what the version is.");
+    header(&mut text, "segue_version_info", "gauge", "Always 1. The labels identify the version.");
     for (slot, labels, version) in versions(modules) {
         let digest = version.digest;
         line(&mut text, format_args!("segue_version_info{{{labels},slot=\"{slot}\",digest=\"{digest}\"}} 1"));
     }
     let name = "segue_descriptors_left_open_total";
-    header(&mut text, name, "counter", "File descriptors that versions left open when they left memory.");
+    header(&mut text, name, "counter", "File descriptors that unloaded versions had opened and not closed.");
     line(&mut text, format_args!("{name} {}", gauges.left_open));
     let mut gauge = |name: &str, help: &str, value: u64| {
         header(&mut text, name, "gauge", help);
@@ -118,31 +118,31 @@ fn render(modules: &[ModuleStatus], gauges: &Gauges) -> String {
     };
     gauge(
         "segue_images_mapped",
-        "Images of modules in memory, by the dynamic linker's own list.",
+        "Module images in memory, counted in the dynamic linker's list.",
         gauges.images_mapped as u64,
     );
     gauge(
         "segue_pthread_keys_in_use",
-        "The pthread keys of the process that are taken, by whomever.",
+        "Thread-specific data keys (pthread_key_create) in use in the process.",
         gauges.keys_in_use as u64,
     );
-    gauge("process_open_fds", "File descriptors that the process has open.", gauges.descriptors.0);
-    gauge("process_max_fds", "File descriptors that the process can have open.", gauges.descriptors.1);
+    gauge("process_open_fds", "Open file descriptors of the process.", gauges.descriptors.0);
+    gauge("process_max_fds", "Limit on open file descriptors of the process.", gauges.descriptors.1);
     gauge(
         "segue_kept_bytes",
-        "Memory of versions that stay though nobody is inside them.",
+        "Memory of versions that cannot be unloaded although no call is inside, in bytes.",
         gauges.kept_bytes,
     );
     let trials = modules.iter().filter_map(|module| module.current.as_ref());
     let trials = trials.filter(|current| current.status == VersionState::Trial).count() as u64;
     gauge("segue_trials", "Modules whose current version is on trial.", trials);
-    gauge("segue_blocked_files", "Files that are not loaded, however they come.", gauges.blocked as u64);
-    gauge("segue_ledger_seq", "The number of the last event in the ledger.", gauges.last_seq);
+    gauge("segue_blocked_files", "Blocked files. No load accepts them.", gauges.blocked as u64);
+    gauge("segue_ledger_seq", "Sequence number of the last event in the ledger.", gauges.last_seq);
     text
 }
 
-/// Every version in memory, with its slot and its labels. The slot is not among them: it changes, and with it a series
-/// would end and another begin.
+/// Every version in memory, with its slot and its labels. The slot is not a label: it changes, and then the
+/// series would end and a new one would start.
 fn versions(modules: &[ModuleStatus]) -> impl Iterator<Item = (&'static str, String, &VersionStatus)> {
     modules.iter().flat_map(|module| {
         let current = module.current.iter().map(|version| ("current", version));
@@ -168,7 +168,7 @@ fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     writeln!(text, "{arguments}").expect("writing to a String cannot fail");
 }
 
-/// A label's value: names and versions come from files.
+/// Escapes a label's value: names and versions come from files, so they may contain anything.
 fn escape(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_is_what_prometheus_reads() {
+    fn metrics_are_prometheus_text() {
         let modules = [crate::api::tests::module()];
         let gauges = Gauges {
             images_mapped: 2,
@@ -190,51 +190,51 @@ mod tests {
             last_seq: 42,
         };
         let expected = "\
-# HELP segue_calls_total Calls that the version got.
+# HELP segue_calls_total Calls to the version.
 # TYPE segue_calls_total counter
 segue_calls_total{module=\"greeter\",version=\"1.1.0\",generation=\"2\"} 40
 segue_calls_total{module=\"greeter\",version=\"1.0.0\",generation=\"1\"} 1000
-# HELP segue_calls_inside Calls that are inside the version now.
+# HELP segue_calls_inside Calls inside the version now.
 # TYPE segue_calls_inside gauge
 segue_calls_inside{module=\"greeter\",version=\"1.1.0\",generation=\"2\"} 0
 segue_calls_inside{module=\"greeter\",version=\"1.0.0\",generation=\"1\"} 1
-# HELP segue_oldest_call_seconds How long the oldest call inside has been there, where it is known.
+# HELP segue_oldest_call_seconds Age of the oldest call inside the version, if known.
 # TYPE segue_oldest_call_seconds gauge
 segue_oldest_call_seconds{module=\"greeter\",version=\"1.0.0\",generation=\"1\"} 2.5
-# HELP segue_live_bytes Memory that the version has allocated and not freed.
+# HELP segue_live_bytes Memory that the version has allocated and not freed, in bytes.
 # TYPE segue_live_bytes gauge
 segue_live_bytes{module=\"greeter\",version=\"1.1.0\",generation=\"2\"} 21504
-# HELP segue_releases_left Versions that stay in memory, as the last one did, for which there is room.
+# HELP segue_releases_left How many more versions like the last one can stay in memory before loads are refused.
 # TYPE segue_releases_left gauge
-# HELP segue_version_info Always 1; the labels say what the version is.
+# HELP segue_version_info Always 1. The labels identify the version.
 # TYPE segue_version_info gauge
 segue_version_info{module=\"greeter\",version=\"1.1.0\",generation=\"2\",slot=\"current\",digest=\"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"} 1
 segue_version_info{module=\"greeter\",version=\"1.0.0\",generation=\"1\",slot=\"old\",digest=\"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"} 1
-# HELP segue_descriptors_left_open_total File descriptors that versions left open when they left memory.
+# HELP segue_descriptors_left_open_total File descriptors that unloaded versions had opened and not closed.
 # TYPE segue_descriptors_left_open_total counter
 segue_descriptors_left_open_total 3
-# HELP segue_images_mapped Images of modules in memory, by the dynamic linker's own list.
+# HELP segue_images_mapped Module images in memory, counted in the dynamic linker's list.
 # TYPE segue_images_mapped gauge
 segue_images_mapped 2
-# HELP segue_pthread_keys_in_use The pthread keys of the process that are taken, by whomever.
+# HELP segue_pthread_keys_in_use Thread-specific data keys (pthread_key_create) in use in the process.
 # TYPE segue_pthread_keys_in_use gauge
 segue_pthread_keys_in_use 5
-# HELP process_open_fds File descriptors that the process has open.
+# HELP process_open_fds Open file descriptors of the process.
 # TYPE process_open_fds gauge
 process_open_fds 12
-# HELP process_max_fds File descriptors that the process can have open.
+# HELP process_max_fds Limit on open file descriptors of the process.
 # TYPE process_max_fds gauge
 process_max_fds 1024
-# HELP segue_kept_bytes Memory of versions that stay though nobody is inside them.
+# HELP segue_kept_bytes Memory of versions that cannot be unloaded although no call is inside, in bytes.
 # TYPE segue_kept_bytes gauge
 segue_kept_bytes 0
 # HELP segue_trials Modules whose current version is on trial.
 # TYPE segue_trials gauge
 segue_trials 0
-# HELP segue_blocked_files Files that are not loaded, however they come.
+# HELP segue_blocked_files Blocked files. No load accepts them.
 # TYPE segue_blocked_files gauge
 segue_blocked_files 1
-# HELP segue_ledger_seq The number of the last event in the ledger.
+# HELP segue_ledger_seq Sequence number of the last event in the ledger.
 # TYPE segue_ledger_seq gauge
 segue_ledger_seq 42
 ";

@@ -1,16 +1,17 @@
-//! The server: accepts connections, hands each request to its route, and ends in good order.
+//! The server: accepts connections, routes each request, and shuts down cleanly.
 
-mod about;
 mod api_error;
 mod blocked;
 mod event_bridge;
 mod events;
 mod extract;
+mod health;
 mod history;
 mod images;
 mod load;
 mod metrics;
 mod modules;
+mod openapi;
 mod request_context;
 mod routes;
 mod state;
@@ -36,46 +37,46 @@ use tokio::{
     time,
 };
 
-use crate::{Limits, Socket};
-use request_context::Peer;
-use state::State;
+use crate::{
+    Limits, Socket,
+    server::{request_context::Peer, state::State},
+};
 
-/// The description of everything that the socket answers, as OpenAPI 3.1 in JSON.
-pub const OPENAPI: &str = include_str!("openapi.json");
+pub use openapi::OPENAPI;
 
-/// How long to wait after `accept` failed: it mostly means that the process has no file descriptor left, and nothing but
-/// the end of other connections helps.
+/// How long to wait after `accept` failed. The usual cause is that no file descriptor is free, so the server
+/// must wait until other connections close.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The least that hyper takes as a buffer's size, in bytes.
+/// The smallest buffer size that hyper accepts, in bytes.
 const MIN_BUFFER_BYTES: usize = 8192;
 
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// The reactor did not take the listener.
-    #[error("registering the control socket with the reactor: {source}")]
+    /// The listener could not be registered with the reactor.
+    #[error("cannot register the control socket with the reactor: {source}")]
     Register {
-        /// The system's reason.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// The thread that carries events over could not be started.
-    #[error("starting the thread that carries events over: {source}")]
+    /// The thread that signals new events could not be started.
+    #[error("cannot start the thread that signals new events to the control socket: {source}")]
     Thread {
-        /// The system's reason.
+        /// The operating system's error.
         source: io::Error,
     },
 }
 
-/// Answers on the socket until `shutdown` is ready; then takes the socket's file away, lets the requests that are being
-/// answered finish, for [`Limits::grace`] at most, ends the event streams, and returns.
+/// Serves the socket until `shutdown` is ready. Then it removes the socket file, ends the event streams,
+/// waits for running requests for at most [`Limits::shutdown_grace`], and returns.
 ///
-/// A command that the runtime has begun goes on even where its client has left.
+/// A command that the runtime has started continues if its client disconnects.
 ///
 /// # Errors
 ///
-/// Only where it cannot start. A connection that fails is logged, and concerns nobody else.
+/// Only if the server cannot start. A failed connection is logged and affects no other.
 pub async fn serve(
     runtime: Runtime,
     socket: Socket,
@@ -96,39 +97,39 @@ pub async fn serve(
         tokio::select! {
             () = &mut shutdown => break,
             (stream, permit) = next(&listener, &connections.permits) => {
-                connections.begin(stream, permit, service.clone());
+                connections.spawn(stream, permit, service.clone());
             }
             Some(_) = connections.tasks.join_next() => {}
         }
     }
     drop(file);
     drop(listener);
-    // The streams end, and so become connections that have nothing more to do.
+    // Ends the event streams: otherwise they would stay open until the grace period is over.
     closing.send_replace(true);
     connections.finish(grace).await;
     Ok(())
 }
 
-/// The next connection, once there is room for one.
+/// The next connection, as soon as fewer than the most are open.
 async fn next(listener: &UnixListener, permits: &Arc<Semaphore>) -> (UnixStream, OwnedSemaphorePermit) {
     let permit = permits.clone().acquire_owned().await.expect("this semaphore is never closed");
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return (stream, permit),
             Err(error) => {
-                tracing::warn!(%error, "the control socket could not accept a connection");
+                tracing::warn!(%error, "cannot accept a connection on the control socket; trying again");
                 time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-/// The connections that are open.
+/// The open connections.
 struct Connections {
     http: http1::Builder,
     permits: Arc<Semaphore>,
     graceful: GracefulShutdown,
-    /// Owns the tasks: none outlives the server.
+    /// One task per connection. Dropping the set ends them with the server.
     tasks: JoinSet<()>,
 }
 
@@ -148,7 +149,7 @@ impl Connections {
         }
     }
 
-    fn begin(
+    fn spawn(
         &mut self,
         stream: UnixStream,
         permit: OwnedSemaphorePermit,
@@ -157,7 +158,7 @@ impl Connections {
         let peer = match Peer::of(&stream) {
             Ok(peer) => peer,
             Err(error) => {
-                tracing::warn!(%error, "a connection of the control socket was closed: nobody can say whose it is");
+                tracing::warn!(%error, "closed a connection: cannot read its peer credentials");
                 return;
             }
         };
@@ -176,7 +177,7 @@ impl Connections {
 
     async fn finish(mut self, grace: Duration) {
         if time::timeout(grace, self.graceful.shutdown()).await.is_err() {
-            tracing::warn!(?grace, "requests on the control socket were cut off");
+            tracing::warn!(?grace, "aborted the requests that still ran on the control socket");
         }
         self.tasks.shutdown().await;
     }

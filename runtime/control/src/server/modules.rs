@@ -1,20 +1,22 @@
-//! `/v1/modules`: what is loaded, and the commands on one module.
+//! `/v1/modules`: the loaded modules, and the commands on one module.
 
 use std::time::Duration;
 
 use axum::{Json, extract};
 use segue::{Confirmed, Deleted, ModuleStatus, Pins, Purged, RolledBack, Stickiness};
 
-use super::{
-    api_error::ApiError,
-    extract::{Name, OptionalJsonBody, deadline},
-    request_context::CommandContext,
-    state::State,
+use crate::{
+    api::PurgeRequest,
+    server::{
+        api_error::ApiError,
+        extract::{Name, OptionalJsonBody, deadline},
+        request_context::CommandContext,
+        state::State,
+    },
 };
-use crate::api::PurgeRequest;
 
-/// How long a purge waits where the request does not say.
-const PURGE_DEADLINE: Duration = Duration::from_secs(5);
+/// How long a purge waits if the request sets no deadline.
+const PURGE_DEADLINE_DEFAULT: Duration = Duration::from_secs(5);
 
 pub(super) async fn list(
     extract::State(state): extract::State<State>,
@@ -52,14 +54,14 @@ pub(super) async fn soft_purge(
     state.command(context, move |runtime| runtime.soft_purge(&name)).await.map(Json)
 }
 
-/// A deadline that passes is no refusal: the answer says `purged: false`, and what lingers.
+/// A passed deadline is not an error: the response has `purged: false` and lists what keeps the version.
 pub(super) async fn purge(
     extract::State(state): extract::State<State>,
     CommandContext(context): CommandContext,
     Name(name): Name,
     OptionalJsonBody(request): OptionalJsonBody<PurgeRequest>,
 ) -> Result<Json<Purged>, ApiError> {
-    let deadline = deadline(request.deadline_ms, &state.limits)?.unwrap_or(PURGE_DEADLINE);
+    let deadline = deadline(request.deadline_ms, &state.limits)?.unwrap_or(PURGE_DEADLINE_DEFAULT);
     state.command(context, move |runtime| runtime.purge(&name, deadline)).await.map(Json)
 }
 

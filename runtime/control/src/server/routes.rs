@@ -1,4 +1,4 @@
-//! Which request goes where. `openapi.json` describes the same list, and a test compares the two.
+//! The routes. `openapi.json` describes the same list, and a test compares the two.
 
 use axum::{
     Router,
@@ -8,20 +8,21 @@ use axum::{
 };
 use http::Method;
 
-use super::{
-    about, api_error::ApiError, blocked, events, history, images, load, metrics, modules, state::State,
+use crate::server::{
+    api_error::ApiError, blocked, events, health, history, images, load, metrics, modules, openapi,
+    state::State,
 };
 
-/// One route: its method, its path, and who answers.
+/// One route: its method, its path, and its handler.
 struct Route {
     method: Method,
     path: &'static str,
-    answer: fn(MethodFilter) -> MethodRouter<State>,
+    handler: fn(MethodFilter) -> MethodRouter<State>,
 }
 
 /// All routes.
 fn routes() -> Vec<Route> {
-    let route = |method, path, answer| Route { method, path, answer };
+    let route = |method, path, handler| Route { method, path, handler };
     vec![
         route(Method::GET, "/v1/modules", |method| on(method, modules::list)),
         route(Method::GET, "/v1/modules/{name}", |method| on(method, modules::status)),
@@ -40,8 +41,8 @@ fn routes() -> Vec<Route> {
         route(Method::GET, "/v1/blocked", |method| on(method, blocked::list)),
         route(Method::POST, "/v1/blocked/{digest}/unblock", |method| on(method, blocked::unblock)),
         route(Method::GET, "/metrics", |method| on(method, metrics::metrics)),
-        route(Method::GET, "/healthz", |method| on(method, about::healthz)),
-        route(Method::GET, "/openapi.json", |method| on(method, about::openapi)),
+        route(Method::GET, "/healthz", |method| on(method, health::healthz)),
+        route(Method::GET, "/openapi.json", |method| on(method, openapi::openapi)),
     ]
 }
 
@@ -50,8 +51,8 @@ pub(super) fn router(state: State) -> Router {
     routes()
         .into_iter()
         .fold(Router::new(), |router, route| {
-            let method = MethodFilter::try_from(route.method).expect("these are methods that axum knows");
-            router.route(route.path, (route.answer)(method))
+            let method = MethodFilter::try_from(route.method).expect("axum knows all these methods");
+            router.route(route.path, (route.handler)(method))
         })
         .fallback(no_such_path)
         .method_not_allowed_fallback(method_not_allowed)
@@ -81,7 +82,7 @@ mod tests {
 
     #[test]
     fn the_description_has_every_route_and_no_other() {
-        let answered: BTreeSet<_> = routes()
+        let served: BTreeSet<_> = routes()
             .iter()
             .map(|route| format!("{} {}", route.method.as_str().to_lowercase(), route.path))
             .collect();
@@ -89,12 +90,12 @@ mod tests {
         for (path, methods) in description()["paths"].as_object().unwrap() {
             described.extend(methods.as_object().unwrap().keys().map(|method| format!("{method} {path}")));
         }
-        assert_eq!(answered, described);
-        assert_eq!(answered.len(), routes().len());
+        assert_eq!(served, described);
+        assert_eq!(served.len(), routes().len());
     }
 
     #[test]
-    fn every_schema_has_the_fields_of_its_type_and_every_type_its_schema() {
+    fn schemas_and_types_have_the_same_fields() {
         let description = description();
         let schemas = description["components"]["schemas"].as_object().unwrap();
         let names: BTreeSet<_> = schemas.keys().map(String::as_str).collect();
@@ -117,12 +118,12 @@ mod tests {
     }
 
     #[test]
-    fn every_reference_in_the_description_leads_somewhere() {
+    fn every_reference_in_the_description_names_a_schema() {
         let description = description();
         let schemas = description["components"]["schemas"].as_object().unwrap();
         let mut references = 0;
-        for piece in OPENAPI.split("\"#/components/schemas/").skip(1) {
-            let name = piece.split('"').next().unwrap();
+        for rest in OPENAPI.split("\"#/components/schemas/").skip(1) {
+            let name = rest.split('"').next().unwrap();
             assert!(schemas.contains_key(name), "{name}");
             references += 1;
         }

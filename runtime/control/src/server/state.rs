@@ -1,4 +1,4 @@
-//! What every handler may use.
+//! The state that all handlers share.
 
 use std::sync::Arc;
 
@@ -8,17 +8,19 @@ use tokio::{
     task,
 };
 
-use super::{api_error::ApiError, event_bridge::EventSignal};
-use crate::Limits;
+use crate::{
+    Limits,
+    server::{api_error::ApiError, event_bridge::EventSignal},
+};
 
-/// What every handler may use: the runtime, the limits, and what counts against them.
+/// The state that all handlers share: the runtime, the limits, and the semaphores that enforce them.
 #[derive(Clone)]
 pub(super) struct State {
     runtime: Runtime,
     pub(super) limits: Arc<Limits>,
-    /// Rings for each new event.
+    /// Changes with each new event.
     pub(super) event_signal: watch::Receiver<EventSignal>,
-    /// True once the server is to end.
+    /// True once the server shuts down.
     pub(super) closing: watch::Receiver<bool>,
     commands: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
@@ -45,25 +47,27 @@ impl State {
         }
     }
 
-    /// Looks at the runtime, beside the reactor. It is not counted: one can look while all commands wait.
+    /// Reads from the runtime, on a thread outside the reactor. Queries have no limit, so they work while all
+    /// commands wait.
     pub(super) async fn query<T: Send + 'static>(
         &self,
-        look: impl FnOnce(&Runtime) -> Result<T, segue::Error> + Send + 'static,
+        query: impl FnOnce(&Runtime) -> Result<T, segue::Error> + Send + 'static,
     ) -> Result<T, ApiError> {
         let runtime = self.runtime.clone();
-        task::spawn_blocking(move || look(&runtime))
+        task::spawn_blocking(move || query(&runtime))
             .await
             .map_err(ApiError::panicked)?
             .map_err(ApiError::from)
     }
 
-    /// Has the runtime do something for somebody, beside the reactor. It goes on where the client leaves.
+    /// Runs a command in the runtime, on a thread outside the reactor. The command continues if the client
+    /// disconnects.
     pub(super) async fn command<T: Send + 'static>(
         &self,
         context: RequestContext,
         command: impl FnOnce(&Runtime) -> Result<T, segue::Error> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let permit = take(&self.commands, "commands")?;
+        let permit = acquire(&self.commands, "commands")?;
         self.query(move |runtime| {
             let _permit = permit;
             command(&runtime.on_behalf_of(context))
@@ -71,17 +75,17 @@ impl State {
         .await
     }
 
-    /// The right to put an image.
+    /// Counts an upload until the permit is dropped.
     pub(super) fn upload_permit(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        take(&self.uploads, "uploads")
+        acquire(&self.uploads, "uploads")
     }
 
-    /// The right to read events.
+    /// Counts an event stream until the permit is dropped.
     pub(super) fn event_stream_permit(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        take(&self.event_streams, "readers of events")
+        acquire(&self.event_streams, "event streams")
     }
 }
 
-fn take(semaphore: &Arc<Semaphore>, what: &str) -> Result<OwnedSemaphorePermit, ApiError> {
+fn acquire(semaphore: &Arc<Semaphore>, what: &str) -> Result<OwnedSemaphorePermit, ApiError> {
     semaphore.clone().try_acquire_owned().map_err(|_| ApiError::busy(what))
 }
