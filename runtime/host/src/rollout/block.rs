@@ -1,4 +1,4 @@
-//! Blocked files: those of versions that have ended the process. They are not loaded, however they come.
+//! Blocked files: the files of versions that have crashed the process. No load accepts them, from any source.
 
 use segue_loader::Digest;
 
@@ -8,7 +8,7 @@ use crate::{
     store::ledger::LedgerChange,
 };
 
-/// The blocked files.
+/// Lists the blocked files.
 pub(crate) fn list(shared: &Shared) -> Result<Vec<BlockedFile>, Error> {
     let blocked = shared.events.read_ledger(|ledger| ledger.blocked())?;
     let files = blocked.into_iter().map(|block| BlockedFile {

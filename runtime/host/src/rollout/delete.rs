@@ -1,4 +1,4 @@
-//! Erlang's delete: a module without a current version.
+//! Deletes a module's current version, as Erlang's `code:delete` does.
 
 use std::{
     sync::Arc,
@@ -15,35 +15,36 @@ use crate::{
     store::ledger::LedgerChange,
 };
 
-/// How long a delete waits for a load that goes on.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a delete waits for a running load.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Makes the current version old, without another in its place. Returns when that is so; the version leaves afterwards.
+/// Makes the current version old, with no successor. Returns when that has happened. The version is purged
+/// afterwards.
 pub(crate) fn run(
     shared: &Arc<Shared>,
     module: &Arc<Module>,
     context: &RequestContext,
 ) -> Result<Deleted, Error> {
-    let (of_task, module, context) = (shared.clone(), module.clone(), context.clone());
+    let (task_shared, module, context) = (shared.clone(), module.clone(), context.clone());
     shared.tasks.spawn_and_wait(format!("delete {}", module.name), move |answer| {
-        let deleted = withdraw(&of_task, &module, &context);
+        let deleted = withdraw(&task_shared, &module, &context);
         let displaced = deleted.as_ref().ok().and_then(|deleted| deleted.old.clone());
-        // Fails if nobody waits for it any more.
+        // Fails if the caller no longer waits.
         let _ = answer.send(deleted);
         if let Some(old) = displaced {
-            retire::run(&of_task, &module, old.generation);
+            retire::run(&task_shared, &module, old.generation);
         }
     })
 }
 
 fn withdraw(shared: &Shared, module: &Arc<Module>, context: &RequestContext) -> Result<Deleted, Error> {
-    let begun = Instant::now();
-    // Before the turn: it may be held by a drop-in that waits for the old version, for as long as that takes.
+    let started = Instant::now();
+    // Before the load lock: a load of a drop-in may hold it without limit while it waits for the old version.
     if module.state().current().is_some() {
         load::admission::ensure_no_old(shared, module)?;
     }
-    // After a load that goes on, and before the next.
-    let _lock = LoadLock::acquire(module, begun.checked_add(PATIENCE), PATIENCE)?;
+    // After the running load, and before the next one.
+    let _lock = LoadLock::acquire(module, started.checked_add(LOAD_TIMEOUT), LOAD_TIMEOUT)?;
     if shared.is_shutting_down() {
         return Err(Error::ShuttingDown);
     }
@@ -51,7 +52,7 @@ fn withdraw(shared: &Shared, module: &Arc<Module>, context: &RequestContext) -> 
     if module.state().current().is_none() {
         return Ok(answer);
     }
-    // With the turn ours, no other version becomes old.
+    // We hold the load lock, so no other version becomes old.
     load::admission::ensure_no_old(shared, module)?;
     let mut state = module.state();
     let Some(current) = state.current().cloned() else { return Ok(answer) };
@@ -63,13 +64,13 @@ fn withdraw(shared: &Shared, module: &Arc<Module>, context: &RequestContext) -> 
     let event = Event::Deleted { module: answer.module.clone(), old: current.id.clone() };
     let mut changes = vec![LedgerChange::Absent { module: answer.module.clone() }];
     changes.extend(context.answered(&Command::Delete { module: answer.module.clone() }, &answer));
-    // There is a current version, no old one, and no candidate, since the turn is ours.
+    // We hold the load lock, so there is a current version, no old one, and no candidate.
     let recorded = state.withdraw(&module.cell, &shared.publish_lock, |happen| {
         shared.events.commit(&context.actor, vec![(event, changes)], happen)
     });
     recorded.transpose()?;
     drop(state);
     module.notify_waiters();
-    answer.took_us = micros(begun.elapsed());
+    answer.took_us = micros(started.elapsed());
     Ok(answer)
 }

@@ -1,5 +1,5 @@
 //! Policies over versions: rollback, trial, confirm, delete, sticky, block.
-//! A line belongs here if it decides which version is current, other than by a new file.
+//! A line belongs here if it decides, without a new file, which version is current or may be loaded.
 //! Never use `watch` or `recovery` here.
 
 pub(crate) mod block;

@@ -1,4 +1,5 @@
-//! Going back: old becomes current again, by one store; or, when it has left memory, the file of the version before is loaded again.
+//! Rolls back: makes the old version current again with one atomic store. If it has been unloaded, the file
+//! of the version before the current one is loaded again.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -23,53 +24,54 @@ use crate::{
     },
 };
 
-/// Goes back; where a generation is given, only if that one is current, and on trial.
+/// Rolls back. If `trial_of` is a generation, only if that version is current and on trial.
 pub(crate) fn run(
     shared: &Arc<Shared>,
     module: &Arc<Module>,
-    only: Option<u64>,
+    trial_of: Option<u64>,
     context: &RequestContext,
 ) -> Result<RolledBack, Error> {
     if shared.is_shutting_down() {
         return Err(Error::ShuttingDown);
     }
-    match switch_back(shared, module, only, context) {
-        Err(Error::NothingToRollBack { .. }) => load_before(shared, module, only, context),
-        switched => switched,
+    match roll_back_in_memory(shared, module, trial_of, context) {
+        Err(Error::NothingToRollBack { .. }) => load_previous(shared, module, trial_of, context),
+        result => result,
     }
 }
 
-fn switch_back(
+/// Rolls back on a task, which then purges the version that was current.
+fn roll_back_in_memory(
     shared: &Arc<Shared>,
     module: &Arc<Module>,
-    only: Option<u64>,
+    trial_of: Option<u64>,
     context: &RequestContext,
 ) -> Result<RolledBack, Error> {
-    let (of_task, module, context) = (shared.clone(), module.clone(), context.clone());
+    let (task_shared, module, context) = (shared.clone(), module.clone(), context.clone());
     shared.tasks.spawn_and_wait(format!("rollback {}", module.name), move |answer| {
-        let rolled_back = switch(&of_task, &module, only, &context);
+        let rolled_back = swap(&task_shared, &module, trial_of, &context);
         let displaced = rolled_back.as_ref().ok().map(|rolled_back| rolled_back.old.generation);
         if let Ok(RolledBack { module, current, old, .. }) = &rolled_back {
             tracing::info!(module, current = %current, old = %old, "rolled back");
         }
-        // Fails where nobody waits for it any more.
+        // Fails if the caller no longer waits.
         let _ = answer.send(rolled_back);
         if let Some(generation) = displaced {
-            retire::run(&of_task, &module, generation);
+            retire::run(&task_shared, &module, generation);
         }
     })
 }
 
-fn switch(
+/// Swaps old and current, and records it.
+fn swap(
     shared: &Shared,
     module: &Arc<Module>,
-    only: Option<u64>,
+    trial_of: Option<u64>,
     context: &RequestContext,
 ) -> Result<RolledBack, Error> {
-    let nothing = || Error::NothingToRollBack { module: module.name.to_string() };
     let mut state = module.state();
-    let (current, old) = in_memory(&state, only).ok_or_else(nothing)?;
-    // Who came while it was old was not checked against it.
+    let (current, old) = rollback_pair(&state, trial_of).ok_or_else(|| nothing_to_roll_back(module))?;
+    // Callers that were admitted while it was old were not checked against it.
     if let Some(version) = module.cell.occupant(Role::Old) {
         let checked = module.callers.check(|expected| version.image.check_interface(expected));
         checked.map_err(|source| {
@@ -78,16 +80,17 @@ fn switch(
             error
         })?;
     }
-    let begun = Instant::now();
+    let started = Instant::now();
     let rolled_back = state.roll_back(&module.cell, &shared.publish_lock, || {
-        record(shared, &current, &old, micros(begun.elapsed()), context)
+        record(shared, &current, &old, micros(started.elapsed()), context)
     });
     drop(state);
     module.notify_waiters();
-    rolled_back.ok_or_else(nothing)
+    rolled_back.ok_or_else(|| nothing_to_roll_back(module))
 }
 
-/// Records that old became current, with the state locked, so that events are told in the order in which things happened.
+/// Records that `old` is current again. The state is locked meanwhile, so events are in the order in which
+/// things happened.
 fn record(
     shared: &Shared,
     current: &VersionInfo,
@@ -95,7 +98,7 @@ fn record(
     took_us: u64,
     context: &RequestContext,
 ) -> RolledBack {
-    // Where a purge had asked its calls to come to their end: that purge is off.
+    // Cancels a purge of it that has asked its calls to end.
     old.is_cancelled.store(false, Ordering::Relaxed);
     *old.purge_requested_by.lock() = None;
     let mut rolled_back = RolledBack {
@@ -117,22 +120,22 @@ fn record(
 }
 
 /// Loads the version again that was confirmed before the current one.
-fn load_before(
+fn load_previous(
     shared: &Arc<Shared>,
     module: &Arc<Module>,
-    only: Option<u64>,
+    trial_of: Option<u64>,
     context: &RequestContext,
 ) -> Result<RolledBack, Error> {
-    let nothing = || Error::NothingToRollBack { module: module.name.to_string() };
+    let nothing = || nothing_to_roll_back(module);
     let current = module.state().current().cloned().ok_or_else(nothing)?;
-    if only.is_some_and(|only| only != current.id.generation) {
+    if trial_of.is_some_and(|generation| generation != current.id.generation) {
         return Err(nothing());
     }
-    let before =
+    let previous =
         shared.events.read_ledger(|ledger| ledger.confirmed_before(&module.name, &current.digest))?;
-    let before = before.ok_or_else(nothing)?;
-    let source = Source::Stored(before.digest);
-    let loaded = load_stored(shared, &source, current.id.generation, only, context);
+    let source = Source::Stored(previous.ok_or_else(nothing)?.digest);
+    let from = RollbackFrom { generation: current.id.generation, is_on_trial: trial_of.is_some() };
+    let loaded = load_stored(shared, &source, from, context);
     if let Err(error) = &loaded
         && !matches!(error, Error::NothingToRollBack { .. })
     {
@@ -144,25 +147,29 @@ fn load_before(
 fn load_stored(
     shared: &Arc<Shared>,
     source: &Source,
-    left: u64,
-    only: Option<u64>,
+    from: RollbackFrom,
     context: &RequestContext,
 ) -> Result<Vec<Loaded>, Error> {
-    let request = load::read(shared, source)?;
-    let module = request.inspected.metadata().name.clone();
-    let kind = LoadKind::Rollback(RollbackFrom { generation: left, is_on_trial: only.is_some() });
+    let file = load::read(shared, source)?;
+    let module = file.inspected.metadata().name.clone();
+    let kind = LoadKind::Rollback(from);
     let plan = LoadPlan {
-        // Where there is an old version it is on its way out, as it could not be gone back to.
+        // If there is an old version, it is being unloaded: otherwise the rollback would have used it.
         policy: Policy::Wait,
         command: Some(Command::Rollback { module }),
         ..LoadPlan::new(kind, context.clone(), Instant::now()).with_timeout(LoadOptions::default().deadline)
     };
-    load::run_and_wait(shared, vec![request], plan)
+    load::run_and_wait(shared, vec![file], plan)
 }
 
-/// What is current, and what can become current again by one store.
-fn in_memory(state: &ModuleState, only: Option<u64>) -> Option<(Arc<VersionInfo>, Arc<VersionInfo>)> {
+/// The current version, and the old version that one atomic store can make current.
+fn rollback_pair(state: &ModuleState, trial_of: Option<u64>) -> Option<(Arc<VersionInfo>, Arc<VersionInfo>)> {
     let (current, old) = state.rollback_pair()?;
-    let is_meant = only.is_none_or(|only| only == current.id.generation && state.is_on_trial(only));
-    is_meant.then(|| (current.clone(), old.clone()))
+    let is_requested = trial_of
+        .is_none_or(|generation| generation == current.id.generation && state.is_on_trial(generation));
+    is_requested.then(|| (current.clone(), old.clone()))
+}
+
+fn nothing_to_roll_back(module: &Module) -> Error {
+    Error::NothingToRollBack { module: module.name.to_string() }
 }

@@ -1,4 +1,4 @@
-//! Sticky modules, which are not replaced.
+//! Makes a module sticky, so that loads do not replace it, or no longer sticky.
 
 use crate::{
     api::{Command, Error, Event, RequestContext, Stickiness},
@@ -7,16 +7,16 @@ use crate::{
     store::ledger::LedgerChange,
 };
 
-/// Whether a module may be replaced.
+/// The setting to apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sticky {
-    /// It may not.
+    /// Loads must not replace the module.
     On,
-    /// It may.
+    /// Loads may replace the module.
     Off,
 }
 
-/// Makes a module sticky or not, and records it. If it is so already, nothing is recorded.
+/// Makes a module sticky or not, and records it. Records nothing if that changes nothing.
 pub(crate) fn set(
     shared: &Shared,
     module: &Module,

@@ -1,4 +1,4 @@
-//! Trials: a version that is current, and that a restart does not return to until somebody has confirmed it.
+//! Trials. A version on trial is current, but a restart returns to it only after it was confirmed.
 
 use std::{
     sync::Arc,
@@ -15,31 +15,33 @@ use crate::{
     store::ledger::LedgerChange,
 };
 
-/// What follows when a version on trial is current.
+/// Follows the publish of a version on trial.
 pub(crate) const WATCH: AfterPublish = AfterPublish { name: "trial", run: watch };
 
-/// Who ends a trial whose time is over.
-const END: &str = "the end of its trial";
+/// The actor's reason in events of a trial whose time is over.
+const TRIAL_END: &str = "the end of its trial";
 
-/// How long after a trial that could not be ended, since the disk was full, say, that is tried again: twice as long each time.
-const PAUSE_FIRST: Duration = Duration::from_secs(1);
+/// The pause before the end of a trial is tried again, for example because the disk was full. It doubles each
+/// time.
+const RETRY_PAUSE_FIRST: Duration = Duration::from_secs(1);
 
-/// The longest that this becomes.
-const PAUSE_MOST: Duration = Duration::from_secs(3600);
+/// The longest pause.
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(3600);
 
-/// Confirms the current version; where a generation is given, only if it is that one.
+/// Confirms the current version. If `trial_of` is a generation, only if that version is current.
 pub(crate) fn confirm(
     shared: &Shared,
     module: &Module,
-    only: Option<u64>,
+    trial_of: Option<u64>,
     context: &RequestContext,
 ) -> Result<Confirmed, Error> {
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut state = module.state();
     let Some(info) = state.current().cloned() else {
         return Err(Error::NoCurrent { name: module.name.to_string() });
     };
-    let is_on_trial = state.trial().is_some() && only.is_none_or(|only| only == info.id.generation);
+    let is_on_trial =
+        state.trial().is_some() && trial_of.is_none_or(|generation| generation == info.id.generation);
     let mut answer = Confirmed {
         module: module.name.to_string(),
         confirmed: is_on_trial,
@@ -56,45 +58,46 @@ pub(crate) fn confirm(
     changes.extend(context.answered(&Command::Confirm { module: answer.module.clone() }, &answer));
     shared.events.commit(&context.actor, vec![(event, changes)], || state.confirm())?;
     drop(state);
-    // Old need not be kept any more.
+    // The old version is no longer kept, so its purge continues.
     module.notify_waiters();
     tracing::info!(module = %module.name, current = %info.id, "confirmed");
-    answer.took_us = micros(begun.elapsed());
+    answer.took_us = micros(started.elapsed());
     Ok(answer)
 }
 
-/// Waits for the end of a trial, however it ends, and at its time ends it as was asked. Runs on a thread of its own.
+/// Waits until the trial of a version is over. At its end, rolls back or confirms, as the trial says. Runs on
+/// a thread of its own.
 fn watch(shared: &Arc<Shared>, module: &Arc<Module>, generation: u64) {
     let (mut due, at_end) = match module.state().trial() {
         Some(trial) if trial.generation == generation => (trial.until, trial.at_end),
         _ => return,
     };
-    let mut pause = PAUSE_FIRST;
+    let mut pause = RETRY_PAUSE_FIRST;
     loop {
-        let has_ended =
+        let is_over =
             module.wait_for(due, |state| shared.is_shutting_down() || !state.is_on_trial(generation));
-        if has_ended.is_some() {
+        if is_over.is_some() {
             return;
         }
         let Err(error) = end_trial(shared, module, generation, at_end) else { return };
-        tracing::error!(module = %module.name, generation, "its trial could not be ended: {error}");
-        // The file of the version before is not run over and over.
+        tracing::error!(module = %module.name, generation, "cannot end the trial: {error}");
+        // A file that cannot be loaded is not tried again.
         if error.cause() == Cause::File {
             return record_trial_over(shared, module, generation);
         }
         due = Instant::now().checked_add(pause);
-        pause = (2 * pause).min(PAUSE_MOST);
+        pause = (2 * pause).min(RETRY_PAUSE_MAX);
     }
 }
 
-/// Its time is over. Where it is not on trial any more, nothing is done.
+/// Ends the trial of a version. Does nothing if the version is not on trial.
 fn end_trial(
     shared: &Arc<Shared>,
     module: &Arc<Module>,
     generation: u64,
     at_end: TrialEnd,
 ) -> Result<(), Error> {
-    let context = RequestContext { actor: Actor::runtime(END), key: None };
+    let context = RequestContext { actor: Actor::runtime(TRIAL_END), key: None };
     match at_end {
         TrialEnd::Confirm => confirm(shared, module, Some(generation), &context).map(drop),
         TrialEnd::RollBack => match rollback::run(shared, module, Some(generation), &context) {
@@ -102,17 +105,17 @@ fn end_trial(
                 record_trial_over(shared, module, generation);
                 Ok(())
             }
-            ended => ended.map(drop),
+            result => result.map(drop),
         },
     }
 }
 
-/// Tells that it stays, unconfirmed: it cannot be gone back.
+/// Records that the version stays current, unconfirmed, because it could not be rolled back.
 fn record_trial_over(shared: &Shared, module: &Module, generation: u64) {
     let state = module.state();
-    // Where it is not on trial any more, somebody was faster.
+    // If it is not on trial, a command has ended the trial meanwhile.
     if let Some(info) = state.current().filter(|_| state.is_on_trial(generation)) {
         let (module, current) = (module.name.to_string(), info.id.clone());
-        shared.events.record_event(&Actor::runtime(END), Event::TrialOver { module, current });
+        shared.events.record_event(&Actor::runtime(TRIAL_END), Event::TrialOver { module, current });
     }
 }
