@@ -73,7 +73,7 @@ fn a_thread_that_works_for_ever_is_noticed() {
     notices(
         "thread",
         "3",
-        "timed out after 0.2 s waiting for the end of all calls and of the modules' threads",
+        "timed out after 0.2 s waiting for all calls and the threads of all modules to end",
     );
 }
 

@@ -1,7 +1,10 @@
-//! The runtime: all that can be done with the modules of a process, on one page. Each method delegates to its room.
+//! The public methods of [`Runtime`] and [`Builder`](builder::Builder). All commands are on this page. A line
+//! belongs here if it is one of these methods, or if it starts or stops a runtime. Each delegates to a room.
+//! Every room may be used here, and no room may use this one.
 
 pub(crate) mod builder;
-pub(crate) mod shutdown;
+mod queries;
+mod shutdown;
 
 use std::{
     path::Path,
@@ -17,11 +20,10 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     api::{
-        BlockedFile, Command, Confirmed, Deleted, Error, LoadOptions, Loaded, ModuleStatus, Pins, Purged,
-        Record, RequestContext, RolledBack, Source, Stickiness, Unblocked,
+        Command, Confirmed, Deleted, Error, LoadOptions, Loaded, Purged, RequestContext, RolledBack, Source,
+        Stickiness, Unblocked,
     },
     call::{handle::ModuleHandle, interface::InterfaceHandle, snapshot::Snapshot},
-    inspect::{kept, pins, status},
     intake,
     load::{self, LoadKind, LoadPlan},
     purge,
@@ -31,26 +33,38 @@ use crate::{
         trial,
     },
     shared::Shared,
-    store::event_log::Events,
     threads::registered::RegisteredThread,
     watch::Watch,
 };
 
-/// The modules of a process. It loads them, hands out handles to them, and removes old versions from memory.
+/// The modules of a process. It loads them, gives out handles to them, and unloads old versions.
 ///
-/// A clone is cheap, and all clones are one runtime. End it with [`shutdown`](Runtime::shutdown). If the last clone is
-/// dropped without that, the current versions stay in memory, because callers may be inside.
+/// All clones are the same runtime, and a clone is cheap. End it with [`shutdown`](Runtime::shutdown). If you
+/// drop the last clone without that, the current versions stay in memory, because calls may be inside.
+///
+/// Commands block until their effect has happened. They may be called from any thread, but not from module
+/// code: a load waits for earlier loads of the module and for `on_load`, and a purge waits for calls.
 #[derive(Clone)]
 pub struct Runtime {
-    pub(crate) shared: Arc<Shared>,
-    /// The watch of the modules directory, until the runtime is shut down.
-    pub(crate) watch: Arc<Mutex<Option<Watch>>>,
-    /// Who asks through this clone.
-    pub(crate) context: RequestContext,
+    shared: Arc<Shared>,
+    /// The watch of the modules directory, until the runtime shuts down.
+    watch: Arc<Mutex<Option<Watch>>>,
+    /// The actor of the commands that are sent through this clone.
+    context: RequestContext,
 }
 
 impl Runtime {
-    /// The same runtime on behalf of somebody. Commands through it are recorded as theirs, and run once for each key.
+    /// A clone whose commands are recorded with this actor. If the context has an idempotency key, a command
+    /// runs once for the key, and each repetition returns the stored answer.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), segue::Error> {
+    /// # let runtime = segue::Runtime::builder().build()?;
+    /// let context = segue::RequestContext { key: Some("release-42".to_owned()), ..Default::default() };
+    /// runtime.on_behalf_of(context).load("libshop.so")?; // safe to repeat after a lost answer
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn on_behalf_of(&self, context: RequestContext) -> Runtime {
         Runtime { shared: self.shared.clone(), watch: self.watch.clone(), context }
@@ -58,7 +72,7 @@ impl Runtime {
 
     // === Calls ===
 
-    /// The handle to a module. Each call through it goes to the version that is current at that moment.
+    /// A handle to a module. Each call through it goes to the version that is current at that moment.
     ///
     /// # Errors
     ///
@@ -67,62 +81,81 @@ impl Runtime {
         self.shared.module(name).map(ModuleHandle::new)
     }
 
-    /// The handle to a typed interface of a module. It is checked now, and every version that is loaded later is checked
-    /// against it.
+    /// A handle to a typed interface of a module. The current version is checked now. While the handle
+    /// exists, each version that becomes current must match it.
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchModule`] if no version of the module was ever loaded. [`Error::Interface`] if the current version
-    /// does not export the interface, or exports another form of it.
+    /// [`Error::NoSuchModule`] if no version of the module was ever loaded, and none is starting.
+    /// [`Error::Interface`] if the current version does not export the interface, or exports it in an
+    /// incompatible form.
     pub fn interface<I: Interface>(&self, module: &str) -> Result<InterfaceHandle<I>, Error> {
         InterfaceHandle::new(self.shared.module(module)?)
     }
 
-    /// All modules as they are now. [`Snapshot`] says what it costs and keeps.
+    /// All modules as they are now. [`Snapshot`] describes its costs.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::take(&self.shared.publish_lock, &self.shared.modules)
     }
 
-    /// Registers the calling thread, so that it takes part in purges. See [`RegisteredThread`].
+    /// Registers the calling thread, so that it takes part in purges; see [`RegisteredThread`].
     pub fn register_thread(&self) -> RegisteredThread {
         RegisteredThread::new(self.shared.registered.clone())
     }
 
     // === Loads ===
 
-    /// Loads a file and makes it current, with the default options of [`load_with`](Runtime::load_with).
+    /// Loads a file and makes it current, with the [default options](LoadOptions::default): it is refused if
+    /// there is an old version, has a deadline of 30 s, and is confirmed at once.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// The errors of [`load_with`](Runtime::load_with).
     pub fn load(&self, path: impl AsRef<Path>) -> Result<Loaded, Error> {
         self.load_with(&Source::File(path.as_ref().to_owned()), &LoadOptions::default())
     }
 
-    /// Loads a module and makes it current. It returns when new calls enter the new version. The version that was current
-    /// finishes its calls and then leaves memory by itself.
+    /// Loads a module and makes it current. Returns when new calls enter the new version. The version that
+    /// was current finishes its calls, and the runtime then unloads it. If the file is current already,
+    /// nothing changes.
     ///
-    /// Do not call it from inside a module: the load of a module waits for the one before it.
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// use segue::{LoadOptions, Policy, Source, Trial, TrialEnd};
+    ///
+    /// # fn main() -> Result<(), segue::Error> {
+    /// # let runtime = segue::Runtime::builder().build()?;
+    /// let trial = Trial { length: Duration::from_secs(300), at_end: TrialEnd::RollBack };
+    /// let options = LoadOptions { policy: Policy::Wait, trial: Some(trial), ..LoadOptions::default() };
+    /// let loaded = runtime.load_with(&Source::File("libshop.so".into()), &options)?;
+    /// println!("{} {} is current after {} µs", loaded.module, loaded.version, loaded.took_us.total);
+    /// runtime.confirm("shop")?; // without this, the trial ends with a rollback after 5 minutes
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
     /// If it fails, nothing has changed. The error names the step and the reason.
     pub fn load_with(&self, source: &Source, options: &LoadOptions) -> Result<Loaded, Error> {
         let loaded = self.load_set(slice::from_ref(source), options)?.into_iter().next();
-        loaded.ok_or_else(|| Error::Internal { what: "a load without an answer".to_owned() })
+        loaded.ok_or_else(|| Error::Internal { what: "a load returned no answer".to_owned() })
     }
 
-    /// Loads several modules as one set: all become current, or none. All are staged, checked and started first. Then one
-    /// transaction of the ledger records them, and one store each makes them current. A member whose file is current
-    /// already is `unchanged`.
+    /// Loads several modules as one set: all become current, or none. First all are staged, checked and
+    /// started. Then one ledger transaction records them, and one atomic store for each makes it current. A
+    /// member whose file is current already is `unchanged`. The answers are in the order of the sources.
     ///
-    /// Members may call each other through interfaces as they will be, also in their `on_load`. Until all are current, such
-    /// a call goes to what is current. A [`snapshot`](Runtime::snapshot) shows all modules as they were before, or as they
-    /// are after, and nothing in between.
+    /// During their `on_load`, members see the interfaces that the other members will have. Until all are
+    /// current, a call to another member goes to the version that is current. A
+    /// [`snapshot`](Runtime::snapshot) shows all modules before the set or all after it, and nothing in
+    /// between.
     ///
     /// # Errors
     ///
-    /// If it fails, nothing has changed. If several members are refused, [`Error::Set`] has the reason of each.
+    /// If it fails, nothing has changed. If several members are refused, [`Error::Set`] has the error of
+    /// each.
     pub fn load_set(&self, sources: &[Source], options: &LoadOptions) -> Result<Vec<Loaded>, Error> {
         let command = Command::load(sources);
         self.once(&command, || {
@@ -132,40 +165,43 @@ impl Runtime {
         })
     }
 
-    /// Puts a file into the store of the state directory, so that [`Source::Stored`] can load it.
+    /// Writes a file to the store of the state directory, so that [`Source::Stored`] can load it.
     ///
     /// # Errors
     ///
     /// [`Error::Check`] if this runtime cannot load it. [`Error::Store`] if the store cannot be written.
     pub fn put_image(&self, bytes: &[u8]) -> Result<Digest, Error> {
-        let (digest, path) = (Digest::of(bytes), self.shared.state_dir.image(&Digest::of(bytes)));
-        intake::inspect(bytes, &path)?;
+        let digest = Digest::of(bytes);
+        intake::inspect(bytes, &self.shared.state_dir.image(&digest))?;
         self.shared.state_dir.put(&digest, bytes)?;
         Ok(digest)
     }
 
     // === Policies over versions ===
 
-    /// Makes the previous version current again, and the current one old.
+    /// Makes the previous version current again, and the current version old.
     ///
-    /// The previous version is in memory while calls are inside it, or during a trial. Then a rollback needs no file and is
-    /// one store. Later, its file is loaded again from the store of the state directory, through all checks.
+    /// The previous version is in memory while calls are inside it, and during a trial. Then the rollback is
+    /// one atomic store. Otherwise its file is loaded again from the store of the state directory, with all
+    /// checks.
     ///
     /// A rollback in memory happens first and is recorded afterwards, so a full disk cannot prevent it.
-    /// [`RolledBack::recorded`] says whether a restart knows of it.
+    /// [`RolledBack::recorded`] says whether a restart preserves it.
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchModule`]; [`Error::NothingToRollBack`]; [`Error::Interface`] if somebody has a typed handle that the
-    /// previous version does not fit; and the errors of a load if its file is loaded again.
+    /// [`Error::NoSuchModule`]. [`Error::NothingToRollBack`] if there is no earlier confirmed version.
+    /// [`Error::Interface`] if a caller has a typed handle that the previous version does not match. If its
+    /// file is loaded again, also the errors of a load.
     pub fn rollback(&self, name: &str) -> Result<RolledBack, Error> {
         self.once(&Command::Rollback { module: name.to_owned() }, || {
             rollback::run(&self.shared, &self.shared.module(name)?, None, &self.context)
         })
     }
 
-    /// Ends the trial of a module's current version. From now on a restart returns to it, and the previous version is kept
-    /// only as long as calls are inside. Without a trial nothing is done, and the answer says so.
+    /// Ends the trial of a module's current version. From now on a restart returns to this version, and the
+    /// previous version is unloaded when no call is inside. If there is no trial, nothing changes, and the
+    /// answer says so.
     ///
     /// # Errors
     ///
@@ -177,22 +213,23 @@ impl Runtime {
         })
     }
 
-    /// Erlang's delete: makes the current version old, without another in its place. New calls answer that there is no
-    /// current version, and calls inside finish. A restart does not bring it back; a load does. Without a current version
-    /// nothing is done, and the answer says so.
+    /// Makes the current version old, with no successor, as Erlang's `code:delete` does. Calls inside finish.
+    /// New calls fail with [`CallFailure::NoCurrent`](crate::CallFailure::NoCurrent). A restart does not
+    /// restore the module; a load does. If there is no current version, nothing changes, and the answer says
+    /// so.
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchModule`]; [`Error::NotPurged`] if it has an old version; [`Error::Sticky`]; [`Error::Deadline`] if
-    /// a load of it takes longer than 30 s; [`Error::Ledger`].
+    /// [`Error::NoSuchModule`]. [`Error::NotPurged`] if there is an old version. [`Error::Sticky`].
+    /// [`Error::Deadline`] if another load of the module runs for longer than 30 s. [`Error::Ledger`].
     pub fn delete(&self, name: &str) -> Result<Deleted, Error> {
         self.once(&Command::Delete { module: name.to_owned() }, || {
             delete::run(&self.shared, &self.shared.module(name)?, &self.context)
         })
     }
 
-    /// Makes a module sticky: it is not replaced and not deleted, also after a restart. A rollback to the old version is
-    /// still possible.
+    /// Makes a module sticky: loads and deletes of it fail with [`Error::Sticky`], also after a restart. A
+    /// rollback to the old version is still possible.
     ///
     /// # Errors
     ///
@@ -201,7 +238,7 @@ impl Runtime {
         self.set_sticky(Command::Stick { module: name.to_owned() }, name, Sticky::On)
     }
 
-    /// Allows a module to be replaced again, also if its file asks not to be.
+    /// Makes a module not sticky, even if its file asks to be.
     ///
     /// # Errors
     ///
@@ -217,16 +254,8 @@ impl Runtime {
         })
     }
 
-    /// The blocked files.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Ledger`].
-    pub fn blocked(&self) -> Result<Vec<BlockedFile>, Error> {
-        block::list(&self.shared)
-    }
-
-    /// Allows a blocked file to be loaded again. If it was not blocked nothing is done, and the answer says so.
+    /// Allows a blocked file to be loaded again. If it is not blocked, nothing changes, and the answer says
+    /// so.
     ///
     /// # Errors
     ///
@@ -238,7 +267,8 @@ impl Runtime {
 
     // === Purges ===
 
-    /// Erlang's soft purge: removes the old version if no call is inside. Otherwise it does nothing.
+    /// Unloads the old version if no call is inside, and waits for it, at most 10 s. If calls are inside, it
+    /// does nothing. [`Purged::purged`] says which. As Erlang's `code:soft_purge`.
     ///
     /// # Errors
     ///
@@ -248,95 +278,51 @@ impl Runtime {
         Ok(purge::soft(&self.shared, &module))
     }
 
-    /// Erlang's purge: asks the calls inside the old version to end, and waits until it has left memory, at most for this
-    /// long. After the deadline the version is quarantined, so a new version can come. It is never removed while a call is
-    /// inside. The answer says what keeps it, and it leaves as soon as it can.
+    /// Asks the calls inside the old version to end, and waits until it is unloaded, at most for `timeout`.
+    /// If it is not unloaded by then, it is quarantined, so a new version can be loaded. The answer lists its
+    /// [pins](crate::Pin), and the runtime unloads it as soon as nothing pins it. A version is never unloaded
+    /// while a call is inside. As Erlang's `code:purge`, but it ends no call by force.
     ///
-    /// A module sees the request in `is_cancelled` of its `Request` or `Host`; its calls to other modules fail.
+    /// A module sees the request in `is_cancelled` of its `Request` or `Host`. Its calls to other modules
+    /// fail.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), segue::Error> {
+    /// # let runtime = segue::Runtime::builder().build()?;
+    /// let purged = runtime.purge("shop", std::time::Duration::from_secs(10))?;
+    /// for pin in purged.pins {
+    ///     println!("{}; waits for {}", pin.detail, pin.waits_for);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchModule`]. A deadline that passes is no error: the answer says [`purged: false`](Purged::purged).
-    pub fn purge(&self, name: &str, deadline: Duration) -> Result<Purged, Error> {
+    /// [`Error::NoSuchModule`]. A timeout is not an error: then [`Purged::purged`] is false.
+    pub fn purge(&self, name: &str, timeout: Duration) -> Result<Purged, Error> {
         let module = self.shared.module(name)?;
-        Ok(purge::run(&self.shared, &module, deadline, &self.context.actor))
-    }
-
-    // === What there is ===
-
-    /// What is loaded, by name.
-    pub fn modules(&self) -> Vec<ModuleStatus> {
-        status::all(&self.shared)
-    }
-
-    /// What is loaded of one module.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoSuchModule`].
-    pub fn status(&self, name: &str) -> Result<ModuleStatus, Error> {
-        status::of(&self.shared, name)
-    }
-
-    /// What holds the old version of a module and those in quarantine, and what each holder waits for.
-    ///
-    /// A call is listed with its thread, its age, and the other modules that its thread is in; the call of a
-    /// [`RegisteredThread`] also with its request.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoSuchModule`].
-    pub fn pins(&self, name: &str) -> Result<Pins, Error> {
-        pins::report(&self.shared, name)
-    }
-
-    /// The last events of a module, or of all, in order. They include those of earlier runtimes with the same state
-    /// directory.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Ledger`].
-    pub fn history(&self, module: Option<&str>, count_max: usize) -> Result<Vec<Record>, Error> {
-        self.shared.events.read_ledger(|ledger| ledger.last_events(module, count_max))
-    }
-
-    /// What happened, and what happens.
-    pub fn events(&self) -> &Events {
-        &self.shared.events
-    }
-
-    /// How many of the process's pthread keys are in use, by modules or by anything else. There are 1024. A load is refused
-    /// when fewer than 64 are left.
-    pub fn pthread_keys_in_use(&self) -> usize {
-        segue_loader::keys_in_use()
-    }
-
-    /// The memory of versions that stay though nobody is inside them, in bytes: their images, and what they have allocated.
-    pub fn kept_bytes(&self) -> u64 {
-        kept::bytes(&self.shared)
-    }
-
-    /// How many images of this runtime's modules are in memory, by the dynamic linker's own list.
-    pub fn images_mapped(&self) -> usize {
-        segue_loader::mapped_below(&self.shared.state_dir.stage())
+        Ok(purge::run(&self.shared, &module, timeout, &self.context.actor))
     }
 
     // === The end ===
 
-    /// Ends the runtime. It stops watching, refuses new commands, lets the calls inside finish, and removes every version
-    /// from memory. New calls answer that there is no current version.
+    /// Shuts the runtime down: it stops watching the modules directory, refuses new commands, lets the calls
+    /// inside finish, and unloads every version. New calls fail with
+    /// [`CallFailure::NoCurrent`](crate::CallFailure::NoCurrent).
     ///
     /// # Errors
     ///
-    /// [`Error::Deadline`] if calls, or threads of modules, are left at the deadline. The rest of the work goes on.
-    pub fn shutdown(&self, deadline: Duration) -> Result<(), Error> {
-        // Taken out of the lock first: its drop waits for the watcher's thread.
+    /// [`Error::Deadline`] if calls or threads of modules are left after `timeout`. The shutdown continues in
+    /// the background.
+    pub fn shutdown(&self, timeout: Duration) -> Result<(), Error> {
+        // Moved out of the lock first: its drop waits for the watcher's thread.
         let watch = self.watch.lock().take();
         drop(watch);
-        shutdown::run(&self.shared, deadline, &self.context)
+        shutdown::run(&self.shared, timeout, &self.context)
     }
 
-    /// Runs a command once for each key.
+    /// Runs a command once for its idempotency key.
     fn once<R: DeserializeOwned>(
         &self,
         command: &Command,

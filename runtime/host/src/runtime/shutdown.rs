@@ -1,4 +1,4 @@
-//! The end of a runtime: nothing new is taken, and every version leaves memory.
+//! Shuts a runtime down: it accepts no more commands, and unloads every version.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -12,21 +12,21 @@ use crate::{
     shared::Shared,
 };
 
-/// Ends the runtime; see [`Runtime::shutdown`](crate::Runtime::shutdown).
-pub(crate) fn run(shared: &Arc<Shared>, patience: Duration, context: &RequestContext) -> Result<(), Error> {
-    let deadline = Instant::now().checked_add(patience);
+/// Shuts the runtime down; see [`Runtime::shutdown`](crate::Runtime::shutdown).
+pub(crate) fn run(shared: &Arc<Shared>, timeout: Duration, context: &RequestContext) -> Result<(), Error> {
+    let deadline = Instant::now().checked_add(timeout);
     shared.is_shutting_down.store(true, Ordering::Relaxed);
     let modules: Vec<Arc<Module>> = shared.modules.read().values().cloned().collect();
-    let mut all = true;
+    let mut is_complete = true;
     for module in modules {
-        // A load that waits for its old version gives up.
+        // A load that waits for the old version gives up.
         module.notify_waiters();
-        all &= retire::withdraw(shared, &module).is_ok();
+        is_complete &= retire::withdraw(shared, &module).is_ok();
     }
-    all &= shared.tasks.wait(deadline);
-    if !all {
-        let what = "the end of all calls and of the modules' threads".to_owned();
-        return Err(Error::Deadline { module: None, what, after: patience });
+    is_complete &= shared.tasks.wait(deadline);
+    if !is_complete {
+        let what = "all calls and the threads of all modules to end".to_owned();
+        return Err(Error::Deadline { module: None, what, after: timeout });
     }
     shared.events.record_event(&context.actor, Event::Stopped { pid: std::process::id() });
     shared.events.close();
