@@ -1,7 +1,7 @@
-//! The guide: what to know when you write modules, run them, or embed the runtime. The same pages are
+//! The guide for authors of modules, for operators, and for programs that embed the runtime. The pages are
 //! Markdown files in `runtime/host/guide/`.
 
-/// The README. It is compiled here, so that its snippets do not rot.
+/// The README, compiled here to test its code.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 pub mod readme {}

@@ -2,8 +2,8 @@
 //!
 //! Service logic is a *module*: a Rust `cdylib` written with `segue-sdk`. A [`Runtime`] keeps at most two
 //! versions of each module, **current** and **old**. New calls enter current. Calls already inside old finish
-//! there. When the last one has ended, the runtime unloads old, and the dynamic linker's own list confirms
-//! it.
+//! there. When the last one has ended, the runtime unloads old, and checks the dynamic linker's list to
+//! confirm it.
 //!
 //! ```no_run
 //! use segue::{Request, Runtime};
@@ -38,40 +38,40 @@
 //! * **trial**: a version that is loaded [on trial](LoadOptions::trial) is current, but a restart does not
 //!   return to it. Old stays in memory, so a rollback is one atomic store, until the version is
 //!   [confirmed](Runtime::confirm).
-//! * **rollback**: makes the previous version current again ([`Runtime::rollback`]). If it has left memory,
-//!   its file is loaded again from the store.
-//! * **purge**: removes old from memory. It begins when the last call inside has ended. [`Runtime::purge`]
-//!   also asks the calls inside to end.
+//! * **rollback**: makes the previous version current again ([`Runtime::rollback`]). If it was unloaded, its
+//!   file is loaded again from the store.
+//! * **purge**: unloads old. It starts when the last call inside has ended. [`Runtime::purge`] also asks the
+//!   calls inside to end.
 //! * **pin**: anything that keeps a version in memory: a call, a thread, a thread-local ([`Pin`],
 //!   [`Runtime::pins`]).
-//! * **quarantine**: where a version goes that is unused but could not be unloaded, or still has calls inside
-//!   after a purge. It is never entered again, makes room for a new version, and leaves memory when nothing
-//!   pins it.
+//! * **quarantine**: the state of a version that is unused but could not be unloaded, or that has calls
+//!   inside after the deadline of a purge. No call enters it again, a new version can be loaded, and the
+//!   runtime unloads it when nothing pins it.
 //! * **ledger**: a database in the state directory. It records every [`Event`] with its [`Actor`], and what a
 //!   restart returns to. A command is on the disk before it returns. If a rollback cannot be recorded, it
 //!   happens anyway and its answer says so ([`RolledBack::recorded`]).
-//! * **store**: the files of all loaded versions, by digest, in the state directory ([`Source::Stored`]).
-//! * **modules directory**: a `.so` file that is put there is loaded ([`Builder::modules_dir`]).
+//! * **store**: the files of all loaded versions in the state directory, by digest ([`Source::Stored`]).
+//! * **modules directory**: the runtime loads each `.so` file that is put there ([`Builder::modules_dir`]).
 //! * **snapshot**: all modules as they are at one moment ([`Snapshot`]).
-//! * **registered thread**: a thread that takes part in purges, for example of a server's pool
+//! * **registered thread**: a host thread that takes part in purges, for example a thread of a server's pool
 //!   ([`RegisteredThread`]).
 //!
 //! # A load
 //!
-//! A thread of the runtime takes the file through these [`Step`]s. Until the last one nothing has changed, so
-//! a load that fails leaves everything as it was.
+//! A thread of the runtime takes the file through these [`Step`]s. If one of the steps 1 to 5 fails,
+//! nothing has changed.
 //!
 //! 1. **stage** (`intake/read.rs`): copies the file into the state directory and computes its digest.
 //! 2. **read** (`intake/`): reads the ELF file and the metadata without running any of it.
-//! 3. The load waits for an earlier load of the module, and until there is room for a version
+//! 3. The load waits for an earlier load of the module, and for the old version as its [`Policy`] says
 //!    (`load/admission.rs`).
-//! 4. **map**, **on_load** (`load/start.rs`): maps the private copy, checks its layouts, and starts the
-//!    module.
+//! 4. **map** (`load/map.rs`), **on_load** (`load/start.rs`): maps the private copy, checks its layouts, and
+//!    starts the module.
 //! 5. **record**, **publish** (`load/publish.rs`): writes the ledger, and makes the version current with one
 //!    atomic store.
-//! 6. The same thread then purges the version that is old now (`purge/retire.rs`): it waits until the last
-//!    call has ended, has host threads destroy what they keep for the version, drops the module's value,
-//!    waits for its threads, unmaps the image, and asks the dynamic linker's list.
+//! 6. The same thread then purges the version that is old now (`purge/retire.rs`). It waits until the last
+//!    call has ended. The host threads destroy their thread-locals of the version. The module's value is
+//!    dropped, and its threads end. Then the image is unmapped, and the dynamic linker's list confirms it.
 //!
 //! An observer ([`Builder::observe`]) is called after each [`Phase`].
 //!
@@ -79,18 +79,18 @@
 //!
 //! 1. A handle enters the current version (`call/handle.rs`). The counting is in `segue-core`.
 //! 2. The module runs on the caller's thread and writes its reply into host memory.
-//! 3. The guard leaves the version. If a purge waits for it, this wakes the purge.
+//! 3. The guard leaves the version. If a purge waits for this version, the guard wakes it.
 //!
 //! Entering and leaving costs two loads and two stores, on memory of the calling thread. A call never takes a
-//! lock. If the module has a current version, a call never waits for a load, a purge or another call. In
-//! return, what a module hands over is copied into host memory, and one call, or one thread that the version
-//! started, keeps the version in memory.
+//! lock. If the module has a current version, a call never waits for a load, a purge or another call. This
+//! has a price: replies are copied into host memory, and one call, or one thread that the version started,
+//! keeps the whole version in memory.
 //!
 //! # What a restart returns to
 //!
 //! A restart returns to the last confirmed version of each module, unless the module was deleted since. A
-//! load without a trial, a [`confirm`](Runtime::confirm) and a rollback each confirm a version. It does not
-//! matter how the process ended.
+//! load without a trial, a [`confirm`](Runtime::confirm) and a rollback each confirm a version. This holds
+//! however the process ended.
 //!
 //! * A restart does not return to a version on trial.
 //! * A version is blocked if its code ended the process, by a fatal signal or by `exit`, while it was on
@@ -101,27 +101,28 @@
 //!
 //! # Rooms
 //!
-//! The code is in rooms, from top to bottom. A room uses only rooms below it.
+//! The source is divided into rooms. Each uses only the rooms below it in this table.
 //!
-//! | room | what it does |
+//! | room | purpose |
 //! | --- | --- |
-//! | `runtime/` | the public methods of [`Runtime`] and [`Builder`]; each delegates |
+//! | `runtime/` | the public methods of [`Runtime`] and [`Builder`]; each delegates to a room |
 //! | `watch/` | watches the modules directory |
 //! | `recovery/` | decides what a start restores |
 //! | `rollout/` | policies over versions: rollback, trial, confirm, delete, sticky, block |
 //! | `load/` | makes a file current |
-//! | `purge/` | removes a version from memory |
+//! | `purge/` | unloads a version |
 //! | `inspect/` | reads the state, for status and pins |
-//! | `guest/` | serves module code: its log, its links to other modules |
+//! | `guest/` | the services for module code: its log, its links to other modules |
 //! | `intake/` | reads and checks a file without running any of it |
 //! | `shared.rs` | the fields that all clones of a [`Runtime`] share |
 //! | `call/` | the hot path: handles, guards, snapshots |
-//! | `store/` | what outlives the process: ledger, event log, idempotency keys, state directory |
+//! | `store/` | data that outlives the process: ledger, event log, idempotency keys, state directory |
 //! | `module/` | the state of one module: cell, versions, callers |
 //! | `threads/` | threads of the runtime and of the host |
 //! | `api/` | plain data: events, statuses, answers, options, errors |
+//! | `clock.rs` | durations as integers |
 //!
-//! Counting callers is in `segue-core`. Mapping and unmapping files is in `segue-loader`.
+//! `segue-core` counts the calls. `segue-loader` maps and unmaps files.
 
 #![forbid(unsafe_code)]
 
@@ -177,6 +178,6 @@ pub use segue_loader::{
     descriptors_in_use, descriptors_left_open, signal_name,
 };
 
-/// Names for the expansion of [`macro@interface`] and [`macro@data`]. Not part of the public interface.
+/// Names that the macros [`macro@interface`] and [`macro@data`] use. Not part of the public API.
 #[doc(hidden)]
 pub use segue_interface::__private;

@@ -1,6 +1,6 @@
 //! The fields that all clones of a runtime and its threads share.
 //! A line belongs here if it is one of these fields, or a getter.
-//! Never use a verb here.
+//! Never put anything here that changes a module, and never use a room with verbs.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,7 @@ use crate::{
     threads::{registered::RegisteredThreads, tasks::Tasks, unregistered::UnregisteredThreads},
 };
 
-/// The state of a runtime. All clones and all threads of the runtime share it.
+/// The fields that all clones and all threads of a runtime share.
 pub(crate) struct Shared {
     pub(crate) modules: RwLock<BTreeMap<String, Arc<Module>>>,
     pub(crate) events: Events,
@@ -45,7 +45,7 @@ pub(crate) struct Shared {
 // === impl Shared ===
 
 impl Shared {
-    /// A module that has, or had, a version, or whose first version is starting.
+    /// A module that has or had a version, or whose first version is starting.
     pub(crate) fn module(&self, name: &str) -> Result<Arc<Module>, Error> {
         let module = self.modules.read().get(name).cloned().ok_or_else(|| no_such_module(name))?;
         // A handle must not wait for a first version that is starting: its calls wait.

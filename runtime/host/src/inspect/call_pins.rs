@@ -8,8 +8,9 @@ use segue_core::{Role, ThreadCalls, ThreadId};
 
 use crate::{
     api::{Pin, PinKind},
+    clock::millis,
     module::{Module, version::VersionInfo},
-    threads::registered::{RegisteredThreads, millis},
+    threads::registered::RegisteredThreads,
 };
 
 /// The calls and owned guards inside a version that will be unloaded. `since` is when it became old.

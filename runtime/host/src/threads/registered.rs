@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use segue_core::ThreadId;
 use segue_interface::VersionId;
 
-use crate::module::version::Version;
+use crate::{clock::millis, module::version::Version};
 
 /// How long a purge waits for a registered thread to run its cleanup task. After that the purge drops, and
 /// counts, what the thread keeps for the version.
@@ -253,8 +253,4 @@ impl RegisteredThreads {
             by_thread.iter().flat_map(|(thread, all)| all.iter().map(|registration| (*thread, registration)));
         all.filter_map(map_one).collect()
     }
-}
-
-pub(crate) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
