@@ -44,7 +44,7 @@ fn a_hook_that_keeps_the_runtimes_costs_one_place_at_most() {
         let module = loaded(bench);
         text(&module, "/keep");
         let (message, _, line) = panic(&module, "/panic");
-        assert!(message.starts_with("it panics on purpose (the place is unknown"), "{message}");
+        assert!(message.starts_with("it panics on purpose (location unknown"), "{message}");
         assert_eq!(line, 0);
         assert!(taken(keep)[0].contains("it panics on purpose"));
         let (message, _, line) = panic(&module, "/panic");
@@ -60,7 +60,7 @@ fn a_resumed_panic_is_told_with_its_message() {
         let module = loaded(bench);
         for _ in 0..2 {
             let (message, _, _) = panic(&module, "/resume");
-            assert!(message.starts_with("resumed on purpose (the place is unknown"), "{message}");
+            assert!(message.starts_with("resumed on purpose (location unknown"), "{message}");
             assert_eq!(taken(keep).len(), 1);
         }
         // The hook is still one: the host is told once.

@@ -145,11 +145,22 @@ pub mod prelude {
 /// Names for the expansion of [`export_module!`]. Not part of the public interface.
 #[doc(hidden)]
 pub mod __private {
-    /// The functions of `idle/waits.rs`.
-    pub use crate::idle::stand_ins as waits;
-    /// The functions of `interpose/descriptors.rs`.
-    pub mod descriptors {
-        pub use crate::interpose::descriptors::*;
+    /// The functions that replace those of libc with the same names.
+    pub mod replacements {
+        pub use crate::{
+            idle::replacements::*,
+            interpose::{
+                c_threads::thrd_create,
+                descriptors::*,
+                environment::putenv,
+                exit::{cxa_at_quick_exit, exit, on_exit},
+                mappings::{mmap, mremap, munmap},
+                signals::{sigaction, sigignore, signal, sigset, sysv_signal},
+                thread_locals::{cxa_thread_atexit, pthread_key_create, pthread_key_delete},
+                threads::pthread_create,
+                timers::{timer_create, timer_delete},
+            },
+        };
     }
 
     pub use crate::{
@@ -157,16 +168,6 @@ pub mod __private {
         export::{
             entry::{Identity, header},
             manifest, metadata,
-        },
-        interpose::{
-            c_threads::c_thread_create,
-            environment::put as put_environment,
-            exit::{at_quick_exit, exit, on_exit},
-            mappings::{map, remap, unmap},
-            signals::{signal, signal_action, signal_ignore, signal_once, signal_set},
-            thread_locals::{key_create, key_delete, thread_atexit},
-            threads::thread_create,
-            timers::{timer_create, timer_delete},
         },
         testing::unloads::assert_unloads,
     };

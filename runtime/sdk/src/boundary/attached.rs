@@ -33,6 +33,13 @@ pub(crate) fn host() -> Option<&'static HostRef> {
     ATTACHED.get().map(|attached| &attached.0)
 }
 
+/// Calls `f` with the host, if this image is attached to one.
+pub(crate) fn with_host(f: impl FnOnce(&HostRef)) {
+    if let Some(host) = host() {
+        f(host);
+    }
+}
+
 /// Whether code that runs in this image should return, because a purge with a deadline is in progress.
 pub(crate) fn is_cancelled() -> bool {
     // SAFETY: the host is valid while code of this image runs.

@@ -66,11 +66,11 @@ unsafe extern "C" fn interfaces<M: Identity>() -> RSlice<'static, ExportRef> {
 
 unsafe extern "C" fn attach<M>(host: HostRef) {
     // SAFETY: the host promises this (segue_abi::ModuleRoot).
-    unsafe { attached::attach(host, panics::tell_untold) };
+    unsafe { attached::attach(host, panics::report_if_missed) };
     idle::set_wake_signal(host.wake_signal);
     signals::install_pending();
-    own_logger::author(type_name::<M>());
-    panic_hook::restore();
+    own_logger::set_author_crate(type_name::<M>());
+    panic_hook::install();
     own_logger::install();
 }
 
@@ -78,7 +78,7 @@ pub(crate) unsafe extern "C" fn on_load<M: Module + Identity>(
     reply: ReplyRef,
     state: &mut *mut ModuleState,
 ) -> Outcome {
-    let outcome = panics::contain(|| {
+    let outcome = panics::catch(|| {
         let generation = attached::host().map_or(0, |host| host.generation);
         // Prevents inlining, so that a backtrace of a release build names `on_load` as a function of the author.
         let on_load: fn(&Host) -> Result<M, Fault> = black_box(M::on_load);
@@ -97,7 +97,7 @@ pub(crate) unsafe extern "C" fn on_load<M: Module + Identity>(
     if outcome != Outcome::Done {
         // There is no value whose drop would end them.
         pools::end_all();
-        timers::end_all();
+        timers::delete_all();
     }
     outcome
 }
@@ -107,7 +107,7 @@ pub(crate) unsafe extern "C" fn handle<M: Module>(
     request: &RequestRef<'_>,
     reply: ReplyRef,
 ) -> Outcome {
-    panics::contain(|| {
+    panics::catch(|| {
         // SAFETY: until `unload`, the host passes the pointer that `on_load` made.
         let module = unsafe { &*state.cast::<M>() };
         // SAFETY: `reply` was made for this call.
@@ -120,14 +120,14 @@ pub(crate) unsafe extern "C" fn handle<M: Module>(
 }
 
 pub(crate) unsafe extern "C" fn unload<M: Module>(state: *mut ModuleState) -> Outcome {
-    let outcome = panics::contain(|| {
+    let outcome = panics::catch(|| {
         // SAFETY: the host passes the pointer that `on_load` made, once, when no call can reach the value any more.
         drop(unsafe { Box::from_raw(state.cast::<M>()) });
         Outcome::Done
     });
     // After the value's `Drop`, which may use them.
     pools::end_all();
-    timers::end_all();
+    timers::delete_all();
     outcome
 }
 

@@ -1,4 +1,4 @@
-//! Stands in for the functions of libc that end a thread from within, or from another one.
+//! Replaces the functions of libc that end a thread from within, or from another one.
 //!
 //! libc unwinds the thread's functions, and stops at the bottom of this image ([`super::escape`]): cleanup
 //! handlers and destructors of C++ run, and then the thread ends like one that has returned. libc does not
@@ -36,7 +36,7 @@ thread_local! {
 
 /// Waits, in a function that POSIX makes a cancellation point: as [`wait`], and a thread of this image that
 /// was cancelled ends.
-pub(crate) fn wait_at_point<R>(call: impl FnOnce() -> R) -> R {
+pub(crate) fn wait_cancellable<R>(call: impl FnOnce() -> R) -> R {
     if current().is_none() {
         return call();
     }
@@ -66,37 +66,37 @@ pub(super) fn end() -> Option<*mut c_void> {
     RESULT.take()
 }
 
-/// Stands in for `pthread_exit`.
+/// Replaces `pthread_exit`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn thread_exit(result: *mut c_void) -> ! {
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn pthread_exit(result: *mut c_void) -> ! {
     RESULT.set(Some(result));
     let exit = libc_fn!(c"pthread_exit" as fn(*mut c_void) -> !);
-    // SAFETY: our caller's promise, handed on.
+    // SAFETY: our caller's promise, passed on.
     unsafe { exit(result) }
 }
 
-/// Stands in for `thrd_exit` of C11.
+/// Replaces `thrd_exit` of C11.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn c_thread_exit(result: c_int) -> ! {
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn thrd_exit(result: c_int) -> ! {
     // The number, with its sign, as glibc hands it to `thrd_join`.
-    // SAFETY: our caller's promise, handed on.
-    unsafe { thread_exit(ptr::without_provenance_mut(result as isize as usize)) }
+    // SAFETY: our caller's promise, passed on.
+    unsafe { pthread_exit(ptr::without_provenance_mut(result as isize as usize)) }
 }
 
-/// Stands in for `pthread_cancel`.
+/// Replaces `pthread_cancel`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn thread_cancel(thread: pthread_t) -> c_int {
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn pthread_cancel(thread: pthread_t) -> c_int {
     let cancel = libc_fn!(c"pthread_cancel" as fn(pthread_t) -> c_int);
-    // SAFETY: our caller's promise, handed on.
+    // SAFETY: our caller's promise, passed on.
     let error = unsafe { cancel(thread) };
     if error == 0 {
         wake_from_wait(thread);

@@ -1,4 +1,4 @@
-//! Stands in for the functions of libc that wait for a condition.
+//! Replaces the functions of libc that wait for a condition.
 //!
 //! A signal does not wake such a thread: libc goes on to wait. So the condition is noted with the thread, and
 //! [`end_idle_threads`](super::end_idle_threads) has libc wake all who wait for it. Each then has the lock,
@@ -37,26 +37,26 @@ impl Drop for Noted {
     }
 }
 
-/// Stands in for `pthread_cond_wait`.
+/// Replaces `pthread_cond_wait`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn condition_wait(
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn pthread_cond_wait(
     condition: *mut pthread_cond_t,
     lock: *mut pthread_mutex_t,
 ) -> c_int {
     let wait = libc_fn!(c"pthread_cond_wait" as fn(*mut pthread_cond_t, *mut pthread_mutex_t) -> c_int);
-    // SAFETY: our caller's promise, handed on.
+    // SAFETY: our caller's promise, passed on.
     wait_for(condition, lock, || unsafe { wait(condition, lock) })
 }
 
-/// Stands in for `pthread_cond_timedwait`.
+/// Replaces `pthread_cond_timedwait`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn condition_wait_time(
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn pthread_cond_timedwait(
     condition: *mut pthread_cond_t,
     lock: *mut pthread_mutex_t,
     time: *const timespec,
@@ -64,16 +64,16 @@ pub unsafe extern "C-unwind" fn condition_wait_time(
     let wait = libc_fn!(
         c"pthread_cond_timedwait" as fn(*mut pthread_cond_t, *mut pthread_mutex_t, *const timespec) -> c_int
     );
-    // SAFETY: our caller's promise, handed on.
+    // SAFETY: our caller's promise, passed on.
     wait_for(condition, lock, || unsafe { wait(condition, lock, time) })
 }
 
-/// Stands in for `pthread_cond_clockwait`.
+/// Replaces `pthread_cond_clockwait`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn condition_wait_clock(
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn pthread_cond_clockwait(
     condition: *mut pthread_cond_t,
     lock: *mut pthread_mutex_t,
     clock: c_int,
@@ -83,35 +83,35 @@ pub unsafe extern "C-unwind" fn condition_wait_clock(
         c"pthread_cond_clockwait"
             as fn(*mut pthread_cond_t, *mut pthread_mutex_t, c_int, *const timespec) -> c_int
     );
-    // SAFETY: our caller's promise, handed on.
+    // SAFETY: our caller's promise, passed on.
     wait_for(condition, lock, || unsafe { wait(condition, lock, clock, time) })
 }
 
-/// Stands in for `cnd_wait` of C11, whose types are those of POSIX in glibc.
+/// Replaces `cnd_wait` of C11, whose types are those of POSIX in glibc.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn c_condition_wait(
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn cnd_wait(
     condition: *mut pthread_cond_t,
     lock: *mut pthread_mutex_t,
 ) -> c_int {
-    // SAFETY: our caller's promise, handed on.
-    c_result(unsafe { condition_wait(condition, lock) })
+    // SAFETY: our caller's promise, passed on.
+    c_result(unsafe { pthread_cond_wait(condition, lock) })
 }
 
-/// Stands in for `cnd_timedwait` of C11.
+/// Replaces `cnd_timedwait` of C11.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn c_condition_wait_time(
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn cnd_timedwait(
     condition: *mut pthread_cond_t,
     lock: *mut pthread_mutex_t,
     time: *const timespec,
 ) -> c_int {
-    // SAFETY: our caller's promise, handed on.
-    c_result(unsafe { condition_wait_time(condition, lock, time) })
+    // SAFETY: our caller's promise, passed on.
+    c_result(unsafe { pthread_cond_timedwait(condition, lock, time) })
 }
 
 fn c_result(error: c_int) -> c_int {

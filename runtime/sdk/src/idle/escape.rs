@@ -10,7 +10,7 @@ use std::{
     ffi::{c_int, c_void},
 };
 
-use super::Start;
+use super::StartRoutine;
 
 /// Where libc lands that has unwound the functions of the call: glibc's `__pthread_unwind_buf_t`, with room.
 #[repr(C, align(16))]
@@ -31,9 +31,13 @@ unsafe extern "C" {
 ///
 /// # Safety
 ///
-/// As there.
+/// As for the function of libc.
 #[cfg(target_env = "gnu")]
-pub(super) unsafe fn call_to_the_end(start: Start, argument: *mut c_void, place: *mut usize) -> *mut c_void {
+pub(super) unsafe fn call_to_the_end(
+    start: StartRoutine,
+    argument: *mut c_void,
+    place: *mut usize,
+) -> *mut c_void {
     let mut landing = Landing([0; 64]);
     let at = &raw mut landing;
     // SAFETY: as `pthread_cleanup_push` and `pthread_cleanup_pop` do it, around the call. The rest is our
@@ -50,9 +54,13 @@ pub(super) unsafe fn call_to_the_end(start: Start, argument: *mut c_void, place:
 ///
 /// # Safety
 ///
-/// As there.
+/// As for the function of libc.
 #[cfg(not(target_env = "gnu"))]
-pub(super) unsafe fn call_to_the_end(start: Start, argument: *mut c_void, place: *mut usize) -> *mut c_void {
+pub(super) unsafe fn call_to_the_end(
+    start: StartRoutine,
+    argument: *mut c_void,
+    place: *mut usize,
+) -> *mut c_void {
     // SAFETY: our caller's promise. Nobody reads the landing.
     unsafe { call(start, argument, place, std::ptr::null_mut(), no_jump) }
 }
@@ -99,7 +107,7 @@ macro_rules! give_back {
 #[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
 unsafe extern "C" fn call(
-    start: Start,
+    start: StartRoutine,
     argument: *mut c_void,
     place: *mut usize,
     landing: *mut Landing,
@@ -157,11 +165,11 @@ pub(super) unsafe extern "C" fn escape(place: usize) -> ! {
 ///
 /// # Safety
 ///
-/// As there.
+/// As for the function of libc.
 #[cfg(target_arch = "aarch64")]
 #[unsafe(naked)]
 unsafe extern "C" fn call(
-    start: Start,
+    start: StartRoutine,
     argument: *mut c_void,
     place: *mut usize,
     landing: *mut Landing,
@@ -208,7 +216,7 @@ unsafe extern "C" fn call(
 ///
 /// # Safety
 ///
-/// As there.
+/// As for the function of libc.
 #[cfg(target_arch = "aarch64")]
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn escape(place: usize) -> ! {

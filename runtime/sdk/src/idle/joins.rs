@@ -1,4 +1,4 @@
-//! Stands in for the functions of libc that wait for a thread.
+//! Replaces the functions of libc that wait for a thread.
 //!
 //! A signal does not wake a thread that libc has wait for another one, which would have to end first. So it
 //! waits here until the other one has left its functions, and libc has little left to wait for.
@@ -16,16 +16,16 @@ use std::{
 
 use libc::{pthread_attr_t, pthread_t};
 
-use super::{cancel::wait_at_point, sleep_while, wait, wake};
+use super::{cancel::wait_cancellable, sleep_while, wait, wake};
 use crate::sys::libc_fn::libc_fn;
 
 /// Whether a thread has left its functions: 1 from then on, and whoever waits for that is woken.
 #[derive(Default)]
-pub(crate) struct Exit(AtomicU32);
+pub(crate) struct ExitFlag(AtomicU32);
 
 /// Threads that somebody can join. One that was joined, or detached, past this may still be here; then libc
 /// alone says what it is.
-static JOINABLE: Mutex<Vec<(pthread_t, Arc<Exit>)>> = Mutex::new(Vec::new());
+static JOINABLE: Mutex<Vec<(pthread_t, Arc<ExitFlag>)>> = Mutex::new(Vec::new());
 
 /// Threads that have ended early and that nobody has joined: libc keeps their stacks until somebody does.
 static UNJOINED: Mutex<Vec<pthread_t>> = Mutex::new(Vec::new());
@@ -40,7 +40,11 @@ unsafe extern "C" {
 /// # Safety
 ///
 /// The attributes are null, or initialized.
-pub(crate) unsafe fn note_joinable(thread: pthread_t, attributes: *const pthread_attr_t, exit: Arc<Exit>) {
+pub(crate) unsafe fn record_joinable(
+    thread: pthread_t,
+    attributes: *const pthread_attr_t,
+    exit: Arc<ExitFlag>,
+) {
     let mut state = libc::PTHREAD_CREATE_JOINABLE;
     if !attributes.is_null() {
         // SAFETY: our caller's promise.
@@ -73,7 +77,7 @@ pub(super) fn note_unjoined() {
     }
 }
 
-fn joinable() -> MutexGuard<'static, Vec<(pthread_t, Arc<Exit>)>> {
+fn joinable() -> MutexGuard<'static, Vec<(pthread_t, Arc<ExitFlag>)>> {
     JOINABLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -91,17 +95,17 @@ fn joined(thread: pthread_t) {
     UNJOINED.lock().unwrap_or_else(PoisonError::into_inner).retain(|unjoined| *unjoined != thread);
 }
 
-/// Stands in for `pthread_join`.
+/// Replaces `pthread_join`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn thread_join(thread: pthread_t, result: *mut *mut c_void) -> c_int {
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn pthread_join(thread: pthread_t, result: *mut *mut c_void) -> c_int {
     let join = libc_fn!(c"pthread_join" as fn(pthread_t, *mut *mut c_void) -> c_int);
     wait_for_exit(thread);
     // Noted while it waits: the calling thread may be ended itself, and never come back.
     wait(|| {
-        // SAFETY: our caller's promise, handed on.
+        // SAFETY: our caller's promise, passed on.
         let error = unsafe { join(thread, result) };
         if error == 0 {
             joined(thread);
@@ -110,17 +114,17 @@ pub unsafe extern "C-unwind" fn thread_join(thread: pthread_t, result: *mut *mut
     })
 }
 
-/// Stands in for `thrd_join` of C11.
+/// Replaces `thrd_join` of C11.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn c_thread_join(thread: pthread_t, result: *mut c_int) -> c_int {
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn thrd_join(thread: pthread_t, result: *mut c_int) -> c_int {
     let join = libc_fn!(c"thrd_join" as fn(pthread_t, *mut c_int) -> c_int);
     wait_for_exit(thread);
     // As above.
     wait(|| {
-        // SAFETY: our caller's promise, handed on.
+        // SAFETY: our caller's promise, passed on.
         let error = unsafe { join(thread, result) };
         if error == 0 {
             joined(thread);
@@ -129,32 +133,32 @@ pub unsafe extern "C-unwind" fn c_thread_join(thread: pthread_t, result: *mut c_
     })
 }
 
-/// Stands in for `pthread_detach`, and for `thrd_detach` of C11, whose only result that is no error is the
+/// Replaces `pthread_detach`, and for `thrd_detach` of C11, whose only result that is no error is the
 /// same.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn thread_detach(thread: pthread_t) -> c_int {
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn pthread_detach(thread: pthread_t) -> c_int {
     joined(thread);
     let detach = libc_fn!(c"pthread_detach" as fn(pthread_t) -> c_int);
-    // SAFETY: our caller's promise, handed on.
+    // SAFETY: our caller's promise, passed on.
     unsafe { detach(thread) }
 }
 
 /// Gives libc back what it keeps of threads that ended early and that nobody has joined. Nobody can join them
 /// any more.
-pub(crate) fn forget_unjoined() {
+pub(crate) fn detach_unjoined() {
     let unjoined = mem::take(&mut *UNJOINED.lock().unwrap_or_else(PoisonError::into_inner));
     for thread in unjoined {
         // SAFETY: it can be joined, and was not: `joined` takes it off the list.
-        unsafe { thread_detach(thread) };
+        unsafe { pthread_detach(thread) };
     }
 }
 
-// === impl Exit ===
+// === impl ExitFlag ===
 
-impl Exit {
+impl ExitFlag {
     /// The thread has left its functions.
     pub(super) fn note(&self) {
         self.0.store(1, SeqCst);
@@ -163,7 +167,7 @@ impl Exit {
 
     fn wait(&self) {
         while self.0.load(SeqCst) == 0 {
-            wait_at_point(|| sleep_while(self.0.as_ptr(), 0));
+            wait_cancellable(|| sleep_while(self.0.as_ptr(), 0));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Stands in for the functions of libc that block signals: the signal that wakes a thread of this image is
+//! Replaces the functions of libc that block signals: the signal that wakes a thread of this image is
 //! never blocked on it, as libc never blocks its own.
 //!
 //! Threads of the host, which are never ended, may block it.
@@ -34,15 +34,15 @@ pub(super) fn wake_signal() -> Option<c_int> {
     Some(WAKES.load(Relaxed)).filter(|signal| *signal != 0)
 }
 
-/// Stands in for `pthread_sigmask`.
+/// Replaces `pthread_sigmask`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C" fn thread_mask(how: c_int, set: *const sigset_t, before: *mut sigset_t) -> c_int {
+/// As for the function of libc.
+pub unsafe extern "C" fn pthread_sigmask(how: c_int, set: *const sigset_t, before: *mut sigset_t) -> c_int {
     let errno_before = errno();
-    // SAFETY: our caller's promise, handed on.
-    match unsafe { process_mask(how, set, before) } {
+    // SAFETY: our caller's promise, passed on.
+    match unsafe { sigprocmask(how, set, before) } {
         0 => 0,
         _ => {
             let error = errno();
@@ -52,12 +52,12 @@ pub unsafe extern "C" fn thread_mask(how: c_int, set: *const sigset_t, before: *
     }
 }
 
-/// Stands in for `sigprocmask`. It asks the kernel, so a child after `fork` may call it.
+/// Replaces `sigprocmask`. It asks the kernel, so a child after `fork` may call it.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C" fn process_mask(how: c_int, set: *const sigset_t, before: *mut sigset_t) -> c_int {
+/// As for the function of libc.
+pub unsafe extern "C" fn sigprocmask(how: c_int, set: *const sigset_t, before: *mut sigset_t) -> c_int {
     // What is taken away is never blocked, so it does not matter if it is to be unblocked.
     // SAFETY: our caller's promise: it is null or can be read.
     let mask = unsafe { Mask::new(set) }.without(OF_LIBC);

@@ -39,17 +39,17 @@ use std::{
 use crate::sys::syscall::{errno, set_errno, syscall};
 use state::{Barrier, HELD, Next, State, end_if_all_wait};
 
-pub(crate) use cancel::wait_at_point;
-pub(crate) use joins::{Exit, forget_unjoined, note_joinable};
+pub(crate) use cancel::wait_cancellable;
+pub(crate) use joins::{ExitFlag, detach_unjoined, record_joinable};
 pub(crate) use masks::set_wake_signal;
 
 /// What hidden symbols lead to.
-pub mod stand_ins {
+pub(crate) mod replacements {
     pub use super::{
-        cancel::{c_thread_exit, thread_cancel, thread_exit},
+        cancel::{pthread_cancel, pthread_exit, thrd_exit},
         conditions::*,
-        joins::{c_thread_join, thread_detach, thread_join},
-        masks::{process_mask, thread_mask},
+        joins::{pthread_detach, pthread_join, thrd_join},
+        masks::{pthread_sigmask, sigprocmask},
         semaphores::*,
         signal_waits::*,
         waits::*,
@@ -57,7 +57,7 @@ pub mod stand_ins {
 }
 
 /// The start routine of a thread.
-pub(crate) type Start = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
+pub(crate) type StartRoutine = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
 
 /// A thread that this image has started.
 struct Thread {
@@ -89,7 +89,7 @@ static THREADS: Mutex<Vec<Arc<Thread>>> = Mutex::new(Vec::new());
 static BARRIER: Barrier = Barrier::new();
 
 /// Threads of this image that the host knows, from before they exist until [`run`] is done with them.
-pub(crate) static BEGUN: AtomicU32 = AtomicU32::new(0);
+pub(crate) static KNOWN_THREADS: AtomicU32 = AtomicU32::new(0);
 
 /// How many threads have ended early.
 static ENDED: AtomicU32 = AtomicU32::new(0);
@@ -100,7 +100,7 @@ static ENDED: AtomicU32 = AtomicU32::new(0);
 /// # Safety
 ///
 /// `start` can be called with `argument`, once.
-pub(crate) unsafe fn run(start: Start, argument: *mut c_void, exit: &Exit) -> *mut c_void {
+pub(crate) unsafe fn run(start: StartRoutine, argument: *mut c_void, exit: &ExitFlag) -> *mut c_void {
     // SAFETY: both only ask for a number.
     let (tid, identity) = unsafe { (libc::gettid(), libc::pthread_self()) };
     let thread = Arc::new(Thread {
@@ -128,7 +128,7 @@ pub(crate) unsafe fn run(start: Start, argument: *mut c_void, exit: &Exit) -> *m
     }
     let mut all = threads();
     all.retain(|other| !Arc::ptr_eq(other, &thread));
-    BEGUN.fetch_sub(1, SeqCst);
+    KNOWN_THREADS.fetch_sub(1, SeqCst);
     drop(all);
     exit.note();
     result
@@ -156,7 +156,7 @@ pub(crate) unsafe fn end_this_thread(detach: extern "C" fn() -> u64) {
 /// # Safety
 ///
 /// As above.
-pub(crate) unsafe fn run_unknown(start: Start, argument: *mut c_void) -> *mut c_void {
+pub(crate) unsafe fn run_unknown(start: StartRoutine, argument: *mut c_void) -> *mut c_void {
     // SAFETY: our caller's promise, and the place can be written.
     let result = unsafe { escape::call_to_the_end(start, argument, &mut 0) };
     cancel::end().unwrap_or(result)
@@ -164,12 +164,12 @@ pub(crate) unsafe fn run_unknown(start: Start, argument: *mut c_void) -> *mut c_
 
 /// Whether what the calling thread has registered may be destroyed. Not if it ended early: a lock that it
 /// held is held still.
-pub(crate) fn may_destroy() -> bool {
+pub(crate) fn may_run_destructors() -> bool {
     !ESCAPED.get()
 }
 
 /// Whether a thread of this image has ended early.
-pub(crate) fn has_ended_any() -> bool {
+pub(crate) fn any_ended_early() -> bool {
     ENDED.load(SeqCst) > 0
 }
 
@@ -181,7 +181,8 @@ pub(crate) unsafe extern "C" fn end_idle_threads(expected: u32, signal: c_int) -
     if !threads.iter().any(|thread| thread.state.is_ending()) {
         // Asked while all are held: none of them can begin another one then. The host's number also has those
         // that have left `run` and destroy their thread-locals.
-        let is_all = || threads.len() == expected as usize && threads.len() == BEGUN.load(SeqCst) as usize;
+        let is_all =
+            || threads.len() == expected as usize && threads.len() == KNOWN_THREADS.load(SeqCst) as usize;
         let states = threads.iter().map(|thread| &thread.state);
         if !end_if_all_wait(states, &BARRIER, is_all, |state| wake(state.word())) {
             return 0;

@@ -1,4 +1,4 @@
-//! Stands in for the functions of libc that wait for a semaphore. A signal gets a thread out of them.
+//! Replaces the functions of libc that wait for a semaphore. A signal gets a thread out of them.
 
 use std::ffi::{c_int, c_void};
 
@@ -11,25 +11,25 @@ use crate::sys::libc_fn::libc_fn;
 macro_rules! libc_call {
     ($name:literal as fn($($type:ty),*) -> $result:ty, $($argument:expr),*) => {{
         let function = libc_fn!($name as fn($($type),*) -> $result);
-        // SAFETY: our caller's promise, handed on.
+        // SAFETY: our caller's promise, passed on.
         wait(|| unsafe { function($($argument),*) })
     }};
 }
 
-/// Stands in for `sem_wait`.
+/// Replaces `sem_wait`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn semaphore_wait(semaphore: *mut c_void) -> c_int {
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn sem_wait(semaphore: *mut c_void) -> c_int {
     libc_call!(c"sem_wait" as fn(*mut c_void) -> c_int, semaphore)
 }
 
-/// Stands in for `sem_timedwait`.
+/// Replaces `sem_timedwait`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn semaphore_wait_time(semaphore: *mut c_void, time: *const timespec) -> c_int {
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn sem_timedwait(semaphore: *mut c_void, time: *const timespec) -> c_int {
     libc_call!(c"sem_timedwait" as fn(*mut c_void, *const timespec) -> c_int, semaphore, time)
 }

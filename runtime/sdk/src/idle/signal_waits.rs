@@ -1,4 +1,4 @@
-//! Stands in for the functions of libc that wait for a signal.
+//! Replaces the functions of libc that wait for a signal.
 //!
 //! One that waits for the signal that wakes threads gets it, and ends.
 
@@ -9,59 +9,59 @@ use std::{
 
 use libc::{siginfo_t, sigset_t, timespec};
 
-use super::{cancel::wait_at_point, masks::Mask};
+use super::{cancel::wait_cancellable, masks::Mask};
 use crate::sys::syscall::{SIGNAL_SET_BYTES, errno, syscall};
 
-/// Stands in for `pause`.
+/// Replaces `pause`.
 pub extern "C-unwind" fn pause() -> c_int {
     let none = ptr::null::<c_void>();
-    wait_at_point(|| syscall!(SYS_ppoll, none, 0, none, none, 0)) as c_int
+    wait_cancellable(|| syscall!(SYS_ppoll, none, 0, none, none, 0)) as c_int
 }
 
-/// Stands in for `sigsuspend`.
+/// Replaces `sigsuspend`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn suspend(mask: *const sigset_t) -> c_int {
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn sigsuspend(mask: *const sigset_t) -> c_int {
     // SAFETY: our caller's promise.
     let mask = unsafe { Mask::new(mask) };
-    wait_at_point(|| syscall!(SYS_rt_sigsuspend, mask.address(), SIGNAL_SET_BYTES)) as c_int
+    wait_cancellable(|| syscall!(SYS_rt_sigsuspend, mask.address(), SIGNAL_SET_BYTES)) as c_int
 }
 
-/// Stands in for `sigwaitinfo`.
+/// Replaces `sigwaitinfo`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn signal_wait_info(set: *const sigset_t, info: *mut siginfo_t) -> c_int {
-    // SAFETY: our caller's promise, handed on.
-    unsafe { signal_wait_time(set, info, ptr::null()) }
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn sigwaitinfo(set: *const sigset_t, info: *mut siginfo_t) -> c_int {
+    // SAFETY: our caller's promise, passed on.
+    unsafe { sigtimedwait(set, info, ptr::null()) }
 }
 
-/// Stands in for `sigtimedwait`.
+/// Replaces `sigtimedwait`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn signal_wait_time(
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn sigtimedwait(
     set: *const sigset_t,
     info: *mut siginfo_t,
     time: *const timespec,
 ) -> c_int {
-    wait_at_point(|| syscall!(SYS_rt_sigtimedwait, set, info, time, SIGNAL_SET_BYTES)) as c_int
+    wait_cancellable(|| syscall!(SYS_rt_sigtimedwait, set, info, time, SIGNAL_SET_BYTES)) as c_int
 }
 
-/// Stands in for `sigwait`, which answers with the error, and does not end for a signal that it does not wait
+/// Replaces `sigwait`, which answers with the error, and does not end for a signal that it does not wait
 /// for.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn signal_wait(set: *const sigset_t, signal: *mut c_int) -> c_int {
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn sigwait(set: *const sigset_t, signal: *mut c_int) -> c_int {
     let none = ptr::null::<c_void>();
     loop {
-        match wait_at_point(|| syscall!(SYS_rt_sigtimedwait, set, none, none, SIGNAL_SET_BYTES)) {
+        match wait_cancellable(|| syscall!(SYS_rt_sigtimedwait, set, none, none, SIGNAL_SET_BYTES)) {
             -1 if errno() == libc::EINTR => {}
             -1 => return errno(),
             number => {

@@ -1,4 +1,4 @@
-//! Stands in for the functions of libc that wait, so that a thread that waits in this image is known to.
+//! Replaces the functions of libc that wait, so that a thread that waits in this image is known to.
 //!
 //! What the kernel does alone is asked of the kernel. For the others, see the files beside this one: those
 //! call libc's own functions, while the thread is noted.
@@ -10,16 +10,16 @@ use std::{
 
 use libc::{siginfo_t, sigset_t, timespec};
 
-use super::{cancel::wait_at_point, masks::Mask, wait};
+use super::{cancel::wait_cancellable, masks::Mask, wait};
 use crate::sys::syscall::{self, SIGNAL_SET_BYTES, errno, set_errno, syscall};
 
-/// Stands in for `syscall`. A caller that passes fewer arguments leaves others undefined, which the kernel
+/// Replaces `syscall`. A caller that passes fewer arguments leaves others undefined, which the kernel
 /// does not look at.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn system_call(
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn syscall(
     number: c_long,
     a: usize,
     b: usize,
@@ -41,20 +41,20 @@ pub unsafe extern "C-unwind" fn system_call(
     if is_wait { wait(call) } else { call() }
 }
 
-/// Stands in for `nanosleep`.
+/// Replaces `nanosleep`.
 ///
 /// # Safety
 ///
-/// As there.
+/// As for the function of libc.
 pub unsafe extern "C-unwind" fn nanosleep(time: *const timespec, left: *mut timespec) -> c_int {
-    wait_at_point(|| syscall!(SYS_nanosleep, time, left)) as c_int
+    wait_cancellable(|| syscall!(SYS_nanosleep, time, left)) as c_int
 }
 
-/// Stands in for `clock_nanosleep`, which answers with the error.
+/// Replaces `clock_nanosleep`, which answers with the error.
 ///
 /// # Safety
 ///
-/// As there.
+/// As for the function of libc.
 pub unsafe extern "C-unwind" fn clock_nanosleep(
     clock: c_int,
     flags: c_int,
@@ -62,35 +62,35 @@ pub unsafe extern "C-unwind" fn clock_nanosleep(
     left: *mut timespec,
 ) -> c_int {
     let before = errno();
-    let result = wait_at_point(|| syscall!(SYS_clock_nanosleep, clock, flags, time, left));
+    let result = wait_cancellable(|| syscall!(SYS_clock_nanosleep, clock, flags, time, left));
     let error = if result == 0 { 0 } else { errno() };
     set_errno(before);
     error
 }
 
-/// Stands in for `sleep`.
+/// Replaces `sleep`.
 pub extern "C-unwind" fn sleep(seconds: c_uint) -> c_uint {
     let mut time = timespec { tv_sec: seconds.into(), tv_nsec: 0 };
     let at = &raw mut time;
-    match wait_at_point(|| syscall!(SYS_nanosleep, at, at)) {
+    match wait_cancellable(|| syscall!(SYS_nanosleep, at, at)) {
         0 => 0,
         _ => time.tv_sec as c_uint,
     }
 }
 
-/// Stands in for `usleep`.
+/// Replaces `usleep`.
 pub extern "C-unwind" fn usleep(micros: c_uint) -> c_int {
     let time =
         timespec { tv_sec: (micros / 1_000_000).into(), tv_nsec: c_long::from(micros % 1_000_000) * 1000 };
     let at = &raw const time;
-    wait_at_point(|| syscall!(SYS_nanosleep, at, ptr::null::<timespec>())) as c_int
+    wait_cancellable(|| syscall!(SYS_nanosleep, at, ptr::null::<timespec>())) as c_int
 }
 
-/// Stands in for `poll`.
+/// Replaces `poll`.
 ///
 /// # Safety
 ///
-/// As there.
+/// As for the function of libc.
 pub unsafe extern "C-unwind" fn poll(
     files: *mut libc::pollfd,
     count: libc::nfds_t,
@@ -99,16 +99,16 @@ pub unsafe extern "C-unwind" fn poll(
     let ms = c_long::from(timeout_ms);
     let mut time = timespec { tv_sec: ms / 1000, tv_nsec: ms % 1000 * 1_000_000 };
     let at = if timeout_ms < 0 { ptr::null_mut() } else { &raw mut time };
-    wait_at_point(|| syscall!(SYS_ppoll, files, count, at, ptr::null::<sigset_t>(), SIGNAL_SET_BYTES))
+    wait_cancellable(|| syscall!(SYS_ppoll, files, count, at, ptr::null::<sigset_t>(), SIGNAL_SET_BYTES))
         as c_int
 }
 
-/// Stands in for `ppoll`. The kernel changes the time, which libc does not.
+/// Replaces `ppoll`. The kernel changes the time, which libc does not.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn poll_masked(
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn ppoll(
     files: *mut libc::pollfd,
     count: libc::nfds_t,
     time: *const timespec,
@@ -119,30 +119,30 @@ pub unsafe extern "C-unwind" fn poll_masked(
     let at = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
     // SAFETY: as above.
     let mask = unsafe { Mask::new(mask) };
-    wait_at_point(|| syscall!(SYS_ppoll, files, count, at, mask.address(), SIGNAL_SET_BYTES)) as c_int
+    wait_cancellable(|| syscall!(SYS_ppoll, files, count, at, mask.address(), SIGNAL_SET_BYTES)) as c_int
 }
 
-/// Stands in for `epoll_wait`.
+/// Replaces `epoll_wait`.
 ///
 /// # Safety
 ///
-/// As there.
+/// As for the function of libc.
 pub unsafe extern "C-unwind" fn epoll_wait(
     file: c_int,
     events: *mut libc::epoll_event,
     count: c_int,
     timeout_ms: c_int,
 ) -> c_int {
-    // SAFETY: our caller's promise, handed on.
-    unsafe { epoll_wait_masked(file, events, count, timeout_ms, ptr::null()) }
+    // SAFETY: our caller's promise, passed on.
+    unsafe { epoll_pwait(file, events, count, timeout_ms, ptr::null()) }
 }
 
-/// Stands in for `epoll_pwait`.
+/// Replaces `epoll_pwait`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn epoll_wait_masked(
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn epoll_pwait(
     file: c_int,
     events: *mut libc::epoll_event,
     count: c_int,
@@ -151,17 +151,17 @@ pub unsafe extern "C-unwind" fn epoll_wait_masked(
 ) -> c_int {
     // SAFETY: our caller's promise: it is null or can be read.
     let mask = unsafe { Mask::new(mask) };
-    wait_at_point(|| {
+    wait_cancellable(|| {
         syscall!(SYS_epoll_pwait, file, events, count, timeout_ms, mask.address(), SIGNAL_SET_BYTES)
     }) as c_int
 }
 
-/// Stands in for `epoll_pwait2`.
+/// Replaces `epoll_pwait2`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn epoll_wait_time(
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn epoll_pwait2(
     file: c_int,
     events: *mut libc::epoll_event,
     count: c_int,
@@ -170,15 +170,16 @@ pub unsafe extern "C-unwind" fn epoll_wait_time(
 ) -> c_int {
     // SAFETY: our caller's promise: it is null or can be read.
     let mask = unsafe { Mask::new(mask) };
-    wait_at_point(|| syscall!(SYS_epoll_pwait2, file, events, count, time, mask.address(), SIGNAL_SET_BYTES))
-        as c_int
+    wait_cancellable(|| {
+        syscall!(SYS_epoll_pwait2, file, events, count, time, mask.address(), SIGNAL_SET_BYTES)
+    }) as c_int
 }
 
-/// Stands in for `select`. Like libc, it leaves in `time` what was left of it.
+/// Replaces `select`. Like libc, it leaves in `time` what was left of it.
 ///
 /// # Safety
 ///
-/// As there.
+/// As for the function of libc.
 pub unsafe extern "C-unwind" fn select(
     count: c_int,
     read: *mut c_void,
@@ -199,19 +200,19 @@ pub unsafe extern "C-unwind" fn select(
     });
     let at = left.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
     let ready =
-        wait_at_point(|| syscall!(SYS_pselect6, count, read, write, other, at, ptr::null::<c_void>()));
+        wait_cancellable(|| syscall!(SYS_pselect6, count, read, write, other, at, ptr::null::<c_void>()));
     if let (Some(time), Some(left)) = (time, left) {
         (time.tv_sec, time.tv_usec) = (left.tv_sec, left.tv_nsec / 1000);
     }
     ready as c_int
 }
 
-/// Stands in for `pselect`. The kernel changes the time, which libc does not.
+/// Replaces `pselect`. The kernel changes the time, which libc does not.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn select_masked(
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn pselect(
     count: c_int,
     read: *mut c_void,
     write: *mut c_void,
@@ -223,81 +224,76 @@ pub unsafe extern "C-unwind" fn select_masked(
     let (mut time, mask) = unsafe { (time.as_ref().copied(), Mask::new(mask)) };
     let at = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
     let both: [usize; 2] = [mask.address().expose_provenance(), SIGNAL_SET_BYTES];
-    wait_at_point(|| syscall!(SYS_pselect6, count, read, write, other, at, both.as_ptr())) as c_int
+    wait_cancellable(|| syscall!(SYS_pselect6, count, read, write, other, at, both.as_ptr())) as c_int
 }
 
-/// Stands in for `waitpid`.
+/// Replaces `waitpid`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn child_wait(
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn waitpid(
     child: libc::pid_t,
     status: *mut c_int,
     options: c_int,
 ) -> libc::pid_t {
-    // SAFETY: our caller's promise, handed on.
-    unsafe { child_wait_usage(child, status, options, ptr::null_mut()) }
+    // SAFETY: our caller's promise, passed on.
+    unsafe { wait4(child, status, options, ptr::null_mut()) }
 }
 
-/// Stands in for `wait4`.
+/// Replaces `wait4`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn child_wait_usage(
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn wait4(
     child: libc::pid_t,
     status: *mut c_int,
     options: c_int,
     usage: *mut c_void,
 ) -> libc::pid_t {
-    wait_at_point(|| syscall!(SYS_wait4, child, status, options, usage)) as libc::pid_t
+    wait_cancellable(|| syscall!(SYS_wait4, child, status, options, usage)) as libc::pid_t
 }
 
-/// Stands in for `waitid`.
+/// Replaces `waitid`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn child_wait_info(
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn waitid(
     kind: c_uint,
     id: c_uint,
     info: *mut siginfo_t,
     options: c_int,
 ) -> c_int {
-    wait_at_point(|| syscall!(SYS_waitid, kind, id, info, options, ptr::null::<c_void>())) as c_int
+    wait_cancellable(|| syscall!(SYS_waitid, kind, id, info, options, ptr::null::<c_void>())) as c_int
 }
 
-/// Stands in for `read`.
+/// Replaces `read`.
 ///
 /// # Safety
 ///
-/// As there.
+/// As for the function of libc.
 pub unsafe extern "C-unwind" fn read(file: c_int, bytes: *mut c_void, len: usize) -> isize {
-    wait_at_point(|| syscall!(SYS_read, file, bytes, len)) as isize
+    wait_cancellable(|| syscall!(SYS_read, file, bytes, len)) as isize
 }
 
-/// Stands in for `recv`.
+/// Replaces `recv`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn receive(
-    socket: c_int,
-    bytes: *mut c_void,
-    len: usize,
-    flags: c_int,
-) -> isize {
-    // SAFETY: our caller's promise, handed on.
-    unsafe { receive_from(socket, bytes, len, flags, ptr::null_mut(), ptr::null_mut()) }
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn recv(socket: c_int, bytes: *mut c_void, len: usize, flags: c_int) -> isize {
+    // SAFETY: our caller's promise, passed on.
+    unsafe { recvfrom(socket, bytes, len, flags, ptr::null_mut(), ptr::null_mut()) }
 }
 
-/// Stands in for `recvfrom`.
+/// Replaces `recvfrom`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn receive_from(
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn recvfrom(
     socket: c_int,
     bytes: *mut c_void,
     len: usize,
@@ -305,14 +301,14 @@ pub unsafe extern "C-unwind" fn receive_from(
     from: *mut c_void,
     from_len: *mut c_void,
 ) -> isize {
-    wait_at_point(|| syscall!(SYS_recvfrom, socket, bytes, len, flags, from, from_len)) as isize
+    wait_cancellable(|| syscall!(SYS_recvfrom, socket, bytes, len, flags, from, from_len)) as isize
 }
 
-/// Stands in for `recvmsg`.
+/// Replaces `recvmsg`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C-unwind" fn receive_message(socket: c_int, message: *mut c_void, flags: c_int) -> isize {
-    wait_at_point(|| syscall!(SYS_recvmsg, socket, message, flags)) as isize
+/// As for the function of libc.
+pub unsafe extern "C-unwind" fn recvmsg(socket: c_int, message: *mut c_void, flags: c_int) -> isize {
+    wait_cancellable(|| syscall!(SYS_recvmsg, socket, message, flags)) as isize
 }

@@ -1,4 +1,4 @@
-//! Stands in for `putenv`: the environment of the process would refer to a string of this image.
+//! Replaces `putenv`, with which the environment of the process would keep a pointer to a string of this image.
 
 use std::{
     ffi::{CStr, CString, c_char, c_int},
@@ -7,25 +7,25 @@ use std::{
 
 use crate::sys::syscall::set_errno;
 
-/// Stands in for `putenv`. The environment gets a copy, so what is written to the string later is not seen.
+/// Replaces `putenv`. The environment gets a copy, so later changes to the string have no effect.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C" fn put(string: *mut c_char) -> c_int {
+/// As for the function of libc.
+pub unsafe extern "C" fn putenv(string: *mut c_char) -> c_int {
     // SAFETY: our caller's promise.
     let text = unsafe { CStr::from_ptr(string) }.to_bytes();
     let Some(equals) = text.iter().position(|byte| *byte == b'=') else {
-        // SAFETY: our caller's promise: nobody else changes the environment meanwhile.
+        // SAFETY: our caller's promise: no other thread changes the environment during the call.
         return unsafe { libc::unsetenv(string) };
     };
     let Ok(name) = CString::new(&text[..equals]) else {
         set_errno(libc::EINVAL);
         return -1;
     };
-    // SAFETY: the value is behind the first `=`, inside of the string.
+    // SAFETY: the value starts after the first `=`, inside the string.
     let value = unsafe { ptr::from_ref(&*string).add(equals + 1) };
-    // SAFETY: both are C strings, which are copied; the rest is our caller's promise, handed on.
+    // SAFETY: both are C strings, which setenv copies; the rest is our caller's promise, passed on.
     unsafe { libc::setenv(name.as_ptr(), value, 1) }
 }
 
@@ -38,14 +38,14 @@ mod tests {
     #[test]
     fn the_environment_gets_a_copy() {
         let mut string = *b"SEGUE_PUT=a=b\0";
-        // SAFETY: they are C strings, and no other test changes the environment.
+        // SAFETY: the arguments are C strings, and no other test changes the environment.
         unsafe {
-            assert_eq!(put(string.as_mut_ptr().cast()), 0);
+            assert_eq!(putenv(string.as_mut_ptr().cast()), 0);
             string.fill(b'x');
             assert_eq!(env::var("SEGUE_PUT").as_deref(), Ok("a=b"));
-            assert_eq!(put(c"SEGUE_PUT".as_ptr().cast_mut()), 0);
+            assert_eq!(putenv(c"SEGUE_PUT".as_ptr().cast_mut()), 0);
             assert_eq!(env::var("SEGUE_PUT"), Err(env::VarError::NotPresent));
-            assert_eq!(put(c"=x".as_ptr().cast_mut()), -1);
+            assert_eq!(putenv(c"=x".as_ptr().cast_mut()), -1);
         }
     }
 }

@@ -1,12 +1,12 @@
-//! Stands in for the functions of libc that map memory, so that what this image has mapped is known, and goes with it.
+//! Replaces the functions of libc that map memory, so that the host knows the mappings of this image and removes them with it.
 //!
-//! What a static owns is never dropped. Where that is a file that was mapped, or memory that a crate took by the page, it would
-//! stay with every load: `std` maps the files that it names functions from, to print a backtrace, and keeps them so in a static,
-//! three or four mappings a version, of which a process may have 65,530. So hidden symbols lead here, as they do for
-//! [threads](super::threads), and the host is told. When the image has left memory, the host unmaps what is left.
+//! Rust does not drop statics. A mapped file, or pages that a crate allocated, in a static would stay after each load. For
+//! example, `std` maps the files from which it reads function names for a backtrace, and keeps them in a static: three or
+//! four mappings per version, of which a process may have 65,530. So these functions report each mapping to the host. When
+//! the image has been unmapped, the host unmaps what is left.
 //!
-//! They ask the kernel itself. libc's own functions would have to be looked up, past the symbols of the same name, and a look-up
-//! waits while anything is being loaded.
+//! They call the kernel directly. libc's functions would have to be looked up, past the hidden symbols of the same names,
+//! and a lookup waits while anything is being loaded.
 
 use std::{
     ffi::{c_int, c_long, c_void},
@@ -20,12 +20,12 @@ use crate::{
     sys::syscall::{self, syscall},
 };
 
-/// Stands in for `mmap`, and for `mmap64`, which is the same on machines of 64 bits.
+/// Replaces `mmap` and `mmap64`, which are the same on 64-bit machines.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C" fn map(
+/// As for the function of libc.
+pub unsafe extern "C" fn mmap(
     address: *mut c_void,
     len: usize,
     protection: c_int,
@@ -34,28 +34,29 @@ pub unsafe extern "C" fn map(
     offset: i64,
 ) -> *mut c_void {
     let start = syscall!(SYS_mmap, address, len, protection, flags, file, offset);
-    tell(start, len, |heap| heap.mapped);
+    report(start, len, |heap| heap.mapped);
     ptr::with_exposed_provenance_mut(start as usize)
 }
 
-/// Stands in for `munmap`.
+/// Replaces `munmap`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C" fn unmap(address: *mut c_void, len: usize) -> c_int {
-    // Before: afterwards it may be somebody else's already.
-    tell(address.expose_provenance() as c_long, len, |heap| heap.unmapped);
+/// As for the function of libc.
+pub unsafe extern "C" fn munmap(address: *mut c_void, len: usize) -> c_int {
+    // Reported before the call: after it, another owner may already have this address.
+    report(address.expose_provenance() as c_long, len, |heap| heap.unmapped);
     syscall!(SYS_munmap, address, len) as c_int
 }
 
-/// Stands in for `mremap`, whose last argument is there only where the flags say so. It comes as it would come to a function that
-/// always has it, on each machine that this is built for; what is read where there is none, the kernel does not look at.
+/// Replaces `mremap`, whose last argument is optional: callers pass it only with certain flags. On each supported
+/// architecture, it arrives as it would for a function that always has it. If it is missing, `to` has an arbitrary value,
+/// which the kernel ignores.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C" fn remap(
+/// As for the function of libc.
+pub unsafe extern "C" fn mremap(
     old: *mut c_void,
     old_len: usize,
     len: usize,
@@ -65,7 +66,7 @@ pub unsafe extern "C" fn remap(
     let start = match heap() {
         Some(heap) => {
             let (old, to) = (old.expose_provenance(), to.expose_provenance());
-            // SAFETY: it is this image's, and stands beside that context.
+            // SAFETY: the function is that of this image's heap, and belongs to this context.
             let start = unsafe { (heap.remap)(heap.context, old, old_len, len, flags, to) };
             syscall::into_libc_result(start as usize)
         }
@@ -74,19 +75,19 @@ pub unsafe extern "C" fn remap(
     ptr::with_exposed_provenance_mut(start as usize)
 }
 
-/// What the kernel's calls answer where they fail, as libc hands it on.
+/// The result of a failed system call.
 const FAILED: c_long = -1;
 
-/// A function of the host that is told of memory.
-type Tell = unsafe extern "C" fn(*const HeapContext, usize, usize);
+/// A function of the host to which a mapping is reported.
+type Report = unsafe extern "C" fn(*const HeapContext, usize, usize);
 
-/// Tells the host, where it has a heap for this image.
-fn tell(start: c_long, len: usize, of: impl FnOnce(&ImageHeap) -> Tell) {
+/// Reports a mapping to the host, if it has a heap for this image.
+fn report(start: c_long, len: usize, select: impl FnOnce(&ImageHeap) -> Report) {
     if start != FAILED
         && let Some(heap) = heap()
     {
-        // SAFETY: it is this image's, and stands beside that context.
-        unsafe { of(heap)(heap.context, start as usize, len) };
+        // SAFETY: the function is that of this image's heap, and belongs to this context.
+        unsafe { select(heap)(heap.context, start as usize, len) };
     }
 }
 
@@ -95,19 +96,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_mapped_moved_and_unmapped_and_refusals_come_through() {
+    fn memory_is_mapped_moved_and_unmapped_and_errors_are_returned() {
         const PAGE: usize = 4096;
         let (protection, flags) =
             (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        // SAFETY: new memory, used within its bounds, and unmapped once.
+        // SAFETY: the memory is new, is used within its bounds, and is unmapped once.
         unsafe {
-            let block = map(ptr::null_mut(), PAGE, protection, flags, -1, 0);
+            let block = mmap(ptr::null_mut(), PAGE, protection, flags, -1, 0);
             block.cast::<u8>().write(7);
-            let moved = remap(block, PAGE, 100 * PAGE, libc::MREMAP_MAYMOVE, ptr::null_mut());
+            let moved = mremap(block, PAGE, 100 * PAGE, libc::MREMAP_MAYMOVE, ptr::null_mut());
             assert_eq!(moved.cast::<u8>().read(), 7);
-            assert_eq!(unmap(moved, 100 * PAGE), 0);
-            assert_eq!(map(ptr::null_mut(), 0, protection, flags, -1, 0), libc::MAP_FAILED);
-            assert_eq!(unmap(ptr::without_provenance_mut(1), PAGE), -1);
+            assert_eq!(munmap(moved, 100 * PAGE), 0);
+            assert_eq!(mmap(ptr::null_mut(), 0, protection, flags, -1, 0), libc::MAP_FAILED);
+            assert_eq!(munmap(ptr::without_provenance_mut(1), PAGE), -1);
         }
     }
 }

@@ -1,14 +1,14 @@
-//! What `std` keeps of the text that a module prints.
+//! Flushes the output of `println!` that `std` of this image buffers.
 
 use std::io::{self, Write};
 
 use crate::idle;
 
-/// Writes the text without an end of line that `std` of this image keeps. It would go with the image. Not if
-/// a thread has ended early: it may have the lock.
+/// Writes the buffered text that has no line end yet. It would be lost with the image. Does nothing if a thread was ended
+/// early, because that thread may hold the lock of stdout.
 pub(crate) unsafe extern "C" fn flush() {
-    if !idle::has_ended_any() {
-        // Nobody is left who could be told of an error.
+    if !idle::any_ended_early() {
+        // An error is ignored, because the module is already unloading and cannot handle it.
         let _ = io::stdout().flush();
     }
 }

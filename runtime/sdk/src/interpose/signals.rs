@@ -1,8 +1,7 @@
-//! Stands in for `sigaction`, `signal` and their relatives: the host keeps the handlers of this image.
+//! Replaces `sigaction`, `signal` and related functions: the host stores the handlers of this image.
 //!
-//! Crates that chain handlers call the previous one from their own. That one may be code of an older version,
-//! which is gone by then. The host calls all handlers itself, and answers with its own action as the previous
-//! one.
+//! Crates that chain handlers call the previous handler from their own. That handler may be code of an older version that
+//! has been unloaded in the meantime. So the host calls all handlers itself, and returns its own action as the previous one.
 
 use std::{
     ffi::{c_int, c_void},
@@ -14,142 +13,137 @@ use libc::sighandler_t;
 
 use crate::{boundary::attached, sys::libc_fn::libc_fn};
 
-/// `sigset` takes it for a handler: the signal is to be blocked. It answers with it if the signal was
-/// blocked.
+/// As a handler for `sigset`, it blocks the signal. As a result of `sigset`, it means that the signal was blocked.
 const SIG_HOLD: sighandler_t = 2;
 
-/// What constructors of this image asked for, before the host knew the image.
+/// The actions that constructors of this image set, before the image was attached to the host.
 static PENDING: Mutex<Vec<(c_int, libc::sigaction)>> = Mutex::new(Vec::new());
 
-/// Stands in for `sigaction`.
+/// Replaces `sigaction`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C" fn signal_action(
+/// As for the function of libc.
+pub unsafe extern "C" fn sigaction(
     signal: c_int,
     action: *const libc::sigaction,
     previous: *mut libc::sigaction,
 ) -> c_int {
     match attached::host() {
-        // SAFETY: the host is valid while code of this image runs; the rest is our caller's promise, handed
+        // SAFETY: the host is valid while code of this image runs; the rest is our caller's promise, passed
         // on.
         Some(host) => unsafe {
             host.vtable.signal_action()(host.context, signal, action.cast(), previous.cast::<c_void>())
         },
-        // SAFETY: our caller's promise, handed on.
-        None => unsafe { wait_for_host(signal, action, previous) },
+        // SAFETY: our caller's promise, passed on.
+        None => unsafe { defer(signal, action, previous) },
     }
 }
 
-/// Stands in for `signal`, and for `bsd_signal` and `ssignal`, which are the same in glibc.
+/// Replaces `signal`, and `bsd_signal` and `ssignal`, which are the same in glibc.
 ///
 /// # Safety
 ///
-/// As there.
+/// As for the function of libc.
 pub unsafe extern "C" fn signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
-    // SAFETY: our caller's promise, handed on.
-    unsafe { set(signal, handler, libc::SA_RESTART) }
+    // SAFETY: our caller's promise, passed on.
+    unsafe { set_handler(signal, handler, libc::SA_RESTART) }
 }
 
-/// Stands in for `sysv_signal`: the handler is called once, and the signal is not blocked meanwhile.
+/// Replaces `sysv_signal`: the handler is called once, and the signal is not blocked while it runs.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C" fn signal_once(signal: c_int, handler: sighandler_t) -> sighandler_t {
-    // SAFETY: our caller's promise, handed on.
-    unsafe { set(signal, handler, libc::SA_RESETHAND | libc::SA_NODEFER) }
+/// As for the function of libc.
+pub unsafe extern "C" fn sysv_signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
+    // SAFETY: our caller's promise, passed on.
+    unsafe { set_handler(signal, handler, libc::SA_RESETHAND | libc::SA_NODEFER) }
 }
 
-/// Stands in for `sigset`.
+/// Replaces `sigset`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C" fn signal_set(signal: c_int, handler: sighandler_t) -> sighandler_t {
-    // SAFETY: all zero is the empty set, twice.
-    let (mut set_of_it, mut blocked): (libc::sigset_t, libc::sigset_t) =
+/// As for the function of libc.
+pub unsafe extern "C" fn sigset(signal: c_int, handler: sighandler_t) -> sighandler_t {
+    // SAFETY: all zero is an empty set.
+    let (mut signal_set, mut blocked): (libc::sigset_t, libc::sigset_t) =
         unsafe { (mem::zeroed(), mem::zeroed()) };
     // SAFETY: the set can be written.
-    if unsafe { libc::sigaddset(&mut set_of_it, signal) } != 0 {
+    if unsafe { libc::sigaddset(&mut signal_set, signal) } != 0 {
         return libc::SIG_ERR;
     }
     let is_hold = handler == SIG_HOLD;
-    let before = match is_hold {
-        // SAFETY: it only asks.
-        true => unsafe { ask(signal) },
-        // SAFETY: our caller's promise, handed on.
-        false => unsafe { set(signal, handler, 0) },
+    let previous = match is_hold {
+        // SAFETY: it changes nothing.
+        true => unsafe { handler_of(signal) },
+        // SAFETY: our caller's promise, passed on.
+        false => unsafe { set_handler(signal, handler, 0) },
     };
     let how = if is_hold { libc::SIG_BLOCK } else { libc::SIG_UNBLOCK };
     // SAFETY: both sets are initialized.
-    let error = unsafe { libc::pthread_sigmask(how, &set_of_it, &mut blocked) };
+    let error = unsafe { libc::pthread_sigmask(how, &signal_set, &mut blocked) };
     // SAFETY: the set is initialized.
     let was_blocked = error == 0 && unsafe { libc::sigismember(&blocked, signal) } == 1;
-    match before {
+    match previous {
         libc::SIG_ERR => libc::SIG_ERR,
         _ if was_blocked => SIG_HOLD,
-        before => before,
+        previous => previous,
     }
 }
 
-/// Stands in for `sigignore`.
+/// Replaces `sigignore`.
 ///
 /// # Safety
 ///
-/// As there.
-pub unsafe extern "C" fn signal_ignore(signal: c_int) -> c_int {
-    // SAFETY: no code runs for a signal that is ignored.
-    match unsafe { set(signal, libc::SIG_IGN, 0) } {
+/// As for the function of libc.
+pub unsafe extern "C" fn sigignore(signal: c_int) -> c_int {
+    // SAFETY: an ignored signal runs no code.
+    match unsafe { set_handler(signal, libc::SIG_IGN, 0) } {
         libc::SIG_ERR => -1,
         _ => 0,
     }
 }
 
-/// Has the host know what constructors asked for.
+/// Sets the actions that constructors asked for, now that this image is attached to the host.
 pub(crate) fn install_pending() {
     let pending = mem::take(&mut *PENDING.lock().unwrap_or_else(PoisonError::into_inner));
     for (signal, action) in pending {
-        // SAFETY: a constructor asked for it, with these promises. It was told the signal exists.
-        unsafe { signal_action(signal, &action, ptr::null_mut()) };
+        // SAFETY: a constructor set this action, with the promises of sigaction. `defer` has checked that the signal exists.
+        unsafe { sigaction(signal, &action, ptr::null_mut()) };
     }
 }
 
-/// Sets a handler with these flags, and answers with the one before, or `SIG_ERR`.
-unsafe fn set(signal: c_int, handler: sighandler_t, flags: c_int) -> sighandler_t {
+/// Sets a handler with these flags. Returns the previous handler, or `SIG_ERR`.
+unsafe fn set_handler(signal: c_int, handler: sighandler_t, flags: c_int) -> sighandler_t {
     // SAFETY: all fields of both may be zero.
     let (mut action, mut previous): (libc::sigaction, libc::sigaction) =
         unsafe { (mem::zeroed(), mem::zeroed()) };
     action.sa_sigaction = handler;
     action.sa_flags = flags;
     // SAFETY: both can be read and written, and the handler is our caller's promise.
-    match unsafe { signal_action(signal, &action, &mut previous) } {
+    match unsafe { sigaction(signal, &action, &mut previous) } {
         0 => previous.sa_sigaction,
         _ => libc::SIG_ERR,
     }
 }
 
-/// The handler now, or `SIG_ERR`.
-unsafe fn ask(signal: c_int) -> sighandler_t {
+/// The current handler, or `SIG_ERR`.
+unsafe fn handler_of(signal: c_int) -> sighandler_t {
     // SAFETY: all its fields may be zero.
     let mut now: libc::sigaction = unsafe { mem::zeroed() };
-    // SAFETY: it only asks, and `now` can be written.
-    match unsafe { signal_action(signal, ptr::null(), &mut now) } {
+    // SAFETY: it changes no action, and `now` can be written.
+    match unsafe { sigaction(signal, ptr::null(), &mut now) } {
         0 => now.sa_sigaction,
         _ => libc::SIG_ERR,
     }
 }
 
-/// Keeps an action until the host knows the image. Until then the signal does what it did.
-unsafe fn wait_for_host(
-    signal: c_int,
-    action: *const libc::sigaction,
-    previous: *mut libc::sigaction,
-) -> c_int {
+/// Stores an action until this image is attached to the host. Until then, the signal keeps its current action.
+unsafe fn defer(signal: c_int, action: *const libc::sigaction, previous: *mut libc::sigaction) -> c_int {
     // SAFETY: all its fields may be zero.
     let mut now: libc::sigaction = unsafe { mem::zeroed() };
-    // SAFETY: it only asks, and `now` can be written.
+    // SAFETY: it changes no action, and `now` can be written.
     let error = unsafe { system_action(signal, ptr::null(), &mut now) };
     if error != 0 {
         return error;
@@ -167,14 +161,14 @@ unsafe fn wait_for_host(
     0
 }
 
-/// libc's own function, past the hidden symbol of the same name.
+/// The original `sigaction` of libc.
 unsafe fn system_action(
     signal: c_int,
     action: *const libc::sigaction,
     previous: *mut libc::sigaction,
 ) -> c_int {
     let act = libc_fn!(c"sigaction" as fn(c_int, *const libc::sigaction, *mut libc::sigaction) -> c_int);
-    // SAFETY: our caller's promise, handed on.
+    // SAFETY: our caller's promise, passed on.
     unsafe { act(signal, action, previous) }
 }
 
@@ -185,20 +179,20 @@ mod tests {
     extern "C" fn ignore(_: c_int) {}
 
     #[test]
-    fn signal_answers_with_the_handler_that_was_there() {
+    fn signal_returns_the_previous_handler() {
         let handler = ignore as extern "C" fn(c_int) as sighandler_t;
         // SAFETY: the handler does nothing, so it may run at any time.
         unsafe {
             assert_eq!(signal(libc::SIGURG, handler), libc::SIG_DFL);
             assert_eq!(signal(libc::SIGURG, libc::SIG_DFL), handler);
             assert_eq!(signal(-1, libc::SIG_DFL), libc::SIG_ERR);
-            assert_eq!(signal_once(libc::SIGURG, handler), libc::SIG_DFL);
-            assert_eq!(signal_set(libc::SIGURG, SIG_HOLD), handler);
-            assert_eq!(signal_set(libc::SIGURG, libc::SIG_DFL), SIG_HOLD, "it was blocked");
-            assert_eq!(signal_ignore(libc::SIGURG), 0);
+            assert_eq!(sysv_signal(libc::SIGURG, handler), libc::SIG_DFL);
+            assert_eq!(sigset(libc::SIGURG, SIG_HOLD), handler);
+            assert_eq!(sigset(libc::SIGURG, libc::SIG_DFL), SIG_HOLD, "the signal was blocked");
+            assert_eq!(sigignore(libc::SIGURG), 0);
             assert_eq!(signal(libc::SIGURG, libc::SIG_DFL), libc::SIG_IGN);
             let mut now = mem::zeroed::<libc::sigaction>();
-            assert_eq!(signal_action(libc::SIGURG, ptr::null(), &mut now), 0);
+            assert_eq!(sigaction(libc::SIGURG, ptr::null(), &mut now), 0);
             assert_eq!(now.sa_sigaction, libc::SIG_DFL);
         }
     }

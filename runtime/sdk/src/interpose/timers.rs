@@ -1,9 +1,9 @@
-//! Stands in for `timer_create`: libc would run the function of a timer on threads that the host does not
+//! Replaces `timer_create` and `timer_delete`. libc would call the function of a timer on threads that the host does not
 //! know.
 //!
-//! Such a timer gets a thread of this image, named `timer`, that waits for the kernel's timer and calls the
-//! function. It ends with the timer. Timers that are left when the module's value has gone are deleted, those
-//! that send a signal too.
+//! Here, a timer with a function gets a thread of this image, named `timer`. The thread waits for the kernel's timer, calls
+//! the function, and ends with the timer. All timers that remain after the module's value has been dropped are deleted,
+//! including those that send a signal.
 
 use std::{
     ffi::{c_int, c_void},
@@ -20,7 +20,7 @@ use libc::clockid_t;
 
 use crate::sys::syscall::{errno, set_errno, syscall};
 
-/// What `timer_create` takes, of which libc's own type names other parts.
+/// The argument of `timer_create`. The `sigevent` of the crate `libc` does not name all of these fields.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Event {
@@ -29,61 +29,61 @@ pub struct Event {
     notify: c_int,
     function: Option<unsafe extern "C" fn(usize)>,
     attributes: *const c_void,
-    _more: [usize; 4],
+    _rest: [usize; 4],
 }
 
 const _: () = assert!(size_of::<Event>() == size_of::<libc::sigevent>());
 
-/// What wakes the thread of a timer. It is blocked there, so no handler sees it.
+/// The signal that wakes the thread of a timer. The thread blocks it, so no handler is called.
 const SIGNAL: c_int = libc::SIGALRM;
 
 /// The timers of this image.
 static TIMERS: Mutex<Vec<Timer>> = Mutex::new(Vec::new());
 
 struct Timer {
-    /// The kernel's number.
+    /// The number that the kernel gave the timer.
     id: c_int,
-    /// The thread that calls its function; none if it sends a signal.
-    thread: Option<Waiting>,
+    /// The thread that calls the function. `None` if the timer sends a signal.
+    thread: Option<TimerThread>,
 }
 
 /// A thread that waits for a timer.
-struct Waiting {
+struct TimerThread {
     tid: libc::pid_t,
-    /// Release by who ends the timer, Acquire by its thread.
-    is_over: Arc<AtomicBool>,
+    /// Stored with Release by the thread that deletes the timer, loaded with Acquire by this one.
+    is_deleted: Arc<AtomicBool>,
 }
 
-/// A function and what it is called with.
+/// The function of a timer, and its argument.
 #[derive(Clone, Copy)]
-struct Call {
+struct Callback {
     function: unsafe extern "C" fn(usize),
     value: usize,
 }
 
-/// Stands in for `timer_create`.
+/// Replaces `timer_create`.
 ///
 /// # Safety
 ///
-/// As there.
+/// As for the function of libc.
 pub unsafe extern "C" fn timer_create(
     clock: clockid_t,
     event: *const Event,
     timer: *mut *mut c_void,
 ) -> c_int {
     // SAFETY: our caller's promise: it is null or can be read.
-    let on_a_thread = unsafe { event.as_ref() }.filter(|event| event.notify == libc::SIGEV_THREAD);
-    let id = match on_a_thread {
+    let thread_event = unsafe { event.as_ref() }.filter(|event| event.notify == libc::SIGEV_THREAD);
+    let id = match thread_event {
         Some(Event { function: Some(function), value, .. }) => {
-            begin(clock, Call { function: *function, value: *value })
+            start_thread_timer(clock, Callback { function: *function, value: *value })
         }
         Some(_) => Err(libc::EINVAL),
-        // SAFETY: our caller's promise, handed on: the kernel reads the same structure.
-        None => unsafe { create(clock, event) }.inspect(|id| note(Timer { id: *id, thread: None })),
+        // SAFETY: our caller's promise, passed on: the kernel reads the same structure.
+        None => unsafe { create(clock, event) }.inspect(|id| record(Timer { id: *id, thread: None })),
     };
     match id {
         Ok(id) => {
-            // SAFETY: our caller's promise. In libc, a `timer_t` that is not negative is the kernel's number.
+            // SAFETY: our caller's promise. In libc, a `timer_t` that is not negative is the number of the kernel.
             unsafe { timer.write(ptr::without_provenance_mut(id as usize)) };
             0
         }
@@ -94,51 +94,51 @@ pub unsafe extern "C" fn timer_create(
     }
 }
 
-/// Stands in for `timer_delete`.
+/// Replaces `timer_delete`.
 ///
 /// # Safety
 ///
-/// As there.
+/// As for the function of libc.
 pub unsafe extern "C" fn timer_delete(timer: *mut c_void) -> c_int {
     let id = timer.addr() as c_int;
     let mut timers = TIMERS.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(at) = timers.iter().position(|ours| ours.id == id) {
-        end(timers.swap_remove(at));
+        delete(timers.swap_remove(at));
         return 0;
     }
     drop(timers);
     syscall!(SYS_timer_delete, id) as c_int
 }
 
-/// Deletes the timers that are left. Their threads end by themselves.
-pub(crate) fn end_all() {
-    TIMERS.lock().unwrap_or_else(PoisonError::into_inner).drain(..).for_each(end);
+/// Deletes all timers. Their threads then end.
+pub(crate) fn delete_all() {
+    TIMERS.lock().unwrap_or_else(PoisonError::into_inner).drain(..).for_each(delete);
 }
 
-/// Deletes a timer, and has its thread look. Only under the lock.
-fn end(Timer { id, thread }: Timer) {
-    let Some(Waiting { tid, is_over }) = thread else {
+/// Deletes a timer, and wakes its thread so that it ends. Call it only with the lock held.
+fn delete(Timer { id, thread }: Timer) {
+    let Some(TimerThread { tid, is_deleted }) = thread else {
         syscall!(SYS_timer_delete, id);
         return;
     };
-    // Before the signal: if one of the timer's is pending, this one adds nothing, and the thread looks for
-    // that one's sake.
-    is_over.store(true, Ordering::Release);
+    // Before the signal: if a signal of the timer is already pending, the kernel drops this one, and the pending one must
+    // make the thread see the flag.
+    is_deleted.store(true, Ordering::Release);
     syscall!(SYS_timer_delete, id);
-    // The thread ends only after this signal: it takes the lock first.
+    // The thread still exists: before it ends, it takes the lock that our caller holds.
     syscall!(SYS_tgkill, std::process::id(), tid, SIGNAL);
 }
 
-fn note(timer: Timer) {
+fn record(timer: Timer) {
     TIMERS.lock().unwrap_or_else(PoisonError::into_inner).push(timer);
 }
 
-/// A timer whose signal goes to a new thread, which calls the function.
-fn begin(clock: clockid_t, call: Call) -> Result<c_int, c_int> {
-    let (tell, told) = mpsc::sync_channel(1);
+/// Creates a timer whose signal goes to a new thread, which calls the function.
+fn start_thread_timer(clock: clockid_t, callback: Callback) -> Result<c_int, c_int> {
+    let (sender, receiver) = mpsc::sync_channel(1);
     let thread = thread::Builder::new().name("timer".to_owned()).spawn(move || {
-        let (set, is_over) = (blocked(), Arc::new(AtomicBool::new(false)));
-        // SAFETY: it only asks for a number.
+        let (set, is_deleted) = (block_signal(), Arc::new(AtomicBool::new(false)));
+        // SAFETY: it only returns a number.
         let tid = unsafe { libc::gettid() };
         let mut event = Event {
             value: 0,
@@ -146,45 +146,46 @@ fn begin(clock: clockid_t, call: Call) -> Result<c_int, c_int> {
             notify: libc::SIGEV_THREAD_ID,
             function: None,
             attributes: ptr::null(),
-            _more: [0; 4],
+            _rest: [0; 4],
         };
-        // The kernel reads the thread's number where the function would be.
+        // With SIGEV_THREAD_ID, the kernel reads the thread's number from the place of the function.
         let at = &raw mut event.function;
-        // SAFETY: it is inside of `event`, aligned, and nobody reads it as a function from here on.
+        // SAFETY: the pointer is inside `event` and aligned, and nothing reads it as a function from here on.
         unsafe { at.cast::<libc::pid_t>().write(tid) };
         // SAFETY: the kernel can read the event.
         let id = unsafe { create(clock, &event) };
         if let Ok(id) = id {
-            note(Timer { id, thread: Some(Waiting { tid, is_over: is_over.clone() }) });
+            record(Timer { id, thread: Some(TimerThread { tid, is_deleted: is_deleted.clone() }) });
         }
-        // The one who asked waits for it.
-        let _ = tell.send(id);
+        // The receiver exists: the caller waits for this.
+        let _ = sender.send(id);
         if id.is_ok() {
-            run(&set, call, &is_over);
+            run(&set, callback, &is_deleted);
         }
     });
     thread.map_err(|error| error.raw_os_error().unwrap_or(libc::EAGAIN))?;
-    told.recv().unwrap_or(Err(libc::EAGAIN))
+    receiver.recv().unwrap_or(Err(libc::EAGAIN))
 }
 
-/// Calls the function for each expiry, until the timer is over.
-fn run(set: &libc::sigset_t, call: Call, is_over: &AtomicBool) {
-    while !is_over.load(Ordering::Acquire) {
+/// Calls the function for each expiration, until the timer is deleted.
+fn run(set: &libc::sigset_t, callback: Callback, is_deleted: &AtomicBool) {
+    while !is_deleted.load(Ordering::Acquire) {
         // SAFETY: all its fields may be zero.
         let mut info: libc::siginfo_t = unsafe { mem::zeroed() };
         // SAFETY: the set can be read, and `info` written.
         let signal = unsafe { libc::sigwaitinfo(set, &mut info) };
-        if signal == SIGNAL && info.si_code == libc::SI_TIMER && !is_over.load(Ordering::Acquire) {
-            // SAFETY: that is what the caller of timer_create asked for.
-            unsafe { (call.function)(call.value) };
+        if signal == SIGNAL && info.si_code == libc::SI_TIMER && !is_deleted.load(Ordering::Acquire) {
+            // SAFETY: the caller of timer_create asked for this call.
+            unsafe { (callback.function)(callback.value) };
         }
     }
-    // Whoever ends the timer sends this thread a signal under the lock, and may not meet another thread.
+    // The thread that deletes the timer signals this thread with the lock held. Because of this wait, this thread cannot end
+    // before that, so the signal cannot reach another thread that has got the same number.
     drop(TIMERS.lock().unwrap_or_else(PoisonError::into_inner));
 }
 
-/// Blocks the signal of timers on this thread, and answers with the set of it.
-fn blocked() -> libc::sigset_t {
+/// Blocks the signal of timers on this thread. Returns the set that contains it.
+fn block_signal() -> libc::sigset_t {
     // SAFETY: all zero is the empty set, which can be written.
     unsafe {
         let mut set: libc::sigset_t = mem::zeroed();
@@ -194,7 +195,7 @@ fn blocked() -> libc::sigset_t {
     }
 }
 
-/// The kernel's own. Answers with its number, or `errno`.
+/// Creates a timer of the kernel. Returns its number, or `errno`.
 unsafe fn create(clock: clockid_t, event: *const Event) -> Result<c_int, c_int> {
     let mut id: c_int = 0;
     match syscall!(SYS_timer_create, clock, event, &raw mut id) {
@@ -218,10 +219,10 @@ mod tests {
         SUM.fetch_add(value, SeqCst);
     }
 
-    fn wait_until(is_so: impl Fn() -> bool) {
-        let begun = Instant::now();
-        while !is_so() {
-            assert!(begun.elapsed() < Duration::from_secs(10), "timed out");
+    fn wait_until(condition: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !condition() {
+            assert!(start.elapsed() < Duration::from_secs(10), "timed out");
             thread::sleep(Duration::from_millis(1));
         }
     }
@@ -234,7 +235,7 @@ mod tests {
             notify: libc::SIGEV_THREAD,
             function: Some(add),
             attributes: ptr::null(),
-            _more: [0; 4],
+            _rest: [0; 4],
         };
         let mut timer = ptr::null_mut();
         let time = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
@@ -246,12 +247,12 @@ mod tests {
             wait_until(|| SUM.load(SeqCst) >= 21);
             assert_eq!(SUM.load(SeqCst) % 7, 0);
             assert_eq!(timer_delete(timer), 0);
-            assert_eq!(timer_delete(timer), -1, "it is not there any more");
+            assert_eq!(timer_delete(timer), -1, "the timer does not exist any more");
             let none = Event { function: None, ..event };
             assert_eq!(timer_create(libc::CLOCK_MONOTONIC, &none, &mut timer), -1);
         }
         let after = SUM.load(SeqCst);
         thread::sleep(Duration::from_millis(20));
-        assert!(SUM.load(SeqCst) <= after + 7, "one call may have been under way");
+        assert!(SUM.load(SeqCst) <= after + 7, "one call may have been in progress");
     }
 }

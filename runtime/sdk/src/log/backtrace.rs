@@ -1,106 +1,106 @@
-//! Backtraces: whether one is asked for, and which of its frames are the author's.
+//! Backtraces: whether `RUST_BACKTRACE` requests one, and which frames belong to the module's author.
 //!
-//! `std` hands out a backtrace only as text, so it is read here. To name functions, `std` keeps the parsed
-//! debug info of the file in the memory of this image (36 MB for one version, measured). So one is captured
-//! only when it is needed.
+//! `std` provides a backtrace only as text, so this file parses it. To name functions, `std` keeps the parsed debug info
+//! of the file in memory of this image (36 MB for one version has been measured). So a backtrace is captured only when it
+//! is needed.
 
 use std::{backtrace::Backtrace, env};
 
-/// The frames above this one are those of the panic itself.
-const PANIC_BEGINS: &str = "__rust_end_short_backtrace";
+/// The frame of the panic machinery that is closest to the panic. Frames above it belong to the panic itself.
+const PANIC_MARKER: &str = "__rust_end_short_backtrace";
 
-/// The frames below this one started the thread.
-const THREAD_BEGINS: &str = "__rust_begin_short_backtrace";
+/// The frame that started the thread. Frames below it belong to the start of the thread.
+const THREAD_MARKER: &str = "__rust_begin_short_backtrace";
 
-/// Parts of the paths of sources that the author did not write: the compiler's and the dependencies'.
-const OF_LIBRARIES: [&str; 5] = ["/rustc/", "/registry/src/", "/git/checkouts/", "/vendor/", "/rustlib/src/"];
+/// Parts of the paths of sources that the author did not write: those of the compiler and of dependencies.
+const LIBRARY_PATHS: [&str; 5] =
+    ["/rustc/", "/registry/src/", "/git/checkouts/", "/vendor/", "/rustlib/src/"];
 
-/// How much `RUST_BACKTRACE` asks for.
+/// How much of a backtrace to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum Style {
     /// The frames between the panic and the host.
     Short,
     /// All frames, with their addresses.
     Full,
 }
 
-/// One frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Frame<'a> {
-    /// The function, as far as it is known.
+    /// The name of the function, as complete as `std` knows it.
     pub(crate) name: &'a str,
     /// The file and the line, if the module has debug info.
-    pub(crate) place: Option<(&'a str, u32)>,
-    /// Its lines of the text.
+    pub(crate) location: Option<(&'a str, u32)>,
+    /// The lines of this frame in the text of the backtrace.
     text: &'a str,
 }
 
-/// What `RUST_BACKTRACE` asks for, as `std` reads it.
-pub(crate) fn asked() -> Option<Asked> {
-    of(env::var_os("RUST_BACKTRACE")?.to_str())
+/// The style that `RUST_BACKTRACE` requests, by the rules of `std`.
+pub(crate) fn requested() -> Option<Style> {
+    style(env::var_os("RUST_BACKTRACE")?.to_str())
 }
 
-fn of(value: Option<&str>) -> Option<Asked> {
+/// The style that this value of the variable requests. `None` as the value means that it is not UTF-8.
+fn style(value: Option<&str>) -> Option<Style> {
     match value {
         Some("0") => None,
-        Some("full") => Some(Asked::Full),
-        _ => Some(Asked::Short),
+        Some("full") => Some(Style::Full),
+        _ => Some(Style::Short),
     }
 }
 
-/// The backtrace of the panic whose hook runs now.
+/// The backtrace of the panic whose hook is running.
 pub(crate) fn capture() -> Backtrace {
     Backtrace::force_capture()
 }
 
-/// The backtrace as text.
-pub(crate) fn text(backtrace: &Backtrace, asked: Asked) -> String {
-    match asked {
-        Asked::Full => format!("{backtrace:#}"),
-        Asked::Short => inside(&backtrace.to_string()).iter().map(|frame| frame.text).collect(),
+pub(crate) fn format(backtrace: &Backtrace, style: Style) -> String {
+    match style {
+        Style::Full => format!("{backtrace:#}"),
+        Style::Short => module_frames(&backtrace.to_string()).iter().map(|frame| frame.text).collect(),
     }
 }
 
-/// The frames between the panic and what called the module, the innermost first.
-pub(crate) fn inside(text: &str) -> Vec<Frame<'_>> {
-    let mut frames = frames(text);
-    if let Some(begins) = frames.iter().position(|frame| frame.name.contains(PANIC_BEGINS)) {
-        frames.drain(..=begins);
+/// The frames between the panic and the code that called the module, the innermost first.
+pub(crate) fn module_frames(text: &str) -> Vec<Frame<'_>> {
+    let mut frames = parse(text);
+    if let Some(marker) = frames.iter().position(|frame| frame.name.contains(PANIC_MARKER)) {
+        frames.drain(..=marker);
     }
-    // The first frame of the SDK stays: in a release build, what it has called may be part of it.
-    let of_sdk = frames.iter().position(Frame::is_of_sdk).map(|index| index + 1);
-    let of_thread = frames.iter().position(|frame| frame.name.contains(THREAD_BEGINS));
-    frames.truncate(of_sdk.or(of_thread).unwrap_or(frames.len()));
+    // The first frame of the SDK stays: in a release build, the functions that it called may be inlined in it.
+    let sdk = frames.iter().position(Frame::is_of_sdk).map(|index| index + 1);
+    let thread = frames.iter().position(|frame| frame.name.contains(THREAD_MARKER));
+    frames.truncate(sdk.or(thread).unwrap_or(frames.len()));
     frames
 }
 
-/// The innermost frame of the author: of a function of this crate, or in a file that belongs to no library.
-pub(crate) fn author<'a>(frames: &'a [Frame<'a>], author_crate: &str) -> Option<&'a Frame<'a>> {
-    frames.iter().find(|frame| !frame.is_of_sdk() && frame.is_of(author_crate))
+/// The innermost frame of the author: a function of this crate, or a function in a file that is not of a library.
+pub(crate) fn author_frame<'a>(frames: &'a [Frame<'a>], author_crate: &str) -> Option<&'a Frame<'a>> {
+    frames.iter().find(|frame| !frame.is_of_sdk() && frame.is_of_author(author_crate))
 }
 
-fn frames(text: &str) -> Vec<Frame<'_>> {
+fn parse(text: &str) -> Vec<Frame<'_>> {
     let mut frames: Vec<Frame<'_>> = Vec::new();
-    let mut start = 0;
+    let mut line_end = 0;
     for line in text.split_inclusive('\n') {
-        let from = start;
-        start += line.len();
-        if let Some(place) = line.trim().strip_prefix("at ") {
+        let line_start = line_end;
+        line_end += line.len();
+        if let Some(location) = line.trim().strip_prefix("at ") {
             if let Some(frame) = frames.last_mut() {
-                frame.place = parse(place);
-                frame.text = &text[from - frame.text.len()..start];
+                frame.location = parse_location(location);
+                frame.text = &text[line_start - frame.text.len()..line_end];
             }
         } else if let Some((_, name)) = line.trim().split_once(": ") {
-            frames.push(Frame { name, place: None, text: line });
+            frames.push(Frame { name, location: None, text: line });
         }
     }
     frames
 }
 
-/// Reads `src/lib.rs:12:9`.
-fn parse(place: &str) -> Option<(&str, u32)> {
-    let (place, _column) = place.rsplit_once(':')?;
-    let (file, line) = place.rsplit_once(':')?;
+/// Parses `src/lib.rs:12:9`.
+fn parse_location(location: &str) -> Option<(&str, u32)> {
+    let (location, _column) = location.rsplit_once(':')?;
+    let (file, line) = location.rsplit_once(':')?;
     Some((file.strip_prefix("./").unwrap_or(file), line.parse().ok()?))
 }
 
@@ -108,16 +108,16 @@ fn parse(place: &str) -> Option<(&str, u32)> {
 
 impl Frame<'_> {
     fn is_of_sdk(&self) -> bool {
-        let sources = file!().trim_end_matches("log/backtrace.rs");
+        let sdk_sources = file!().trim_end_matches("log/backtrace.rs");
         let name = self.name.trim_start_matches('<');
         name.starts_with("segue_sdk::")
             || name.starts_with("segue_interface::")
-            || self.place.is_some_and(|(file, _)| file.contains(sources))
+            || self.location.is_some_and(|(file, _)| file.contains(sdk_sources))
     }
 
-    fn is_of(&self, author_crate: &str) -> bool {
-        match self.place {
-            Some((file, _)) => !OF_LIBRARIES.iter().any(|part| file.contains(part)),
+    fn is_of_author(&self, author_crate: &str) -> bool {
+        match self.location {
+            Some((file, _)) => !LIBRARY_PATHS.iter().any(|part| file.contains(part)),
             None => {
                 let name = self.name.trim_start_matches(['<', '&']);
                 name.strip_prefix(author_crate).is_some_and(|rest| rest.starts_with("::"))
@@ -130,8 +130,8 @@ impl Frame<'_> {
 mod tests {
     use super::*;
 
-    /// A release build with debug info: functions that are part of others have no path.
-    const WITH_LINES: &str = "\
+    /// A backtrace of a release build with debug info: inlined functions have names without a path.
+    const WITH_DEBUG_INFO: &str = "\
    3: std::sys::backtrace::__rust_end_short_backtrace::<std::panicking::panic_handler::{closure#0}, !>
              at /rustc/5980/library/std/src/sys/backtrace.rs:182:18
    4: __rustc::rust_begin_unwind
@@ -147,8 +147,8 @@ mod tests {
    9: segue_loader::mapped::Mapped::start
 ";
 
-    /// A release build without.
-    const WITHOUT_LINES: &str = "\
+    /// The same without debug info.
+    const WITHOUT_DEBUG_INFO: &str = "\
    4: std::sys::backtrace::__rust_end_short_backtrace::<std::panicking::panic_handler::{closure#0}, !>
    5: __rustc::rust_begin_unwind
    6: core::panicking::panic_fmt
@@ -160,33 +160,33 @@ mod tests {
 
     #[test]
     fn the_authors_line_is_found() {
-        let frames = inside(WITH_LINES);
-        let author = author(&frames, "greeter").unwrap();
-        assert_eq!((author.name, author.place), ("set_up", Some(("modules/greeter/src/lib.rs", 16))));
+        let frames = module_frames(WITH_DEBUG_INFO);
+        let author = author_frame(&frames, "greeter").unwrap();
+        assert_eq!((author.name, author.location), ("set_up", Some(("modules/greeter/src/lib.rs", 16))));
     }
 
     #[test]
-    fn without_lines_the_authors_function_is_found() {
-        let frames = inside(WITHOUT_LINES);
-        let name = author(&frames, "greeter").unwrap().name;
+    fn the_authors_function_is_found_without_debug_info() {
+        let frames = module_frames(WITHOUT_DEBUG_INFO);
+        let name = author_frame(&frames, "greeter").unwrap().name;
         assert_eq!(name, "<greeter::Greeter as segue_sdk::api::module::Module>::on_load");
-        assert_eq!(author(&frames, "greet"), None);
+        assert_eq!(author_frame(&frames, "greet"), None);
     }
 
     #[test]
-    fn a_short_backtrace_has_what_the_module_did() {
-        let text: String = inside(WITH_LINES).iter().map(|frame| frame.text).collect();
+    fn a_short_backtrace_has_all_frames_of_the_module() {
+        let text: String = module_frames(WITH_DEBUG_INFO).iter().map(|frame| frame.text).collect();
         assert!(text.starts_with("   4: ") && text.ends_with("sdk/src/export/entry.rs:190:15\n"), "{text}");
-        assert!(WITH_LINES.contains(&text), "nothing between is left out: {text}");
+        assert!(WITH_DEBUG_INFO.contains(&text), "no frame in between is missing: {text}");
     }
 
     #[test]
     fn rust_backtrace_is_read_as_std_reads_it() {
-        assert_eq!(of(Some("0")), None);
-        assert_eq!(of(Some("full")), Some(Asked::Full));
+        assert_eq!(style(Some("0")), None);
+        assert_eq!(style(Some("full")), Some(Style::Full));
         assert_eq!(
-            (of(Some("1")), of(Some("")), of(None)),
-            (Some(Asked::Short), Some(Asked::Short), Some(Asked::Short))
+            (style(Some("1")), style(Some("")), style(None)),
+            (Some(Style::Short), Some(Style::Short), Some(Style::Short))
         );
     }
 }

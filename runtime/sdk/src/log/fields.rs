@@ -1,4 +1,4 @@
-//! The fields of one record or span: taken from `tracing` or `log`, and lent to the host.
+//! The fields of one record or span, copied from `tracing` or `log` and lent to the host.
 
 use std::{
     borrow::Cow,
@@ -9,14 +9,13 @@ use log::kv::{self, VisitSource, VisitValue};
 use segue_abi::{FieldRef, ValueRef};
 use tracing::field::{Field, Visit};
 
-/// The fields of one record, with text where only `Debug` is known.
+/// The message and the fields of one record or span. A value that only implements `Debug` is stored as text.
 #[derive(Default)]
 pub(crate) struct Fields {
     message: String,
-    others: Vec<(Cow<'static, str>, Value)>,
+    fields: Vec<(Cow<'static, str>, Value)>,
 }
 
-/// The value of a field.
 enum Value {
     Bool(bool),
     I64(i64),
@@ -25,16 +24,16 @@ enum Value {
     Text(String),
 }
 
-/// Takes the value of one field.
-struct Taken(Option<Value>);
+/// Receives the value of one field of `log`.
+struct ValueVisitor(Option<Value>);
 
 // === impl Fields ===
 
 impl Fields {
-    /// Lends message and fields in the form that crosses the boundary.
-    pub(crate) fn lend<R>(&self, take: impl FnOnce(&str, &[FieldRef<'_>]) -> R) -> R {
+    /// Calls `use_them` with the message and the fields, in the form that crosses the boundary.
+    pub(crate) fn lend<R>(&self, use_them: impl FnOnce(&str, &[FieldRef<'_>]) -> R) -> R {
         let fields: Vec<FieldRef<'_>> = self
-            .others
+            .fields
             .iter()
             .map(|(name, value)| FieldRef {
                 name: (**name).into(),
@@ -47,13 +46,13 @@ impl Fields {
                 },
             })
             .collect();
-        take(&self.message, &fields)
+        use_them(&self.message, &fields)
     }
 
     fn push(&mut self, field: &Field, value: Value) {
         match (field.name(), value) {
             ("message", Value::Text(text)) => self.message = text,
-            (name, value) => self.others.push((name.into(), value)),
+            (name, value) => self.fields.push((name.into(), value)),
         }
     }
 }
@@ -81,7 +80,7 @@ impl Visit for Fields {
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let mut text = String::new();
-        // A `Debug` that fails has written what it could.
+        // If the `Debug` fails, the text that it has written so far is used.
         let _ = write!(text, "{value:?}");
         self.push(field, Value::Text(text));
     }
@@ -89,14 +88,14 @@ impl Visit for Fields {
 
 impl<'kvs> VisitSource<'kvs> for Fields {
     fn visit_pair(&mut self, key: kv::Key<'kvs>, value: kv::Value<'kvs>) -> Result<(), kv::Error> {
-        let mut taken = Taken(None);
-        value.visit(&mut taken)?;
-        self.others.extend(taken.0.map(|value| (key.as_str().to_owned().into(), value)));
+        let mut visitor = ValueVisitor(None);
+        value.visit(&mut visitor)?;
+        self.fields.extend(visitor.0.map(|value| (key.as_str().to_owned().into(), value)));
         Ok(())
     }
 }
 
-impl<'v> VisitValue<'v> for Taken {
+impl<'v> VisitValue<'v> for ValueVisitor {
     fn visit_any(&mut self, value: kv::Value<'_>) -> Result<(), kv::Error> {
         self.0 = Some(Value::Text(value.to_string()));
         Ok(())
@@ -130,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn key_values_keep_their_kinds() {
+    fn key_values_keep_their_types() {
         let pairs: [(&str, kv::Value<'_>); 4] = [
             ("user", 7.to_value()),
             ("ratio", 0.5.to_value()),
@@ -139,8 +138,8 @@ mod tests {
         ];
         let mut fields = Fields::default();
         kv::Source::visit(&pairs, &mut fields).unwrap();
-        let kinds: Vec<&str> = fields
-            .others
+        let types: Vec<&str> = fields
+            .fields
             .iter()
             .map(|(_, value)| match value {
                 Value::Bool(_) => "bool",
@@ -151,6 +150,6 @@ mod tests {
                 _ => "other",
             })
             .collect();
-        assert_eq!(kinds, ["i64", "f64", "bool", "text"]);
+        assert_eq!(types, ["i64", "f64", "bool", "text"]);
     }
 }

@@ -1,8 +1,7 @@
-//! A module that sets a subscriber or a logger of its own, the `init()` of every tutorial.
+//! Handles modules that set a subscriber or a logger of their own, as the `init()` of most tutorials does.
 //!
-//! The SDK sets both first. So the module's attempt fails, and the load with it; here its error gets the
-//! words that help: the line to delete, and why. A module that comes first, by a constructor of its file,
-//! keeps its own, and the host reports that.
+//! The SDK sets both first, so the module's attempt fails, and with it the load. This file adds to the error which line to
+//! delete, and why. If a constructor of the module sets one before the SDK does, it stays, and the host logs a warning.
 
 use std::{panic::Location, sync::OnceLock};
 
@@ -10,15 +9,18 @@ use segue_abi::{
     Level, RecordRef,
     abi_stable::std_types::{RNone, RSlice},
 };
-
 use segue_interface::Fault;
 
-use crate::log::{
-    backtrace::{self, Frame},
-    events, records,
+use crate::{
+    boundary::attached::with_host,
+    log::{
+        backtrace::{self, Frame},
+        log_bridge, tracing_bridge,
+    },
 };
 
-/// What `tracing` and `log` say when there is one already: as `Debug`, which `expect` prints, and as text.
+/// The errors of `tracing` and `log` if a subscriber or logger is already set: as `Debug`, which `expect` prints, and as
+/// text.
 const REFUSALS: [&str; 4] = [
     "SetGlobalDefaultError",
     "a global default trace dispatcher has already been set",
@@ -26,59 +28,60 @@ const REFUSALS: [&str; 4] = [
     "attempted to set a logger after the logging system was already initialized",
 ];
 
-/// What the author is to do.
 const ADVICE: &str =
     "delete this call: the runtime already receives the module's `tracing` and `log` records";
 
-/// The crate of the module's type.
-static AUTHOR: OnceLock<&str> = OnceLock::new();
+/// The name of the crate that defines the module's type.
+static AUTHOR_CRATE: OnceLock<&str> = OnceLock::new();
 
-/// Keeps the author's crate, by the name of the module's type.
-pub(crate) fn author(type_name: &'static str) {
-    // It is set once: a module is attached once.
-    let _ = AUTHOR.set(type_name.split_once("::").map_or(type_name, |(name, _)| name));
+/// Stores the name of the author's crate, taken from the name of the module's type.
+pub(crate) fn set_author_crate(type_name: &'static str) {
+    // Set once, because a module is attached once.
+    let _ = AUTHOR_CRATE.set(type_name.split_once("::").map_or(type_name, |(name, _)| name));
 }
 
-/// Makes the host the subscriber and the logger of this image, and reports what the module has set before.
+/// Makes the host the subscriber and the logger of this image. Warns if the module has already set one.
 pub(crate) fn install() {
-    let what = match (events::install(), records::install()) {
+    let what = match (tracing_bridge::install(), log_bridge::install()) {
         (true, true) => return,
-        (false, true) => "a `tracing` subscriber of its own: its events and spans do not reach the host",
-        (true, false) => "a `log` logger of its own: what it writes to `log` does not reach the host",
+        (false, true) => "its own `tracing` subscriber: its events and spans do not reach the host",
+        (true, false) => "its own `log` logger: its `log` records do not reach the host",
         (false, false) => {
-            "a `tracing` subscriber and a `log` logger of its own: its records do not reach the host"
+            "its own `tracing` subscriber and `log` logger: its events, spans and records do not reach the host"
         }
     };
     send(Level::Warn, &format!("the module has set {what}"));
 }
 
-/// Hands the host a record of the SDK's own.
+/// Sends a record of the SDK to the host.
 pub(crate) fn send(level: Level, message: &str) {
-    events::with_host(|host| {
+    with_host(|host| {
         let fields = RSlice::from_slice(&[]);
         let record =
             RecordRef { level, target: "segue_sdk".into(), message: message.into(), fields, parent: RNone };
-        // SAFETY: the host is valid while code of this image runs, and copies what it is given.
+        // SAFETY: the host is valid while code of this image runs, and copies its arguments.
         unsafe { host.vtable.event()(host.context, &record) };
     });
 }
 
-/// Whether this says that the module's subscriber or logger was refused.
+/// Whether this message is the error of a refused subscriber or logger.
 pub(crate) fn is_refusal(message: &str) -> bool {
     REFUSALS.iter().any(|refusal| message.contains(refusal))
 }
 
-/// A refusal that became a panic: its message with what to do, and the author's line, if the module has debug
-/// info. Otherwise the place of the panic, which is in the library whose function the author called.
+/// Explains a refusal that caused a panic. Returns a message that says what to do, a file and a line.
+///
+/// File and line are the author's if the module has debug info. Otherwise they are those of the panic, in the library
+/// that the author called.
 pub(crate) fn explain_panic(
     message: &str,
     panicked_at: Option<&Location<'_>>,
     frames: &[Frame<'_>],
 ) -> (String, String, u32) {
-    let author = backtrace::author(frames, AUTHOR.get().copied().unwrap_or_default());
+    let author = backtrace::author_frame(frames, AUTHOR_CRATE.get().copied().unwrap_or_default());
     let (file, line) = panicked_at.map_or(("unknown", 0), |location| (location.file(), location.line()));
     match author {
-        Some(Frame { place: Some((file, line)), .. }) => (
+        Some(Frame { location: Some((file, line)), .. }) => (
             format!("the module sets a logger of its own here; {ADVICE} ({message})"),
             (*file).to_owned(),
             *line,
@@ -91,7 +94,7 @@ pub(crate) fn explain_panic(
     }
 }
 
-/// A refusal that became the fault of `on_load`. No place is known of it.
+/// Explains a refusal that `on_load` returned as its fault. Its location is unknown.
 pub(crate) fn explain_fault(fault: Fault) -> Fault {
     if is_refusal(fault.text()) {
         return Fault::new(format!("`on_load` sets a logger of its own; {ADVICE} ({})", fault.text()));
@@ -104,10 +107,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_words_of_tracing_and_log_are_known() {
-        events::install();
-        records::install();
-        let of_tracing = tracing::subscriber::set_global_default(tracing::subscriber::NoSubscriber::new());
+    fn the_errors_tracing_error_and_log_are_recognized() {
+        tracing_bridge::install();
+        log_bridge::install();
+        let tracing_error = tracing::subscriber::set_global_default(tracing::subscriber::NoSubscriber::new());
         struct Own;
         impl ::log::Log for Own {
             fn enabled(&self, _: &::log::Metadata<'_>) -> bool {
@@ -116,10 +119,14 @@ mod tests {
             fn log(&self, _: &::log::Record<'_>) {}
             fn flush(&self) {}
         }
-        let of_log = ::log::set_logger(&Own);
-        let (of_tracing, of_log) = (of_tracing.unwrap_err(), of_log.unwrap_err());
-        let texts =
-            [format!("{of_tracing:?}"), of_tracing.to_string(), format!("{of_log:?}"), of_log.to_string()];
+        let log_error = ::log::set_logger(&Own);
+        let (tracing_error, log_error) = (tracing_error.unwrap_err(), log_error.unwrap_err());
+        let texts = [
+            format!("{tracing_error:?}"),
+            tracing_error.to_string(),
+            format!("{log_error:?}"),
+            log_error.to_string(),
+        ];
         for text in texts {
             assert!(is_refusal(&text), "{text}");
             assert!(explain_fault(Fault::new(text)).text().contains("delete this call"));

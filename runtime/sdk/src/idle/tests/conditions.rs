@@ -47,7 +47,7 @@ unsafe extern "C" fn makes(argument: *mut c_void) -> *mut c_void {
     let mut pair = Pair { condition: PTHREAD_COND_INITIALIZER, mutex: PTHREAD_MUTEX_INITIALIZER };
     // SAFETY: our caller's promise.
     unsafe { shared(argument) }.pair.store((&raw mut pair).expose_provenance(), SeqCst);
-    stand_ins::sleep(60);
+    replacements::sleep(60);
     ptr::null_mut()
 }
 
@@ -58,7 +58,7 @@ unsafe extern "C" fn waits(argument: *mut c_void) -> *mut c_void {
         let pair = shared.pair();
         libc::pthread_mutex_lock(&raw mut (*pair).mutex);
         shared.is_locked.store(true, SeqCst);
-        stand_ins::condition_wait(&raw mut (*pair).condition, &raw mut (*pair).mutex);
+        replacements::pthread_cond_wait(&raw mut (*pair).condition, &raw mut (*pair).mutex);
     }
     ptr::null_mut()
 }
@@ -67,7 +67,7 @@ unsafe extern "C" fn waits(argument: *mut c_void) -> *mut c_void {
 unsafe extern "C" fn holds(argument: *mut c_void) -> *mut c_void {
     // SAFETY: our caller's promise.
     unsafe { shared(argument) }.lock_waited_for();
-    stand_ins::sleep(60);
+    replacements::sleep(60);
     ptr::null_mut()
 }
 
@@ -75,7 +75,7 @@ unsafe extern "C" fn holds(argument: *mut c_void) -> *mut c_void {
 unsafe extern "C" fn holds_twice(argument: *mut c_void) -> *mut c_void {
     // SAFETY: our caller's promise, and the mutex is locked by this thread.
     unsafe { libc::pthread_mutex_lock(shared(argument).lock_waited_for()) };
-    stand_ins::sleep(60);
+    replacements::sleep(60);
     ptr::null_mut()
 }
 

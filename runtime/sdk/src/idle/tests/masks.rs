@@ -38,32 +38,32 @@ static WAYS: [Way; 6] = [
     // SAFETY: as above.
     |all| unsafe {
         let mut before: sigset_t = mem::zeroed();
-        assert_eq!(stand_ins::thread_mask(libc::SIG_SETMASK, all, &mut before), 0);
+        assert_eq!(replacements::pthread_sigmask(libc::SIG_SETMASK, all, &mut before), 0);
         assert!(is_in(libc::SIGUSR1, &before) && is_in(libc::SIGUSR1, &blocked()));
-        stand_ins::sleep(60);
+        replacements::sleep(60);
     },
     // SAFETY: as above.
     |all| unsafe {
-        assert_eq!(stand_ins::process_mask(libc::SIG_BLOCK, all, ptr::null_mut()), 0);
-        stand_ins::nanosleep(&FOR_LONG, ptr::null_mut());
+        assert_eq!(replacements::sigprocmask(libc::SIG_BLOCK, all, ptr::null_mut()), 0);
+        replacements::nanosleep(&FOR_LONG, ptr::null_mut());
     },
     // SAFETY: as above.
     |all| unsafe {
-        stand_ins::poll_masked(ptr::null_mut(), 0, &FOR_LONG, all);
+        replacements::ppoll(ptr::null_mut(), 0, &FOR_LONG, all);
     },
     // SAFETY: as above.
     |all| unsafe {
         let none = ptr::null_mut();
-        stand_ins::select_masked(0, none, none, none, &FOR_LONG, all);
+        replacements::pselect(0, none, none, none, &FOR_LONG, all);
     },
     // SAFETY: as above.
     |all| unsafe {
-        stand_ins::suspend(all);
+        replacements::sigsuspend(all);
     },
     // SAFETY: as above.
     |all| unsafe {
         let (file, mut event) = (libc::epoll_create1(libc::EPOLL_CLOEXEC), mem::zeroed());
-        stand_ins::epoll_wait_masked(file, &mut event, 1, -1, all);
+        replacements::epoll_pwait(file, &mut event, 1, -1, all);
     },
 ];
 
@@ -94,10 +94,10 @@ fn the_masks_of_other_threads_are_what_they_ask_for() {
     // SAFETY: the sets can be read, and the one before written.
     unsafe {
         let mut before: sigset_t = mem::zeroed();
-        assert_eq!(stand_ins::thread_mask(libc::SIG_SETMASK, &all, &mut before), 0);
+        assert_eq!(replacements::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before), 0);
         assert!(is_in(*SIGNAL, &blocked()));
-        assert_eq!(stand_ins::process_mask(libc::SIG_SETMASK, &before, ptr::null_mut()), 0);
+        assert_eq!(replacements::sigprocmask(libc::SIG_SETMASK, &before, ptr::null_mut()), 0);
         assert!(!is_in(*SIGNAL, &blocked()));
-        assert_eq!(stand_ins::thread_mask(-1, &all, ptr::null_mut()), libc::EINVAL);
+        assert_eq!(replacements::pthread_sigmask(-1, &all, ptr::null_mut()), libc::EINVAL);
     }
 }

@@ -37,7 +37,7 @@ unsafe extern "C" fn work(work: *mut c_void) -> *mut c_void {
     while work.spins.load(SeqCst) {
         std::hint::spin_loop();
     }
-    stand_ins::sleep(60);
+    replacements::sleep(60);
     work.has_gone_on.store(true, SeqCst);
     ptr::null_mut()
 }
@@ -66,10 +66,10 @@ fn with_threads(works: &[Work], body: impl FnOnce()) {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     thread::scope(|scope| {
         for it in works {
-            BEGUN.fetch_add(1, SeqCst);
+            KNOWN_THREADS.fetch_add(1, SeqCst);
             // SAFETY: it outlives the thread.
             scope.spawn(|| unsafe {
-                run(work, ptr::from_ref(it).cast_mut().cast(), &Exit::default());
+                run(work, ptr::from_ref(it).cast_mut().cast(), &ExitFlag::default());
             });
         }
         while threads().len() < works.len() {
@@ -88,12 +88,12 @@ fn wait_until(what: &str, is_so: impl Fn() -> bool) {
 }
 
 /// Begins a thread of this image that may never end.
-fn begin<T: Sync>(start: Start, shared: &'static T) {
-    BEGUN.fetch_add(1, SeqCst);
+fn begin<T: Sync>(start: StartRoutine, shared: &'static T) {
+    KNOWN_THREADS.fetch_add(1, SeqCst);
     thread::spawn(move || {
         let shared = ptr::from_ref(shared).cast_mut().cast();
         // SAFETY: each start routine takes such a pointer.
-        unsafe { run(start, shared, &Exit::default()) };
+        unsafe { run(start, shared, &ExitFlag::default()) };
     });
 }
 

@@ -1,6 +1,6 @@
-//! Hands the module's `log` records to the host, as [`events`](super::events) does with `tracing` events.
+//! Passes the module's `log` records to the host, as [`tracing_bridge`](super::tracing_bridge) does for `tracing` events.
 //!
-//! Most libraries write to `log`. A module has a copy of it of its own, like that of `tracing`.
+//! Most libraries write to `log`. A module contains a separate copy of it, as of `tracing`.
 
 use std::borrow::Cow;
 
@@ -8,29 +8,25 @@ use log::{LevelFilter, Log, Metadata, Record};
 use segue_abi::{Level, RecordRef, abi_stable::std_types::RNone};
 
 use crate::{
-    boundary::attached,
-    log::{
-        events::{was_latest, with_host},
-        fields::Fields,
-    },
+    boundary::attached::{self, with_host},
+    log::{fields::Fields, tracing_bridge::take_latest},
 };
 
-/// Makes the host the logger of this image. False if a constructor of the module has set its own.
+/// Makes the host the logger of this image. Returns false if a constructor of the module has set another one.
 pub(crate) fn install() -> bool {
-    let installed = log::set_logger(&Forward).is_ok();
+    let installed = log::set_logger(&HostLogger).is_ok();
     if installed {
-        // The host's filter may change at any time, so it is asked each time.
+        // The host's filter may change at any time, so `enabled` asks it each time.
         log::set_max_level(LevelFilter::Trace);
     }
     installed
 }
 
-/// Hands everything on that the host wants.
-struct Forward;
+struct HostLogger;
 
-// === impl Forward ===
+// === impl HostLogger ===
 
-impl Log for Forward {
+impl Log for HostLogger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         attached::host().is_some_and(|host| {
             // SAFETY: the host is valid while code of this image runs.
@@ -39,11 +35,11 @@ impl Log for Forward {
     }
 
     fn log(&self, record: &Record<'_>) {
-        if !self.enabled(record.metadata()) || is_of_tracing(record) {
+        if !self.enabled(record.metadata()) || is_from_tracing(record) {
             return;
         }
         let mut fields = Fields::default();
-        // Only a visitor's own error ends the visit, and this one has none.
+        // Only an error of the visitor ends the visit, and this visitor returns none.
         let _ = record.key_values().visit(&mut fields);
         let text: Cow<'_, str> =
             record.args().as_str().map_or_else(|| record.args().to_string().into(), Into::into);
@@ -56,7 +52,7 @@ impl Log for Forward {
                     fields: fields.into(),
                     parent: RNone,
                 };
-                // SAFETY: the host is valid while code of this image runs, and copies what it is given.
+                // SAFETY: the host is valid while code of this image runs, and copies its arguments.
                 unsafe { host.vtable.event()(host.context, &record) };
             });
         });
@@ -65,15 +61,15 @@ impl Log for Forward {
     fn flush(&self) {}
 }
 
-/// Whether the host has this record already, as an event or a span.
+/// Whether `tracing` wrote this record, so the host already has it as an event or a span.
 ///
-/// The feature `log` of `tracing` writes to `log` only while no subscriber is set, and the host is one.
-/// `log-always` writes each event and each span a second time, with the same `file`, which it does not
-/// declare as static, as the macros of `log` do.
-fn is_of_tracing(record: &Record<'_>) -> bool {
+/// With its feature `log`, `tracing` writes to `log` only while no subscriber is set, and the host is one. With
+/// `log-always`, it writes each event and each span a second time, with the same `file`. It does not declare `file` as
+/// static; the macros of `log` do.
+fn is_from_tracing(record: &Record<'_>) -> bool {
     record.file_static().is_none()
         && (record.target().starts_with("tracing::span")
-            || record.file().zip(record.line()).is_some_and(|(file, line)| was_latest(file, line)))
+            || record.file().zip(record.line()).is_some_and(|(file, line)| take_latest(file, line)))
 }
 
 fn level(level: log::Level) -> Level {

@@ -1,8 +1,8 @@
-//! Hands the module's `tracing` events and spans to the host, as data.
+//! Passes the module's `tracing` events and spans to the host, as data.
 //!
-//! A module has a copy of `tracing` of its own. Sharing the host's subscriber would leave references into this image in
-//! the host (every callsite is a `&'static` of the image), so the image has a subscriber of its own, and the host gets
-//! names, texts and numbers, and keeps copies.
+//! A module contains a separate copy of `tracing`. If it shared the host's subscriber, the host would keep references into
+//! this image, because each callsite is a `&'static` of the image. So the image has its own subscriber, which passes names,
+//! texts and numbers to the host. The host keeps copies.
 
 use std::{
     cell::Cell,
@@ -12,7 +12,7 @@ use std::{
 };
 
 use segue_abi::{
-    HostRef, Level, RecordRef, SpanRef,
+    Level, RecordRef, SpanRef,
     abi_stable::std_types::{RNone, ROption, RSome},
 };
 use tracing::{
@@ -20,20 +20,23 @@ use tracing::{
     subscriber::{self, Interest},
 };
 
-use crate::{boundary::attached, log::fields::Fields};
+use crate::{
+    boundary::attached::{self, with_host},
+    log::fields::Fields,
+};
 
-/// Makes the host the subscriber of this image. False if a constructor of the module has set its own.
+/// Makes the host the subscriber of this image. Returns false if a constructor of the module has set another one.
 pub(crate) fn install() -> bool {
-    subscriber::set_global_default(Forward::default()).is_ok()
+    subscriber::set_global_default(HostSubscriber::default()).is_ok()
 }
 
 thread_local! {
-    /// File and line of this thread's last event or new span. It has no destructor: using it registers nothing.
+    /// File and line of this thread's last event or new span. Without a destructor, so its use registers none.
     static LATEST: Cell<(*const u8, u32)> = const { Cell::new((ptr::null(), 0)) };
 }
 
-/// Whether this thread's last event or new span came from this line. Answers once for each.
-pub(crate) fn was_latest(file: &str, line: u32) -> bool {
+/// Whether this thread's last event or new span came from this line. Returns true at most once per event or span.
+pub(crate) fn take_latest(file: &str, line: u32) -> bool {
     LATEST.get() == (file.as_ptr(), line) && {
         LATEST.set((ptr::null(), 0));
         true
@@ -44,18 +47,17 @@ fn set_latest(metadata: &Metadata<'_>) {
     LATEST.set((metadata.file().map_or(ptr::null(), str::as_ptr), metadata.line().unwrap_or(0)));
 }
 
-/// Hands everything on.
 #[derive(Default)]
-struct Forward {
-    /// How many handles each open span has: the host is told when the last one goes.
+struct HostSubscriber {
+    /// The number of handles to each open span. The host closes a span when its last handle is dropped.
     handles: Mutex<HashMap<u64, usize>>,
 }
 
-// === impl Forward ===
+// === impl HostSubscriber ===
 
-impl Subscriber for Forward {
+impl Subscriber for HostSubscriber {
     fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
-        // The host's filter may change at any time, so it is asked each time.
+        // The host's filter may change at any time, so `enabled` asks it each time.
         Interest::sometimes()
     }
 
@@ -80,7 +82,7 @@ impl Subscriber for Forward {
                     fields: fields.into(),
                     parent: parent(attributes.parent(), attributes.is_root()),
                 };
-                // SAFETY: the host is valid while code of this image runs, and copies what it is given.
+                // SAFETY: the host is valid while code of this image runs, and copies its arguments.
                 unsafe { host.vtable.span_new()(host.context, &span) }
             })
         });
@@ -92,14 +94,14 @@ impl Subscriber for Forward {
         let mut fields = Fields::default();
         values.record(&mut fields);
         with_host(|host| {
-            // SAFETY: the host is valid while code of this image runs, and copies what it is given.
+            // SAFETY: the host is valid while code of this image runs, and copies its arguments.
             fields.lend(|_, fields| unsafe {
                 host.vtable.span_record()(host.context, span.into_u64(), fields.into());
             });
         });
     }
 
-    /// The host keeps no such relation: its own subscribers are told of parents only.
+    /// Ignored: the host knows only the parents of a span.
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
 
     fn event(&self, event: &Event<'_>) {
@@ -116,7 +118,7 @@ impl Subscriber for Forward {
                     fields: fields.into(),
                     parent: parent(event.parent(), event.is_root()),
                 };
-                // SAFETY: the host is valid while code of this image runs, and copies what it is given.
+                // SAFETY: the host is valid while code of this image runs, and copies its arguments.
                 unsafe { host.vtable.event()(host.context, &record) };
             });
         });
@@ -152,12 +154,6 @@ impl Subscriber for Forward {
         // SAFETY: the host is valid while code of this image runs.
         with_host(|host| unsafe { host.vtable.span_close()(host.context, id) });
         true
-    }
-}
-
-pub(crate) fn with_host(tell: impl FnOnce(&HostRef)) {
-    if let Some(host) = attached::host() {
-        tell(host);
     }
 }
 
