@@ -33,7 +33,7 @@ fn run(mut subscription: Subscription, sender: &watch::Sender<EventSignal>) {
     while !sender.is_closed() {
         match subscription.next(POLL_INTERVAL) {
             NextEvent::Event(_) => drop(sender.send_replace(EventSignal::Open)),
-            NextEvent::Quiet => {}
+            NextEvent::TimedOut => {}
             NextEvent::Closed => {
                 sender.send_replace(EventSignal::Closed);
                 return;

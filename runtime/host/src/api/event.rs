@@ -129,7 +129,7 @@ pub enum Event {
         /// The module.
         module: String,
     },
-    /// A version has left memory.
+    /// A version was unloaded.
     Purged {
         /// The module.
         module: String,
@@ -137,7 +137,7 @@ pub enum Event {
         old: VersionId,
         /// The time from when it became old until its last call ended, in microseconds.
         drain_us: u64,
-        /// The time from the end of its last call until it had left memory, in microseconds.
+        /// The time from the end of its last call until it was unloaded, in microseconds.
         purge_us: u64,
         /// The memory that it had not freed, in bytes. The purge freed it.
         leaked_bytes: u64,
@@ -150,8 +150,8 @@ pub enum Event {
         #[serde(default)]
         threads_ended: u32,
     },
-    /// A version is unused but could not be unloaded, so it is quarantined. When nothing keeps it any longer
-    /// it leaves memory, and the runtime records `purged`.
+    /// A version is unused but could not be unloaded, so it was quarantined. When nothing keeps it any
+    /// longer, the runtime unloads it and records `purged`.
     Quarantined {
         /// The module.
         module: String,
@@ -174,7 +174,7 @@ pub enum Event {
         place: Option<String>,
         /// How long the version had been in memory, in milliseconds.
         age_ms: Option<u64>,
-        /// If the version had already left memory: how long before the crash, in milliseconds. Something
+        /// If the version had already been unloaded: how long before the crash, in milliseconds. Something
         /// still called its code or used its memory. Null if the version was in memory.
         #[serde(default)]
         left_ms: Option<u64>,

@@ -13,7 +13,7 @@ use std::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
-    /// The file was read and accepted, the load has the module's lock, and there is room for the version.
+    /// The file was read and accepted, the load has the module's lock, and the module has no old version.
     Admitted,
     /// The private copy was written and mapped.
     Mapped,
@@ -29,11 +29,11 @@ pub enum Phase {
     Drained,
     /// The version's thread-locals on host threads were destroyed.
     Detached,
-    /// The version has left the cell.
+    /// The version was removed from the module's cell.
     Vacated,
     /// The module's value was dropped, and its threads have ended.
     Ended,
-    /// The version has left memory.
+    /// The version was unmapped, and the dynamic linker's list confirms it.
     Unmapped,
 }
 
@@ -48,7 +48,7 @@ pub struct PhaseReached<'a> {
     pub phase: Phase,
 }
 
-/// The callback for phases, if there is one.
+/// The callback of [`Builder::observe`](crate::Builder::observe), if there is one.
 #[derive(Clone, Default)]
 pub(crate) struct Observer(Option<Callback>);
 

@@ -54,7 +54,7 @@ pub enum Policy {
     /// The load fails. The error lists the calls inside.
     #[default]
     Refuse,
-    /// The load waits until the old version has left memory.
+    /// The load waits until the old version is unloaded.
     Wait,
     /// The load purges the old version first. It asks the calls inside to end, and quarantines the version if
     /// they have not ended at the deadline.

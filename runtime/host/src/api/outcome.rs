@@ -86,7 +86,7 @@ pub struct RolledBack {
 pub enum RollbackSource {
     /// It was still in memory.
     Memory,
-    /// It had left memory, so its file was loaded again from the store.
+    /// It had been unloaded, so its file was loaded again from the store.
     Store,
 }
 
@@ -154,9 +154,9 @@ pub struct Unblocked {
 pub struct Purged {
     /// The module.
     pub module: String,
-    /// Whether an old version has left memory. Also false if there was none; then `lingering` is 0.
+    /// Whether an old version was unloaded. Also false if there was none; then `lingering` is 0.
     pub purged: bool,
-    /// Whether the dynamic linker's list confirms that the image has left memory.
+    /// Whether the dynamic linker's list confirms that the image was unmapped.
     pub unmapped: bool,
     /// How long it took, in microseconds.
     pub took_us: u64,

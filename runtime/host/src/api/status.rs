@@ -12,7 +12,7 @@ pub struct ModuleStatus {
     pub name: String,
     /// The version that new calls enter.
     pub current: Option<VersionStatus>,
-    /// The previous version, until it has left memory.
+    /// The previous version, until it is unloaded.
     pub old: Option<VersionStatus>,
     /// Versions that could not be unloaded. No call enters them again.
     pub quarantined: Vec<VersionStatus>,
@@ -89,7 +89,7 @@ pub struct Pin {
     pub kind: PinKind,
     /// A description: which thread, for how long, which request.
     pub detail: String,
-    /// What must happen before it lets go.
+    /// What must happen before it no longer keeps the image.
     pub waits_for: String,
 }
 
@@ -111,7 +111,7 @@ pub struct HeldVersion {
     pub generation: u64,
     /// Its state.
     pub status: VersionState,
-    /// What holds it; empty if it is about to leave memory.
+    /// What keeps it in memory; empty if it is about to be unloaded.
     pub pins: Vec<Pin>,
 }
 
@@ -136,6 +136,6 @@ pub enum PinKind {
     Handle,
     /// A library outside the module that may call it. The version stays in memory until the process ends.
     Library,
-    /// A flag in the file that forbids unloading, or a reason of the dynamic linker.
+    /// A flag in the file that forbids unloading it, or another reason why the dynamic linker keeps it.
     Flag,
 }

@@ -157,7 +157,8 @@ impl OwnedCallGuard {
 
 impl Drop for OwnedCallGuard {
     fn drop(&mut self) {
-        // Relaxed: only a counter. Before the guard is dropped, because the version may leave with it.
+        // Relaxed: only a counter. Before the guard is dropped, because the version may be unloaded after
+        // that.
         self.guard.info.owned_guards.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -84,7 +84,8 @@ impl<I: Interface> InterfaceHandle<I> {
     #[inline(never)]
     fn enter_after_wait(&self) -> Result<InterfaceGuard<'_, I>, CallError> {
         self.module.wait_for_first_version(self.module.first_version_timeout());
-        let guard = self.projection.enter().map_err(|why| missing(&self.module, why, &self.caller))?;
+        let guard =
+            self.projection.enter().map_err(|error| enter_error(&self.module, error, &self.caller))?;
         Ok(InterfaceGuard { guard })
     }
 }
@@ -139,14 +140,14 @@ impl<I: Interface> View<Version> for Typed<I> {
 
 /// The error if a snapshot's version does not export the interface.
 #[cold]
-pub(crate) fn missing_in<I: Interface>(handle: &InterfaceHandle<I>) -> CallError {
-    missing(&handle.module, ProjectionError::NoView, &handle.caller)
+pub(crate) fn not_in_snapshot<I: Interface>(handle: &InterfaceHandle<I>) -> CallError {
+    enter_error(&handle.module, ProjectionError::NoView, &handle.caller)
 }
 
 /// The error if a module cannot be entered through an interface.
 #[cold]
-pub(crate) fn missing(module: &Module, why: ProjectionError, caller: &Caller) -> CallError {
-    match why {
+pub(crate) fn enter_error(module: &Module, error: ProjectionError, caller: &Caller) -> CallError {
+    match error {
         ProjectionError::NoOccupant => module.no_current(),
         ProjectionError::NoView => {
             let interface = caller.expected().map_or("", Expected::name).to_owned();

@@ -11,7 +11,7 @@ use crate::{
     api::{Reply, Request},
     call::{
         handle::OwnedCallGuard,
-        interface::{InterfaceHandle, missing_in},
+        interface::{InterfaceHandle, not_in_snapshot},
     },
     module::{Module, state::PublishLock},
 };
@@ -28,9 +28,9 @@ use crate::{
 ///   nanoseconds a module, on cache lines that threads share.
 /// * Creating one read-locks a lock that a publish write-locks for the time of its atomic stores. So, unlike
 ///   a call, it may wait some microseconds for a publish.
-/// * While it exists, each of its versions is in use, as by a call. Once such a version is old it is not
-///   purged, so the third version of *any* of the modules must wait. Keep a snapshot for one request, not for
-///   a session.
+/// * While it exists, each of its versions is in use, as during a call. When such a version is old, it is not
+///   purged, so the next load of *any* of these modules must wait. Keep a snapshot for one request, not for a
+///   session.
 /// * A thread that a module starts is not in the snapshot of the call that started it.
 /// * A module whose first version was loaded later is not in it, and cannot be called through it.
 ///
@@ -103,7 +103,7 @@ impl Snapshot {
         call: impl FnOnce(&I) -> R,
     ) -> Result<R, CallError> {
         let guard = self.versions.get(handle.name()).ok_or_else(|| no_current(handle.name()))?;
-        let interface = handle.at(guard).ok_or_else(|| missing_in(handle))?;
+        let interface = handle.at(guard).ok_or_else(|| not_in_snapshot(handle))?;
         let _entered = EnteredScope::begin(self);
         Ok(call(interface))
     }
@@ -132,7 +132,7 @@ impl EnteredScope {
 impl Drop for EnteredScope {
     fn drop(&mut self) {
         let before = self.before.take();
-        // Dropped after the cell is free: it may be the last owner, whose drop leaves versions.
+        // Dropped after the borrow has ended: it may be the last clone, and dropping it leaves its versions.
         let ended = ENTERED.try_with(|entered| entered.replace(before));
         drop(ended);
     }

@@ -8,7 +8,7 @@ use segue_loader::{FoundInterface, LinkTarget, ReplyBuffer, abi::RequestRef};
 
 use crate::{
     api::Error,
-    call::{interface::missing, snapshot::Snapshot},
+    call::{interface::enter_error, snapshot::Snapshot},
     module::{
         Module,
         callers::Caller,
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A module's link to another module.
-pub(crate) struct LinkTo {
+pub(crate) struct ModuleLink {
     /// Weak, as in `HostServices`.
     shared: Weak<Shared>,
     module: Arc<Module>,
@@ -32,16 +32,16 @@ struct Untyped {
     caller: Arc<Caller>,
 }
 
-// === impl LinkTo ===
+// === impl ModuleLink ===
 
-impl LinkTo {
+impl ModuleLink {
     pub(crate) fn new(shared: &Arc<Shared>, module: &str, caller: Caller) -> Result<Self, Error> {
         let module = shared.get_or_insert_module(module);
         let caller = Arc::new(caller);
         let view = || Untyped { caller: caller.clone() };
         let projection =
             module.admit(&caller, || caller.expected().map(|_| module.cell.projection(view())))?;
-        Ok(LinkTo { shared: Arc::downgrade(shared), module, projection, caller })
+        Ok(ModuleLink { shared: Arc::downgrade(shared), module, projection, caller })
     }
 
     /// Waits for the module's first version, if it is starting and does not wait for the caller.
@@ -53,11 +53,11 @@ impl LinkTo {
     }
 }
 
-impl LinkTarget for LinkTo {
+impl LinkTarget for ModuleLink {
     fn call(&self, request: &RequestRef<'_>) -> Result<ReplyBuffer, CallError> {
         self.caller.check_not_cancelled()?;
-        if let Some(all) = Snapshot::entered() {
-            return all.guard(&self.module.name)?.cell_guard().reply_to(request);
+        if let Some(snapshot) = Snapshot::entered() {
+            return snapshot.guard(&self.module.name)?.cell_guard().reply_to(request);
         }
         let entered = self.module.cell.enter().or_else(|| {
             self.wait_for_first_version();
@@ -69,16 +69,17 @@ impl LinkTarget for LinkTo {
     fn visit(&self, visit: &mut dyn FnMut(&FoundInterface<'_>)) -> Result<(), CallError> {
         self.caller.check_not_cancelled()?;
         let Some(projection) = &self.projection else { return Err(self.module.no_current()) };
-        if let Some(all) = Snapshot::entered() {
-            let missing = || missing(&self.module, ProjectionError::NoView, &self.caller);
-            visit(projection.value_for(all.guard(&self.module.name)?.cell_guard()).ok_or_else(missing)?);
+        if let Some(snapshot) = Snapshot::entered() {
+            let not_exported = || enter_error(&self.module, ProjectionError::NoView, &self.caller);
+            let value = projection.value_for(snapshot.guard(&self.module.name)?.cell_guard());
+            visit(value.ok_or_else(not_exported)?);
             return Ok(());
         }
         let entered = projection.enter().or_else(|_| {
             self.wait_for_first_version();
             projection.enter()
         });
-        let guard = entered.map_err(|why| missing(&self.module, why, &self.caller))?;
+        let guard = entered.map_err(|error| enter_error(&self.module, error, &self.caller))?;
         visit(guard.get());
         Ok(())
     }
@@ -90,10 +91,11 @@ fn wait_for_first_version(shared: &Shared, caller: &VersionInfo, module: &Module
     if !module.is_first_starting() {
         return;
     }
-    let calling = shared.modules.read().get(&*caller.module).cloned();
-    let is_in_start = calling.is_some_and(|calling| calling.state().starting() == Some(caller.id.generation));
-    let edge = if is_in_start { shared.wait_graph.add(&caller.module, &module.name) } else { None };
-    if !is_in_start || edge.is_some() {
+    let calling_module = shared.modules.read().get(&*caller.module).cloned();
+    let is_starting = calling_module
+        .is_some_and(|calling_module| calling_module.state().starting() == Some(caller.id.generation));
+    let edge = if is_starting { shared.wait_graph.add(&caller.module, &module.name) } else { None };
+    if !is_starting || edge.is_some() {
         module.wait_for_first_version(shared.limits.first_version_timeout);
     }
 }

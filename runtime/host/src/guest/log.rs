@@ -87,7 +87,7 @@ impl Log for HostServices {
 
     fn span_new(&self, span: &SpanRef<'_>) -> u64 {
         let parent = self.parent(span.parent);
-        let ours = at_level!(span.level, LEVEL => tracing::span!(
+        let host_span = at_level!(span.level, LEVEL => tracing::span!(
             target: "segue::module",
             parent: parent,
             LEVEL,
@@ -101,7 +101,7 @@ impl Log for HostServices {
             recorded = field::Empty,
         ));
         let id = self.next_span.fetch_add(1, Ordering::Relaxed);
-        self.spans.lock().insert(id, ours);
+        self.spans.lock().insert(id, host_span);
         id
     }
 

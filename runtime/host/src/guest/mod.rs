@@ -16,7 +16,7 @@ use tracing::Span;
 
 use crate::{
     api::Error,
-    guest::link::LinkTo,
+    guest::link::ModuleLink,
     module::{callers::Caller, version::VersionInfo},
     shared::Shared,
 };
@@ -27,7 +27,7 @@ pub(crate) struct HostServices {
     /// The id of the next span. Only a counter, so Relaxed is enough.
     pub(crate) next_span: AtomicU64,
     pub(crate) spans: Mutex<HashMap<u64, Span>>,
-    /// Weak, so an image that stays in memory does not keep the runtime.
+    /// Weak, so an image that stays in memory does not keep the runtime alive.
     shared: Weak<Shared>,
 }
 
@@ -49,7 +49,7 @@ impl Services for HostServices {
         let closing = || Error::ShuttingDown.to_string();
         let shared = self.shared.upgrade().filter(|shared| !shared.is_shutting_down()).ok_or_else(closing)?;
         let caller = Caller::of_module(&self.info, interface);
-        let link = LinkTo::new(&shared, module, caller).map_err(|error| error.to_string())?;
+        let link = ModuleLink::new(&shared, module, caller).map_err(|error| error.to_string())?;
         Ok(Box::new(link))
     }
 

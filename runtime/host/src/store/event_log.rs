@@ -52,7 +52,7 @@ pub enum NextEvent {
     /// The next event.
     Event(Record),
     /// No event within the timeout.
-    Quiet,
+    TimedOut,
     /// The runtime has shut down. There will be no more events.
     Closed,
 }
@@ -260,7 +260,7 @@ impl Subscription {
         match found {
             Some(record) => self.advance(record),
             None if closed => NextEvent::Closed,
-            None => NextEvent::Quiet,
+            None => NextEvent::TimedOut,
         }
     }
 
@@ -298,7 +298,7 @@ mod tests {
             };
             assert_eq!(record.seq, seq);
         }
-        assert_eq!(subscription.next(Duration::ZERO), NextEvent::Quiet);
+        assert_eq!(subscription.next(Duration::ZERO), NextEvent::TimedOut);
     }
 
     #[test]
@@ -308,7 +308,7 @@ mod tests {
         events.record_event(&Actor::Embedder, event(2));
         let mut subscription = events.from(2);
         assert!(matches!(subscription.next(Duration::ZERO), NextEvent::Event(Record { seq: 2, .. })));
-        assert_eq!(subscription.next(Duration::ZERO), NextEvent::Quiet);
+        assert_eq!(subscription.next(Duration::ZERO), NextEvent::TimedOut);
         let later = events.clone();
         let pusher = std::thread::spawn(move || later.record_event(&Actor::Embedder, event(3)));
         assert!(matches!(

@@ -58,7 +58,7 @@ pub enum Code {
     NothingToRollBack,
     /// The module is sticky.
     Sticky,
-    /// Another command or a limit is in the way. Try again later.
+    /// Another command is running, or a limit is reached. Try again later.
     Busy,
     /// The deadline passed.
     Deadline,

@@ -142,7 +142,7 @@ impl Error {
                 "end the calls inside with `segue purge`, or load with --policy wait or --policy supersede"
             }
             Error::QuarantineFull { .. } => {
-                "`segue pins` lists what holds them; they leave when it lets go, or restart the runtime"
+                "`segue pins` lists what keeps them; wait until it ends, or restart the runtime"
             }
             Error::KeptFull { .. } => {
                 "`segue pins` lists what keeps them; raise `Builder::kept_bytes_max` or restart the runtime"

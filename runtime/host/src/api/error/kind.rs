@@ -62,7 +62,7 @@ pub enum Error {
         path: PathBuf,
         /// The module.
         module: String,
-        /// What went wrong.
+        /// Why.
         source: MapError,
     },
     /// An interface of the version does not match what a caller was compiled with.
@@ -87,7 +87,7 @@ pub enum Error {
         /// The fault or panic.
         reason: String,
     },
-    /// An old version is still in memory, so there is no place for a new one.
+    /// An old version is still in memory, so a new version cannot be loaded.
     #[error("{module}: old version {version} (generation {generation}) {}{}",
         state.describe(*inside, *since), list_pins(pins))]
     NotPurged {

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use crate::api::status::Pin;
 
-/// Why an old version is still in memory, so a new version has no place.
+/// Why an old version is still in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OldState {
     /// Calls are inside.
     Draining,
     /// No call is inside. It is kept for a rollback while the current version is on trial.
     Warm,
-    /// No call is inside, and the runtime is removing it from memory.
+    /// No call is inside, and the runtime is unloading it.
     Unloading,
 }
 
@@ -47,7 +47,7 @@ impl OldState {
             OldState::Warm => {
                 format!("is kept for a rollback while the current version is on trial ({since:.1} s so far)")
             }
-            OldState::Unloading => format!("is still being removed from memory after {since:.1} s"),
+            OldState::Unloading => format!("is still being unloaded after {since:.1} s"),
         }
     }
 }
