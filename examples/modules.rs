@@ -24,7 +24,7 @@ pub(crate) fn build(package: &str, version: &str, features: &[&str]) -> Result<P
         return Err(format!("cargo could not build {package} {version}").into());
     }
     let (prefix, suffix) = (env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX);
-    let built = directory.join("release").join(format!("{prefix}{package}{suffix}"));
+    let built = directory.join("release").join(format!("{prefix}{}{suffix}", package.replace('-', "_")));
     // Cargo keeps one file a package, so the next version would overwrite it.
     let kept = directory.join(format!("{package}-{version}{suffix}"));
     fs::copy(built, &kept)?;
