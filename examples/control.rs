@@ -64,7 +64,7 @@ async fn command(socket: &Path, first: &Path, second: &Path) -> Result<(), Box<d
     println!("refused: {error}");
 
     // All events so far; `Extent::Follow` would also wait for new ones. Each names who caused it.
-    let mut events = client.events(0, Extent::Kept).await?;
+    let mut events = client.events(0, Extent::Recorded).await?;
     while let Some(record) = events.next().await? {
         println!("{}", serde_json::to_string(&record)?);
     }
