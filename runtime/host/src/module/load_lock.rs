@@ -21,18 +21,18 @@ impl Drop for LoadLock<'_> {
 // === impl LoadLock ===
 
 impl<'a> LoadLock<'a> {
-    /// Waits for the module's load lock. Without a deadline it waits indefinitely. `after` is the timeout,
-    /// for the error.
+    /// Waits for the module's load lock. Without a deadline it waits indefinitely. `timeout` is the
+    /// time until the deadline, for the error.
     pub(crate) fn acquire(
         module: &'a Module,
         deadline: Option<Instant>,
-        after: Duration,
+        timeout: Duration,
     ) -> Result<Self, Error> {
         let load_lock = match deadline {
             Some(deadline) => module.load_lock.try_lock_until(deadline).ok_or_else(|| Error::Deadline {
                 module: Some(module.name.to_string()),
                 what: format!("another load of {}", module.name),
-                after,
+                after: timeout,
             })?,
             None => module.load_lock.lock(),
         };

@@ -59,18 +59,18 @@ pub(crate) struct Module {
 // === impl Module ===
 
 impl Module {
-    /// Each thread that leaves a watched version calls `left`.
+    /// Each thread that leaves a watched version calls `on_leave`.
     pub(crate) fn new(
         name: &str,
         record: RecordEvent,
-        left: impl Fn() + Send + Sync + 'static,
+        on_leave: impl Fn() + Send + Sync + 'static,
         first_version_timeout: Duration,
     ) -> Arc<Self> {
         let wake_counter = Arc::new(WakeCounter::default());
         let counter = wake_counter.clone();
         let wake = move || {
             counter.increment();
-            left();
+            on_leave();
         };
         Arc::new(Module {
             name: name.into(),
@@ -130,9 +130,9 @@ impl Module {
         &self.wake_counter
     }
 
-    /// Locks the state, and quarantines the old version first if it has been leaving for too long. The thread
-    /// that removes the version may be stuck in the module's `Drop`, so the threads that read the state do
-    /// this.
+    /// Locks the state, and quarantines the old version first if its unload takes too long. The threads that
+    /// read the state do this, because the thread that unloads the version may be stuck in the module's
+    /// `Drop`.
     pub(crate) fn state(&self) -> MutexGuard<'_, ModuleState> {
         let mut state = self.state.lock();
         if state.overdue_at().is_some_and(|at| Instant::now() >= at)

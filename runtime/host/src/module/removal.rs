@@ -1,4 +1,4 @@
-//! Recorded ends of a version: it is quarantined, or it has left memory.
+//! Records that a version was quarantined or unloaded.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -16,8 +16,8 @@ use crate::{
 // === impl Module ===
 
 impl Module {
-    /// Quarantines a version that cannot be unloaded, whether it is old or was never current. If it is
-    /// quarantined already, this notes what keeps it. Returns whether it is newly quarantined.
+    /// Quarantines a version that cannot be unloaded: the old version, or one that was never current. If it
+    /// is quarantined already, this only notes its pins. Returns whether it is newly quarantined.
     pub(crate) fn quarantine(&self, info: &Arc<VersionInfo>, pins: Vec<Pin>) -> bool {
         let mut state = self.state.lock();
         if state.quarantined(info.id.generation).is_some() {
@@ -53,8 +53,8 @@ impl Module {
         self.changed.notify_all();
     }
 
-    /// Records that a version has left memory. The state is locked meanwhile, so this event precedes that of
-    /// a load that waited for the room.
+    /// Records that a version was unloaded. The state is locked meanwhile, so this event precedes the event
+    /// of a load that waited for it.
     pub(crate) fn record_purged(
         &self,
         info: &VersionInfo,

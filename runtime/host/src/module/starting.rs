@@ -49,7 +49,7 @@ const PENDING: u64 = 0;
 impl PendingLoad {
     /// From now on callers wait for the module's first version, unless it has a current or a starting
     /// version. They do not wait if the module was deleted and has an old version, because the load may wait
-    /// for that without end.
+    /// for that version without limit.
     pub(crate) fn begin(module: &Arc<Module>) -> Self {
         let mut state = module.state();
         if state.current().is_none() && state.old().is_none() && state.starting().is_none() {

@@ -57,7 +57,7 @@ pub(crate) struct ModuleState {
 pub(crate) enum Drained {
     /// It is kept for a rollback.
     Warm,
-    /// It leaves memory. It was draining for this long.
+    /// It is unloaded. It was draining for this long.
     Unloading(Duration),
 }
 

@@ -30,7 +30,8 @@ pub(crate) struct VersionInfo {
     pub(crate) purge_requested_by: Mutex<Option<Actor>>,
     /// The number of owned guards inside. Only a counter, so Relaxed is enough.
     pub(crate) owned_guards: AtomicU64,
-    /// Where threads that the runtime did not count may come from. Set when the version stays in memory for good.
+    /// Where threads that the runtime did not count may come from. Set when the version stays in memory for
+    /// good.
     pub(crate) untracked_threads: OnceLock<UntrackedThreads>,
     /// The number of its idle threads that the runtime ended. Only a counter, so Relaxed is enough.
     pub(crate) threads_ended: AtomicU32,
@@ -76,7 +77,7 @@ impl VersionInfo {
 }
 
 impl Occupant for Version {
-    /// The calling thread ends. Destroys what the thread has left in the image, on that thread.
+    /// The calling thread ends. Destroys its thread-locals in the image, on that thread.
     fn on_thread_exit(&self) {
         self.image.detach_thread();
     }

@@ -13,9 +13,9 @@ use crate::{
     module::version::VersionInfo,
 };
 
-/// How long an old version with no call inside may stay old, while its `Drop` or its threads run or something
-/// holds it. After that it is quarantined. A new version can be loaded, and the runtime continues to remove
-/// the old one.
+/// How long the unload of an old version may take, while its `Drop` or its threads run or something keeps it.
+/// After that it is quarantined: a new version can be loaded, and the runtime continues to unload the old
+/// one.
 const QUARANTINE_AFTER: Duration = Duration::from_secs(10);
 
 /// The trial of the current version.
@@ -23,7 +23,7 @@ const QUARANTINE_AFTER: Duration = Duration::from_secs(10);
 pub(crate) struct OnTrial {
     /// The version that is on trial.
     pub(crate) generation: u64,
-    /// The version that it displaced, while it is kept for a rollback.
+    /// The generation that it displaced, while that version is kept for a rollback.
     pub(crate) keeps: Option<u64>,
     pub(crate) at_end: TrialEnd,
     /// When it ends; `None` if never.
@@ -43,7 +43,7 @@ pub(crate) enum DrainState {
     Draining,
     /// No call is inside, and it is kept for a rollback.
     Warm,
-    /// No call is inside, and the runtime has been removing it since then. `pins` is what keeps it.
+    /// No call is inside, and the runtime has been unloading it since then. `pins` is what keeps it.
     Unloading { since: Instant, calls: u64, pins: Vec<Pin> },
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct Quarantined {
     pub(crate) pins: Vec<Pin>,
 }
 
-/// A version that has left memory.
+/// A version that was unloaded.
 pub(crate) struct PurgedVersion {
     pub(crate) generation: u64,
     pub(crate) unmapped: Unmapped,
@@ -74,7 +74,7 @@ impl Old {
         self.info.id.generation == generation
     }
 
-    /// When it must be quarantined, because it has been leaving for too long.
+    /// When it must be quarantined, because its unload takes too long.
     pub(crate) fn overdue_at(&self) -> Option<Instant> {
         match self.drain_state {
             DrainState::Unloading { since, .. } => Some(since + QUARANTINE_AFTER),
@@ -90,7 +90,7 @@ impl Quarantined {
         self.info.id.generation == generation
     }
 
-    /// Whether code in it runs on a thread of the host, and so also holds that thread.
+    /// Whether its code runs on a thread of the host, and so also occupies that thread.
     pub(crate) fn is_busy(&self) -> bool {
         self.place.is_some() || self.pins.iter().any(|pin| pin.kind == PinKind::Handle)
     }

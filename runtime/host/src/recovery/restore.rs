@@ -22,7 +22,7 @@ pub(crate) fn run(shared: &Arc<Shared>) -> Result<(), Error> {
     let runtime = env!("CARGO_PKG_VERSION").to_owned();
     shared.events.record_event(&Actor::Embedder, Event::Started { pid: std::process::id(), runtime });
     for trial in shared.events.read_ledger(|ledger| ledger.trials())? {
-        let changes = vec![LedgerChange::NoTrial { module: trial.module.clone() }];
+        let changes = vec![LedgerChange::TrialEnded { module: trial.module.clone() }];
         record_not_restored(shared, trial, "it was on trial and was not confirmed", changes);
     }
     // All at once. All are pending before the first one starts, so the `on_load` of each may call any other.

@@ -62,11 +62,11 @@ fn withdraw(shared: &Shared, module: &Arc<Module>, context: &RequestContext) -> 
     answer.deleted = true;
     answer.old = Some(current.id.clone());
     let event = Event::Deleted { module: answer.module.clone(), old: current.id.clone() };
-    let mut changes = vec![LedgerChange::Absent { module: answer.module.clone() }];
+    let mut changes = vec![LedgerChange::Deleted { module: answer.module.clone() }];
     changes.extend(context.answered(&Command::Delete { module: answer.module.clone() }, &answer));
     // We hold the load lock, so there is a current version, no old one, and no candidate.
-    let recorded = state.withdraw(&module.cell, &shared.publish_lock, |happen| {
-        shared.events.commit(&context.actor, vec![(event, changes)], happen)
+    let recorded = state.withdraw(&module.cell, &shared.publish_lock, |apply| {
+        shared.events.commit(&context.actor, vec![(event, changes)], apply)
     });
     recorded.transpose()?;
     drop(state);

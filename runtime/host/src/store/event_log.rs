@@ -62,7 +62,7 @@ pub struct Subscription {
     shared: Arc<SharedLog>,
     next_seq: u64,
     /// Events that were read from the ledger and not returned yet.
-    read: VecDeque<Record>,
+    buffered: VecDeque<Record>,
 }
 
 /// Whether an event is in the ledger.
@@ -91,24 +91,24 @@ impl Events {
         Ok(Events { shared: Arc::new(SharedLog { log: Mutex::new(log), changed: Condvar::new() }) })
     }
 
-    /// Writes the events, waits for the disk, runs `happen`, and then publishes the events. `happen` must not
+    /// Writes the events, waits for the disk, calls `apply`, and then publishes the events. `apply` must not
     /// fail.
     ///
     /// The log is locked meanwhile, so events are published in the order in which things happen.
     ///
     /// # Errors
     ///
-    /// If the events cannot be written. Then `happen` does not run.
+    /// If the events cannot be written. Then `apply` is not called.
     pub(crate) fn commit(
         &self,
         actor: &Actor,
         events: Vec<(Event, Vec<LedgerChange>)>,
-        happen: impl FnOnce(),
+        apply: impl FnOnce(),
     ) -> Result<(), Error> {
         let mut log = self.shared.log.lock();
         let entries = log.number(actor, events);
         log.write(&entries, Durability::Synced)?;
-        happen();
+        apply();
         log.publish(entries);
         self.shared.changed.notify_all();
         Ok(())
@@ -187,7 +187,7 @@ impl Events {
     }
 
     fn subscription(&self, next_seq: u64) -> Subscription {
-        Subscription { shared: self.shared.clone(), next_seq, read: VecDeque::new() }
+        Subscription { shared: self.shared.clone(), next_seq, buffered: VecDeque::new() }
     }
 
     /// The events from this number on that are still in memory.
@@ -233,7 +233,7 @@ impl Subscription {
     /// Waits for the next event, at most for the timeout. Events that are neither in memory nor in the ledger
     /// are skipped. A gap in the numbers shows it.
     pub fn next(&mut self, timeout: Duration) -> NextEvent {
-        if let Some(record) = self.read.pop_front() {
+        if let Some(record) = self.buffered.pop_front() {
             return self.advance(record);
         }
         let mut log = self.shared.log.lock();
@@ -241,8 +241,8 @@ impl Subscription {
         if self.next_seq < first_kept {
             // If the ledger cannot be read, continue with the events in memory. The numbers show the gap.
             let read = log.ledger.events(self.next_seq, None, READ_MAX).unwrap_or_default();
-            self.read = read.into_iter().filter(|record| record.seq < first_kept).collect();
-            if let Some(record) = self.read.pop_front() {
+            self.buffered = read.into_iter().filter(|record| record.seq < first_kept).collect();
+            if let Some(record) = self.buffered.pop_front() {
                 drop(log);
                 return self.advance(record);
             }

@@ -14,10 +14,10 @@ use crate::{
     },
 };
 
-/// The keys of the commands that are running.
+/// The keys of the running commands.
 #[derive(Default)]
 pub(crate) struct IdempotencyKeys {
-    busy: Mutex<HashMap<String, Arc<Mutex<()>>>>,
+    running: Mutex<HashMap<String, Arc<Mutex<()>>>>,
 }
 
 // === impl RequestContext ===
@@ -61,10 +61,10 @@ impl IdempotencyKeys {
         act: impl FnOnce() -> Result<R, Error>,
     ) -> Result<R, Error> {
         let Some(key) = &context.key else { return act() };
-        let running = self.busy.lock().entry(key.clone()).or_default().clone();
-        let done = {
+        let command_lock = self.running.lock().entry(key.clone()).or_default().clone();
+        let result = {
             // Waits if the same command is still running.
-            let _running = running.lock();
+            let _running = command_lock.lock();
             match events.answer(key) {
                 Err(error) => Err(error),
                 Ok(None) => act(),
@@ -78,11 +78,11 @@ impl IdempotencyKeys {
                 }
             }
         };
-        let mut busy = self.busy.lock();
-        drop(running);
-        if busy.get(key).is_some_and(|running| Arc::strong_count(running) == 1) {
-            busy.remove(key);
+        let mut running = self.running.lock();
+        drop(command_lock);
+        if running.get(key).is_some_and(|command_lock| Arc::strong_count(command_lock) == 1) {
+            running.remove(key);
         }
-        done
+        result
     }
 }

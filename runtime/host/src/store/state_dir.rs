@@ -103,7 +103,7 @@ impl StateDir {
     /// Writes bytes to the store, all or none. A damaged file is replaced.
     pub(crate) fn put(&self, digest: &Digest, bytes: &[u8]) -> Result<(), Error> {
         let path = self.image(digest);
-        if holds(&path, bytes).unwrap_or(false) {
+        if has_content(&path, bytes).unwrap_or(false) {
             return Ok(());
         }
         let write = || -> io::Result<()> {
@@ -135,7 +135,7 @@ impl StateDir {
 
 /// Whether a file has exactly these bytes. It compares buffer by buffer, because a file may be large and each
 /// load does this.
-fn holds(path: &Path, mut bytes: &[u8]) -> io::Result<bool> {
+fn has_content(path: &Path, mut bytes: &[u8]) -> io::Result<bool> {
     let mut file = BufReader::with_capacity(COMPARE_BUFFER, File::open(path)?);
     loop {
         let buffer = file.fill_buf()?;
@@ -193,7 +193,7 @@ mod tests {
         state.put(&digest, b"bytes").unwrap();
         fs::remove_file(state.image(&digest)).unwrap();
         fs::write(state.image(&digest), b"bytes and more").unwrap();
-        assert!(!holds(&state.image(&digest), b"bytes").unwrap());
+        assert!(!has_content(&state.image(&digest), b"bytes").unwrap());
         fs::write(state.image(&digest), b"damaged").unwrap();
         state.put(&digest, b"bytes").unwrap();
         assert_eq!(fs::read(state.image(&digest)).unwrap(), b"bytes");

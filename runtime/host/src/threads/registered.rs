@@ -20,7 +20,7 @@ use crate::{clock::millis, module::version::Version};
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The same for a thread that has been inside one call for at least this long. The call is of another version
-/// and may take much longer, and the version that leaves must not stay in memory for it.
+/// and may take much longer. The purge must not wait for it.
 const BUSY_CLEANUP_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// How often a purge checks whether the threads that it waits for are busy.
@@ -163,7 +163,7 @@ impl CleanupTask {
         self.generation == generation
     }
 
-    /// Destroys what the calling thread has left in the version that leaves.
+    /// Destroys the calling thread's thread-locals of the version that is being unloaded.
     pub fn run(self) {
         let CleanupTask { version, thread, done, .. } = self;
         let Some(version) = version.upgrade() else { return };
@@ -192,7 +192,7 @@ impl RegisteredThreads {
     /// Sends a cleanup task to each of these threads that is registered, and waits for them. No call may be
     /// inside the version.
     pub(crate) fn clean_up(&self, threads: &[ThreadId], version: &Arc<Version>) {
-        let (done, is_done) = unbounded();
+        let (done, completed) = unbounded();
         let sent = Instant::now();
         let mut awaited = HashMap::new();
         {
@@ -209,7 +209,7 @@ impl RegisteredThreads {
         }
         drop(done);
         while !awaited.is_empty() {
-            match is_done.recv_timeout(POLL_INTERVAL) {
+            match completed.recv_timeout(POLL_INTERVAL) {
                 Ok(id) => drop(awaited.remove(&id)),
                 Err(RecvTimeoutError::Timeout) => {
                     awaited.retain(|_, entry| sent.elapsed() < entry.cleanup_timeout())

@@ -3,7 +3,7 @@
 //! Module code that is not a call (constructors, `on_load`, `Drop`, destructors, `dlclose`) never runs on a
 //! thread of the embedder, because what it leaves on that thread could then not be destroyed. So each load
 //! and each rollback starts a thread. The thread answers the caller as soon as the new version is current,
-//! and then removes the version that it displaced. The thread is started before anything changes, so no later
+//! and then unloads the version that it displaced. The thread is started before anything changes, so no later
 //! step can fail for lack of a thread.
 
 use std::{sync::Arc, thread, time::Instant};

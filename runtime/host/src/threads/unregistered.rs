@@ -33,9 +33,9 @@ impl UnregisteredThreads {
             let mut tasks = self.tasks.lock();
             let cancelled: Vec<CleanupTask> = tasks
                 .values_mut()
-                .flat_map(|of_thread| of_thread.extract_if(.., |task| task.is_for(generation)))
+                .flat_map(|thread_tasks| thread_tasks.extract_if(.., |task| task.is_for(generation)))
                 .collect();
-            tasks.retain(|_, of_thread| !of_thread.is_empty());
+            tasks.retain(|_, thread_tasks| !thread_tasks.is_empty());
             cancelled
         };
         // Outside the lock.
@@ -49,11 +49,11 @@ impl UnregisteredThreads {
 
     /// Runs the calling thread's tasks. The thread has just left a call.
     pub(crate) fn run_posted(&self) {
-        let of_thread = {
+        let thread_tasks = {
             let mut tasks = self.tasks.lock();
             if tasks.is_empty() { None } else { tasks.remove(&ThreadId::current()) }
         };
         // Outside the lock: a task runs destructors of a module.
-        of_thread.into_iter().flatten().for_each(CleanupTask::run);
+        thread_tasks.into_iter().flatten().for_each(CleanupTask::run);
     }
 }

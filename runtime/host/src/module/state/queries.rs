@@ -71,7 +71,7 @@ impl ModuleState {
         self.quarantined.iter().filter(|version| !version.is_busy()).map(|version| &version.info)
     }
 
-    /// The version that left memory last, if it has this generation.
+    /// The version that was unloaded last, if it has this generation.
     pub(crate) fn purged(&self, generation: u64) -> Option<&PurgedVersion> {
         self.last_purged.as_ref().filter(|purged| purged.generation == generation)
     }
@@ -81,7 +81,7 @@ impl ModuleState {
         self.is_known
     }
 
-    /// The noted pins of a version that is leaving or quarantined.
+    /// The noted pins of a version that is being unloaded or is quarantined.
     pub(crate) fn noted_pins(&self, generation: u64) -> Vec<Pin> {
         match (&self.old, self.quarantined(generation)) {
             (_, Some(version)) => version.pins.clone(),
@@ -94,7 +94,7 @@ impl ModuleState {
         }
     }
 
-    /// When the old version must be quarantined, because it has been leaving for too long.
+    /// When the old version must be quarantined, because its unload takes too long.
     pub(crate) fn overdue_at(&self) -> Option<Instant> {
         self.old.as_ref()?.overdue_at()
     }

@@ -61,8 +61,8 @@ impl ModuleState {
         Some(record())
     }
 
-    /// Makes the current version old, with no successor. `record` writes the delete and calls its argument to
-    /// make it happen. `None`, with no change, if there is no current version or there is an old one.
+    /// Makes the current version old, with no successor. `record` writes the delete, and calls its argument to
+    /// carry it out. `None`, with no change, if there is no current version or there is an old one.
     pub(crate) fn withdraw<O: Occupant, R>(
         &mut self,
         cell: &Cell<O>,
@@ -94,8 +94,8 @@ impl ModuleState {
         if let Some(old) = self.old.take_if(|old| old.has_generation(info.id.generation)) {
             // `None` if it has left the cell already.
             place = cell.quarantine_old();
-            if let DrainState::Unloading { calls: made, .. } = old.drain_state {
-                calls = made;
+            if let DrainState::Unloading { calls: counted, .. } = old.drain_state {
+                calls = counted;
             }
         }
         let (info, since) = (info.clone(), Instant::now());
@@ -123,7 +123,7 @@ impl ModuleState {
         Some(vacated)
     }
 
-    /// Removes a version that has left memory.
+    /// Removes a version that was unloaded.
     pub(crate) fn record_purged<R>(
         &mut self,
         generation: u64,
@@ -136,10 +136,10 @@ impl ModuleState {
         record()
     }
 
-    /// Notes that no call is inside the old version: it is kept for a rollback, or leaves. `None` if this
-    /// generation is not old.
-    pub(crate) fn drained(&mut self, generation: u64, calls: u64, may_keep: Keep) -> Option<Drained> {
-        let is_kept = may_keep == Keep::ForRollback && self.keeps_warm(generation);
+    /// Notes that no call is inside the old version: it is kept for a rollback, or its unload begins. `None`
+    /// if this generation is not old.
+    pub(crate) fn drained(&mut self, generation: u64, calls: u64, keep: Keep) -> Option<Drained> {
+        let is_kept = keep == Keep::ForRollback && self.is_kept_by_trial(generation);
         let old = self.old.as_mut().filter(|old| old.has_generation(generation))?;
         if is_kept {
             old.drain_state = DrainState::Warm;
@@ -150,20 +150,20 @@ impl ModuleState {
     }
 
     /// Whether a drained version is kept because the version that displaced it is on trial.
-    fn keeps_warm(&self, generation: u64) -> bool {
+    fn is_kept_by_trial(&self, generation: u64) -> bool {
         self.trial.is_some_and(|trial| trial.keeps == Some(generation))
     }
 
-    /// Notes what keeps a version that is leaving or quarantined.
-    pub(crate) fn note_pins(&mut self, generation: u64, now: Vec<Pin>) {
+    /// Notes what keeps a version that is being unloaded or is quarantined.
+    pub(crate) fn note_pins(&mut self, generation: u64, new_pins: Vec<Pin>) {
         if let Some(old) = self.old.as_mut().filter(|old| old.has_generation(generation)) {
             if let DrainState::Unloading { pins, .. } = &mut old.drain_state {
-                *pins = now;
+                *pins = new_pins;
             }
         } else if let Some(version) =
             self.quarantined.iter_mut().find(|version| version.has_generation(generation))
         {
-            version.pins = now;
+            version.pins = new_pins;
         }
     }
 
@@ -172,7 +172,7 @@ impl ModuleState {
         self.trial = None;
     }
 
-    /// Lets the old version leave when it is drained. A trial continues without it.
+    /// Allows the old version to be unloaded when it is drained. A trial continues without it.
     pub(crate) fn release_old(&mut self) {
         if let Some(trial) = &mut self.trial {
             trial.keeps = None;

@@ -47,7 +47,7 @@ enum Step {
     DrainAtShutdown,
     Vacate,
     Quarantine,
-    /// A version that has left the cell leaves memory.
+    /// A version that has left the cell is unloaded.
     Purge,
     Confirm,
     ReleaseOld,
@@ -149,7 +149,7 @@ impl Fixture {
                 let failed = state.withdraw(cell, publish_lock, |_| Err::<(), ()>(()));
                 assert_eq!(failed.is_some(), can_withdraw);
                 assert_eq!(state.current().map(|it| it.id.generation), model.current);
-                assert_eq!(state.withdraw(cell, publish_lock, |happen| happen()).is_some(), can_withdraw);
+                assert_eq!(state.withdraw(cell, publish_lock, |apply| apply()).is_some(), can_withdraw);
                 if can_withdraw {
                     model.old = model.current.take().map(|current| (current, ModelDrain::Draining));
                     model.trial = None;

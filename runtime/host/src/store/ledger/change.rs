@@ -20,9 +20,9 @@ pub(crate) enum LedgerChange {
     /// The version is current and on trial. A restart does not return to it.
     OnTrial { module: String, digest: Digest, version: String },
     /// The trial of the module's version ended without a confirmation.
-    NoTrial { module: String },
+    TrialEnded { module: String },
     /// A restart returns to no version of the module.
-    Absent { module: String },
+    Deleted { module: String },
     /// The module is, or is no longer, sticky.
     Sticky { module: String, is_sticky: bool },
     /// A file was blocked.

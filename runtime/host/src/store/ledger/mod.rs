@@ -1,7 +1,7 @@
 //! The ledger: every event, what a restart returns to, and what is blocked. It outlives the process.
 //!
 //! It is an SQLite database in the state directory. A command's changes and its event are written in one
-//! transaction, and are on the disk before the command returns. Other events (a version has left memory, a
+//! transaction, and are on the disk before the command returns. Other events (a version was unloaded, a
 //! file was refused) are written at once, without waiting for the disk. If the process is killed, nothing is
 //! lost. If the machine loses power, the last of these events may be lost.
 

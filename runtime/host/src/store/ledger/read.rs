@@ -120,23 +120,23 @@ impl Ledger {
         read().map_err(|source| self.failed("read", source))
     }
 
-    /// Whether a version was confirmed before the previous runtime started, and not loaded again since. Then that
-    /// runtime restored it.
+    /// Whether a version was confirmed before the previous runtime started, and not loaded again since. Then
+    /// that runtime restored it.
     pub(crate) fn was_restored(&self, of: &Digest) -> Result<bool, Error> {
         self.connection
             .query_row(
-                "WITH began AS (SELECT max(seq) AS seq FROM events WHERE record ->> 'event' = 'started')
-                 SELECT EXISTS (SELECT 1 FROM confirmed, began WHERE digest = ?1 AND confirmed.seq < began.seq)
+                "WITH start AS (SELECT max(seq) AS seq FROM events WHERE record ->> 'event' = 'started')
+                 SELECT EXISTS (SELECT 1 FROM confirmed, start WHERE digest = ?1 AND confirmed.seq < start.seq)
                     AND NOT EXISTS (
-                     SELECT 1 FROM confirmed, began JOIN events ON events.seq = confirmed.seq
-                     WHERE digest = ?1 AND confirmed.seq > began.seq AND record ->> 'event' = 'loaded')",
+                     SELECT 1 FROM confirmed, start JOIN events ON events.seq = confirmed.seq
+                     WHERE digest = ?1 AND confirmed.seq > start.seq AND record ->> 'event' = 'loaded')",
                 [of.to_string()],
                 |row| row.get(0),
             )
             .map_err(|source| self.failed("read", source))
     }
 
-    /// Whether a version has crashed a process and was not current since. Then it crashes at its start.
+    /// Whether a version has crashed a process and was not current again since. Then it crashes at its start.
     pub(crate) fn crashes_at_start(&self, module: &str, of: &Digest) -> Result<bool, Error> {
         self.connection
             .query_row(

@@ -68,8 +68,8 @@ fn apply(writing: &Transaction<'_>, change: &LedgerChange, seq: i64) -> rusqlite
                 )?
                 .execute(params![module, digest.to_string(), version, seq])?;
         }
-        LedgerChange::NoTrial { module } => end_trial(writing, module)?,
-        LedgerChange::Absent { module } => {
+        LedgerChange::TrialEnded { module } => end_trial(writing, module)?,
+        LedgerChange::Deleted { module } => {
             end_trial(writing, module)?;
             writing
                 .prepare_cached("INSERT INTO confirmed (module, seq) VALUES (?1, ?2)")?
