@@ -1,78 +1,98 @@
-//! What a cell is asked, and what it answers.
+//! The plain data types of the cell's operations: arguments, results and errors.
 
 use crate::thread::ThreadId;
 use std::sync::Arc;
 
-/// Which occupant is meant.
+/// The role of an occupant in its cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// The one that new calls enter.
+    /// The occupant that new calls enter.
     Current,
-    /// The one that new calls cannot reach any more.
+    /// The previous occupant, which new calls no longer reach.
     Old,
-    /// One that was old and gave up the place of old.
+    /// An occupant that was old and gave up that role.
     Quarantined(Quarantine),
 }
 
-/// Names an occupant in quarantine. When that has been taken out of the cell, the name means nobody, and never another.
+/// Names an occupant in quarantine. After that occupant has been taken out of the cell, the name matches no
+/// occupant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Quarantine {
     pub(crate) lane: usize,
-    /// Counts the quarantines of the cell.
+    /// Counts the cell's quarantines, from 1.
     pub(crate) number: u64,
 }
 
-/// What the counters say of one occupant.
+/// The counters of one occupant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
-    /// Callers inside, threads on their way out included. Never too few for one that is not current: zero means drained.
+    /// The callers inside, including threads on their way out. Never too low for an occupant that is not
+    /// current: zero means drained.
     pub inside: u64,
-    /// Calls that entered since the occupant was given its lane. Exact if `inside` is zero. Otherwise an entry that is being
-    /// retried, because a new occupant was published in that very moment, may be among them until it is taken back.
+    /// The calls that entered since the occupant was given its lane. Exact if `inside` is zero. Otherwise the
+    /// number may include an entry that is about to be cancelled because a new occupant was just published.
     pub calls: u64,
 }
 
-/// Who is inside an occupant, of one thread.
+/// The calls of one thread that are inside an occupant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ThreadCalls {
-    /// The thread that entered. Where one has exited and left a guard behind, it is that one still.
+    /// The thread that entered. If it has exited and left a guard behind, this is still that thread.
     pub thread: ThreadId,
-    /// The thread, as the system counts them.
+    /// The operating system's id of the thread.
     pub tid: i32,
-    /// The calls that it made and that have not ended. An owned guard counts where it was made, and one that was dropped on
-    /// another thread is taken off there: so with such guards about, a thread may be missing or have too many.
+    /// The calls that the thread made and that have not ended. An owned guard is added to the thread that
+    /// made it and subtracted from the thread that drops it. If these differ, a thread may be missing or have
+    /// too many calls.
     pub calls: u64,
 }
 
-/// Whether callers who pass are to call `wake`.
+/// Whether callers that leave the current occupant call `wake`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WakeRequest {
-    /// They are.
+    /// They do.
     On,
-    /// They are not.
+    /// They do not.
     Off,
 }
 
-/// What [`Cell::vacate`](crate::Cell::vacate) found.
+/// The result of [`Cell::vacate`](crate::Cell::vacate).
 #[derive(Debug)]
 pub enum VacateOutcome<T> {
     /// There is no such occupant.
     Absent,
-    /// Somebody is inside the occupant, which stays.
+    /// Callers are inside the occupant. It stays in the cell.
     Busy {
-        /// How many.
+        /// The number of callers inside.
         inside: u64,
     },
-    /// The occupant, out of the cell. The cell keeps nothing of it.
+    /// The occupant, taken out of the cell. The cell keeps no reference to it.
     Vacated(Arc<T>),
 }
 
-/// There is no old occupant to go back to.
+/// Why [`Cell::reserve`](crate::Cell::reserve) failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReserveError {
+    /// There are two versions already. Purge the old one first.
+    #[error("an old version is still present; purge it first")]
+    OldPresent,
+    /// Another candidate has a reservation.
+    #[error("another version is being loaded; wait until that load ends")]
+    Reserved,
+    /// No lane is free: quarantined generations hold the others. A free lane is also skipped while a thread
+    /// is about to cancel an entry into it, which takes a few instructions. If no generation is quarantined,
+    /// this was the case in seven lanes at once, and another attempt helps.
+    #[error("no lane is free: quarantined versions hold the others")]
+    NoFreeLane,
+}
+
+/// There is no old occupant to roll back to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("there is no old version to roll back to")]
 pub struct NothingToRollBack;
 
-/// There is no current occupant that could be withdrawn now.
+/// The current occupant cannot be withdrawn now, or there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("there is no current version, or an old one, or a candidate, is in the way")]
+#[error("there is no current version to withdraw, or an old version or a candidate is present")]
 pub struct WithdrawError;

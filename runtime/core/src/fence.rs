@@ -1,19 +1,20 @@
-//! The pair of fences: one that costs callers nothing, one that costs the writer a system call.
+//! The pair of fences: one is free for callers, the other costs the writer a system call.
 //!
-//! Two threads each write one place and then read the other's: a caller counts in and looks at `current`; a writer stores
-//! `current` and looks at the counts. At least one of the two must see the other. The language's tool is a SeqCst fence on
-//! both sides, some 5 ns on every call. Here the caller's side is a compiler fence, no instruction at all, and the writer
-//! makes every running thread of the process execute a full barrier: `membarrier(PRIVATE_EXPEDITED)`, Linux 4.14. The idea
-//! is that of liburcu's `sys_membarrier` flavour and of Linux SRCU; seize does the same for hazard pointers.
+//! Two threads each write one location and then read the other's. A caller counts in and reads `current`. A
+//! writer stores `current` and reads the counters. At least one of the two must see the other's write. The
+//! language's tool is a SeqCst fence on both sides, which costs about 5 ns per call. Here the caller's side
+//! is a compiler fence, which is no instruction at all. The writer makes every running thread of the process
+//! execute a full barrier: `membarrier(PRIVATE_EXPEDITED)`, Linux 4.14. The idea comes from liburcu's
+//! `sys_membarrier` flavour and from Linux SRCU. seize does the same for hazard pointers.
 
 use crate::sync::{MODELLED, Ordering, fence};
 use std::sync::OnceLock;
 use std::sync::atomic::compiler_fence;
 
-/// Which pair of fences a cell uses.
+/// The pair of fences that a cell uses.
 ///
-/// A value of this type is evidence: the pair it names works in this process. It can only be had from [`Fences::detect`],
-/// which asked the kernel, or from [`Fences::symmetric`], which needs no kernel.
+/// A value of this type proves that the pair works in this process. It can only come from [`Fences::detect`],
+/// which asked the kernel, or from [`Fences::symmetric`], which needs no kernel support.
 ///
 /// # Example
 /// ```
@@ -34,7 +35,7 @@ impl Fences {
         *FOUND.get_or_init(|| Self { asymmetric: !MODELLED && membarrier::register() })
     }
 
-    /// SeqCst fences on both sides: right everywhere, some 5 ns dearer on each way in and each way out.
+    /// SeqCst fences on both sides. They work everywhere and add about 5 ns to each entry and each exit.
     pub const fn symmetric() -> Self {
         Self { asymmetric: false }
     }
@@ -44,11 +45,12 @@ impl Fences {
         self.asymmetric
     }
 
-    /// The caller's side of an asymmetric pair, for who knows that it is one, or will execute the other's fence too.
+    /// The caller's side of an asymmetric pair. Use it only if the pair is known to be asymmetric, or if the
+    /// fence of the symmetric pair follows.
     #[inline(always)]
     pub(crate) fn light_if_asymmetric() {
-        // Pairs with the membarrier in `heavy`: this keeps the compiler, and that keeps the processor, from letting the read
-        // after this line overtake the write before it.
+        // Pairs with the membarrier in `heavy`. The read after this line must not overtake the write before
+        // it: this line stops the compiler, and the membarrier stops the processor.
         compiler_fence(Ordering::SeqCst);
     }
 
@@ -63,10 +65,10 @@ impl Fences {
         }
     }
 
-    /// The writer's side, public for the benchmark that tells what a publish costs apart from it. Afterwards, for each caller
-    /// that passed a `light`:
-    /// - either what it wrote before its `light` is visible here,
-    /// - or what it reads after its `light` includes what was written here before.
+    /// The writer's side. Public for the benchmark, which measures it apart from a publish. Afterwards, for
+    /// each caller that has passed a `light`:
+    /// - either the caller's writes before its `light` are visible here,
+    /// - or the caller's reads after its `light` see what was written here before.
     #[doc(hidden)]
     pub fn heavy(self) {
         if self.asymmetric {
@@ -81,11 +83,11 @@ impl Fences {
 mod membarrier {
     use libc::{c_int, c_long};
 
-    /// Which commands the kernel knows. From `linux/membarrier.h`, as are the next two.
+    /// Returns the commands that the kernel supports. From `linux/membarrier.h`, like the next two.
     const QUERY: c_int = 0;
-    /// A full barrier on all running threads of this process.
+    /// Executes a full barrier on all running threads of this process.
     const PRIVATE_EXPEDITED: c_int = 1 << 3;
-    /// The intent to use it, without which it is refused.
+    /// Announces the use of `PRIVATE_EXPEDITED`, which the kernel refuses otherwise.
     const REGISTER_PRIVATE_EXPEDITED: c_int = 1 << 4;
 
     fn membarrier(command: c_int) -> c_long {
@@ -93,7 +95,7 @@ mod membarrier {
         unsafe { libc::syscall(libc::SYS_membarrier, command, 0 as c_int, 0 as c_int) }
     }
 
-    /// Whether the kernel offers the barrier, and now expects us to use it.
+    /// Registers for the barrier. Returns whether the kernel supports it.
     pub(super) fn register() -> bool {
         let known = membarrier(QUERY);
         known >= 0
@@ -102,13 +104,15 @@ mod membarrier {
     }
 
     /// # Aborts
-    /// If the kernel refuses now what it granted at `register`, as under a seccomp filter that was installed in between.
-    /// Callers have run without fences of their own by then, so no answer about who is inside could be trusted.
+    /// If the kernel now refuses what it granted in `register`, for example because of a seccomp filter that
+    /// was installed in between. Callers have already run without fences of their own, so the counters cannot
+    /// be trusted any more.
     pub(super) fn barrier() {
         if membarrier(PRIVATE_EXPEDITED) != 0 {
             let cause = std::io::Error::last_os_error();
             eprintln!(
-                "segue: membarrier, granted at start, is refused now ({cause}); does a seccomp filter forbid it?"
+                "segue: the kernel refuses membarrier, which it granted at start ({cause}); \
+                 allow this system call in the seccomp filter of the process; aborting"
             );
             std::process::abort();
         }
@@ -117,14 +121,14 @@ mod membarrier {
 
 #[cfg(not(target_os = "linux"))]
 mod membarrier {
-    //! Elsewhere there is no such call, and the symmetric pair is used.
+    //! Other systems have no such call. They use the symmetric pair.
 
     pub(super) fn register() -> bool {
         false
     }
 
     pub(super) fn barrier() {
-        unreachable!("the asymmetric pair is never chosen here");
+        unreachable!("the asymmetric pair is never chosen on this system");
     }
 }
 
@@ -135,25 +139,26 @@ mod tests {
 
     const ROUNDS: usize = if cfg!(miri) { 100 } else { 10_000 };
 
-    /// Flags far enough apart that each store has to wait for its line.
+    /// A flag on cache lines of its own, so that each store has to wait for its line.
     #[repr(align(128))]
     #[derive(Default)]
     struct Flag(AtomicBool);
 
-    /// For each of the two: write mine, fence, read the other's. Counts the rounds in which neither saw the other.
-    fn blind_rounds(mine: impl Fn() + Sync, others: impl Fn() + Sync) -> usize {
+    /// Each of two threads writes its own flag, executes its fence and reads the other's flag. Returns the
+    /// number of rounds in which neither saw the other's write.
+    fn blind_rounds(light: impl Fn() + Sync, heavy: impl Fn() + Sync) -> usize {
         let flags = || (0..ROUNDS).map(|_| Flag::default()).collect::<Vec<_>>();
         let (x, y, arrived) = (flags(), flags(), AtomicUsize::new(0));
         let side = |write: &[Flag], read: &[Flag], fence: &dyn Fn()| -> Vec<bool> {
             let round = |number: usize| {
                 arrived.fetch_add(1, Ordering::SeqCst);
-                let mut patience = 10_000;
+                let mut spins = 10_000;
                 while arrived.load(Ordering::SeqCst) < 2 * (number + 1) {
                     std::hint::spin_loop();
-                    patience -= 1;
-                    if patience == 0 {
+                    spins -= 1;
+                    if spins == 0 {
                         std::thread::yield_now();
-                        patience = 10_000;
+                        spins = 10_000;
                     }
                 }
                 write[number].0.store(true, Ordering::Relaxed);
@@ -163,10 +168,10 @@ mod tests {
             (0..ROUNDS).map(round).collect()
         };
         std::thread::scope(|scope| {
-            let light = scope.spawn(|| side(&x, &y, &mine));
-            let heavy = side(&y, &x, &others);
-            let light = light.join().expect("the other side returns");
-            light.into_iter().zip(heavy).filter(|saw| *saw == (false, false)).count()
+            let light_side = scope.spawn(|| side(&x, &y, &light));
+            let heavy_side = side(&y, &x, &heavy);
+            let light_side = light_side.join().expect("the other thread returns");
+            light_side.into_iter().zip(heavy_side).filter(|saw| *saw == (false, false)).count()
         })
     }
 
@@ -178,10 +183,10 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "shows on a machine with two free cores that the test before it would notice: run it by hand"]
-    fn without_the_heavy_side_they_miss_each_other() {
-        let light = Fences { asymmetric: true };
-        assert_ne!(blind_rounds(|| light.light(), || light.light()), 0);
+    #[ignore = "shows that the test above detects a missing fence; needs two idle cores: run it by hand"]
+    fn two_light_sides_miss_each_other() {
+        let asymmetric = Fences { asymmetric: true };
+        assert_ne!(blind_rounds(|| asymmetric.light(), || asymmetric.light()), 0);
     }
 
     #[test]

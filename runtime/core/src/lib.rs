@@ -1,47 +1,55 @@
-//! The two-version cell of segue: what lets a module be replaced while threads are inside it.
+//! The two-version cell of segue. It lets the runtime replace a module while threads are inside it.
 //!
-//! A [`Cell`] holds at most two occupants, **current** and **old**. A new call enters current; a call that is inside old
-//! finishes there; and old comes out of the cell when the last call has left it, and not before. (One that will not empty can
-//! give up the place of old, and comes out later.) The cell knows who is
-//! inside, counts calls exactly, and says which threads have ever been inside, since those may keep something of it.
+//! A [`Cell`] holds at most two occupants, **current** and **old**. New calls enter current. Calls that are
+//! already inside old finish there. Old can be taken out of the cell once the last call has left it, and not
+//! before. (An old occupant that does not drain can be quarantined: it gives up its place as old and is taken
+//! out later.) The cell counts calls exactly. It knows which threads are inside. It also knows which threads
+//! have ever been inside, since those may still hold something that belongs to the occupant.
 //!
 //! # Trade-offs
-//! - Entering costs plain loads and stores, without a lock, an atomic read-modify-write, a fence instruction or a write to a
-//!   line that another thread writes. Whoever asks who is inside pays for that: with a system call the first time after a
-//!   replacement, which interrupts the processors that run threads of this process (0.25 µs where there are none, some µs
-//!   where there are), and with a walk over the counters of all threads each time.
-//! - A thread's first entry into a cell takes a mutex and allocates: 384 bytes of counters, which a later thread takes over.
-//!   Its table of counters has a pointer for each id up to the highest cell that it has entered, and ids are not used again.
-//! - Entering from a **signal handler** is not supported: a handler that interrupts an entry of its own thread loses a count.
-//! - After a **fork** the child's cells count the parent's other threads as they were: what they were inside is never drained.
-//! - A thread-local that was there before the thread's first entry is destroyed after our own, and can still enter; each
-//!   thread that does costs a stripe and a table for good, and stays in the list of visitors.
-//! - Whoever has a `&T` from a guard can lend it to another thread for the guard's lifetime. That is sound, but that thread
-//!   is not in the list of visitors. It is, if it dereferences an [`OwnedCallGuard`] itself.
+//! - Entering costs plain loads and stores: no lock, no atomic read-modify-write, no fence instruction, and
+//!   no write to a cache line that another thread writes. The check for callers inside pays instead. It walks
+//!   over the counters of all threads. The first check after a replacement also makes a system call, which
+//!   interrupts the processors that run threads of this process (0.25 µs if there are none, a few µs
+//!   otherwise).
+//! - A thread's first entry into a cell takes a mutex and allocates 384 bytes of counters. A later thread
+//!   reuses them. The thread's table of counters has one pointer for each id up to the highest cell that it
+//!   has entered. Ids are never reused.
+//! - Entering from a **signal handler** is not supported. A handler that interrupts an entry of its own
+//!   thread loses a count.
+//! - After a **fork**, the child's cells still count the parent's other threads. Whatever those threads were
+//!   inside never drains.
+//! - A thread-local that existed before the thread's first entry is destroyed after ours, and its destructor
+//!   can still enter. Each thread that does this leaks a stripe and a table, and stays in the list of
+//!   visitors.
+//! - The holder of a `&T` from a guard can lend it to another thread for the guard's lifetime. That is sound,
+//!   but the other thread is not in the list of visitors. A thread that dereferences an [`OwnedCallGuard`]
+//!   itself is in the list.
 //!
 //! # How it works
-//! Each generation owns one of eight **lanes**. Per thread and cell there is a **stripe**, which has two counters per lane:
-//! `entered` and `left`. `current` names the lane that new calls enter.
+//! Each generation owns one of eight **lanes**. Each thread has one **stripe** per cell. A stripe has two
+//! counters per lane, `entered` and `left`. `current` names the lane that new calls enter.
 //!
-//! A caller reads `current`, adds one to `entered` of that lane (nobody else writes it), reads `current` again, and if it
-//! still names the lane, is inside; if not, it takes the entry back and tries again. It leaves by adding one to `left`.
+//! A caller reads `current`, adds one to its `entered` of that lane (no other thread writes this counter),
+//! and reads `current` again. If `current` still names the lane, the caller is inside. If not, it cancels the
+//! entry and tries again. It leaves by adding one to `left`.
 //!
-//! A writer stores `current`, and that is all of a publish. Whoever then wants to know who is inside what was current before
-//! executes a *heavy* fence. From there on a caller who has not been counted yet will find, when it looks again, that the lane
-//! is not current. Then `left` is summed over all stripes, and after that `entered`: if they are equal, nobody is inside. A
-//! guard that moves to another thread is counted out on that thread's stripe, which is why there are two counters, and why
-//! only their sums mean anything.
+//! To publish, a writer stores `current`, and nothing else. To learn who is still inside the previous lane,
+//! it then executes a *heavy* fence. After this fence, a caller that is not counted yet finds at its recheck
+//! that the lane is not current. The writer sums `left` over all stripes, and then `entered`. If the sums are
+//! equal, nobody is inside. A guard that moves to another thread is counted out on that thread's stripe. This
+//! is why there are two counters, and why only their sums mean anything.
 //!
-//! To be woken instead of asking again, the writer raises a flag and executes a heavy fence before it sums; a leaver looks at
-//! the flag after it has counted itself out.
+//! A writer that wants to be woken instead of polling raises a flag and executes a heavy fence before it
+//! sums. A leaving caller checks the flag after it has counted itself out.
 //!
-//! The caller's half of each pair of fences is free where the kernel has `membarrier` ([`Fences`]). The shape, two counters per
-//! thread whose sums are compared, is that of Linux SRCU; the asymmetric fences are liburcu's and, in Rust, seize's; `enter`,
-//! `publish` and the way this is written down are from left-right.
+//! The caller's half of each pair of fences is free if the kernel has `membarrier` ([`Fences`]). The design
+//! (two counters per thread, whose sums are compared) is that of Linux SRCU. The asymmetric fences come from
+//! liburcu and, in Rust, from seize. `enter`, `publish` and the style of documentation come from left-right.
 //!
 //! # How to use it
 //! ```
-//! use segue_core::{Cell, Occupant, VacateOutcome, Role};
+//! use segue_core::{Cell, Occupant, Role, VacateOutcome};
 //! use std::sync::{Arc, mpsc};
 //!
 //! struct Version(u32);
@@ -52,14 +60,14 @@
 //!     }
 //! }
 //!
-//! // Whoever empties an old version that is waited for calls this.
+//! // A caller that leaves a watched occupant calls this.
 //! let (wake, woken) = mpsc::channel();
 //! let cell = Cell::new(Box::new(move || wake.send(()).unwrap_or(())));
 //!
 //! assert!(cell.enter().is_none());
 //! cell.reserve(Arc::new(Version(1)))?.publish();
 //!
-//! // A call that takes its time, on another thread.
+//! // A slow call on another thread.
 //! let guard = cell.enter_owned().expect("version 1 is current");
 //! let (finish, finished) = mpsc::channel::<()>();
 //! let call = std::thread::spawn(move || {
@@ -67,59 +75,84 @@
 //!     guard.0
 //! });
 //!
-//! // Meanwhile the next version. A reservation that is dropped instead would have changed nothing.
+//! // Meanwhile, publish the next version. Dropping the reservation instead would change nothing.
 //! let reservation = cell.reserve(Arc::new(Version(2)))?;
 //! let old = reservation.publish().expect("version 1 was current");
 //! assert_eq!(old.0, 1);
 //! drop(old);
 //! assert_eq!(cell.enter().expect("version 2 is current").0, 2);
 //!
-//! // Version 1 is old, and somebody is inside.
+//! // Version 1 is old, and one caller is inside.
 //! assert_eq!(cell.count(Role::Old).map(|count| count.inside), Some(1));
 //! cell.watch(Role::Old);
 //! finish.send(())?;
-//! let gone = loop {
+//! let removed = loop {
 //!     match cell.vacate(Role::Old) {
 //!         VacateOutcome::Vacated(version) => break version,
 //!         VacateOutcome::Busy { .. } => woken.recv()?,
-//!         VacateOutcome::Absent => unreachable!("nobody else takes it out"),
+//!         VacateOutcome::Absent => unreachable!("no other thread takes it out"),
 //!     }
 //! };
-//! assert_eq!(Arc::into_inner(gone).expect("the cell kept nothing of it").0, 1);
+//! assert_eq!(Arc::into_inner(removed).expect("the cell keeps no reference").0, 1);
 //! assert_eq!(call.join().expect("the call returns"), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # Where things are
-//! In the order in which to read them: `fence` is the pair of fences, `current` what the word that callers read says, `stripe` one thread's counters, `registry` all stripes of
-//! a cell and the sums over them, `lane` one generation's place, `cell` the writer's side with what it answers in `answer`,
-//! `reservation` a candidate before it is published, `guard` the caller's side with the central argument, `projection` a second way in, `thread` how a thread finds
-//! its stripe, `exit` what happens when it exits, and `depart` the cell's part in that. `sync` is where loom comes in.
+//! # Files, in reading order
+//! - `fence`: the pair of fences.
+//! - `current`: the word that names the current lane.
+//! - `stripe`: one thread's counters in one cell.
+//! - `registry`: all stripes of a cell, and the sums over them.
+//! - `lane`: the part of a lane that callers read.
+//! - `cell_state`: everything that the cell's mutex guards.
+//! - `occupant`, `cell`: what a cell holds, and the cell. The writer's operations are in `reservation`
+//!   (reserve, publish), `transition` (roll back, withdraw, quarantine) and `drain` (count, watch, vacate).
+//!   Their plain data types are in `api`.
+//! - `entry`: the caller's side, with the central ordering argument. `guard`: the guards made from it.
+//! - `view`, `projection_slots`, `projection`, `projection_guard`: a second way to enter a cell, through a
+//!   value made from the occupant.
+//! - `thread`: how a thread finds its stripe. `thread_exit`: what happens when it exits. `cell_exit`: the
+//!   cell's part in it.
+//! - `sync` and `mutation`: the switch between the real primitives and loom, and the mutations that loom
+//!   models apply.
 
 mod api;
 mod cell;
 mod cell_exit;
+mod cell_state;
 mod current;
+mod drain;
+mod entry;
 mod fence;
 mod guard;
 mod lane;
+#[cfg(loom)]
+#[doc(hidden)]
+pub mod model;
+mod mutation;
+mod occupant;
 mod projection;
+mod projection_guard;
+mod projection_slots;
 mod registry;
 mod reservation;
 mod stripe;
 mod sync;
 mod thread;
 mod thread_exit;
+mod transition;
+mod view;
 
 pub use api::{
-    Count, NothingToRollBack, Quarantine, Role, ThreadCalls, VacateOutcome, WakeRequest, WithdrawError,
+    Count, NothingToRollBack, Quarantine, ReserveError, Role, ThreadCalls, VacateOutcome, WakeRequest,
+    WithdrawError,
 };
-pub use cell::{Cell, Occupant};
+pub use cell::Cell;
 pub use fence::Fences;
 pub use guard::{CallGuard, OwnedCallGuard};
-pub use projection::{Projection, ProjectionError, ProjectionGuard, View};
-pub use reservation::{Reservation, ReserveError};
-#[cfg(loom)]
-#[doc(hidden)]
-pub use sync::modelled as model;
+pub use occupant::Occupant;
+pub use projection::Projection;
+pub use projection_guard::{ProjectionError, ProjectionGuard};
+pub use reservation::Reservation;
 pub use thread::ThreadId;
+pub use view::View;

@@ -1,100 +1,101 @@
-//! One thread's counters in one cell: written by that thread alone, so plain loads and stores do.
+//! One thread's counters in one cell. Only that thread writes them, so plain loads and stores are enough.
 
-use crate::current::{Offset, PLACES};
-use crate::sync::{AtomicU64, Mutation, Ordering, is_mutated};
+use crate::current::{LANE_SLOTS, LaneOffset};
+use crate::mutation::{Mutation, is_mutated};
+use crate::sync::{AtomicU64, Ordering};
 
-/// How many lanes a cell has: current, old, and six for generations in quarantine. With all six taken nothing can be
-/// loaded any more, so six is how many images may prove unpurgeable before a module cannot be replaced.
-pub(crate) const LANES: usize = 8;
-
-/// One thread's counters of one lane. They only ever grow, also when the lane changes hands.
+/// One thread's counters of one lane. They only ever grow, even when the lane gets another occupant.
 ///
 /// # Synchronization
-/// `entered`, `left` and `retried` are written by the stripe's owner alone. `baseline` is written under the cell's mutex,
-/// and is stable for a thread that is counted in.
+/// Only the stripe's owner writes `entered`, `left` and `non_calls`. `baseline` is written under the cell's
+/// mutex. It does not change while its thread is counted in.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Counters {
-    /// Times this thread counted itself in.
+    /// How often this thread counted itself in.
     entered: AtomicU64,
-    /// Times this thread counted somebody out: itself, or an owned guard that another thread had made.
+    /// How often this thread counted a caller out: itself, or an owned guard that another thread had made.
     left: AtomicU64,
-    /// Those of `entered` that were no calls: taken back at once, or a departure.
-    retried: AtomicU64,
-    /// `entered` when the lane got its present occupant, or when its last owner had departed.
+    /// How many of `entered` were not calls: entries that were cancelled, and entries of a thread that exits.
+    non_calls: AtomicU64,
+    /// `entered` when the lane got its present occupant, or when the stripe's last owner exited.
     baseline: AtomicU64,
 }
 
 /// Adds 1 to a counter that no other thread writes.
 #[inline(always)]
-fn bump(counter: &AtomicU64, publish: Ordering) {
-    // Relaxed load: our own last store, or that of an earlier owner, which the cell's mutex ordered before us.
-    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), publish);
+fn increment(counter: &AtomicU64, store_ordering: Ordering) {
+    // Relaxed load: it reads our own last store, or that of an earlier owner, which the cell's mutex ordered
+    // before us.
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), store_ordering);
 }
 
-/// The same reference, of which the compiler does not know that it is a sum of two others.
+/// Returns the same reference, and hides from the compiler that the address is a sum of two others.
 ///
-/// Each call adds one to what the call before it stored. Processors that rename memory (Zen 2, Golden Cove, and later) do that
-/// without going through the store buffer, if the address is a register and a constant; of one register added to another, as
-/// the compiler would write it, they do not, and each call waits some 5 cycles for the one before.
+/// Each call adds one to the value that the previous call stored. Processors with memory renaming (Zen 2,
+/// Golden Cove, and later) forward this value without the store buffer if the address is a register plus a
+/// constant. If the address is one register plus another, as the compiler would write it, they do not, and
+/// each call waits about 5 cycles for the previous one.
 #[inline(always)]
-fn by_address(counters: &Counters) -> &Counters {
+fn in_one_register(counters: &Counters) -> &Counters {
     #[cfg(all(target_arch = "x86_64", not(any(miri, loom))))]
     {
         let mut address: *const Counters = counters;
-        // SAFETY: it is no instruction at all, and leaves the register as it is.
+        // SAFETY: the assembly has no instruction and leaves the register unchanged.
         #[expect(clippy::pointers_in_nomem_asm_block, reason = "nothing is read or written through it")]
         unsafe {
             std::arch::asm!("/* {} */", inout(reg) address, options(pure, nomem, nostack, preserves_flags))
         };
-        // SAFETY: it is the address of `counters` still.
+        // SAFETY: this is still the address of `counters`.
         return unsafe { &*address };
     }
-    #[allow(unreachable_code, reason = "elsewhere")]
+    #[allow(unreachable_code, reason = "reachable on other targets")]
     counters
 }
 
 impl Counters {
     fn new() -> Self {
         let zero = || AtomicU64::new(0);
-        Self { entered: zero(), left: zero(), retried: zero(), baseline: zero() }
+        Self { entered: zero(), left: zero(), non_calls: zero(), baseline: zero() }
     }
 
-    /// Counts the owner in. By itself it proves nothing: see `Cell::attempt`.
+    /// Counts the owner in. This alone proves nothing: see `Cell::try_enter`.
     #[inline(always)]
     pub(crate) fn count_in(&self) {
-        // Relaxed: paired by the fences that follow it on both sides, and for whoever sees the matching `left` by that.
-        bump(&self.entered, Ordering::Relaxed);
+        // Relaxed: the fences that follow it on both sides order it. A thread that sees the matching `left`
+        // sees it by that.
+        increment(&self.entered, Ordering::Relaxed);
     }
 
     /// Counts one caller out.
     #[inline(always)]
     pub(crate) fn count_out(&self) {
-        // Release: pairs with the Acquire in `left()`. Who sees this sees all that the caller did inside, and its `entered`.
-        bump(
-            &self.left,
-            if is_mutated(Mutation::RelaxLeave) { Ordering::Relaxed } else { Ordering::Release },
-        );
+        // Release: pairs with the Acquire in `left()`. A thread that sees this count sees everything that the
+        // caller did inside, and its `entered`.
+        let ordering = if is_mutated(Mutation::RelaxLeave) { Ordering::Relaxed } else { Ordering::Release };
+        increment(&self.left, ordering);
     }
 
-    /// Says that one entry was no call. To be said before that entry is counted out, whose Release then carries it.
-    pub(crate) fn count_retry(&self) {
-        bump(&self.retried, Ordering::Relaxed);
+    /// Records that one entry was not a call. Must come before that entry is counted out, whose Release then
+    /// carries it.
+    pub(crate) fn count_non_call(&self) {
+        increment(&self.non_calls, Ordering::Relaxed);
     }
 
     /// Whether the owner has counted itself in since the lane got its occupant.
-    pub(crate) fn visited(&self) -> bool {
-        // Relaxed: asked by the owner inside, or under the cell's mutex.
+    pub(crate) fn has_visited(&self) -> bool {
+        // Relaxed: called by the owner while it is inside, or under the cell's mutex.
         self.entered.load(Ordering::Relaxed) != self.baseline.load(Ordering::Relaxed)
     }
 
-    /// Makes the owner a stranger again. Under the cell's mutex.
-    pub(crate) fn forget_visit(&self) {
+    /// Makes the owner count as not having visited. Call it under the cell's mutex.
+    pub(crate) fn clear_visit(&self) {
         self.baseline.store(self.entered.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     pub(crate) fn entered(&self) -> u64 {
-        // Relaxed: either a heavy fence, the cell's mutex or the Acquire of a `left` made visible what must be seen.
+        // Relaxed: a heavy fence, the cell's mutex or the Acquire of a `left` has made the required value
+        // visible.
         self.entered.load(Ordering::Relaxed)
     }
 
@@ -103,33 +104,36 @@ impl Counters {
         self.left.load(Ordering::Acquire)
     }
 
-    pub(crate) fn retried(&self) -> u64 {
+    pub(crate) fn non_calls(&self) -> u64 {
         // Relaxed: carried by the same `left`.
-        self.retried.load(Ordering::Relaxed)
+        self.non_calls.load(Ordering::Relaxed)
     }
 
-    /// The baseline is the value that a sum was made of, not a second reading. Under the cell's mutex.
-    pub(crate) fn rebase(&self, entered: u64) {
+    /// Sets the baseline. `entered` must be the value that a sum included, not a second reading. Call it
+    /// under the cell's mutex.
+    pub(crate) fn set_baseline(&self, entered: u64) {
         self.baseline.store(entered, Ordering::Relaxed);
     }
 }
 
 /// One thread's counters in one cell.
 ///
-/// 128 bytes are two cache lines, since the prefetcher of x86_64 fetches them in pairs and aarch64 has lines of 128.
+/// Aligned to 128 bytes, which is two cache lines on x86_64, whose prefetcher fetches lines in pairs, and the
+/// largest line of aarch64.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub(crate) struct Stripe {
-    lanes: [Counters; PLACES],
-    /// Owned guards made here, less those dropped here. Wraps below zero. Written by the owner alone.
-    lent: AtomicU64,
+    lanes: [Counters; LANE_SLOTS],
+    /// Owned guards made on this thread, minus those dropped on it. Wraps below zero. Only the owner writes
+    /// it.
+    owned_guards: AtomicU64,
     /// The row of the cell's registry that holds this stripe.
     row: usize,
 }
 
 impl Stripe {
     pub(crate) fn new(row: usize) -> Self {
-        Self { lanes: std::array::from_fn(|_| Counters::new()), lent: AtomicU64::new(0), row }
+        Self { lanes: std::array::from_fn(|_| Counters::new()), owned_guards: AtomicU64::new(0), row }
     }
 
     pub(crate) fn row(&self) -> usize {
@@ -140,28 +144,29 @@ impl Stripe {
         &self.lanes[lane]
     }
 
-    /// The counters of the lane at this offset, by their own address: see [`by_address`].
+    /// The counters of the lane at this offset, with the address in one register: see [`in_one_register`].
     #[inline(always)]
-    pub(crate) fn at(&self, offset: Offset) -> &Counters {
-        by_address(offset.within(&self.lanes))
+    pub(crate) fn lane_at(&self, offset: LaneOffset) -> &Counters {
+        in_one_register(offset.select(&self.lanes))
     }
 
-    /// Notes that an entry of the owner belongs to an owned guard, which any thread may count out.
-    pub(crate) fn lend(&self) {
-        bump(&self.lent, Ordering::Relaxed);
+    /// Records that an entry of the owner belongs to an owned guard, which any thread may count out.
+    pub(crate) fn add_owned_guard(&self) {
+        increment(&self.owned_guards, Ordering::Relaxed);
     }
 
-    /// Notes that the owner counts an owned guard out.
-    pub(crate) fn settle(&self) {
-        self.lent.store(self.lent.load(Ordering::Relaxed).wrapping_sub(1), Ordering::Relaxed);
+    /// Records that the owner counts an owned guard out.
+    pub(crate) fn remove_owned_guard(&self) {
+        self.owned_guards.store(self.owned_guards.load(Ordering::Relaxed).wrapping_sub(1), Ordering::Relaxed);
     }
 
-    /// Whether a guard that cannot leave the owner's thread is still alive (or was forgotten). Exact when the owner asks.
-    pub(crate) fn is_held(&self) -> bool {
+    /// Whether a guard that cannot move to another thread is still alive (or was forgotten). Exact if the
+    /// owner calls it.
+    pub(crate) fn has_local_guard(&self) -> bool {
         let inside = self
             .lanes
             .iter()
             .fold(0u64, |sum, lane| sum.wrapping_add(lane.entered()).wrapping_sub(lane.left()));
-        inside != self.lent.load(Ordering::Relaxed)
+        inside != self.owned_guards.load(Ordering::Relaxed)
     }
 }

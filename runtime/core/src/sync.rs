@@ -1,14 +1,15 @@
-//! Where the primitives come from: the machine, or loom. The only file that knows loom.
+//! The synchronization primitives: the real ones, or loom's under `--cfg loom`. No other file imports loom's.
 //!
-//! Under `--cfg loom` the atomics, the mutex and the thread-locals are loom's, so that a model runs the same `enter`,
-//! `leave` and drained check that production runs. `Arc` and `Weak` stay the standard library's on both sides: loom has no
-//! `Weak`, and no ordering of ours leans on a reference count.
+//! Under `--cfg loom` the atomics, the mutex and the thread-locals are loom's. A model then runs the same
+//! `enter`, `leave` and drain check as production. `Arc` and `Weak` are the standard library's in both cases:
+//! loom has no `Weak`, and none of our orderings depends on a reference count.
 //!
-//! A compiler fence paired with `membarrier` is outside of what loom (or Miri, or the language) can model. Both sides of
-//! the pair are then `fence(SeqCst)`, and that is the right model: the promise we use of `membarrier` is that, for each
-//! other thread, everything before some point of its program order happened before the call and everything after that
-//! point happens after it. That is a SeqCst fence which the other thread executes at that point, and the light fence is
-//! what keeps the compiler from moving the two accesses across the only point that matters.
+//! Neither loom nor Miri nor the language can model a compiler fence paired with `membarrier`. Both sides of
+//! the pair are `fence(SeqCst)` there, and this is the right model. We use this guarantee of `membarrier`:
+//! for each other thread there is a point in its program order such that everything before it happened before
+//! the call, and everything after it happens after the call. That is a SeqCst fence which the other thread
+//! executes at that point. The light fence keeps the compiler from moving the two accesses across the one
+//! point that matters.
 
 #[cfg(not(loom))]
 pub(crate) use parking_lot::Mutex;
@@ -22,7 +23,7 @@ pub(crate) use self::modelled::Mutex;
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
 
-/// loom's macro in the shape of the standard library's for constants.
+/// loom's macro with the standard library's syntax for constants.
 #[cfg(loom)]
 macro_rules! modelled_thread_local {
     ($($(#[$attribute:meta])* static $name:ident: $type:ty = const { $init:expr };)*) => {
@@ -32,90 +33,31 @@ macro_rules! modelled_thread_local {
 #[cfg(loom)]
 pub(crate) use modelled_thread_local as thread_local;
 
-/// Whether something other than the machine executes us, which `membarrier` would not reach.
+/// Whether the program runs under loom or Miri, where `membarrier` has no effect.
 pub(crate) const MODELLED: bool = cfg!(any(loom, miri));
 
-/// Whether loom does, with pieces of the protocol taken out, perhaps.
+/// Whether the program runs under loom, which may apply a mutation.
 pub(crate) const MODELLED_BY_LOOM: bool = cfg!(loom);
 
-/// The next id of a cell; never handed out twice.
+/// The next cell id. Ids are never reused.
 #[cfg(not(loom))]
 pub(crate) fn next_cell_id() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    // Relaxed: only uniqueness counts, which the read-modify-write gives alone.
+    // Relaxed: only uniqueness matters, and the read-modify-write alone ensures it.
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// The next id of a cell, from 0 again in each execution of a model, lest the threads' tables grow with the executions.
+/// The next cell id. Ids restart at 0 in each execution of a model. Otherwise the threads' tables would grow
+/// with the number of executions.
 #[cfg(loom)]
 pub(crate) fn next_cell_id() -> usize {
     loom::lazy_static! { static ref NEXT: AtomicUsize = AtomicUsize::new(0); }
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// A piece of the protocol that a model can take out, to show that it would be missed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(loom), expect(unreachable_pub, reason = "public for the models"))]
-pub enum Mutation {
-    /// The caller's fence between counting in and looking at `current` again.
-    DropEnterFence,
-    /// The writer's fence between storing `current` and summing.
-    DropSwitchFence,
-    /// The caller's second look at `current`.
-    SkipRecheck,
-    /// The release of the caller's counting out.
-    RelaxLeave,
-    /// The leaver's fence between counting out and looking at the flag.
-    DropLeaveFence,
-    /// The writer's fence between raising the flag and summing.
-    DropWatchFence,
-    /// Looking at the flag also when taking back an entry that was not one.
-    SkipCancelWake,
-    /// Summing `left` before `entered`.
-    SumEnteredFirst,
-    /// Giving a lane away only when nobody is between counting in and looking again.
-    ReuseBusyLane,
-}
-
-/// Whether the running model has taken `piece` out.
-#[cfg(not(loom))]
-#[inline(always)]
-pub(crate) const fn is_mutated(_piece: Mutation) -> bool {
-    false
-}
-
 #[cfg(loom)]
-pub(crate) use self::modelled::is_mutated;
-
-#[cfg(loom)]
-pub mod modelled {
-    //! What the models need beyond the public API.
-
-    pub use super::Mutation;
-    use std::cell::Cell;
-
-    std::thread_local! {
-        // The standard library's, on purpose: loom runs all threads of one model on one OS thread, so this is one value per
-        // model, and models that the test harness runs beside each other have each their own.
-        static TAKEN_OUT: Cell<Option<Mutation>> = const { Cell::new(None) };
-    }
-
-    /// Takes `piece` out of the protocol for all models that this OS thread runs from now on.
-    pub fn mutate(piece: Option<Mutation>) {
-        TAKEN_OUT.set(piece);
-    }
-
-    pub(crate) fn is_mutated(piece: Mutation) -> bool {
-        TAKEN_OUT.get() == Some(piece)
-    }
-
-    /// What a thread's exit does. Called by hand at the end of a model's thread: loom takes all thread-locals away before it
-    /// runs the destructor of the first, the standard library does not.
-    pub fn exit_thread() {
-        crate::thread_exit::exit();
-    }
-
-    /// loom's mutex in the shape of parking_lot's.
+mod modelled {
+    /// loom's mutex with parking_lot's interface.
     #[derive(Debug)]
     pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
 
@@ -125,7 +67,7 @@ pub mod modelled {
         }
 
         pub(crate) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
-            self.0.lock().expect("a model that panicked is over")
+            self.0.lock().expect("a model that panicked does not continue")
         }
     }
 }

@@ -1,7 +1,8 @@
-//! What happens when a thread exits: the occupants it has been inside are told, and its stripes go back to their cells.
+//! What happens when a thread exits: it notifies the occupants that it has visited, and returns its stripes
+//! to their cells.
 //!
-//! The list of what is to be done lies in a thread-local without a destructor, so that it can still grow while it is worked
-//! through. A second thread-local has a destructor and nothing else: it is the hook.
+//! The list of visited cells is in a thread-local without a destructor, so that it can still grow while it is
+//! processed. A second thread-local has only a destructor, which triggers the exit hooks.
 
 use crate::stripe::Stripe;
 use crate::sync::thread_local;
@@ -12,106 +13,110 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::Weak;
 
-/// What a cell does for a thread that exits.
+/// What a cell does when a thread exits.
 pub(crate) trait ThreadExitHook: Send + Sync {
-    /// Says goodbye to each occupant that the stripe's thread has visited. Whether there was one.
+    /// Notifies each occupant that the stripe's thread has visited. Returns whether there was one.
     fn notify_occupants(&self, stripe: &Stripe) -> bool;
     /// Takes the stripe back.
-    fn give_back(&self, stripe: &Stripe);
+    fn release_stripe(&self, stripe: &Stripe);
 }
 
-/// A cell that this thread has a stripe in.
-struct Visit {
-    home: Weak<dyn ThreadExitHook>,
+/// A cell in which this thread has a stripe.
+struct VisitedCell {
+    hook: Weak<dyn ThreadExitHook>,
     stripe: NonNull<Stripe>,
 }
 
-/// How far a thread is with exiting.
+/// How far the thread's exit has progressed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Alive,
-    /// The hook runs: occupants are being told, and may enter cells from there.
-    Leaving,
-    /// The hook has run. A stripe taken now is never given back.
-    Gone,
+enum ExitPhase {
+    Running,
+    /// The hooks run: occupants are being notified, and may enter cells.
+    Notifying,
+    /// The hooks have run. A stripe that is taken now is never released.
+    Exited,
 }
 
-/// How often a thread that exits goes around its cells, telling the occupants that it has visited, since one that is told
-/// may enter another. The same number, for the same reason, as POSIX has in `PTHREAD_DESTRUCTOR_ITERATIONS`.
-const ROUNDS: usize = 4;
+/// How often an exiting thread visits all its cells to notify occupants. One pass may not be enough, because
+/// a notified occupant may enter another. POSIX sets `PTHREAD_DESTRUCTOR_ITERATIONS` to the same number, for
+/// the same reason.
+const PASSES_MAX: usize = 4;
 
 thread_local! {
-    static VISITS: RefCell<ManuallyDrop<Vec<Visit>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
-    static PHASE: Cell<Phase> = const { Cell::new(Phase::Alive) };
-    static HOOK: Hook = const { Hook };
+    static VISITED: RefCell<ManuallyDrop<Vec<VisitedCell>>> =
+        const { RefCell::new(ManuallyDrop::new(Vec::new())) };
+    static PHASE: Cell<ExitPhase> = const { Cell::new(ExitPhase::Running) };
+    static TRIGGER: Trigger = const { Trigger };
 }
 
-/// Its destructor is the thread's exit.
-struct Hook;
+/// Runs the exit hooks when it is destroyed, which is when the thread exits.
+struct Trigger;
 
-impl Drop for Hook {
+impl Drop for Trigger {
     fn drop(&mut self) {
-        #[cfg(not(loom))] // loom's threads say it by hand: `sync::modelled::exit_thread`.
-        exit();
+        #[cfg(not(loom))] // A model's thread calls it itself: `model::exit_thread`.
+        run_hooks();
     }
 }
 
-/// Notes that `stripe` is to be given back to its cell when this thread exits, unless it is too late for that.
-pub(crate) fn enlist(stripe: NonNull<Stripe>, home: Weak<dyn ThreadExitHook>) {
-    if PHASE.with(Cell::get) == Phase::Alive {
-        // An error would mean that the hook has run, but then the phase would say so.
-        let _ = HOOK.try_with(|_| ());
+/// Has `stripe` released to its cell when this thread exits. Does nothing if the exit hooks have already run.
+pub(crate) fn register(stripe: NonNull<Stripe>, hook: Weak<dyn ThreadExitHook>) {
+    if PHASE.with(Cell::get) == ExitPhase::Running {
+        // An error would mean that the trigger was destroyed, but then the phase would not be `Running`.
+        let _ = TRIGGER.try_with(|_| ());
     }
-    if PHASE.with(Cell::get) == Phase::Gone {
+    if PHASE.with(Cell::get) == ExitPhase::Exited {
         return;
     }
-    VISITS.with(|visits| {
-        let mut visits = visits.borrow_mut();
-        // Not while `exit` goes through them by index.
-        if visits.len() == visits.capacity() && PHASE.with(Cell::get) == Phase::Alive {
-            visits.retain(|visit| visit.home.strong_count() > 0);
+    VISITED.with(|visited| {
+        let mut visited = visited.borrow_mut();
+        // Not while `run_hooks` iterates by index.
+        if visited.len() == visited.capacity() && PHASE.with(Cell::get) == ExitPhase::Running {
+            visited.retain(|cell| cell.hook.strong_count() > 0);
         }
-        visits.push(Visit { home, stripe });
+        visited.push(VisitedCell { hook, stripe });
     });
 }
 
-/// The thread exits: occupants that it visited are told, then its stripes go back to their cells.
-pub(crate) fn exit() {
-    PHASE.with(|phase| phase.set(Phase::Leaving));
-    for _ in 0..ROUNDS {
-        let mut told = false;
+/// Notifies the occupants that this thread has visited, then releases its stripes to their cells.
+pub(crate) fn run_hooks() {
+    PHASE.with(|phase| phase.set(ExitPhase::Notifying));
+    for _ in 0..PASSES_MAX {
+        let mut notified = false;
         let mut next = 0;
-        // By index, since an occupant that is told may enter a cell that this thread has never been in.
-        while let Some((home, stripe)) = visit(next) {
-            told |= at_home(&home, stripe, |home, stripe| home.notify_occupants(stripe)).unwrap_or(false);
+        // By index, because a notified occupant may enter a cell that this thread has never entered.
+        while let Some((hook, stripe)) = visited_cell(next) {
+            notified |=
+                with_hook(&hook, stripe, |hook, stripe| hook.notify_occupants(stripe)).unwrap_or(false);
             next += 1;
         }
-        if !told {
+        if !notified {
             break;
         }
     }
-    PHASE.with(|phase| phase.set(Phase::Gone));
-    thread::forget_all();
-    for Visit { home, stripe } in VISITS.with(|visits| ManuallyDrop::into_inner(visits.take())) {
-        at_home(&home, stripe, |home, stripe| home.give_back(stripe));
+    PHASE.with(|phase| phase.set(ExitPhase::Exited));
+    thread::clear_stripes();
+    for VisitedCell { hook, stripe } in VISITED.with(|visited| ManuallyDrop::into_inner(visited.take())) {
+        with_hook(&hook, stripe, |hook, stripe| hook.release_stripe(stripe));
     }
 }
 
-fn visit(index: usize) -> Option<(Weak<dyn ThreadExitHook>, NonNull<Stripe>)> {
-    VISITS.with(|visits| visits.borrow().get(index).map(|visit| (Weak::clone(&visit.home), visit.stripe)))
+fn visited_cell(index: usize) -> Option<(Weak<dyn ThreadExitHook>, NonNull<Stripe>)> {
+    VISITED.with(|visited| visited.borrow().get(index).map(|cell| (Weak::clone(&cell.hook), cell.stripe)))
 }
 
-/// Runs `act` if the cell still lives. A panic ends here: it could only come from the drop of an occupant whose cell had no
-/// other owner left, and a panic that leaves a thread-local's destructor would end the process.
-fn at_home<R>(
-    home: &Weak<dyn ThreadExitHook>,
+/// Runs `act` if the cell is still alive. Catches panics: one can only come from the drop of an occupant
+/// whose cell had no other owner left, and a panic that leaves a thread-local's destructor would abort the
+/// process.
+fn with_hook<R>(
+    hook: &Weak<dyn ThreadExitHook>,
     stripe: NonNull<Stripe>,
     act: impl FnOnce(&dyn ThreadExitHook, &Stripe) -> R,
 ) -> Option<R> {
     let result = catch_unwind(AssertUnwindSafe(|| {
-        let home = home.upgrade()?;
-        // SAFETY: the stripe is kept by its cell, which `home` keeps until the end of this closure.
-        Some(act(&*home, unsafe { stripe.as_ref() }))
+        let hook = hook.upgrade()?;
+        // SAFETY: the cell keeps the stripe, and `hook` keeps the cell until the end of this closure.
+        Some(act(&*hook, unsafe { stripe.as_ref() }))
     }));
     result.unwrap_or_else(|payload| {
         std::mem::forget(payload);

@@ -42,6 +42,34 @@ pub const LOADER: &[&str] = &[
 /// The rooms of `runtime/sdk/src`. There are no exceptions.
 pub const SDK: &[&str] = &["export", "testing", "api", "log", "interpose", "idle", "boundary", "sys"];
 
+/// The rooms of `runtime/core/src`. Each file is a room of its own. There are no exceptions.
+pub const CORE: &[&str] = &[
+    "model",
+    "cell_exit",
+    "projection_guard",
+    "projection",
+    "guard",
+    "entry",
+    "reservation",
+    "drain",
+    "transition",
+    "cell",
+    "cell_state",
+    "registry",
+    "lane",
+    "projection_slots",
+    "view",
+    "occupant",
+    "api",
+    "thread_exit",
+    "thread",
+    "stripe",
+    "current",
+    "fence",
+    "mutation",
+    "sync",
+];
+
 /// A file, by its path below `src` without `.rs` and `/mod`.
 type Name = String;
 
