@@ -32,7 +32,7 @@ pub struct LoadOptions {
 pub struct Trial {
     /// How long the trial lasts unless the version is confirmed earlier.
     pub length: Duration,
-    /// What happens at the end if nobody has confirmed it.
+    /// What happens at the end if the version was not confirmed.
     pub at_end: TrialEnd,
 }
 

@@ -1,4 +1,4 @@
-//! What a process that has ended wrote about its crash, for the process that started it.
+//! The crash reports of a process that has ended, for the program that started it.
 //!
 //! The next runtime of the same state directory reads the same reports. It also restores the modules, so it
 //! loads the file that crashed. A caller that only wants the reports uses [`crashes_in`].
@@ -20,7 +20,8 @@ pub struct Crash {
     pub version: Option<VersionId>,
     /// The function, or else the offset in the file.
     pub place: Option<String>,
-    /// How long before that the version had left memory, in milliseconds; null if it was in memory.
+    /// If the version had already been unloaded: how long before the crash, in milliseconds. Null if it was
+    /// in memory.
     #[serde(default)]
     pub left_ms: Option<u64>,
     /// How the runtime found the module.

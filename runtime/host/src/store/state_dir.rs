@@ -89,8 +89,8 @@ impl StateDir {
         self.root.join("starting")
     }
 
-    /// The file to which a process that dies of a fatal signal, or of a module's `exit`, writes whose code
-    /// ran.
+    /// The file of the crash reports. A process that ends by a fatal signal, or by a module's `exit`, writes
+    /// to it which module's code ran.
     pub(crate) fn crashes(&self) -> PathBuf {
         self.root.join("crashes")
     }

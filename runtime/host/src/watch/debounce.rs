@@ -36,7 +36,7 @@ pub(super) struct Debouncer {
     taken: HashMap<PathBuf, TakenFile>,
 }
 
-/// A file that was taken, so that it can be read.
+/// A file that was taken, to be read and loaded.
 struct TakenFile {
     stamp: Stamp,
     /// The digest of what was read. `None` if the file has been written since, as far as its times show.

@@ -37,7 +37,7 @@ const SCAN_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The state of the watcher's thread.
 pub(super) struct DirectoryWatcher {
-    /// Weak, so a runtime that nobody uses any more ends.
+    /// Weak, so the watch does not keep an unused runtime alive.
     shared: Weak<Shared>,
     directory: PathBuf,
     debouncer: Debouncer,

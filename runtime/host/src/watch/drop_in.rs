@@ -90,7 +90,7 @@ impl DropIn {
                     let changes = Vec::from_iter((error.cause() == Cause::File).then_some(processed));
                     load::record_refused(&task_shared, &actor, source, &error, changes);
                 }
-                // Fails if nobody waits: only the start of the runtime does.
+                // Fails if the receiver was dropped. Only the start of the runtime waits.
                 let _ = sender.send(());
             });
         })?;

@@ -61,8 +61,8 @@ impl ModuleState {
         Some(record())
     }
 
-    /// Makes the current version old, with no successor. `record` writes the delete, and calls its argument to
-    /// carry it out. `None`, with no change, if there is no current version or there is an old one.
+    /// Makes the current version old, with no successor. `record` writes the delete, and calls its argument
+    /// to carry it out. `None`, with no change, if there is no current version or there is an old one.
     pub(crate) fn withdraw<O: Occupant, R>(
         &mut self,
         cell: &Cell<O>,
