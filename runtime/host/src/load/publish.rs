@@ -12,6 +12,7 @@ use crate::{
     module::state::ModuleState,
     purge::detach,
     shared::Shared,
+    store::event_log::Events,
 };
 
 /// Makes all versions current, or stops and unmaps them all. Returns the reports in the order given.
@@ -65,7 +66,8 @@ fn commit(
     let mut loaded: Vec<Loaded> =
         ready.iter().zip(&states).map(|(member, state)| member.report(state, plan)).collect();
     let entries = entries::of_load(ready, &loaded, set, plan);
-    shared.events.commit(&plan.context.actor, entries, || {
+    let events: &Events = &shared.events;
+    events.commit(&plan.context.actor, entries, || {
         for ReadyVersion { module, version, .. } in ready {
             shared.observer.reached(&module.name, version.info.id.generation, Phase::Recorded);
         }
