@@ -1,54 +1,54 @@
-//! What can go wrong on the way of a file, one variant a step.
+//! The errors of reading, checking and mapping a file, and of calling its code.
 
 use std::{io, path::PathBuf};
 
 use segue_abi::metadata::REVISION;
 
-/// The file could not be read, or its private copy not be written.
+/// The file could not be read, or its private copy could not be written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StageError {
-    /// There is no such file.
-    #[error("{}: there is no such file", path.display())]
+    /// The file does not exist.
+    #[error("{}: file not found", path.display())]
     NotFound {
         /// The file.
         path: PathBuf,
     },
-    /// It is a directory, a device, a socket.
+    /// It is not a regular file, but a directory, a device or a socket.
     #[error("{}: not a regular file", path.display())]
     NotAFile {
-        /// What was to be a file.
+        /// Its path.
         path: PathBuf,
     },
-    /// It is larger than a module may be.
-    #[error("{}: {size_bytes} bytes are more than the {max_bytes} that a module may have", path.display())]
+    /// The file is larger than [`FILE_BYTES_MAX`](crate::FILE_BYTES_MAX).
+    #[error("{}: the file has {size_bytes} bytes; the limit for a module is {max_bytes}", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// Its size.
+        /// Its size, in bytes.
         size_bytes: u64,
-        /// The limit.
+        /// The limit, in bytes.
         max_bytes: u64,
     },
-    /// It was written to while it was read.
-    #[error("{}: the file changed while it was read", path.display())]
+    /// The file was written to while it was being read.
+    #[error("{}: the file changed while it was being read", path.display())]
     Changed {
         /// The file.
         path: PathBuf,
     },
-    /// It could not be read.
-    #[error("reading {}: {source}", path.display())]
+    /// The file could not be read.
+    #[error("cannot read {}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// The system's reason.
         source: io::Error,
     },
-    /// There is no memory for the module's heap.
-    #[error("there is no memory for a module's heap")]
+    /// The heap of the module could not be created.
+    #[error("not enough memory for the module's heap")]
     NoHeap,
     /// The private copy could not be written.
-    #[error("writing the private copy {}: {source}", path.display())]
+    #[error("cannot write the private copy {}: {source}", path.display())]
     Write {
         /// The private copy.
         path: PathBuf,
@@ -57,73 +57,74 @@ pub enum StageError {
     },
 }
 
-/// The file is no module that this runtime can take.
+/// The file is not a module that this runtime can load.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckError {
-    /// It does not begin as an ELF file does.
+    /// It does not start like an ELF file.
     #[error("not an ELF file")]
     NotElf,
-    /// It is cut off, or its tables point outside it.
+    /// It is truncated, or its tables point outside the file.
     #[error("damaged ELF file: {what}")]
     Damaged {
-        /// What does not fit.
+        /// What is wrong.
         what: String,
     },
-    /// It is an ELF file, but no shared object.
+    /// It is an ELF file, but not a shared object.
     #[error("not a shared object: its ELF type is {found}")]
     NotShared {
-        /// The type in the file.
+        /// The ELF type in the file.
         found: u16,
     },
-    /// It was built for another machine.
-    #[error("built for another machine: the file is for {found}, this machine is {expected}")]
+    /// It was built for another machine architecture.
+    #[error("built for another machine: the file is for {found}, and this machine is {expected}")]
     WrongMachine {
-        /// The file's machine.
+        /// The architecture in the file.
         found: String,
-        /// This machine.
+        /// The architecture of this machine.
         expected: &'static str,
     },
-    /// It uses static thread-local storage, which is not given back when it is unloaded.
+    /// It uses static thread-local storage, which libc does not free when the file is unloaded.
     #[error(
-        "the file has static thread-local storage (DF_STATIC_TLS), of which a process has little, and gets none back"
+        "the file uses static thread-local storage (DF_STATIC_TLS): a process has little, and unloading does not free it"
     )]
     StaticTls,
-    /// It asks for an executable stack, or does not say that it needs none.
+    /// It requests an executable stack, or has no header that says it needs none.
     #[error(
         "the file asks for an executable stack (PT_GNU_STACK), which would make all stacks of the process executable"
     )]
     ExecutableStack,
-    /// It does not say that it is a module.
+    /// It has no metadata of a module.
     #[error("no segue metadata: the file has no section {:?}", segue_abi::metadata::SECTION)]
     NoMetadata,
-    /// Its metadata cannot be understood.
-    #[error("the segue metadata cannot be understood: {reason}")]
+    /// Its metadata is invalid.
+    #[error("invalid segue metadata: {reason}")]
     BadMetadata {
-        /// What does not fit.
+        /// What is wrong.
         reason: String,
     },
-    /// It was built for another revision of the boundary's types.
-    #[error("built with revision {found} of the module interface, and this runtime has revision {REVISION}")]
+    /// It was built for another revision of the types that cross the boundary.
+    #[error("built with revision {found} of the module interface; this runtime needs revision {REVISION}")]
     Revision {
-        /// The file's revision.
+        /// The revision of the file.
         found: u32,
     },
 }
 
-/// The file could not be mapped, or what it exports does not fit.
+/// The file could not be mapped, or its exports do not match.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MapError {
-    /// Too few pthread keys are left: a module needs one or more, and a process that has none left is aborted.
-    #[error("{taken} of this process's {limit} pthread keys are taken, which leaves too few for a module")]
+    /// Too few pthread keys are left. A module needs at least one, and `std` aborts the process when it gets
+    /// none.
+    #[error("{taken} of this process's {limit} pthread keys are in use, which leaves too few for a module")]
     KeysScarce {
-        /// The keys that are taken.
+        /// The keys that are in use.
         taken: usize,
         /// The keys that a process can have.
         limit: usize,
     },
-    /// Too few file descriptors are left: a module needs some, and so does the service.
+    /// Too few file descriptors are left for the module and the service.
     #[error("{open} of this process's {limit} file descriptors are open, which leaves too few for a module")]
     DescriptorsScarce {
         /// The descriptors that are open.
@@ -131,85 +132,85 @@ pub enum MapError {
         /// The descriptors that a process can have open.
         limit: u64,
     },
-    /// It, or a library that it needs, uses a symbol that nothing defines.
-    #[error("the symbol {symbol} is defined nowhere; the dynamic linker says: {words}")]
+    /// The file, or a library that it needs, uses a symbol that no library defines.
+    #[error("undefined symbol {symbol} (dynamic linker: {linker_message})")]
     MissingSymbol {
         /// The symbol.
         symbol: String,
-        /// The dynamic linker's own words.
-        words: String,
+        /// The message of the dynamic linker.
+        linker_message: String,
     },
-    /// It, or a library that it needs, was linked to a newer version of a library.
-    #[error("{library} of this system lacks version {version}; the dynamic linker says: {words}")]
+    /// The file, or a library that it needs, was linked to a newer version of a library.
+    #[error("{library} on this system does not have version {version} (dynamic linker: {linker_message})")]
     MissingVersion {
         /// The version: `GLIBC_2.99`.
         version: String,
-        /// The library that should have it.
+        /// The library that must have it.
         library: String,
-        /// The dynamic linker's own words.
-        words: String,
+        /// The message of the dynamic linker.
+        linker_message: String,
     },
-    /// It, or a library that it needs, needs a library that is not where the dynamic linker looks.
-    #[error("the library {name} is not found; the dynamic linker says: {words}")]
+    /// The dynamic linker does not find a library that the file, or one of its libraries, needs.
+    #[error("library {name} not found (dynamic linker: {linker_message})")]
     MissingLibrary {
-        /// The library, as it is named in the file.
+        /// The name of the library in the file.
         name: String,
-        /// The dynamic linker's own words.
-        words: String,
+        /// The message of the dynamic linker.
+        linker_message: String,
     },
     /// The file system of the private copy, or of a library, is mounted `noexec`.
-    #[error("{} is on a file system mounted noexec; the dynamic linker says: {words}", directory.display())]
+    #[error("{} is on a file system mounted noexec (dynamic linker: {linker_message})", directory.display())]
     Noexec {
         /// The directory of the file that could not be mapped.
         directory: PathBuf,
-        /// The dynamic linker's own words.
-        words: String,
+        /// The message of the dynamic linker.
+        linker_message: String,
     },
-    /// A library that it needs asks for an executable stack.
-    #[error("{} asks for an executable stack; {words}", file.as_deref().unwrap_or("the file"))]
+    /// A library that the file needs requests an executable stack.
+    #[error("{} asks for an executable stack ({linker_message})", file.as_deref().unwrap_or("the file"))]
     ExecutableStack {
         /// The library.
         file: Option<String>,
-        /// The dynamic linker's own words, or what it would do.
-        words: String,
+        /// The message of the dynamic linker, or the consequence.
+        linker_message: String,
     },
-    /// A library that it needs was written over while it was in memory. The dynamic linker would read what is
-    /// broken.
-    #[error("{}: the library is in memory, and its file was written over", path.display())]
+    /// The file of a library that is in memory was overwritten. The pages in memory may be broken, and the
+    /// dynamic linker would read them.
+    #[error("{}: the library is in memory, and its file was overwritten", path.display())]
     LibraryOverwritten {
         /// The library.
         path: PathBuf,
     },
-    /// The dynamic linker refused it for another reason.
-    #[error("the dynamic linker refused it: {words}")]
+    /// The dynamic linker refused the file for another reason.
+    #[error("the dynamic linker refused the file: {linker_message}")]
     Open {
-        /// The dynamic linker's own words.
-        words: String,
+        /// The message of the dynamic linker.
+        linker_message: String,
     },
-    /// The dynamic linker answered with an image that it had before.
-    #[error("the dynamic linker answered with an image that it had before")]
+    /// The dynamic linker already has an image at the path of the private copy.
+    #[error("the dynamic linker already has an image at the path of the private copy")]
     NotNew,
-    /// It exports no root module.
-    #[error("it exports no root module; the dynamic linker says: {words}")]
+    /// The file exports no root module.
+    #[error("the file exports no root module (dynamic linker: {linker_message})")]
     NoRoot {
-        /// The dynamic linker's own words.
-        words: String,
+        /// The message of the dynamic linker.
+        linker_message: String,
     },
-    /// Its root module was built with another `abi_stable`, or has another layout.
-    #[error("what it exports has another layout than this runtime expects: {reason}")]
+    /// The root module was built with another `abi_stable`, or has another layout.
+    #[error("the layout of the exported types differs from what this runtime expects: {reason}")]
     Layout {
-        /// The first differences, as the layout check tells them.
+        /// The first differences that the layout check reports.
         reason: String,
     },
 }
 
-/// A call, or the module's start, failed.
+/// A call, or the module's `on_load` or `Drop`, failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallFault {
-    /// The module said so.
+    /// The module returned an error.
     #[error("{text}")]
     Fault {
-        /// Its words.
+        /// The text of the error.
         text: String,
     },
     /// The module panicked.
@@ -217,9 +218,9 @@ pub enum CallFault {
     Panicked {
         /// The panic's message.
         message: String,
-        /// The source file, as the compiler named it.
+        /// The source file, as the compiler names it.
         file: String,
-        /// The line in it.
+        /// The line in the file.
         line: u32,
     },
 }

@@ -172,7 +172,7 @@ pub use libloading::Error as OpenError;
 #[doc(hidden)]
 pub use linker::linkmap::bare_cycle;
 pub use linker::linkmap::mapped_below;
-pub use linker::stale::{Stale, StaleLibrary};
+pub use linker::stale::{StaleLibrary, StaleReason};
 pub use resources::descriptors::{LeftOpen, descriptors_in_use, descriptors_left_open};
 pub use resources::keys::keys_in_use;
 pub use segue_abi as abi;

@@ -1,6 +1,6 @@
 //! Warnings of a load.
 
-use segue_loader::{Stale, StaleLibrary};
+use segue_loader::{StaleLibrary, StaleReason};
 use serde::{Deserialize, Serialize};
 
 /// A problem that does not prevent the load.
@@ -14,13 +14,13 @@ pub struct Warning {
 
 impl From<&StaleLibrary> for Warning {
     fn from(library: &StaleLibrary) -> Self {
-        let hint = match library.why {
-            Stale::Gone => "restore the library: a restart needs it",
+        let hint = match library.reason {
+            StaleReason::Gone => "restore the library: a restart needs it",
             _ => "give the new library another soname and relink the module, or restart the runtime",
         };
-        let hint = match library.why {
+        let hint = match library.reason {
             // The message already names the file.
-            Stale::Elsewhere(_) => hint.to_owned(),
+            StaleReason::Elsewhere(_) => hint.to_owned(),
             _ => format!("{hint}; the library is {}", library.path.display()),
         };
         Warning { message: library.to_string(), hint }

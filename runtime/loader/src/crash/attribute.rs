@@ -115,10 +115,10 @@ mod tests {
         let mut row = table.insert(Entry([1; WORDS])).unwrap();
         // This test program as a whole, and then a piece of it that is not on the stack.
         let all = start - (1 << 20)..start + (1 << 20);
-        row.set_place(&Place { base: 0, whole: all.clone(), text: all.clone() });
+        row.set_place(&Place { base: 0, span: all.clone(), text: all.clone() });
         let found = return_address_is_found(table).expect("a caller is on the stack");
         assert!(all.contains(&(found as usize)));
-        row.set_place(&Place { base: 0, whole: start..start + 1, text: start..start + 1 });
+        row.set_place(&Place { base: 0, span: start..start + 1, text: start..start + 1 });
         assert_eq!(return_address_is_found(table), None, "the address of a function is no caller");
     }
 }

@@ -64,8 +64,8 @@ impl Entry {
     /// It is in memory, here.
     pub(super) fn set_place(&mut self, place: &Place) {
         self.0[OPENED_BY] = 0;
-        self.0[START] = place.whole.start as u64;
-        self.0[END] = place.whole.end as u64;
+        self.0[START] = place.span.start as u64;
+        self.0[END] = place.span.end as u64;
         self.0[TEXT_START] = place.text.start as u64;
         self.0[TEXT_END] = place.text.end as u64;
         self.0[BASE] = place.base as u64;
@@ -77,7 +77,7 @@ impl Entry {
     }
 
     /// From its first byte to behind its last.
-    pub(super) fn whole(&self) -> Range<u64> {
+    pub(super) fn span(&self) -> Range<u64> {
         self.0[START]..self.0[END]
     }
 
@@ -136,9 +136,9 @@ pub(super) fn monotonic_ms() -> u64 {
 fn put(words: &mut [u64], bytes: &[u8]) -> u64 {
     let mut len = 0;
     for (word, chunk) in words.iter_mut().zip(bytes.chunks(8)) {
-        let mut whole = [0; 8];
-        whole[..chunk.len()].copy_from_slice(chunk);
-        *word = u64::from_le_bytes(whole);
+        let mut padded = [0; 8];
+        padded[..chunk.len()].copy_from_slice(chunk);
+        *word = u64::from_le_bytes(padded);
         len += chunk.len() as u64;
     }
     len

@@ -39,7 +39,7 @@ impl Slot {
         self.words[at].load(Ordering::Relaxed)
     }
 
-    pub(super) fn whole(&self) -> Range<u64> {
+    pub(super) fn span(&self) -> Range<u64> {
         self.word(START)..self.word(END)
     }
 

@@ -71,7 +71,7 @@ impl Table {
     /// The image that this address is in; whether there is one.
     // They write to where they are told: whoever asks may have little stack.
     pub(super) fn at(&self, address: u64, entry: &mut Entry) -> bool {
-        self.newest(|slot| slot.whole().contains(&address), entry) && entry.whole().contains(&address)
+        self.newest(|slot| slot.span().contains(&address), entry) && entry.span().contains(&address)
     }
 
     /// Whether this address is in an image. Not for signal handlers: it needs stack for an entry.
@@ -124,8 +124,8 @@ impl Row {
     /// The image has left memory: notes where it was, and keeps the place free for a while. Drop the row after this.
     pub(crate) fn record_unmapped(&self) {
         UNMAPPED.record(&self.entry);
-        let whole = self.entry.whole();
-        reserve(whole.start as usize..whole.end as usize);
+        let span = self.entry.span();
+        reserve(span.start as usize..span.end as usize);
     }
 
     /// The image is in memory, here.
@@ -172,7 +172,7 @@ mod tests {
 
     fn row(table: &'static Table, start: usize) -> Row {
         let mut row = table.insert(Entry([7; WORDS])).unwrap();
-        row.set_place(&Place { base: start, whole: start..start + 100, text: start + 10..start + 20 });
+        row.set_place(&Place { base: start, span: start..start + 100, text: start + 10..start + 20 });
         row
     }
 
@@ -216,7 +216,7 @@ mod tests {
         entry.0[OPENED_BY] = 42;
         let mut row = table.insert(entry).unwrap();
         assert!(opened_by(table, 42).is_some() && opened_by(table, 43).is_none() && at(table, 0).is_none());
-        row.set_place(&Place { base: 0, whole: 10..20, text: 10..20 });
+        row.set_place(&Place { base: 0, span: 10..20, text: 10..20 });
         assert!(
             opened_by(table, 42).is_none() && opened_by(table, 0).is_none_or(|entry| entry.opened_by() == 0)
         );
@@ -244,7 +244,7 @@ mod tests {
                     let start = 1000 + round % 7;
                     row.set_place(&Place {
                         base: start,
-                        whole: start..start + 100,
+                        span: start..start + 100,
                         text: start + 10..start + 20,
                     });
                     // Now and then long enough to be read whole.
@@ -257,7 +257,7 @@ mod tests {
             let mut read = 0;
             while !is_over.load(Ordering::Relaxed) {
                 let Some(entry) = at(table, 1050) else { continue };
-                assert_eq!(entry.whole(), entry.base()..entry.base() + 100);
+                assert_eq!(entry.span(), entry.base()..entry.base() + 100);
                 assert_eq!(entry.text(), entry.base() + 10..entry.base() + 20);
                 read += 1;
             }

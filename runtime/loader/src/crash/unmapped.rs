@@ -40,10 +40,10 @@ impl UnmappedImages {
         // Never 0, which marks a free slot.
         entry.0[UNMAPPED_AT] = monotonic_ms().max(1);
         let _turn = self.writer.lock();
-        let whole = entry.whole();
+        let span = entry.span();
         let is_covered = |slot: &Slot| {
-            let other = slot.whole();
-            slot.word(UNMAPPED_AT) != 0 && whole.start <= other.start && other.end <= whole.end
+            let other = slot.span();
+            slot.word(UNMAPPED_AT) != 0 && span.start <= other.start && other.end <= span.end
         };
         self.slots.iter().filter(|slot| is_covered(slot)).for_each(Slot::clear);
         self.slots.free_slot(|slot| slot.word(UNMAPPED_AT) == 0).write(&entry);
@@ -55,11 +55,11 @@ impl UnmappedImages {
         let mut last = 0;
         for slot in self.slots.iter() {
             let left_at = slot.word(UNMAPPED_AT);
-            if left_at > last && slot.whole().contains(&address) {
+            if left_at > last && slot.span().contains(&address) {
                 (newest, last) = (Some(slot), left_at);
             }
         }
-        newest.is_some_and(|slot| slot.read(entry)) && entry.whole().contains(&address)
+        newest.is_some_and(|slot| slot.read(entry)) && entry.span().contains(&address)
     }
 }
 
@@ -70,7 +70,7 @@ mod tests {
 
     fn entry(start: usize, end: usize, base: usize) -> Entry {
         let mut entry = Entry([0; WORDS]);
-        entry.set_place(&Place { base, whole: start..end, text: start..end });
+        entry.set_place(&Place { base, span: start..end, text: start..end });
         entry
     }
 

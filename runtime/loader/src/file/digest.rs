@@ -1,4 +1,4 @@
-//! What a file is called by: the SHA-256 of its bytes.
+//! The digest of a file: the SHA-256 of its bytes. It identifies the file.
 
 use std::{fmt, str::FromStr};
 
@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
 
-/// A text that is no digest.
+/// The text is not a digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a digest is \"sha256:\" and 64 hexadecimal digits")]
 pub struct ParseDigestError;
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_whole_digest_is_one() {
+    fn only_a_complete_digest_is_parsed() {
         let text = Digest::of(b"x").to_string();
         assert_eq!(text.parse(), Ok(Digest::of(b"x")));
         for bad in ["", "sha256:", &text[..70], &text.to_uppercase(), &format!("{text}0"), "sha256:é"] {

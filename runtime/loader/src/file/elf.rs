@@ -1,7 +1,7 @@
-//! Reads an ELF file without running anything of it.
+//! Reads and checks an ELF file. None of its code runs.
 //!
-//! `dlopen` trusts its file: one that is cut off ends the process with SIGBUS instead of an error. So everything that the
-//! dynamic linker will map is checked to lie within the file first.
+//! `dlopen` trusts its file: a truncated file ends the process with SIGBUS instead of an error. So this first
+//! checks that everything that the dynamic linker will map is inside the file.
 
 use object::{
     LittleEndian as LE,
@@ -12,33 +12,34 @@ use segue_abi::{allocator, metadata::SECTION};
 
 use crate::error::CheckError;
 
-/// What was read from a file.
+/// The data that the runtime needs from a file.
 pub(crate) struct ElfFile<'data> {
     /// The bytes of the metadata section.
     pub(crate) metadata: &'data [u8],
-    /// Where the address of the module's heap is to be written.
-    pub(crate) heap_at: Option<usize>,
-    /// The marks in the file that would keep it in memory for ever.
+    /// The offset at which to write the address of the module's heap.
+    pub(crate) heap_offset: Option<usize>,
+    /// The marks that would prevent unloading.
     pub(crate) marks: Vec<Mark>,
 }
 
-/// A mark in a file by which the dynamic linker would never unmap it. It is cleared in the private copy.
+/// A flag or a symbol binding that makes the dynamic linker never unmap the file. It is cleared in the
+/// private copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
-    /// What it is called.
+    /// Its name.
     pub(crate) name: String,
-    /// Where in the file it is, in bytes.
-    at: usize,
-    /// The byte there, without the mark.
+    /// Its offset in the file, in bytes.
+    offset: usize,
+    /// The byte at the offset, without the mark.
     byte: u8,
 }
 
 // === impl Mark ===
 
 impl Mark {
-    /// Takes the mark out of the file's bytes.
+    /// Clears the mark in the bytes of the file.
     pub(crate) fn clear(&self, bytes: &mut [u8]) {
-        bytes[self.at] = self.byte;
+        bytes[self.offset] = self.byte;
     }
 }
 
@@ -49,7 +50,8 @@ const THIS_MACHINE: (elf::Machine, &str) = (elf::EM_X86_64, "x86_64");
 #[cfg(target_arch = "aarch64")]
 const THIS_MACHINE: (elf::Machine, &str) = (elf::EM_AARCH64, "aarch64");
 
-/// Checks that the bytes are a whole shared object for this machine, and finds what the runtime wants to know.
+/// Checks that the bytes are a complete shared object for this machine, and finds the data that the runtime
+/// needs.
 pub(crate) fn inspect(bytes: &[u8]) -> Result<ElfFile<'_>, CheckError> {
     if !bytes.starts_with(&elf::ELFMAG) {
         return Err(CheckError::NotElf);
@@ -63,14 +65,16 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<ElfFile<'_>, CheckError> {
     let segments = header.program_headers(LE, bytes).map_err(damaged)?;
     let mut marks = Vec::new();
     let mut loads = 0usize;
-    // Without the header glibc makes the stacks executable.
+    // Without this header, glibc makes the stacks executable.
     let mut has_executable_stack = true;
     for segment in segments {
         let (offset, len) = (segment.p_offset.get(LE), segment.p_filesz.get(LE));
         let end = offset.checked_add(len).filter(|end| *end <= bytes.len() as u64);
         if end.is_none() {
-            let what =
-                format!("a segment of {len} bytes at {offset} reaches past the file's {}", bytes.len());
+            let what = format!(
+                "a segment of {len} bytes at offset {offset} ends past the file size of {}",
+                bytes.len()
+            );
             return Err(CheckError::Damaged { what });
         }
         if segment.p_type(LE) == elf::PT_LOAD {
@@ -85,18 +89,18 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<ElfFile<'_>, CheckError> {
                 return Err(CheckError::StaticTls);
             }
             if tag == elf::DT_FLAGS_1 && value & elf::DF_1_NODELETE.0 != 0 {
-                // The flag is in the first byte of a little-endian number.
+                // The number is little-endian, and the flag is in its first byte.
                 let byte = (value & !elf::DF_1_NODELETE.0) as u8;
                 marks.push(Mark {
                     name: "DF_1_NODELETE".to_owned(),
-                    at: position(bytes, &entry.d_val),
+                    offset: offset_of(bytes, &entry.d_val),
                     byte,
                 });
             }
         }
     }
     if loads == 0 {
-        return Err(CheckError::Damaged { what: "it has nothing to load".to_owned() });
+        return Err(CheckError::Damaged { what: "it has no loadable segment".to_owned() });
     }
 
     let sections = header.sections(LE, bytes).map_err(damaged)?;
@@ -105,13 +109,16 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<ElfFile<'_>, CheckError> {
     if has_executable_stack {
         return Err(CheckError::ExecutableStack);
     }
-    let heap_at = heap_at(bytes, &sections)?;
+    let heap_offset = heap_offset(bytes, &sections)?;
     marks.extend(unique_symbols(bytes, &sections)?);
-    Ok(ElfFile { metadata, heap_at, marks })
+    Ok(ElfFile { metadata, heap_offset, marks })
 }
 
-/// Where the address of the module's heap is to be written.
-fn heap_at(bytes: &[u8], sections: &SectionTable<'_, FileHeader64<LE>>) -> Result<Option<usize>, CheckError> {
+/// The offset at which to write the address of the module's heap.
+fn heap_offset(
+    bytes: &[u8],
+    sections: &SectionTable<'_, FileHeader64<LE>>,
+) -> Result<Option<usize>, CheckError> {
     let Some((_, section)) = sections.section_by_name(LE, allocator::SECTION.as_bytes()) else {
         return Ok(None);
     };
@@ -120,12 +127,12 @@ fn heap_at(bytes: &[u8], sections: &SectionTable<'_, FileHeader64<LE>>) -> Resul
         let what = format!("the section {} is not {} zeros", allocator::SECTION, size_of::<usize>());
         return Err(CheckError::Damaged { what });
     }
-    Ok(Some(position(bytes, &data[0])))
+    Ok(Some(offset_of(bytes, &data[0])))
 }
 
-/// The symbols of which there is to be one in a process (`STB_GNU_UNIQUE`, which a C++ compiler makes of a static in an inline
-/// function): once one is looked up, the dynamic linker never unmaps its file. Without the mark they are weak, which is what
-/// `-fno-gnu-unique` makes of them.
+/// The symbols with the binding `STB_GNU_UNIQUE`, which exist once per process. A C++ compiler emits them for
+/// statics in inline functions. Once one is looked up, the dynamic linker never unmaps its file. Clearing the
+/// mark makes them weak, as `-fno-gnu-unique` does.
 fn unique_symbols(
     bytes: &[u8],
     sections: &SectionTable<'_, FileHeader64<LE>>,
@@ -137,22 +144,22 @@ fn unique_symbols(
             let name = symbols.symbol_name(LE, symbol).map_err(damaged)?;
             Ok(Mark {
                 name: format!("STB_GNU_UNIQUE of {}", String::from_utf8_lossy(name)),
-                at: position(bytes, &symbol.st_info),
+                offset: offset_of(bytes, &symbol.st_info),
                 byte: (elf::STB_WEAK.0 << 4) | symbol.st_type().0,
             })
         })
         .collect()
 }
 
-/// How far behind the file's first byte a piece of it begins.
-fn position<T>(bytes: &[u8], piece: &T) -> usize {
-    std::ptr::from_ref(piece).addr() - bytes.as_ptr().addr()
+/// The offset in the file of a part of it.
+fn offset_of<T>(bytes: &[u8], part: &T) -> usize {
+    std::ptr::from_ref(part).addr() - bytes.as_ptr().addr()
 }
 
-/// The file's header, where it is a little-endian 64-bit one.
+/// The header of a little-endian 64-bit file.
 pub(crate) fn header(bytes: &[u8]) -> Result<&FileHeader64<LE>, CheckError> {
     let ident =
-        bytes.get(..16).ok_or_else(|| CheckError::Damaged { what: "the header is cut off".to_owned() })?;
+        bytes.get(..16).ok_or_else(|| CheckError::Damaged { what: "the header is truncated".to_owned() })?;
     let (class, data) = (ident[4], ident[5]);
     if class != elf::ELFCLASS64.0 || data != elf::ELFDATA2LSB.0 {
         let found = format!("{}-bit {}-endian", if class == elf::ELFCLASS32.0 { 32 } else { 64 }, {
@@ -190,14 +197,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_no_elf_file_and_four_bytes_are_not_enough() {
+    fn a_file_that_is_not_elf_is_refused() {
         assert!(matches!(inspect(b"#!/bin/sh\n"), Err(CheckError::NotElf)));
         assert!(matches!(inspect(b""), Err(CheckError::NotElf)));
         assert!(matches!(inspect(b"\x7fELF"), Err(CheckError::Damaged { .. })));
     }
 
     #[test]
-    fn this_test_itself_is_no_module_and_cutting_it_off_is_noticed() {
+    fn a_program_without_metadata_and_a_truncated_file_are_refused() {
         let bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
         assert!(matches!(inspect(&bytes), Err(CheckError::NoMetadata)));
         for len in [64, 1000, bytes.len() / 2, bytes.len() - 1] {

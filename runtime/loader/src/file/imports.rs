@@ -1,4 +1,4 @@
-//! What a file asks of the dynamic linker, and which of it this system lacks. Everything is read; nothing is executed.
+//! The imports of a file: what it needs from the dynamic linker. Nothing is executed.
 
 use object::{
     LittleEndian as LE,
@@ -8,18 +8,20 @@ use object::{
 
 use crate::{error::CheckError, file::elf::header};
 
-/// What a file asks of the dynamic linker.
+/// The imports of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Imports {
-    /// The libraries that it names (`DT_NEEDED`), in order.
+    /// The libraries that it needs (`DT_NEEDED`), in order.
     pub libraries: Vec<String>,
-    /// Where the linker looks for them first (`DT_RUNPATH`, or else `DT_RPATH`), with `$ORIGIN` as it is in the file.
+    /// The directories that the linker searches first (`DT_RUNPATH`, or else `DT_RPATH`). `$ORIGIN` is not
+    /// replaced.
     pub search: Vec<String>,
-    /// Whether the libraries that it needs look there too (`DT_RPATH`).
+    /// Whether the search for libraries of its libraries uses them too (`DT_RPATH`).
     pub search_is_inherited: bool,
-    /// The symbols that it does not define. A symbol that the SDK hides is defined in the file, so it is not here.
+    /// The symbols that it does not define. The SDK defines some libc symbols in the file, so they are not
+    /// listed.
     pub symbols: Vec<ImportedSymbol>,
-    /// Whether it asks for an executable stack, or does not say that it needs none.
+    /// Whether it requests an executable stack, or has no header that says it needs none.
     pub executable_stack: bool,
 }
 
@@ -28,14 +30,14 @@ pub struct Imports {
 pub struct ImportedSymbol {
     /// Its name.
     pub name: String,
-    /// Its version, and the library that must have it; null if it has none.
+    /// Its version, and the library that must have it; `None` if it has no version.
     pub version: Option<(String, String)>,
-    /// Whether the file works without it.
+    /// Whether the file can be loaded without it.
     pub is_weak: bool,
 }
 
-/// The libraries that keep no code of a module, without their version numbers: of libc, of the dynamic linker and of Rust's
-/// unwinder. What a module registers with libc leads through the SDK.
+/// The libraries that keep no pointer into a module: those of libc, the dynamic linker and Rust's unwinder.
+/// The names have no version numbers. Whatever a module registers with libc goes through the SDK.
 const SYSTEM_LIBRARIES: [&str; 10] = [
     "libc.so",
     "libm.so",
@@ -49,7 +51,7 @@ const SYSTEM_LIBRARIES: [&str; 10] = [
     "linux-vdso.so",
 ];
 
-/// Whether a library keeps no code of a module: no callback, and no thread that runs in it. `libssl.so.3` may.
+/// Whether a library keeps no callback and no thread of a module. `libssl.so.3`, for example, may keep them.
 pub fn is_system_library(name: &str) -> bool {
     let name = name.rsplit('/').next().unwrap_or(name);
     let is =
@@ -62,7 +64,7 @@ type Sections<'data> = SectionTable<'data, FileHeader64<LE>>;
 // === impl Imports ===
 
 impl Imports {
-    /// Reads them from the bytes of a 64-bit little-endian ELF file.
+    /// Reads the imports from the bytes of a 64-bit little-endian ELF file.
     ///
     /// # Errors
     ///
@@ -75,7 +77,7 @@ impl Imports {
         Ok(imports)
     }
 
-    /// Reads all but the symbols.
+    /// Reads all imports except the symbols.
     pub(crate) fn without_symbols(bytes: &[u8]) -> Result<Self, CheckError> {
         let damaged = |error: object::read::Error| CheckError::Damaged { what: error.to_string() };
         let header = header(bytes)?;
@@ -89,7 +91,7 @@ impl Imports {
         Ok(imports)
     }
 
-    /// The libraries that it names and that may keep code of it.
+    /// The libraries that it needs and that may keep pointers into it.
     pub(crate) fn external_libraries(&self) -> Vec<String> {
         self.libraries.iter().filter(|library| !is_system_library(library)).cloned().collect()
     }
@@ -147,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_that_may_be_executed_is_seen() {
+    fn an_executable_stack_is_found() {
         let mut bytes = this_test();
         let start = header(&bytes).unwrap().e_phoff(LE) as usize;
         let segments = bytes[start..].chunks(56).take(20);

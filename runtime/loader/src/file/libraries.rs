@@ -1,4 +1,4 @@
-//! The libraries that the dynamic linker would find, read as files. Nothing is mapped or executed.
+//! Finds and reads the libraries that the dynamic linker would map. Nothing is mapped or executed.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
@@ -19,17 +19,17 @@ use crate::file::{
     search::{Paths, system_directories},
 };
 
-/// Libraries that every program with a runtime has, so a file may use them without naming them.
+/// Libraries that every program with a runtime has mapped, so a file may use them without listing them.
 const PROGRAM_LIBRARIES: [&str; 3] = ["libc.so.6", "libm.so.6", "libgcc_s.so.1"];
-/// How many libraries are read for one file.
+/// The most libraries that are read for one file.
 const LIBRARIES_MAX: usize = 512;
 
-/// What a library defines.
+/// The definitions of a library.
 #[derive(Debug, Default)]
 pub(crate) struct Library {
-    /// The versions of its symbols; none for a library without versions.
+    /// The versions of its symbols; empty for a library without versions.
     pub(crate) versions: HashSet<String>,
-    /// Names with their version.
+    /// Names with their versions.
     symbols: HashSet<(String, Option<String>)>,
     names: HashSet<String>,
 }
@@ -37,27 +37,27 @@ pub(crate) struct Library {
 /// The libraries of a file.
 #[derive(Debug, Default)]
 pub(crate) struct Libraries {
-    /// By the name that the file, or one of them, uses.
+    /// By the name that the file, or one of its libraries, uses.
     pub(crate) libraries: BTreeMap<String, Library>,
-    /// Those that the linker would not find.
+    /// The libraries that the linker would not find.
     pub(crate) missing: Vec<String>,
-    /// Those that ask for an executable stack.
+    /// The libraries that request an executable stack.
     pub(crate) executable_stack: Vec<String>,
 }
 
-/// What the linker would map with a file.
+/// The libraries that the linker would map with a file.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
-    /// Where each library is, by its name.
-    pub(crate) places: HashMap<String, PathBuf>,
-    /// The first library that asks for an executable stack. It may be one that a library needs.
+    /// The path of each library, by name.
+    pub(crate) paths: HashMap<String, PathBuf>,
+    /// The first library that requests an executable stack, directly or indirectly needed.
     pub(crate) executable_stack: Option<String>,
 }
 
-/// A library that was found, or was not.
+/// A needed library, found or not.
 struct Needed<'a> {
     name: &'a str,
-    place: Option<&'a Path>,
+    path: Option<&'a Path>,
     bytes: Option<&'a [u8]>,
     imports: &'a Imports,
 }
@@ -65,7 +65,8 @@ struct Needed<'a> {
 // === impl Library ===
 
 impl Library {
-    /// Whether it defines the symbol, in this version if one is asked for. A library without versions has all of them.
+    /// Whether it defines the symbol, in this version if one is given. A library without versions matches
+    /// every version.
     pub(crate) fn exports(&self, name: &str, version: Option<&String>) -> bool {
         match version {
             Some(version) if !self.versions.is_empty() => {
@@ -109,7 +110,7 @@ impl Library {
 
 // === Finding ===
 
-/// Reads the libraries of a file in the directory `origin`, those that they need, and those of every program.
+/// Reads the libraries of a file in the directory `origin`, their libraries, and those of every program.
 pub(crate) fn read_all(imports: &Imports, origin: &str) -> Libraries {
     let mut found = Libraries::default();
     walk(imports, origin, &mut |Needed { name, bytes, imports, .. }| match bytes {
@@ -124,11 +125,11 @@ pub(crate) fn read_all(imports: &Imports, origin: &str) -> Libraries {
     found
 }
 
-/// What the linker would map with a file in the directory `origin`.
+/// The libraries that the linker would map with a file in the directory `origin`.
 pub(crate) fn survey(imports: &Imports, origin: &str) -> Survey {
     let mut survey = Survey::default();
-    walk(imports, origin, &mut |Needed { name, place, imports, .. }| {
-        survey.places.extend(place.map(|place| (name.to_owned(), place.to_owned())));
+    walk(imports, origin, &mut |Needed { name, path, imports, .. }| {
+        survey.paths.extend(path.map(|path| (name.to_owned(), path.to_owned())));
         if imports.executable_stack {
             survey.executable_stack.get_or_insert_with(|| name.to_owned());
         }
@@ -142,7 +143,7 @@ fn walk(imports: &Imports, origin: &str, visit: &mut dyn FnMut(Needed<'_>)) {
     let paths = Paths::new(imports, origin, None, &system);
     let own = imports.libraries.iter().map(|name| (expand(name, origin), paths.clone()));
     let mut next: VecDeque<(String, Paths)> = own.collect();
-    // A program may do without those that nobody names.
+    // A program library that no file needs may be missing.
     let mut named: HashSet<String> = next.iter().map(|(name, _)| name.clone()).collect();
     next.extend(PROGRAM_LIBRARIES.map(|name| (name.to_owned(), paths.clone())));
     let mut seen = HashSet::new();
@@ -150,31 +151,31 @@ fn walk(imports: &Imports, origin: &str, visit: &mut dyn FnMut(Needed<'_>)) {
         if seen.len() >= LIBRARIES_MAX || !seen.insert(name.clone()) {
             continue;
         }
-        let Some((place, bytes)) = find(&name, &paths.all) else {
+        let Some((path, bytes)) = find(&name, &paths.all) else {
             if named.contains(&name) {
-                visit(Needed { name: &name, place: None, bytes: None, imports: &Imports::default() });
+                visit(Needed { name: &name, path: None, bytes: None, imports: &Imports::default() });
             }
             continue;
         };
-        // A damaged one is for the linker to refuse. It is not known to ask for anything.
+        // If the library is damaged, the linker will refuse it. Its imports are unknown.
         let imports = Imports::without_symbols(&bytes).unwrap_or_default();
-        let origin = place.parent().unwrap_or(Path::new("/")).to_string_lossy().into_owned();
+        let origin = path.parent().unwrap_or(Path::new("/")).to_string_lossy().into_owned();
         let paths = Paths::new(&imports, &origin, Some(&paths), &system);
         for name in &imports.libraries {
             let name = expand(name, &origin);
             named.insert(name.clone());
             next.push_back((name, paths.clone()));
         }
-        visit(Needed { name: &name, place: Some(&place), bytes: Some(&bytes), imports: &imports });
+        visit(Needed { name: &name, path: Some(&path), bytes: Some(&bytes), imports: &imports });
     }
 }
 
-/// The first library of this name that is for this machine, with its bytes.
-fn find(name: &str, path: &[PathBuf]) -> Option<(PathBuf, Vec<u8>)> {
+/// The first library with this name that is for this machine, with its bytes.
+fn find(name: &str, directories: &[PathBuf]) -> Option<(PathBuf, Vec<u8>)> {
     // A name with a slash is a path.
     let candidates: Vec<PathBuf> = match name.contains('/') {
         true => vec![PathBuf::from(name)],
-        false => path.iter().map(|directory| directory.join(name)).collect(),
+        false => directories.iter().map(|directory| directory.join(name)).collect(),
     };
     let this_machine = if cfg!(target_arch = "aarch64") { elf::EM_AARCH64 } else { elf::EM_X86_64 };
     candidates.into_iter().find_map(|candidate| {
@@ -199,7 +200,7 @@ mod tests {
         let libc = &found.libraries["libc.so.6"];
         let version = "GLIBC_2.34".to_owned();
         assert!(libc.exports("pthread_create", None) && libc.versions.contains(&version));
-        assert!(libc.exports("dlopen", Some(&version)), "and not only its name is compared:");
+        assert!(libc.exports("dlopen", Some(&version)), "the version is compared, not only the name");
         assert!(!libc.exports("dlopen", Some(&"GLIBC_9.99".to_owned())));
         assert!(!libc.exports("no_such_function", None));
         assert!(found.missing.is_empty());

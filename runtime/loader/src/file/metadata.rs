@@ -1,4 +1,4 @@
-//! What a module's file says of itself.
+//! The metadata in a module's file.
 
 use std::fmt;
 
@@ -7,35 +7,36 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::CheckError;
 
-/// What a module's file says of itself; read from the file, without running anything of it. The format is in
-/// [`segue_abi::metadata`].
+/// The metadata of a module. It is read from the file without running any code. [`segue_abi::metadata`]
+/// describes the format.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
     /// The module's name.
     pub name: String,
     /// Its version.
     pub version: String,
-    /// The revision of the boundary's types that it was built with.
+    /// The revision of the module interface that it was built with.
     pub abi: u32,
     /// The compiler that built it.
     pub compiler: String,
     /// The typed interfaces that it exports.
     pub interfaces: Vec<Interface>,
-    /// The schema of the state that it hands over.
+    /// The schema of the state that it hands over to its successor.
     pub state_schema: Option<String>,
-    /// Whether it asks not to be replaced.
+    /// Whether the module becomes sticky: it refuses to be replaced.
     pub sticky: bool,
-    /// What its author says of unmapping it.
+    /// The author's promise about unloading it.
     #[serde(default)]
     pub unload: Option<Unload>,
 }
 
-/// What the author of a module says of unmapping it.
+/// A promise of the author about unloading a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Unload {
-    /// The libraries that it links keep nothing of it when its value has gone: no callback, no thread, no pointer.
+    /// After the module's value is dropped, the libraries that it links keep no callback, thread or pointer
+    /// of it.
     Promised,
 }
 
@@ -44,9 +45,9 @@ pub enum Unload {
 pub struct Interface {
     /// Its name.
     pub name: String,
-    /// A digest of its layout: a hash through all that its methods name.
+    /// A hash of its layout, which covers all types that its methods use.
     pub fingerprint: String,
-    /// Its methods, in their order.
+    /// Its methods, in order.
     pub methods: Vec<Method>,
 }
 
@@ -55,9 +56,9 @@ pub struct Interface {
 pub struct Method {
     /// Its name.
     pub name: String,
-    /// What it takes.
+    /// Its arguments.
     pub arguments: Vec<Argument>,
-    /// What it answers.
+    /// Its return type.
     pub answer: Type,
 }
 
@@ -70,20 +71,20 @@ pub struct Argument {
     pub of: Type,
 }
 
-/// A type that a method names.
+/// A type that a method uses.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Type {
-    /// As the source has it: `Option<Cents>`.
+    /// Its name in the source, such as `Option<Cents>`.
     pub name: String,
-    /// How the types of the interface's crate in it are defined; empty where there are none.
+    /// The definitions of its types that belong to the interface's crate; empty if there are none.
     pub definition: String,
-    /// A hash of all that.
+    /// A hash of the name and the definition.
     pub fingerprint: String,
 }
 
 // === Display ===
 
-/// As in source: `quote(sku: Str<'_>, quantity: u32) -> Cents`.
+/// As in the source: `quote(sku: Str<'_>, quantity: u32) -> Cents`.
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}(", self.name)?;
@@ -108,7 +109,7 @@ impl fmt::Display for Type {
     }
 }
 
-/// The longest version that is taken, in bytes: it goes into headers, file names and log lines.
+/// The longest version that is accepted, in bytes. It becomes part of headers, file names and log lines.
 const VERSION_LEN_MAX: usize = 128;
 
 impl Metadata {
@@ -117,23 +118,23 @@ impl Metadata {
         let bad = |reason: &str| CheckError::BadMetadata { reason: reason.to_owned() };
         let rest = section
             .strip_prefix(&MAGIC)
-            .ok_or_else(|| bad("it does not begin with the mark of this format"))?;
-        let (len, rest) = rest.split_first_chunk().ok_or_else(|| bad("it is cut off"))?;
+            .ok_or_else(|| bad("it does not start with the magic bytes of this format"))?;
+        let (len, rest) = rest.split_first_chunk().ok_or_else(|| bad("it is truncated"))?;
         let text = usize::try_from(u32::from_le_bytes(*len))
             .ok()
             .and_then(|len| rest.get(..len))
-            .ok_or_else(|| bad("it is cut off"))?;
-        // The revision first: another one may have other fields.
+            .ok_or_else(|| bad("it is truncated"))?;
+        // The revision first: another revision may have other fields.
         let Revision { abi } = serde_json::from_slice(text).map_err(|error| bad(&error.to_string()))?;
         if abi != REVISION {
             return Err(CheckError::Revision { found: abi });
         }
         let metadata: Metadata = serde_json::from_slice(text).map_err(|error| bad(&error.to_string()))?;
         if !is_plain(&metadata.name, "-_", NAME_LEN_MAX) {
-            return Err(bad("the name is none: letters, digits, '-' and '_'"));
+            return Err(bad("the name may contain only letters, digits, '-' and '_'"));
         }
         if !is_plain(&metadata.version, "-+.", VERSION_LEN_MAX) {
-            return Err(bad("the version is none: letters, digits, '-', '+' and '.'"));
+            return Err(bad("the version may contain only letters, digits, '-', '+' and '.'"));
         }
         Ok(metadata)
     }
@@ -144,11 +145,11 @@ struct Revision {
     abi: u32,
 }
 
-/// The file may have been made by anybody, and the name becomes part of a path.
-fn is_plain(text: &str, also: &str, len_max: usize) -> bool {
+/// The file is not trusted, and the name becomes part of a path.
+fn is_plain(text: &str, also_allowed: &str, len_max: usize) -> bool {
     !text.is_empty()
         && text.len() <= len_max
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || also.contains(c))
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || also_allowed.contains(c))
 }
 
 #[cfg(test)]
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_metadata_is_refused() {
+    fn invalid_metadata_is_refused() {
         let good = section(&text("greeter", REVISION));
         for len in 0..good.len() {
             assert!(matches!(Metadata::parse(&good[..len]), Err(CheckError::BadMetadata { .. })), "{len}");
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn another_revision_is_told_as_such_whatever_its_fields_are() {
+    fn another_revision_is_reported_whatever_its_fields_are() {
         let bytes = section(r#"{"abi":999,"title":"greeter"}"#);
         assert!(matches!(Metadata::parse(&bytes), Err(CheckError::Revision { found: 999 })));
     }

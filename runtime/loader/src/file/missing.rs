@@ -1,4 +1,4 @@
-//! What of a file's imports this system lacks.
+//! The imports of a file that this system does not have.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,7 +11,7 @@ use crate::file::{
     origin,
 };
 
-/// Something that a file needs and this system lacks.
+/// An import that this system does not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Missing {
     /// A library.
@@ -21,7 +21,7 @@ pub enum Missing {
     },
     /// A version of a library's symbols.
     Version {
-        /// The library, as the file names it.
+        /// The name of the library in the file.
         library: String,
         /// The version: `GLIBC_2.99`.
         version: String,
@@ -33,9 +33,9 @@ pub enum Missing {
         /// Its name.
         name: String,
     },
-    /// No executable stack: a library asks for one, which is refused.
+    /// A library requests an executable stack, which is refused.
     ExecutableStack {
-        /// The library, as it is named.
+        /// The name of the library.
         library: String,
     },
 }
@@ -43,8 +43,8 @@ pub enum Missing {
 // === impl Imports ===
 
 impl Imports {
-    /// What of it this system lacks. `file` is where the file is, for `$ORIGIN`. Libraries are found as the dynamic linker of a new
-    /// process finds them, and read.
+    /// The imports that this system does not have. `file` is the path of the file, for `$ORIGIN`. Libraries
+    /// are found as the dynamic linker of a new process finds them, and read.
     pub fn missing(&self, file: &Path) -> Vec<Missing> {
         let found = libraries::read_all(self, &origin::directory_of(file));
         let mut missing: Vec<Missing> =
@@ -58,7 +58,7 @@ impl Imports {
             let is_in = |library: &Library, version| library.exports(name, version);
             match &symbol.version {
                 Some((version, library)) => match found.libraries.get(library) {
-                    // The library itself is missing, which is told.
+                    // The library itself is reported as missing.
                     None => {}
                     Some(of) if !of.versions.is_empty() && !of.versions.contains(version) => {
                         versions.entry((library, version)).or_default().push(name.clone());
@@ -66,7 +66,7 @@ impl Imports {
                     Some(_) if found.libraries.values().any(|of| is_in(of, Some(version))) => {}
                     Some(_) => drop(symbols.insert(name)),
                 },
-                // A library that is missing may have it.
+                // A missing library may define it.
                 None if !found.missing.is_empty() => {}
                 None if found.libraries.values().any(|of| is_in(of, None)) => {}
                 None => drop(symbols.insert(name)),
@@ -90,19 +90,19 @@ mod tests {
         std::fs::read(std::env::current_exe().unwrap()).unwrap()
     }
 
-    /// Replaces a string of the file by one of the same length.
+    /// The imports after replacing a string in the file by another of the same length.
     fn patched(from: &str, to: &str) -> Imports {
         assert_eq!(from.len(), to.len());
         let mut bytes = this_test();
         let (from, to) = (format!("\0{from}\0"), format!("\0{to}\0"));
-        // The first is in .dynstr, which is loaded and so lies before the tables for debuggers.
+        // The first match is in .dynstr, which is loaded and so precedes the debug sections.
         let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
         bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
         Imports::read(&bytes).unwrap()
     }
 
     #[test]
-    fn what_runs_here_lacks_nothing() {
+    fn a_program_that_runs_has_no_missing_imports() {
         let file = std::env::current_exe().unwrap();
         let imports = Imports::read(&this_test()).unwrap();
         assert!(imports.libraries.iter().any(|library| library == "libc.so.6"), "{imports:?}");
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_this_system_lacks_is_named() {
+    fn missing_imports_are_named() {
         let file = std::env::current_exe().unwrap();
         let library = patched("libgcc_s.so.1", "libgcc_x.so.1");
         let missing = library.missing(&file);

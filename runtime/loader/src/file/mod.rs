@@ -1,4 +1,4 @@
-//! A file before it is mapped: read, checked, copied. None of its code runs.
+//! A file before it is mapped: it is read, checked and copied. None of its code runs.
 //! A line belongs here if it reads or writes the bytes of an ELF file.
 //! Never call the dynamic linker here, and never use `crash` or a room above it.
 

@@ -1,11 +1,11 @@
-//! `$ORIGIN`, by which a file names its own directory, written out in the private copy.
+//! Replaces `$ORIGIN`, by which a file names its own directory, in the private copy.
 //!
-//! The dynamic linker takes `$ORIGIN` for the directory of the file that it maps, and that is the private
-//! copy. The file means the directory where it was put. So the private copy gets the strings with that
-//! directory, behind its last byte, in a segment of their own; the table of segments moves there too, since
-//! it has no room for one more. `patchelf` does the same.
+//! The dynamic linker replaces `$ORIGIN` by the directory of the file that it maps, which is the private
+//! copy. The file means its original directory. So the new strings, with that directory, are appended to the
+//! private copy in a segment of their own. The program header table moves there too, because it has no room
+//! for one more entry. `patchelf` does the same.
 //!
-//! Libraries are mapped where they are: what they call `$ORIGIN` is right.
+//! Libraries are mapped from where they are, so their `$ORIGIN` is right.
 
 use std::path::Path;
 
@@ -18,30 +18,31 @@ use object::{
 
 use crate::{error::CheckError, file::elf::header};
 
-/// The names of the directory. The linker replaces `$LIB` and `$PLATFORM` itself.
+/// The spellings of `$ORIGIN`. The linker itself replaces `$LIB` and `$PLATFORM`.
 const NAMES: [&str; 2] = ["${ORIGIN}", "$ORIGIN"];
-/// What the new segment begins at a multiple of: the largest page of the machines that there are.
+/// The alignment of the new segment, in bytes: the largest page size of the supported machines.
 const ALIGNMENT: u64 = 0x1_0000;
-/// How long an entry of the table of segments is.
-const ENTRY: usize = size_of::<ProgramHeader64<LE>>();
+/// The size of an entry of the program header table, in bytes.
+const ENTRY_BYTES: usize = size_of::<ProgramHeader64<LE>>();
 
 /// The strings of a file with `$ORIGIN` in them.
 #[derive(Debug, Default)]
 pub(crate) struct Origins {
+    /// The offset of the entry in the file, and the string.
     strings: Vec<(usize, String)>,
-    /// The address of the dynamic linker's strings: each is told by its distance from it.
+    /// The address of the dynamic string table. Entries refer to strings by their offset from it.
     base: u64,
 }
 
-/// The directory of a file. Empty where it has none, or one that the linker would not understand.
+/// The directory of a file. Empty if there is none, or if the linker would misread it.
 pub(crate) fn directory_of(file: &Path) -> String {
     let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
     let directory = file.parent().and_then(Path::to_str).unwrap_or_default();
-    // It would end the entry, or be replaced in its turn.
+    // These characters end a search path entry, or start another replacement.
     if directory.contains([':', ';', '$', '\0']) { String::new() } else { directory.to_owned() }
 }
 
-/// The text with the directory in the place of `$ORIGIN`. `$ORIGINAL` is another name, and stays.
+/// Replaces `$ORIGIN` in a text by the directory. `$ORIGINAL` is another name, and stays.
 pub(crate) fn expand(text: &str, directory: &str) -> String {
     let mut expanded = String::new();
     let mut rest = text;
@@ -64,7 +65,7 @@ pub(crate) fn expand(text: &str, directory: &str) -> String {
 // === impl Origins ===
 
 impl Origins {
-    /// Finds them: where the linker looks for libraries, and in their names.
+    /// Finds the strings: search paths and names of libraries.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, CheckError> {
         let damaged = |error: object::read::Error| CheckError::Damaged { what: error.to_string() };
         let sections = header(bytes)?.sections(LE, bytes).map_err(damaged)?;
@@ -90,35 +91,35 @@ impl Origins {
         Ok(origins)
     }
 
-    /// Whether there are none.
+    /// Whether there are no such strings.
     pub(crate) fn is_empty(&self) -> bool {
         self.strings.is_empty()
     }
 
-    /// Writes them out in the bytes of the file. A file in which that cannot be done, or without a directory,
-    /// stays as it is: the linker says then what it does not find.
-    pub(crate) fn write_out(&self, bytes: &mut Vec<u8>, directory: &str) {
+    /// Replaces `$ORIGIN` in the bytes of the file. If that is impossible, or there is no directory, the
+    /// bytes stay as they are. Then the linker reports the libraries that it does not find.
+    pub(crate) fn replace_in(&self, bytes: &mut Vec<u8>, directory: &str) {
         if !self.is_empty()
             && !directory.is_empty()
-            && let Some(written) = self.written_out(bytes, directory)
+            && let Some(written) = self.replaced(bytes, directory)
         {
             *bytes = written;
         }
     }
 
-    fn written_out(&self, bytes: &[u8], directory: &str) -> Option<Vec<u8>> {
+    fn replaced(&self, bytes: &[u8], directory: &str) -> Option<Vec<u8>> {
         let header = FileHeader64::<LE>::parse(bytes).ok()?;
         let mut segments = header.program_headers(LE, bytes).ok()?.to_vec();
         let is_load = |segment: &ProgramHeader64<LE>| segment.p_type(LE) == elf::PT_LOAD;
-        let ends = segments.iter().filter(|one| is_load(one));
-        let ends = ends.map(|one| one.p_vaddr(LE).checked_add(one.p_memsz(LE)));
+        let loaded = segments.iter().filter(|segment| is_load(segment));
+        let ends = loaded.map(|segment| segment.p_vaddr(LE).checked_add(segment.p_memsz(LE)));
         let address =
             ends.collect::<Option<Vec<u64>>>()?.into_iter().max()?.checked_next_multiple_of(ALIGNMENT)?;
         let offset = (bytes.len() as u64).checked_next_multiple_of(ALIGNMENT)?;
 
         let mut written = bytes.to_vec();
         written.resize(usize::try_from(offset).ok()?, 0);
-        let table_len = (segments.len() + 1) * ENTRY;
+        let table_len = (segments.len() + 1) * ENTRY_BYTES;
         written.resize(written.len() + table_len, 0);
         for (at, text) in &self.strings {
             let string = address + (written.len() as u64 - offset);
@@ -133,10 +134,10 @@ impl Origins {
         let mut added = segments[last];
         added.p_flags.set(LE, elf::PF_R);
         added.p_align.set(LE, ALIGNMENT);
-        place(&mut added, offset, address, len);
+        set_position(&mut added, offset, address, len);
         segments.insert(last + 1, added);
-        let table = segments.iter_mut().find(|one| one.p_type(LE) == elf::PT_PHDR);
-        table.into_iter().for_each(|table| place(table, offset, address, table_len as u64));
+        let table = segments.iter_mut().find(|segment| segment.p_type(LE) == elf::PT_PHDR);
+        table.into_iter().for_each(|table| set_position(table, offset, address, table_len as u64));
         let start = usize::try_from(offset).ok()?;
         written[start..start + table_len].copy_from_slice(pod::bytes_of_slice(&segments));
         let mut header = *header;
@@ -147,8 +148,8 @@ impl Origins {
     }
 }
 
-/// Puts a segment at a place in the file and in memory.
-fn place(segment: &mut ProgramHeader64<LE>, offset: u64, address: u64, len: u64) {
+/// Sets the position of a segment in the file and in memory.
+fn set_position(segment: &mut ProgramHeader64<LE>, offset: u64, address: u64, len: u64) {
     segment.p_offset.set(LE, offset);
     segment.p_vaddr.set(LE, address);
     segment.p_paddr.set(LE, address);
@@ -161,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_name_itself_is_replaced() {
+    fn only_the_exact_name_is_replaced() {
         for (text, expected) in [
             ("$ORIGIN", "/opt"),
             ("$ORIGIN/../lib:${ORIGIN}/x", "/opt/../lib:/opt/x"),

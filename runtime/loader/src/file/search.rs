@@ -1,4 +1,4 @@
-//! Where the dynamic linker looks for libraries.
+//! The directories that the dynamic linker searches for libraries.
 
 use std::{
     env, fs,
@@ -8,7 +8,7 @@ use std::{
 
 use crate::file::{imports::Imports, origin::expand};
 
-/// Where the linker looks last.
+/// The directories that the linker searches last.
 const DEFAULTS: [&str; 8] = [
     "/lib/x86_64-linux-gnu",
     "/usr/lib/x86_64-linux-gnu",
@@ -19,23 +19,24 @@ const DEFAULTS: [&str; 8] = [
     "/lib",
     "/usr/lib",
 ];
-/// The linker's configuration.
+/// The configuration file of the linker.
 const CONFIGURATION: &str = "/etc/ld.so.conf";
-/// How deep its files may include each other.
+/// How deep configuration files may include each other.
 const INCLUDES_MAX: usize = 8;
 
-/// Where the linker looks for the libraries that a file needs.
+/// The directories in which the linker searches for the libraries of one file.
 #[derive(Clone)]
 pub(crate) struct Paths {
     pub(crate) all: Rc<[PathBuf]>,
-    /// What is for the libraries that it needs as well.
+    /// The directories that also apply to the libraries of its libraries.
     inherited: Rc<[PathBuf]>,
 }
 
 // === impl Paths ===
 
 impl Paths {
-    /// Of a file in the directory `origin`, which `loader` needs. `system` is where the linker looks last.
+    /// For a file in the directory `origin`, which the file with the paths `loader` needs. `system` is
+    /// searched last.
     pub(crate) fn new(imports: &Imports, origin: &str, loader: Option<&Paths>, system: &[PathBuf]) -> Self {
         let own = imports.search.iter().map(|entry| PathBuf::from(expand(entry, origin)));
         let variable = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
@@ -53,7 +54,7 @@ impl Paths {
     }
 }
 
-/// The directories in which the linker looks for every file's libraries, in order.
+/// The directories that the linker searches for every file, in order.
 pub(crate) fn system_directories() -> Vec<PathBuf> {
     let mut path = Vec::new();
     read_configuration(Path::new(CONFIGURATION), INCLUDES_MAX, &mut path);
@@ -61,14 +62,14 @@ pub(crate) fn system_directories() -> Vec<PathBuf> {
     path
 }
 
-/// The directories that a file of the linker's configuration names, with those of the files that it includes.
+/// Adds the directories of a configuration file and of the files that it includes.
 fn read_configuration(file: &Path, includes_left: usize, path: &mut Vec<PathBuf>) {
     let Ok(text) = fs::read_to_string(file) else { return };
     for line in text.lines().map(|line| line.split('#').next().unwrap_or_default().trim()) {
         match line.strip_prefix("include ") {
             None if line.starts_with('/') => path.push(PathBuf::from(line)),
             Some(pattern) if includes_left > 0 => {
-                for included in matching(pattern.trim(), file) {
+                for included in matching_files(pattern.trim(), file) {
                     read_configuration(&included, includes_left - 1, path);
                 }
             }
@@ -77,8 +78,8 @@ fn read_configuration(file: &Path, includes_left: usize, path: &mut Vec<PathBuf>
     }
 }
 
-/// The files that a pattern with at most one `*`, in its last part, stands for.
-fn matching(pattern: &str, relative_to: &Path) -> Vec<PathBuf> {
+/// The files that match a pattern with at most one `*`, in the file name.
+fn matching_files(pattern: &str, relative_to: &Path) -> Vec<PathBuf> {
     let pattern = relative_to.parent().unwrap_or(Path::new("/")).join(pattern);
     let name = pattern.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let Some((start, end)) = name.split_once('*') else { return vec![pattern] };
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_libraries_inherit_is_searched_first_and_what_is_ones_own_after_the_variable() {
+    fn an_inherited_path_is_searched_first_and_a_runpath_after_the_variable() {
         let imports = |search: &[&str], search_is_inherited| Imports {
             search: search.iter().map(|entry| (*entry).to_owned()).collect(),
             search_is_inherited,

@@ -1,4 +1,4 @@
-//! Mapping a private copy.
+//! Maps a private copy.
 
 use std::{mem::ManuallyDrop, sync::Arc};
 
@@ -26,7 +26,7 @@ use crate::{
         mapped::Mapped,
         retained::{Backing, Retained, close},
     },
-    linker::{linkmap, refused::linker_message, stale},
+    linker::{linkmap, open_error::linker_message, stale},
     resources::{descriptors, keys},
     threads::started::Threads,
 };
@@ -36,25 +36,25 @@ use crate::{
 pub struct MapFailure {
     /// What went wrong.
     pub error: MapError,
-    /// Where the image was in memory already and could not leave it.
+    /// The image, if it was mapped and cannot be unmapped.
     pub retained: Option<Retained>,
 }
 
 // === impl Staged ===
 
 impl Staged {
-    /// Maps the private copy, checks the layout of what it exports, and introduces the host.
+    /// Maps the private copy, checks the layout of its exports, and passes the host's services to it.
     ///
-    /// This runs the file's constructors, and so trusts whoever made it, as all code in a process must be trusted. Where
-    /// it fails, the image is taken down again, and the private copy removed.
+    /// This runs the file's constructors, so the file must be trusted like all code in the process. If it
+    /// fails, the image is unmapped and the private copy is removed.
     ///
     /// # Errors
     ///
-    /// Where the dynamic linker refuses the file, or what it exports does not fit.
+    /// If the dynamic linker refuses the file, or its exports do not match.
     pub fn map(self, services: Box<dyn Services>) -> Result<Mapped, MapFailure> {
         let failed = |error, retained| MapFailure { error, retained };
         let staged = self;
-        if !linkmap::place_of(&staged.path).whole.is_empty() {
+        if !linkmap::find_place(&staged.path).span.is_empty() {
             staged.discard();
             return Err(failed(MapError::NotNew, None));
         }
@@ -69,18 +69,19 @@ impl Staged {
         }
         if let Some(file) = staged.survey.executable_stack.clone() {
             staged.discard();
-            let words = "all stacks of the process would become executable".to_owned();
-            return Err(failed(MapError::ExecutableStack { file: Some(file), words }, None));
+            let linker_message = "it would make every stack of the process executable".to_owned();
+            return Err(failed(MapError::ExecutableStack { file: Some(file), linker_message }, None));
         }
         if let Some(path) = stale::overwritten(&staged.libraries) {
             staged.discard();
             return Err(failed(MapError::LibraryOverwritten { path }, None));
         }
-        // Before its constructors run, so that a crash in one of them is told as its own.
+        // Before the constructors run, so a crash in one of them is attributed to the image.
         let entry = Entry::opening(&staged);
         let mut row = TABLE.insert(entry);
-        // SAFETY: the file is whole (`elf::inspect`), nobody changes it (it is ours and read-only), and running its
-        // constructors is what this function is asked for. RTLD_NOW: a missing symbol is an error here and not later.
+        // SAFETY: the file is complete (`elf::inspect`), nothing changes it (it is private and read-only),
+        // and running its constructors is the purpose of this function. RTLD_NOW: a missing symbol is an
+        // error here and not later.
         let library = match unsafe { Library::open(Some(&staged.path), RTLD_NOW | RTLD_LOCAL) } {
             Ok(library) => library,
             Err(source) => {
@@ -89,20 +90,23 @@ impl Staged {
                 return Err(failed(error, None));
             }
         };
-        // The image may go; a library that it has brought in may have threads and callbacks of its own, and stays for all versions.
+        // The image can be unloaded. A library that it loaded may have threads and callbacks of its own, so
+        // it stays.
         if staged.metadata.unload.is_some() {
             staged.libraries.iter().for_each(|library| linkmap::keep_mapped(library));
         }
-        let place = linkmap::place_of(&staged.path);
+        let place = linkmap::find_place(&staged.path);
         if let Some(row) = &mut row {
             row.set_place(&place);
         }
-        // SAFETY: the image has just been mapped, and stays so while the root module is used: `Mapped` sees to it.
+        // SAFETY: the image has just been mapped, and `Mapped` keeps it mapped while the root module is used.
         let root = match unsafe { checked_root(&library) } {
             Ok(root) => root,
             Err(error) => {
                 let error = match error {
-                    MapError::NoRoot { words } => MapError::NoRoot { words: staged.in_users_words(&words) },
+                    MapError::NoRoot { linker_message } => {
+                        MapError::NoRoot { linker_message: staged.with_user_path(&linker_message) }
+                    }
                     error => error,
                 };
                 let backing = Box::new(Backing { staged, context: None, row, end_bytes: None });
@@ -110,17 +114,17 @@ impl Staged {
                 return Err(failed(error, retained));
             }
         };
-        let stale_libraries = stale::find_stale(&staged.libraries, &staged.survey.places);
+        let stale_libraries = stale::find_stale(&staged.libraries, &staged.survey.paths);
         let threads = Arc::new(Threads::new(&staged.metadata.name, staged.generation));
         let context = Arc::new(Context { services, threads, links: Links::default(), entry });
         context.threads.set_detach(root.detach_thread());
-        // SAFETY: it is called once, first, and the context is kept until the image has left memory.
+        // SAFETY: `attach` is called once and before anything else, and the context outlives the image.
         unsafe { root.attach()(context.host_ref(staged.generation)) };
         let backing = Box::new(Backing { staged, context: Some(context.clone()), row, end_bytes: None });
         Ok(Mapped {
             library: ManuallyDrop::new(library),
             backing: ManuallyDrop::new(backing),
-            range: place.whole,
+            range: place.span,
             stale_libraries,
             context,
             root,
@@ -128,26 +132,27 @@ impl Staged {
     }
 }
 
-/// The root module of an image, after its layout was checked type by type.
+/// Returns the root module of an image after checking its layout type by type.
 ///
 /// # Safety
 ///
-/// The image must stay mapped while the answer is used.
+/// The image must stay mapped while the result is used.
 unsafe fn checked_root(library: &Library) -> Result<ModuleRootRef, MapError> {
     let layout =
         |reason: String| MapError::Layout { reason: reason.chars().take(REPORT_CHARS_MAX).collect() };
-    // SAFETY: a symbol of this name is such a reference: abi_stable checks its magic bytes next.
+    // SAFETY: a symbol with this name is such a reference. abi_stable checks its magic bytes next.
     let header = unsafe { library.get::<AbiHeaderRef>(ROOT_MODULE_LOADER_NAME_WITH_NUL.as_bytes()) }
-        .map_err(|source| MapError::NoRoot { words: linker_message(&source) })?;
+        .map_err(|source| MapError::NoRoot { linker_message: linker_message(&source) })?;
     let header = header.upgrade().map_err(|error| layout(error.to_string()))?;
     let found = header.layout().ok_or_else(|| layout("the file does not describe its layout".to_owned()))?;
-    // Each check gets a memory of its own. The one that abi_stable shares keeps references into the images it has seen,
-    // and follows them when a later image has another number of fields: after an unload, that is a crash.
-    let memory = CheckingGlobals::new();
-    // The report refers to the image, so it becomes text while that is mapped.
-    check_layout_compatibility_with_globals(<ModuleRootRef as StableAbi>::LAYOUT, found, &memory)
+    // A new cache for each check. The cache that abi_stable shares keeps references into the images it has
+    // checked, and follows them when a later image has another number of fields. After an unload, that is a
+    // crash.
+    let cache = CheckingGlobals::new();
+    // The errors refer to the image, so they are converted to text while it is mapped.
+    check_layout_compatibility_with_globals(<ModuleRootRef as StableAbi>::LAYOUT, found, &cache)
         .map_err(|errors| layout(differences(&errors.to_string())))?;
-    drop(memory);
-    // SAFETY: the layout was checked just now.
+    drop(cache);
+    // SAFETY: the layout was checked above.
     unsafe { header.unchecked_layout::<ModuleRootRef>() }.map_err(|error| layout(format!("{error:?}")))
 }

@@ -1,6 +1,6 @@
-//! An image in memory: mapped, started, stopped, unmapped, proven gone.
-//! A line belongs here if it takes an image from one of these states to the next.
-//! Every other room may be used here; none may use this one.
+//! An image in memory: it is mapped, started, stopped, unmapped, and proven gone.
+//! A line belongs here if it moves an image from one of these states to the next.
+//! All other rooms may be used here. None of them may use this one.
 
 pub(crate) mod map;
 pub(crate) mod mapped;

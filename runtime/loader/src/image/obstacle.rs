@@ -1,4 +1,4 @@
-//! What is in the way of unmapping an image.
+//! The obstacles to unmapping an image.
 
 use std::time::Instant;
 
@@ -11,24 +11,28 @@ use crate::{
     threads::{started::ModuleThread, untracked::UntrackedThread},
 };
 
-/// Something for which an image must not be unmapped yet: it would run code that is gone.
+/// Something that may still run code of an image, so the image must not be unmapped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
     /// A thread that the module started.
     Thread(ModuleThread),
-    /// A thread that the module started, and that has not begun to run.
+    /// A thread that the module started, and that does not run yet.
     NewThread,
-    /// Threads that the module's constructors started, before the runtime could know them. They are in the way for ever.
+    /// Threads that the module's constructors started, before the runtime could track them. This obstacle is
+    /// permanent.
     ConstructorThreads(u32),
-    /// Libraries outside the image that may call it: a callback, a thread. They are in the way for ever.
+    /// External libraries that may call the image, through a callback or on a thread. This obstacle is
+    /// permanent.
     Libraries(Vec<String>),
-    /// A thread that such a library has started, or the module past the SDK, and that is in code of the image.
+    /// A thread that the runtime does not track, and that is inside code of the image. An external library
+    /// started it, or the module did so without the SDK.
     UntrackedThread(UntrackedThread),
-    /// A signal whose handler is in the image: a thread is in it, or it was installed past the SDK.
+    /// A signal whose handler is in the image. A thread is running the handler, or it was installed without
+    /// the SDK.
     Signal {
         /// The signal's number.
         number: i32,
-        /// What it is called: `SIGUSR1`.
+        /// Its name, such as `SIGUSR1`.
         name: String,
     },
 }
@@ -36,10 +40,11 @@ pub enum Obstacle {
 // === impl Mapped ===
 
 impl Mapped {
-    /// What is in the way of unmapping it. Nothing may be inside, and its state must have been dropped.
+    /// The obstacles to unmapping the image. No call may be inside, and the module's value must have been
+    /// dropped.
     pub fn obstacles(&self) -> Vec<Obstacle> {
         let mut obstacles: Vec<Obstacle> = self.threads().into_iter().map(Obstacle::Thread).collect();
-        // One that has not begun is not listed yet, and one that was listed may have ended since: this is what counts.
+        // A thread that does not run yet is not listed, and a listed one may have ended: the wait decides.
         if !self.wait_for_threads(Instant::now()) && obstacles.is_empty() {
             obstacles.push(Obstacle::NewThread);
         }
@@ -51,17 +56,18 @@ impl Mapped {
         if !libraries.is_empty() && self.metadata().unload.is_none() {
             obstacles.push(Obstacle::Libraries(libraries.clone()));
         } else if let Some(untracked) = self.untracked_threads() {
-            // Promised, and not so: it would run code that is gone.
+            // The author promised that no library keeps a thread in the image, but one does. It would run
+            // unmapped code.
             let inside = untracked.list().into_iter().filter(|thread| thread.is_inside);
             obstacles.extend(inside.map(Obstacle::UntrackedThread));
         }
-        // Nothing of the module runs that would want them.
+        // No code of the module runs that needs its handlers.
         let running = remove_handlers(self.image_id());
-        let past_the_sdk = signals_handled_in(&self.range);
+        let installed_without_sdk = signals_handled_in(&self.range);
         obstacles.extend(
             running
                 .into_iter()
-                .chain(past_the_sdk)
+                .chain(installed_without_sdk)
                 .map(|number| Obstacle::Signal { number, name: signal_name(number) }),
         );
         obstacles

@@ -1,4 +1,4 @@
-//! An image that was closed.
+//! Closes an image, and proves that it is gone.
 
 use std::{fmt, fs, mem::ManuallyDrop, path::Path, sync::Arc, time::Instant};
 
@@ -10,50 +10,51 @@ use crate::{
     resources::descriptors::LeftOpen,
 };
 
-/// The image has left memory: the dynamic linker's list says so.
+/// The image has left memory: the dynamic linker's list no longer has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unmapped {
-    /// Destructors of thread-locals that did not run, since their threads were never detached. What they would have
-    /// freed beside memory (a file, a lock) is leaked.
+    /// Destructors of thread-locals that did not run, because their threads were never detached. Resources
+    /// other than memory that they would have freed, such as a file or a lock, are leaked.
     pub destructors_dropped: u64,
-    /// pthread keys that were given back.
+    /// pthread keys that were deleted.
     pub keys_deleted: u32,
-    /// The memory that the module had not freed, mostly that of its statics, in bytes. It was freed with the image.
+    /// The memory that the module had not freed, in bytes. Most of it belongs to statics. It was freed with
+    /// the image.
     pub leaked_bytes: u64,
-    /// The file descriptors that it had opened, and that are open still.
+    /// The file descriptors that the module opened and that are still open.
     pub left_open: LeftOpen,
-    /// When the dynamic linker's list said so, and the memory had been freed. The private copy is removed after that.
+    /// When the unmapping was proven and the memory was freed. The private copy is removed after that.
     pub at: Instant,
 }
 
-/// An image that was closed, and that the dynamic linker keeps. Nothing of it runs any more. It may go yet
-/// ([`sweep`](Retained::sweep)); dropped, it stays.
+/// An image that was closed, but that the dynamic linker keeps. None of its code runs any more.
+/// [`sweep`](Retained::sweep) tries again to unmap it. If it is dropped, it stays in memory.
 pub struct Retained {
     backing: ManuallyDrop<Box<Backing>>,
     reason: String,
-    /// What is to be told when it has gone.
-    left: Audit,
+    /// What was left in it, for the report when it is gone.
+    audit: Audit,
 }
 
-/// What must stay for as long as an image is mapped: the heap that its memory is in, the host that it knows.
+/// What must live as long as an image is mapped: the heap of its allocations, and the services that it calls.
 pub(crate) struct Backing {
     pub(crate) staged: Staged,
-    /// None before the host was introduced.
+    /// `None` if the image was not attached to the host.
     pub(crate) context: Option<Arc<Context>>,
-    /// Its row in the table of images; none where that was full.
+    /// Its row in the table of images; `None` if the table was full.
     pub(crate) row: Option<Row>,
-    /// The memory that the end of the image has itself taken from its heap, in bytes, once its output was written.
+    /// The memory that flushing its output allocated, in bytes; `None` before the flush.
     pub(crate) end_bytes: Option<u64>,
 }
 
-/// Closes an image, and asks whether it is gone.
-pub(crate) fn close(library: Library, backing: Box<Backing>, left: Audit) -> Result<Unmapped, Retained> {
+/// Closes an image, and checks whether it is gone.
+pub(crate) fn close(library: Library, backing: Box<Backing>, audit: Audit) -> Result<Unmapped, Retained> {
     let reason = match library.close() {
-        Ok(()) => "the dynamic linker keeps it: a thread-local destructor, or another library, refers to it"
+        Ok(()) => "the dynamic linker keeps it: a thread-local destructor or another library refers to it"
             .to_owned(),
         Err(error) => format!("the dynamic linker refused to close it: {error}"),
     };
-    Retained { backing: ManuallyDrop::new(backing), reason, left }.check_gone()
+    Retained { backing: ManuallyDrop::new(backing), reason, audit }.check_gone()
 }
 
 // === impl Retained ===
@@ -70,17 +71,17 @@ impl Retained {
         &self.backing.staged.path
     }
 
-    /// Why, in words.
+    /// Why it is kept.
     pub fn reason(&self) -> &str {
         &self.reason
     }
 
-    /// Has the dynamic linker look again, and asks whether the image is gone. Where a thread-local destructor kept it, the
-    /// linker would otherwise look at the next time that somebody closes a library.
+    /// Makes the dynamic linker collect unused images, and checks whether the image is gone. Otherwise, an
+    /// image that a thread-local destructor kept would stay until something closes another library.
     ///
     /// # Errors
     ///
-    /// Where it is still there.
+    /// If the image is still mapped.
     pub fn sweep(self) -> Result<Unmapped, Retained> {
         linkmap::collect_unused(self.path());
         self.check_gone()
@@ -90,7 +91,7 @@ impl Retained {
         if linkmap::is_mapped(self.path()) {
             return Err(self);
         }
-        // SAFETY: `self` is consumed, and has no destructor. The image is gone, so nobody has a pointer to any of it.
+        // SAFETY: `self` is consumed, and has no destructor. The image is gone, so nothing points into it.
         let Backing { staged, context, row, end_bytes } = *unsafe { ManuallyDrop::take(&mut self.backing) };
         if let Some(row) = row {
             row.record_unmapped();
@@ -100,7 +101,7 @@ impl Retained {
         let leaked_bytes = heap.usage().live_bytes().saturating_sub(end_bytes.unwrap_or(0));
         let left_open = heap.left_open();
         drop(heap);
-        let Audit { destructors: destructors_dropped, keys: keys_deleted, .. } = self.left;
+        let Audit { destructors: destructors_dropped, keys: keys_deleted, .. } = self.audit;
         let unmapped =
             Unmapped { destructors_dropped, keys_deleted, leaked_bytes, left_open, at: Instant::now() };
         remove(&path);
@@ -111,13 +112,13 @@ impl Retained {
 // === impl Staged ===
 
 impl Staged {
-    /// Removes the private copy, and frees the heap: of a candidate that will not be mapped after all, or that was.
+    /// Removes the private copy and frees the heap. The copy must not be mapped.
     pub fn discard(self) {
         remove(&self.path);
     }
 }
 
 fn remove(private_copy: &Path) {
-    // Where it cannot be removed, the next start does it.
+    // If this fails, the next start of the runtime removes it.
     let _ = fs::remove_file(private_copy);
 }

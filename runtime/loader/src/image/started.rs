@@ -1,4 +1,4 @@
-//! An image whose module has started: it can be called.
+//! An image whose module has started.
 
 use std::{
     ops::Deref,
@@ -21,18 +21,18 @@ use crate::{
 
 /// An image whose module has started, and can be called from any thread.
 ///
-/// It derefs to [`Mapped`], for what can be asked of either. Dropped without [`unload`](Image::unload), it stays in memory
-/// for ever.
+/// It derefs to [`Mapped`]. If it is dropped without [`unload`](Image::unload), it stays in memory until the
+/// process ends.
 pub struct Image {
     mapped: Mapped,
     state: NonNull<ModuleState>,
-    /// What its failures are told with.
-    named: ImageOrigin,
-    /// Read out of the root module once: a call goes through one pointer less.
+    /// Names the image in the errors of its calls.
+    origin: ImageOrigin,
+    /// Copied from the root module, to save a call one indirection.
     handle: unsafe extern "C" fn(*const ModuleState, &RequestRef<'_>, ReplyRef) -> Outcome,
 }
 
-/// A module that refused to start, with its image, which is to be taken down like any other.
+/// A module whose `on_load` failed, with its image. The image must be unmapped like any other.
 pub struct OnLoadFailure {
     /// The image.
     pub mapped: Mapped,
@@ -40,8 +40,8 @@ pub struct OnLoadFailure {
     pub fault: CallFault,
 }
 
-// SAFETY: the state is a `Module`, which is Send and Sync; the SDK's trait demands it. The functions of a root module may be
-// called from any thread.
+// SAFETY: the state is a `Module`, and the SDK's trait requires Send and Sync. The functions of a root module
+// may be called from any thread.
 unsafe impl Send for Image {}
 // SAFETY: as above.
 unsafe impl Sync for Image {}
@@ -49,16 +49,16 @@ unsafe impl Sync for Image {}
 // === impl Mapped ===
 
 impl Mapped {
-    /// Lets the module start.
+    /// Runs the module's `on_load`.
     ///
     /// # Errors
     ///
-    /// The module's veto, with the image.
+    /// The error of `on_load`, with the image.
     pub fn on_load(self) -> Result<Image, Box<OnLoadFailure>> {
         let mut reply = ReplyBuffer::new();
         let mut state = ptr::null_mut();
-        // SAFETY: the host was attached in `map`, and this is called once: it consumes the `Mapped`, and `Image::unload`
-        // makes one that is only to be unmapped.
+        // SAFETY: the host was attached in `map`. This is called once, because it consumes the `Mapped`, and
+        // the one that `Image::unload` returns can only be unmapped.
         let outcome = unsafe { self.root.on_load()(reply.raw(), &mut state) };
         match (outcome, NonNull::new(state)) {
             (Outcome::Done, Some(state)) => Ok(Image::new(self, state)),
@@ -74,25 +74,26 @@ impl Image {
         let handle = mapped.root().handle();
         let (metadata, generation) = (mapped.metadata(), mapped.generation());
         let version = VersionId { version: metadata.version.clone(), generation };
-        let named = ImageOrigin::new(&metadata.name, version);
-        Image { mapped, state, named, handle }
+        let origin = ImageOrigin::new(&metadata.name, version);
+        Image { mapped, state, origin, handle }
     }
 
-    /// Whether what answers a request is code of this image, and of no other that the dynamic linker may have given in its place.
+    /// Whether the request handler is code of this image. The dynamic linker may have bound the symbol to
+    /// another image.
     pub fn has_own_handler(&self) -> bool {
         self.mapped.range.contains(&(self.handle as *const ()).addr())
     }
 
-    /// Has the module answer a request.
+    /// Calls the module's request handler.
     ///
     /// # Errors
     ///
-    /// The module's fault, or its panic. What it had written by then stays in `reply` and means nothing.
+    /// The module's error or panic. Then the content of `reply` is meaningless.
     pub fn handle(&self, request: &RequestRef<'_>, reply: &mut ReplyBuffer) -> Result<(), CallError> {
-        // SAFETY: the state is that of `on_load`, and `unload`, which consumes the image, was not called.
+        // SAFETY: the state is from `on_load`, and `unload` was not called, because it consumes the image.
         match unsafe { (self.handle)(self.state.as_ptr(), request, reply.raw()) } {
             Outcome::Done => Ok(()),
-            outcome => Err(self.named.error(fault(outcome, std::mem::take(reply)))),
+            outcome => Err(self.origin.error(fault(outcome, std::mem::take(reply)))),
         }
     }
 
@@ -100,37 +101,37 @@ impl Image {
     ///
     /// # Errors
     ///
-    /// Where the image does not export it, or exports another form of it.
+    /// If the image does not export it, or exports it with other methods or types.
     pub fn implementation<I: Interface>(&self) -> Result<Implementation<'_, I>, InterfaceMismatch> {
         let found = self.find_interface(&Expected::of::<I>())?;
-        // SAFETY: `reach` has checked the functions against what `I` says of itself.
+        // SAFETY: `find_interface` has checked the functions against the description of `I`.
         Ok(unsafe { found.as_interface() })
     }
 
-    /// An interface of this image, as some caller was compiled with it.
+    /// An interface of this image, as a caller was compiled with it.
     ///
     /// # Errors
     ///
     /// As for [`implementation`](Image::implementation).
     pub fn find_interface(&self, expected: &Expected) -> Result<FoundInterface<'_>, InterfaceMismatch> {
         let table = expected.find(self.mapped.exports())?;
-        Ok(FoundInterface::new(self.state.as_ptr(), table, self.named.origin(), expected))
+        Ok(FoundInterface::new(self.state.as_ptr(), table, self.origin.origin(), expected))
     }
 
-    /// Drops the module's own value, on the calling thread, which is to be detached afterwards like any that was inside.
+    /// Drops the module's value on the calling thread. Detach that thread afterwards.
     ///
     /// # Errors
     ///
-    /// Where its `Drop` panicked. The image can be unmapped all the same.
+    /// If the `Drop` panicked. The image can be unmapped anyway.
     pub fn unload(self) -> (Mapped, Result<(), CallFault>) {
-        // SAFETY: it is the state of `on_load`, this is called once (it consumes the image), and no call is inside: a call
-        // borrows the image.
+        // SAFETY: the state is from `on_load`, this is called once (it consumes the image), and no call is
+        // inside (a call borrows the image).
         let outcome = unsafe { self.mapped.root().unload()(self.state.as_ptr()) };
-        let ended = match outcome {
+        let dropped = match outcome {
             Outcome::Done => Ok(()),
             outcome => Err(fault(outcome, ReplyBuffer::new())),
         };
-        (self.mapped, ended)
+        (self.mapped, dropped)
     }
 }
 

@@ -1,10 +1,10 @@
-//! Libraries that are in memory already, and whose file has changed since: the dynamic linker maps no file
-//! twice that has the same name, so a module gets the version that came first.
+//! Libraries in memory whose files have changed. The dynamic linker does not map a second file with the same
+//! library name, so a module gets the library that was mapped first.
 //!
-//! A file that was replaced is known by the kernel's list of mappings: what is in memory still works. One
-//! that was written over is known by its contents when a module needed it first. It is broken in memory,
-//! since the kernel takes even private pages away when a file is cut off; and the dynamic linker reads it
-//! when it maps a module that needs it. So that module is refused before.
+//! A replaced file is detected with the kernel's list of mappings. The library in memory still works. An
+//! overwritten file is detected with the digest from when a module first needed it. Then the library in
+//! memory is broken, because the kernel removes even private pages when a file is truncated. The dynamic
+//! linker reads the library when it maps a module that needs it, so that module is refused before.
 
 use std::{
     collections::HashMap,
@@ -20,29 +20,29 @@ use parking_lot::Mutex;
 
 use crate::file::digest::Digest;
 
-/// A library in memory that is not what its file is now.
+/// A library in memory that differs from its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StaleLibrary {
-    /// Its name, as the module has it.
+    /// Its name in the module.
     pub name: String,
-    /// Where it was mapped from.
+    /// The file that it was mapped from.
     pub path: PathBuf,
-    /// What is the matter with its file.
-    pub why: Stale,
+    /// How it differs.
+    pub reason: StaleReason,
 }
 
-/// Why a library in memory is not the one that a module means.
+/// How a library in memory differs from the one that a module means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stale {
-    /// The file is another one now.
+pub enum StaleReason {
+    /// The file was replaced.
     Replaced,
-    /// There is no file any more.
+    /// The file was removed.
     Gone,
-    /// The module means the file at another place, which has other contents.
+    /// The module means this file, which has other contents.
     Elsewhere(PathBuf),
 }
 
-/// What a file was when it was seen first: a new one differs in one of these.
+/// Identifies a file and its contents. A new file differs in at least one field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     device: u64,
@@ -51,7 +51,7 @@ struct Stamp {
     modified: (i64, i64),
 }
 
-/// What is mapped at an address.
+/// The file that is mapped at an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Mapping {
     device: u64,
@@ -59,19 +59,19 @@ struct Mapping {
     is_deleted: bool,
 }
 
-/// A library that a module has needed, when it was seen first.
+/// A library that a module has needed, as it was when it was first seen.
 struct KnownLibrary {
     name: String,
     mapping: Mapping,
     stamp: Stamp,
-    /// Of the file; none if it could not be read.
+    /// The digest of the file; `None` if it could not be read.
     digest: Option<Digest>,
 }
 
-/// Those libraries, by where they are mapped from.
+/// The known libraries, by the file that they are mapped from.
 static KNOWN: Mutex<Option<HashMap<PathBuf, KnownLibrary>>> = Mutex::new(None);
 
-/// The beginning of the dynamic linker's entry of a library.
+/// The first fields of the dynamic linker's entry for a library.
 #[repr(C)]
 struct LinkMap {
     base: usize,
@@ -83,38 +83,38 @@ struct LinkMap {
 
 impl fmt::Display for StaleLibrary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, path, why } = self;
-        match why {
-            Stale::Replaced => write!(f, "{name}: the version in memory is older than the file"),
-            Stale::Gone => write!(f, "{name}: the version in memory is of a file that is gone"),
-            Stale::Elsewhere(place) => {
-                let (path, place) = (path.display(), place.display());
-                write!(f, "{name}: the version in memory is from {path}, and the module means {place}")
+        let Self { name, path, reason } = self;
+        match reason {
+            StaleReason::Replaced => write!(f, "{name}: the version in memory is older than the file"),
+            StaleReason::Gone => write!(f, "{name}: the file of the version in memory was removed"),
+            StaleReason::Elsewhere(meant) => {
+                let (path, meant) = (path.display(), meant.display());
+                write!(f, "{name}: the version in memory is from {path}, but the module means {meant}")
             }
         }
     }
 }
 
-/// Those of the libraries whose file is not what is in memory. All of them are in memory now; `places` is
-/// where the linker would have found them otherwise. What is not known is not told.
-pub(crate) fn find_stale(names: &[String], places: &HashMap<String, PathBuf>) -> Vec<StaleLibrary> {
-    names.iter().filter_map(|name| check(name, places.get(name).map(PathBuf::as_path))).collect()
+/// The libraries in memory that differ from their files. All of `names` are in memory. `paths` is where the
+/// linker would otherwise have found them. A library about which nothing is known is not returned.
+pub(crate) fn find_stale(names: &[String], paths: &HashMap<String, PathBuf>) -> Vec<StaleLibrary> {
+    names.iter().filter_map(|name| check(name, paths.get(name).map(PathBuf::as_path))).collect()
 }
 
-fn check(name: &str, place: Option<&Path>) -> Option<StaleLibrary> {
+fn check(name: &str, meant: Option<&Path>) -> Option<StaleLibrary> {
     let (path, address) = library_in_memory(name)?;
     let mapping = mapping_at(&fs::read_to_string("/proc/self/maps").ok()?, address)?;
-    let stale = |why| Some(StaleLibrary { name: name.to_owned(), path: path.clone(), why });
+    let stale = |reason| Some(StaleLibrary { name: name.to_owned(), path: path.clone(), reason });
     let now = match Stamp::of(&path) {
         Ok(now) => now,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return stale(Stale::Gone),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return stale(StaleReason::Gone),
         Err(_) => return None,
     };
     let mut known = KNOWN.lock();
     let known = known.get_or_insert_default();
     let first = known.get(&path).filter(|first| first.mapping == mapping);
     if mapping.is_other_file(&now) || first.is_some_and(|first| !first.stamp.is_same_file(&now)) {
-        return stale(Stale::Replaced);
+        return stale(StaleReason::Replaced);
     }
     let digest = match first {
         Some(first) => first.digest,
@@ -124,17 +124,17 @@ fn check(name: &str, place: Option<&Path>) -> Option<StaleLibrary> {
             digest
         }
     };
-    let meant = place.filter(|place| Stamp::of(place).is_ok_and(|meant| !meant.is_same_file(&now)))?;
+    let meant = meant.filter(|meant| Stamp::of(meant).is_ok_and(|stamp| !stamp.is_same_file(&now)))?;
     let is_other = digest_of(meant).zip(digest).is_some_and(|(meant, mapped)| meant != mapped);
-    is_other.then(|| stale(Stale::Elsewhere(meant.to_owned()))).flatten()
+    is_other.then(|| stale(StaleReason::Elsewhere(meant.to_owned()))).flatten()
 }
 
 fn digest_of(path: &Path) -> Option<Digest> {
     fs::read(path).ok().map(|bytes| Digest::of(&bytes))
 }
 
-/// The first of the libraries that is in memory and whose file was written over since. The dynamic linker is
-/// not asked, since it would read what is broken.
+/// The first of the libraries that is in memory and whose file was overwritten. This does not use the dynamic
+/// linker, which would read the broken pages.
 pub(crate) fn overwritten(names: &[String]) -> Option<PathBuf> {
     let mut known = KNOWN.lock();
     let needed = known.iter_mut().flatten().filter(|(_, first)| names.contains(&first.name));
@@ -147,38 +147,38 @@ pub(crate) fn overwritten(names: &[String]) -> Option<PathBuf> {
         if is_mapped && digest_of(path) != first.digest {
             return Some(path.clone());
         }
-        // Only its time is another.
+        // Only the modification time has changed.
         first.stamp = now;
         None
     })
 }
 
-/// Where a library that is in memory was mapped from, and an address in it.
+/// The file of a library in memory, and an address in the library.
 fn library_in_memory(name: &str) -> Option<(PathBuf, usize)> {
     // SAFETY: RTLD_NOLOAD maps nothing and runs no constructor.
     let library = unsafe { Library::open(Some(name), RTLD_LAZY | libc::RTLD_NOLOAD) }.ok()?;
     let handle = library.into_raw();
     let mut entry: *const LinkMap = std::ptr::null();
     // SAFETY: the handle is open, and this request writes a pointer.
-    let answer = unsafe { libc::dlinfo(handle, libc::RTLD_DI_LINKMAP, (&raw mut entry).cast()) };
-    let place = (answer == 0 && !entry.is_null()).then(|| {
-        // SAFETY: it is the entry of an open handle, which begins with these fields.
+    let error = unsafe { libc::dlinfo(handle, libc::RTLD_DI_LINKMAP, (&raw mut entry).cast()) };
+    let found = (error == 0 && !entry.is_null()).then(|| {
+        // SAFETY: the entry belongs to an open handle, and starts with these fields.
         let LinkMap { name, dynamic, .. } = unsafe { entry.read() };
         // SAFETY: the name of an entry is a C string that lives as long as the handle is open.
         let path = unsafe { CStr::from_ptr(name) };
         (PathBuf::from(OsStr::from_bytes(path.to_bytes())), dynamic.addr())
     });
-    // SAFETY: the handle is that of above, and is not used again.
+    // SAFETY: the handle is the one from above, and is not used again.
     drop(unsafe { Library::from_raw(handle) });
-    place.filter(|(path, _)| path.is_absolute())
+    found.filter(|(path, _)| path.is_absolute())
 }
 
-/// What the kernel's list of mappings says of an address.
+/// The file that is mapped at an address, from the kernel's list of mappings.
 fn mapping_at(list: &str, address: usize) -> Option<Mapping> {
     mappings(list).find(|(range, _)| range.contains(&(address as u64))).map(|(_, mapping)| mapping)
 }
 
-/// The mapped files, with where they are.
+/// The mapped files with their addresses.
 fn mappings(list: &str) -> impl Iterator<Item = (Range<u64>, Mapping)> {
     list.lines().filter_map(|line| {
         let mut fields = line.split_ascii_whitespace();
@@ -201,15 +201,15 @@ impl Stamp {
         Ok(Stamp { device: of.dev(), inode: of.ino(), size: of.size(), modified })
     }
 
-    /// Whether it is the same file, with whatever contents.
+    /// Whether it is the same file. The contents may differ.
     fn is_same_file(&self, other: &Stamp) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
     }
 }
 
 impl Mapping {
-    /// Whether it is certain that another file is mapped. Some file systems in layers have other devices in
-    /// the kernel's list, and then their inodes say nothing.
+    /// Whether another file is certainly mapped. Some layered file systems have another device in the
+    /// kernel's list. Then the inodes cannot be compared.
     fn is_other_file(&self, file: &Stamp) -> bool {
         self.is_deleted || (self.device == file.device && self.inode != file.inode)
     }
@@ -220,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_of_mappings_says_what_is_where() {
+    fn the_file_at_an_address_is_found() {
         let list = "\
 7f00-7f10 r--p 00000000 fd:01 77   /opt/helper.so
 7f10-7f20 rw-p 00010000 fd:01 78   /opt/a b.so (deleted)
@@ -230,19 +230,19 @@ mod tests {
         let helper = at(0x7f0f).unwrap();
         assert_eq!(helper, Mapping { device: libc::makedev(0xfd, 1), inode: 77, is_deleted: false });
         assert!(at(0x7f10).unwrap().is_deleted);
-        assert_eq!((at(0x7f20), at(0x7f30)), (None, None), "no file, and nothing");
+        assert_eq!((at(0x7f20), at(0x7f30)), (None, None), "anonymous memory, and nothing");
         let file = |device, inode| Stamp { device, inode, size: 1, modified: (1, 1) };
         assert!(helper.is_other_file(&file(helper.device, 79)));
         assert!(!helper.is_other_file(&file(helper.device, 77)) && !helper.is_other_file(&file(1, 79)));
     }
 
     #[test]
-    fn a_library_of_the_process_is_found_and_is_no_older_than_its_file() {
+    fn a_library_of_the_process_is_found_and_is_not_stale() {
         let (path, address) = library_in_memory("libc.so.6").expect("the test is linked to libc dynamically");
         assert!(path.ends_with("libc.so.6"), "{path:?}");
         assert!(mapping_at(&fs::read_to_string("/proc/self/maps").unwrap(), address).is_some());
         let libraries = ["libc.so.6".to_owned(), "libnowhere.so".to_owned()];
-        let places = HashMap::from([("libc.so.6".to_owned(), path)]);
-        assert_eq!([find_stale(&libraries, &places), find_stale(&libraries, &places)], [[], []]);
+        let paths = HashMap::from([("libc.so.6".to_owned(), path)]);
+        assert_eq!([find_stale(&libraries, &paths), find_stale(&libraries, &paths)], [[], []]);
     }
 }

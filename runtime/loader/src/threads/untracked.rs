@@ -77,7 +77,7 @@ impl UntrackedThreads {
         linkmap::for_each_image(&mut |path, place| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let has_name = |library: &&String| Path::new(library).file_name() == path.file_name();
-            let owner_of = if place.whole == self.image {
+            let owner_of = if place.span == self.image {
                 Owner::Image
             } else if is_system_library(&name) {
                 return;
@@ -198,8 +198,8 @@ mod tests {
         let here = (a_thread_that_waits_is_found_by_the_code_that_has_started_it as *const ()).addr();
         let mut image = 0..0;
         linkmap::for_each_image(&mut |_, place| {
-            if place.whole.contains(&here) {
-                image = place.whole;
+            if place.span.contains(&here) {
+                image = place.span;
             }
         });
         let found =
