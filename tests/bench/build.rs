@@ -1,11 +1,11 @@
-//! Builds the modules that are measured, each in two versions, since a file that is current already is not loaded again.
+//! Builds the measured modules, each in two versions, because the runtime does not reload a file that is current.
 
 use std::process::ExitCode;
 
 #[path = "../../runtime/cli/build/modules.rs"]
 mod modules;
 
-/// The modules; `src/files.rs` names them too.
+/// The modules that the commands load.
 const MODULES: [&str; 3] = ["silent", "everything", "textkit"];
 
 fn main() -> ExitCode {

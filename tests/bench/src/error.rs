@@ -1,78 +1,78 @@
-//! Why nothing was measured.
+//! The errors of the benchmark driver.
 
 use std::{error::Error as _, io, time::Duration};
 
-/// Why nothing was measured.
+/// Why a command measured nothing, or found a violation.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// There is no place for the runtime's state.
-    #[error("a temporary directory cannot be made")]
+    /// There is no directory for the runtime's state.
+    #[error("cannot create a temporary directory")]
     TempDir {
         /// The system's reason.
         #[source]
         source: io::Error,
     },
-    /// The runtime, with the module in it, could not be started or ended.
-    #[error("the runtime")]
+    /// The runtime failed to start, to load the module, or to stop.
+    #[error("the runtime failed")]
     Runtime(#[from] segue::Error),
-    /// A module that answers nothing had an error, so the figure of its calls means nothing.
-    #[error("a call of a module failed")]
+    /// A call failed, so its figure would mean nothing.
+    #[error("a call to a module failed")]
     Call,
-    /// The system would not say what is open, mapped or resident, or a file could not be read or written.
-    #[error("the process cannot be looked at")]
-    Look {
+    /// A file in `/proc` or of a module could not be read or written.
+    #[error("cannot read the state of this process, or a file of a module")]
+    Inspect {
         /// The system's reason.
         #[source]
         source: io::Error,
     },
-    /// The dynamic linker refused a file that the runtime had taken.
-    #[error("the file cannot be opened with the dynamic linker alone")]
+    /// The dynamic linker refused a file that the runtime had loaded.
+    #[error("the dynamic linker cannot open the file without the runtime")]
     Open {
         /// The linker's reason.
         #[source]
         source: segue_loader::OpenError,
     },
-    /// The module's file has not the one section for its heap that it should have.
-    #[error("the module's file has no section for its heap, or it makes no difference")]
+    /// The module's file has no heap section, or a module without it has a heap anyway.
+    #[error("the heap section of the module's file is missing or has no effect")]
     NoSection,
-    /// Something was not as it must be.
-    #[error("not as it must be: {}", broken.join("; "))]
-    Broken {
-        /// What, in words.
-        broken: Vec<String>,
+    /// The soak counted something that must not be.
+    #[error("the soak failed: {}", violations.join("; "))]
+    Violated {
+        /// One sentence for each.
+        violations: Vec<String>,
     },
-    /// A version that leaves nothing behind on purpose did not leave.
+    /// A version was not unloaded, although it left nothing behind on purpose.
     #[error("version {round} is still in memory after {} s: {}", waited.as_secs(), pins.join("; "))]
     Stays {
-        /// Which one.
+        /// Which load it was.
         round: u32,
-        /// How long its purge took.
+        /// How long the purge waited.
         waited: Duration,
         /// What keeps it.
         pins: Vec<String>,
     },
-    /// The second thread could not be started.
-    #[error("a thread cannot be started")]
+    /// A thread could not be started.
+    #[error("cannot start a thread")]
     Spawn {
         /// The system's reason.
         #[source]
         source: io::Error,
     },
-    /// A thread that measured is gone: it panicked, and has said so.
-    #[error("a thread that measured has panicked")]
+    /// A measuring thread panicked and has printed its message.
+    #[error("a measuring thread panicked")]
     Panicked,
-    /// The cell refused a publish, although there was no old occupant.
-    #[error("the publisher was refused")]
+    /// The cell refused a publish although it had no old occupant.
+    #[error("the cell refused a publish")]
     Refused(#[from] segue_core::ReserveError),
     /// The figures could not be written as JSON.
-    #[error("the figures cannot be written as JSON")]
+    #[error("cannot write the figures as JSON")]
     Encode {
         /// The reason.
         #[source]
         source: serde_json::Error,
     },
     /// The figures could not be printed.
-    #[error("the figures cannot be printed")]
+    #[error("cannot print the figures")]
     Print {
         /// The system's reason.
         #[source]

@@ -1,41 +1,41 @@
-//! What is printed: figures, as lines of JSON or as a table.
+//! The output: figures as lines of JSON or as a table.
 
 use serde::Serialize;
 
 /// One figure. The names of the fields are a promise.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Figure {
-    /// Which figure.
+    /// The name of the figure.
     pub(crate) figure: String,
     /// The median of the rounds.
     pub(crate) value: f64,
-    /// What the value counts.
+    /// The unit of the value.
     pub(crate) unit: &'static str,
-    /// How many threads did at once what was measured.
+    /// How many threads ran the measured code at once.
     pub(crate) threads: usize,
-    /// The figure that it is compared with: of the same unit, with as many threads, in the same run.
+    /// The reference figure: the same unit and number of threads, in the same run.
     pub(crate) ratio_to: Option<&'static str>,
-    /// This value over that one; or, where they were compared round by round, the median of the ratios.
+    /// This value divided by the reference; if they were compared round by round, the median of the ratios.
     pub(crate) ratio: Option<f64>,
 }
 
 // === impl Figure ===
 
 impl Figure {
-    /// A figure that is compared with nothing.
+    /// A figure without a reference.
     pub(crate) fn alone(figure: impl Into<String>, value: f64, unit: &'static str, threads: usize) -> Self {
         let value = rounded(value);
         Figure { figure: figure.into(), value, unit, threads, ratio_to: None, ratio: None }
     }
 
-    /// The same, compared with another one, of which the value is given. Nothing can be said over zero.
+    /// Adds a reference with this value. There is no ratio to a reference of zero.
     pub(crate) fn against(mut self, figure: &'static str, value: f64) -> Self {
         self.ratio_to = Some(figure);
         self.ratio = (value > 0.0).then(|| rounded(self.value / value));
         self
     }
 
-    /// The same, compared with another one round by round: the median of the ratios is given.
+    /// Adds a reference that was compared round by round; `ratio` is the median of the ratios.
     pub(crate) fn in_ratio(mut self, figure: &'static str, ratio: f64) -> Self {
         self.ratio_to = Some(figure);
         self.ratio = Some(rounded(ratio));
@@ -43,12 +43,12 @@ impl Figure {
     }
 }
 
-/// Three digits behind the point: a picosecond, where the unit is a nanosecond.
+/// Rounds to three decimal places: a picosecond if the unit is a nanosecond.
 fn rounded(value: f64) -> f64 {
     (value * 1e3).round() / 1e3
 }
 
-/// A line of JSON a figure.
+/// One line of JSON per figure.
 pub(crate) fn lines(figures: &[Figure]) -> Result<String, serde_json::Error> {
     let mut text = String::new();
     for figure in figures {
@@ -108,7 +108,7 @@ publish.rate         1    10000.00  per second
     }
 
     #[test]
-    fn nothing_is_said_over_zero() {
+    fn a_reference_of_zero_gives_no_ratio() {
         assert_eq!(Figure::alone("a", 1.0, "ns", 1).against("b", 0.0).ratio, None);
     }
 }

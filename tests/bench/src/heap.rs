@@ -1,18 +1,18 @@
-//! `segue-bench heap`: what a module's own heap costs a module that allocates much, beside the system's allocator.
+//! `segue-bench heap`: a module's own heap against the system's allocator, in a module that allocates a lot.
 //!
 //! | figure | meaning |
 //! | --- | --- |
-//! | `heap.markdown.system` | one call of `textkit` that renders Markdown, with memory from the system's allocator |
-//! | `heap.markdown.image` | the same with memory from the image's heap, which is counted |
-//! | `heap.markdown.control` | the system's allocator once more, in an image of its own |
+//! | `heap.markdown.system` | one call of `textkit` that renders Markdown, with the system's allocator |
+//! | `heap.markdown.image` | the same with the image's heap, which counts |
+//! | `heap.markdown.control` | the system's allocator again, in a second image |
 //! | `heap.regex.system`, `….image`, `….control` | one call that compiles a regular expression, which allocates more, and searches |
 //!
-//! at one thread and at two. The file without the heap is that with it, but for the name of the section into which the address
-//! of the heap is written: without it a module takes its memory from the system.
+//! Each is measured with one thread and with two. The two files differ only in the name of the section that
+//! receives the heap's address. Without that section a module uses the system's allocator.
 //!
-//! Where code lies in memory makes a difference of its own: two images of one file were seen to be 3 % apart for as long as they
-//! were mapped. So each round maps all of them anew, none is always the first, and the control tells how large a difference
-//! of nothing is in this run.
+//! The address of code affects speed: two images of one file differed by 3 % for as long as they were mapped. So
+//! each round maps all images again and changes their order. The control shows how far apart two equal images are
+//! in this run.
 
 use std::{
     array, fs,
@@ -27,42 +27,42 @@ use tempfile::TempDir;
 
 use crate::{Error, Figure, Progress, files::versions_of, median::median};
 
-/// The module; `build.rs` names it too.
+/// The module. `build.rs` lists it.
 const MODULE: &str = "textkit";
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// How many works there are.
-const WORKS: usize = 2;
+/// The number of workloads.
+const WORKLOADS: usize = 2;
 
-/// At how many threads each is done.
+/// The numbers of threads that each runs with.
 const THREADS: [usize; 2] = [1, 2];
 
-/// How many parts a round has, for the progress.
-pub(crate) const PARTS: u64 = (WORKS * THREADS.len()) as u64;
+/// The progress steps of a round.
+pub(crate) const PARTS: u64 = (WORKLOADS * THREADS.len()) as u64;
 
-/// The ways to have memory: the first is the reference, the last the same once more.
+/// The images: the first is the reference, the last the control.
 const WAYS: usize = 3;
 
-/// How often each has its turn in a round.
+/// How often each image is measured in a round.
 const TURNS: usize = 7;
 
-/// The name of the section, and one that means nothing.
+/// The name of the section, and one without a meaning.
 const SECTION: (&[u8], &[u8]) = (b".segue_heap\0", b".segue_none\0");
 
-/// What is asked of the module.
-struct Work {
-    /// The figures: with the system's allocator, with the image's heap, and with the system's allocator again.
+/// One kind of call to the module.
+struct Workload {
+    /// The names of the figures: system, image, control.
     figures: [&'static str; WAYS],
     path: &'static str,
     query: &'static str,
     body: Vec<u8>,
-    /// Calls of one thread in one turn.
+    /// Calls per thread and turn.
     calls: u32,
 }
 
-/// A module, in a runtime of its own.
-struct Way {
+/// A module in its own runtime.
+struct LoadedModule {
     runtime: Runtime,
     module: ModuleHandle,
 }
@@ -71,22 +71,22 @@ pub(crate) fn run(rounds: u32, progress: &Progress) -> Result<Vec<Figure>, Error
     let state = TempDir::new().map_err(|source| Error::TempDir { source })?;
     let with = versions_of(MODULE)[0].clone();
     let without = state.path().join("libtextkit-system.so");
-    fs::write(&without, without_heap(&with)?).map_err(|source| Error::Look { source })?;
+    fs::write(&without, without_heap(&with)?).map_err(|source| Error::Inspect { source })?;
     let files = [&without, &with, &without];
-    let works = works();
-    let mut times: [[Vec<[f64; WAYS]>; THREADS.len()]; WORKS] = Default::default();
+    let workloads = workloads();
+    let mut times: [[Vec<[f64; WAYS]>; THREADS.len()]; WORKLOADS] = Default::default();
     for round in 0..rounds as usize {
         let mut order: [usize; WAYS] = array::from_fn(|place| (round + place) % WAYS);
-        // So that none always comes after the same other one.
+        // Then none always follows the same other one.
         if round % 2 == 1 {
             order.reverse();
         }
         let mut ways = [const { None }; WAYS];
         for way in order {
-            ways[way] = Some(Way::open(files[way], files[way] == &with)?);
+            ways[way] = Some(LoadedModule::open(files[way], files[way] == &with)?);
         }
-        let ways = ways.map(|way| way.expect("the order has each"));
-        for (work, times) in works.iter().zip(&mut times) {
+        let ways = ways.map(|way| way.expect("the order has each index once"));
+        for (work, times) in workloads.iter().zip(&mut times) {
             progress.begin(work.figures[1]);
             for (threads, times) in THREADS.into_iter().zip(times) {
                 times.push(work.measure(&ways, order, threads)?);
@@ -98,7 +98,7 @@ pub(crate) fn run(rounds: u32, progress: &Progress) -> Result<Vec<Figure>, Error
         }
     }
     let mut figures = Vec::new();
-    for (work, times) in works.iter().zip(times) {
+    for (work, times) in workloads.iter().zip(times) {
         for (threads, times) in THREADS.into_iter().zip(times) {
             for (way, name) in work.figures.into_iter().enumerate() {
                 let value = median(times.iter().map(|round| round[way]).collect());
@@ -114,18 +114,18 @@ pub(crate) fn run(rounds: u32, progress: &Progress) -> Result<Vec<Figure>, Error
     Ok(figures)
 }
 
-/// The file's bytes, of which the host makes an image without a heap.
+/// The file's bytes with the section renamed, so the host gives the image no heap.
 fn without_heap(file: &Path) -> Result<Vec<u8>, Error> {
-    let mut bytes = fs::read(file).map_err(|source| Error::Look { source })?;
+    let mut bytes = fs::read(file).map_err(|source| Error::Inspect { source })?;
     let at = bytes.windows(SECTION.0.len()).position(|window| window == SECTION.0).ok_or(Error::NoSection)?;
     bytes[at..at + SECTION.1.len()].copy_from_slice(SECTION.1);
     Ok(bytes)
 }
 
-// === impl Way ===
+// === impl LoadedModule ===
 
-impl Way {
-    /// Loads the file, and makes sure that it has its heap, or none.
+impl LoadedModule {
+    /// Loads the file, and checks that it has its own heap exactly if it should.
     fn open(file: &Path, has_heap: bool) -> Result<Self, Error> {
         let runtime = Runtime::builder().build()?;
         runtime.load(file)?;
@@ -134,31 +134,31 @@ impl Way {
         if live_bytes.is_some_and(|bytes| bytes > 0) != has_heap {
             return Err(Error::NoSection);
         }
-        Ok(Way { runtime, module })
+        Ok(LoadedModule { runtime, module })
     }
 }
 
-// === impl Work ===
+// === impl Workload ===
 
-impl Work {
-    /// How long a call takes with each, in microseconds, while so many threads call: by turns, in that order.
+impl Workload {
+    /// Returns the microseconds of a call to each image while `threads` threads call, in turns in this order.
     fn measure(
         &self,
-        ways: &[Way; WAYS],
+        ways: &[LoadedModule; WAYS],
         order: [usize; WAYS],
         threads: usize,
     ) -> Result<[f64; WAYS], Error> {
-        let start = Barrier::new(threads);
+        let turn_start = Barrier::new(threads);
         let work = || {
-            // The first calls find no memory yet.
+            // The first calls fill the heaps, so they are not measured.
             let mut failed = order.iter().find_map(|way| self.call(&ways[*way], self.calls).err());
             let mut turns = [[0.0; WAYS]; TURNS];
             for times in &mut turns {
                 for way in order {
-                    start.wait();
-                    let begun = Instant::now();
+                    turn_start.wait();
+                    let start = Instant::now();
                     failed = failed.or(self.call(&ways[way], self.calls).err());
-                    times[way] = begun.elapsed().as_secs_f64() * 1e6 / f64::from(self.calls);
+                    times[way] = start.elapsed().as_secs_f64() * 1e6 / f64::from(self.calls);
                 }
             }
             failed.map_or(Ok(turns), Err)
@@ -168,13 +168,13 @@ impl Work {
             running.into_iter().map(|thread| thread.join().map_err(|_| Error::Panicked)?).collect()
         });
         let threads = threads?;
-        // A turn is over when the last thread is through.
+        // A turn takes as long as its slowest thread.
         let of_turn =
             |way: usize, turn: usize| threads.iter().map(|turns| turns[turn][way]).fold(0.0, f64::max);
         Ok(array::from_fn(|way| median((0..TURNS).map(|turn| of_turn(way, turn)).collect())))
     }
 
-    fn call(&self, way: &Way, calls: u32) -> Result<(), Error> {
+    fn call(&self, way: &LoadedModule, calls: u32) -> Result<(), Error> {
         let request =
             Request { method: "POST", query: self.query, body: &self.body, ..Request::get(self.path) };
         for _ in 0..calls {
@@ -186,15 +186,15 @@ impl Work {
     }
 }
 
-fn works() -> [Work; WORKS] {
-    let markdown = Work {
+fn workloads() -> [Workload; WORKLOADS] {
+    let markdown = Workload {
         figures: ["heap.markdown.system", "heap.markdown.image", "heap.markdown.control"],
         path: "/markdown",
         query: "",
         body: document(),
         calls: 20,
     };
-    let regex = Work {
+    let regex = Workload {
         figures: ["heap.regex.system", "heap.regex.image", "heap.regex.control"],
         path: "/regex",
         query: "re=(%3FP%3Cname%3E%5Ba-z%5D%2B)%40(%3FP%3Chost%3E%5Ba-z.%5D%2B)",
@@ -204,7 +204,7 @@ fn works() -> [Work; WORKS] {
     [markdown, regex]
 }
 
-/// Markdown with much in it that is allocated: lists, emphasis, links, tables.
+/// Markdown that causes many allocations: lists, emphasis, links, quotations.
 fn document() -> Vec<u8> {
     let mut text = String::new();
     for number in 0..60 {

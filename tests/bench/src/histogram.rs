@@ -1,13 +1,13 @@
-//! Counts short spans of time, without memory that grows while it counts.
+//! A histogram of short durations whose memory does not grow while it records.
 
-/// How many spans are counted by the nanosecond: up to 65 µs. Longer ones, which are few, are kept one by one.
+/// Durations up to 65 µs have a counter per nanosecond. Longer ones are rare, and kept as values.
 const FINE: usize = 1 << 16;
-/// Room for longer ones in a round. Past it the vector grows, and delays whoever counts.
+/// Capacity for the longer ones of a round. Beyond it the vector grows, which delays the recording thread.
 const LONGER: usize = 1 << 12;
 
-/// Spans of time in nanoseconds, and how often each was.
+/// Durations in nanoseconds, with the number of times each occurred.
 ///
-/// Its memory is touched when it is made: a page that came in only while it counts would be a delay that it counts.
+/// The constructor touches all of its memory. Otherwise the first access to each page would show as a delay.
 #[derive(Clone, Debug)]
 pub(crate) struct Histogram {
     fine: Vec<u32>,
@@ -18,7 +18,7 @@ pub(crate) struct Histogram {
 
 impl Histogram {
     pub(crate) fn new() -> Self {
-        // Not zeros: those the system would only promise.
+        // Not zeros: the kernel would map zero pages lazily.
         let mut histogram = Histogram { fine: vec![1; FINE], longer: vec![1; LONGER] };
         histogram.clear();
         histogram
@@ -44,8 +44,8 @@ impl Histogram {
         self.longer.clear();
     }
 
-    /// The shortest span that at least `permille` thousandths of all spans do not exceed; 1000 gives the longest. None of
-    /// none.
+    /// Returns the shortest duration that at least `permille` thousandths of all durations do not exceed; 1000
+    /// gives the longest. `None` if nothing was recorded.
     pub(crate) fn permille(&self, permille: u64) -> Option<u64> {
         let total = self.fine.iter().map(|count| u64::from(*count)).sum::<u64>() + self.longer.len() as u64;
         let rank = (total * permille).div_ceil(1000).max(1);
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_of_what_was_recorded() {
+    fn percentiles_come_from_what_was_recorded() {
         let mut histogram = Histogram::new();
         assert_eq!(histogram.permille(500), None);
         for ns in 1..=1000 {
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn long_spans_count_too() {
+    fn long_durations_are_kept() {
         let mut histogram = Histogram::new();
         let mut other = Histogram::new();
         other.record(2_000_000);

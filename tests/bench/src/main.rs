@@ -1,4 +1,4 @@
-//! The benchmark driver: what things cost, side by side with the alternatives, measured in one process and one run.
+//! The benchmark driver. It measures costs beside the alternatives, in one process and one run.
 //!
 //! ```text
 //! cargo run --release -p segue-bench -- dispatch [--json] [--rounds N] [--quick]
@@ -7,16 +7,17 @@
 //! cargo run --release -p segue-bench -- heap [--json] [--rounds N]
 //! ```
 //!
-//! A figure is a median of many rounds, and a round measures everything once, so that whatever the machine does besides
-//! hits all alike. For a person it prints a table; with `--json`, a line of JSON a figure ([`Figure`]). On a terminal,
-//! standard error shows how far it is. It exits with 0, with 1 where it could not measure, and with 2 where the command
-//! line makes no sense. What a figure should be, it does not judge; but `soak` exits with 1 too where something was counted
-//! that must not be: an image still mapped, a destructor that did not run.
+//! A figure is the median of many rounds. Each round measures everything once, so other load on the machine
+//! affects all figures alike. The output is a table or, with `--json`, one line of JSON per figure ([`Figure`]).
+//! On a terminal, standard error shows the progress.
+//!
+//! Exit codes: 0 for success, 1 if it could not measure, 2 for a wrong command line. The driver does not judge
+//! figures. `soak` is the exception: it exits with 1 if a count is wrong, such as an image that is still mapped or
+//! a destructor that did not run.
 //!
 //! # Where things are
-//! `dispatch`, `soak`, `purge` and `heap` are the commands, and tell what each of their figures means; `files` the modules that
-//! they load; `figure` what all commands print, `histogram` and
-//! `median` how many measurements become one, `progress` what a terminal shows.
+//! `dispatch`, `soak`, `purge` and `heap` are the commands; their docs define each figure. `files` has the modules
+//! that they load, `figure` the output, `histogram` and `median` the statistics, `progress` the progress bar.
 
 #![forbid(unsafe_code)]
 
@@ -42,52 +43,52 @@ use dispatch::Plan;
 use error::Error;
 use figure::{Figure, lines, table};
 use progress::Progress;
-use soak::{Soaked, Spoil};
+use soak::{SoakResult, Spoil};
 
-/// Measures what things cost, side by side with the alternatives.
+/// Measures what calls, publishes, purges and memory cost, beside the alternatives.
 #[derive(Debug, Parser)]
 #[command(name = "segue-bench")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Prints a line of JSON a figure instead of a table.
+    /// Print one line of JSON per figure instead of a table.
     #[arg(long, global = true)]
     json: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// What a call into a module costs, and what a publish costs those who call.
+    /// Measure what a call into a module costs, and what a publish costs the callers.
     Dispatch(DispatchArgs),
-    /// Whether anything grows or stays when versions come and go; exits with 1 where something does that is counted.
+    /// Load and purge many versions; exit with 1 if anything that is counted grows or stays.
     Soak {
-        /// How many versions come and go.
+        /// How many versions to load and purge.
         #[arg(long, value_name = "N", default_value = "2000", value_parser = clap::value_parser!(u32).range(1..))]
         reloads: u32,
-        /// Has each version after the first tenth leave something behind: to see that it is noticed.
+        /// Make each version after the first tenth leave something behind, to show that the soak notices.
         #[arg(long, value_name = "WHAT")]
         spoil: Option<Spoil>,
     },
-    /// How long a version takes to leave memory, with none, a thousand and a hundred thousand tasks that use the module.
+    /// Measure how long a purge takes while 0, 1,000 and 100,000 tasks use the module.
     Purge(Rounds<51>),
-    /// What a module's own heap costs a module that allocates much, beside the system's allocator.
+    /// Measure a module's own heap against the system's allocator, in a module that allocates a lot.
     Heap(Rounds<101>),
 }
 
 #[derive(Debug, Args)]
 struct DispatchArgs {
-    /// How many rounds to take the median of [default: 101; with --quick 11].
+    /// Take the median of this many rounds [default: 101; with --quick 11].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: Option<u32>,
-    /// Shorter and fewer rounds: to see that it works, not to quote.
+    /// Run fewer and shorter rounds: a smoke test, not figures to quote.
     #[arg(long)]
     quick: bool,
 }
 
-/// How many rounds, where nothing else is said.
+/// The number of rounds and its default.
 #[derive(Debug, Args)]
 struct Rounds<const DEFAULT: u32> {
-    /// How many rounds to take the median of.
+    /// Take the median of this many rounds.
     #[arg(long, value_name = "N", default_value_t = DEFAULT, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
 }
@@ -110,13 +111,13 @@ fn run(cli: &Cli) -> Result<(), Error> {
             let plan = Plan { rounds: args.rounds.unwrap_or(plan.rounds), ..plan };
             let parts = u64::from(plan.rounds) * dispatch::PARTS;
             let figures = Progress::over(parts, |progress| dispatch::run(&plan, progress))?;
-            print(&figures, &plan.words())
+            print(&figures, &plan.describe())
         }
         Command::Soak { reloads, spoil } => {
-            let Soaked { figures, broken } =
+            let SoakResult { figures, violations } =
                 Progress::over(u64::from(*reloads), |progress| soak::run(*reloads, *spoil, progress))?;
             print(&figures, "")?;
-            if broken.is_empty() { Ok(()) } else { Err(Error::Broken { broken }) }
+            if violations.is_empty() { Ok(()) } else { Err(Error::Violated { violations }) }
         }
         Command::Purge(Rounds { rounds }) => {
             let parts = u64::from(*rounds) * purge::PARTS;
@@ -136,7 +137,7 @@ fn print(figures: &[Figure], below: &str, json: bool) -> Result<(), Error> {
         (false, below) => format!("{}\n{below}\n", table(figures)),
     };
     match io::stdout().lock().write_all(text.as_bytes()) {
-        // Whoever read it has read enough.
+        // The reader has closed the pipe: it has enough.
         Err(source) if source.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(|source| Error::Print { source }),
     }
@@ -147,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_is_consistent_and_needs_a_round() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
         assert!(Cli::try_parse_from(["segue-bench", "dispatch", "--rounds", "0"]).is_err());

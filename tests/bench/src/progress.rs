@@ -1,9 +1,9 @@
-//! Shows on a terminal how far the measuring is.
+//! A progress bar on the terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar on standard error, if that is a terminal. It is drawn between measurements by the thread that measures: one that
-/// drew by itself would be measured.
+/// A bar on standard error, if that is a terminal. The measuring thread draws it between measurements: a thread
+/// that draws would disturb them.
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,
@@ -14,11 +14,11 @@ pub(crate) struct Progress {
 impl Progress {
     pub(crate) fn new(steps: u64) -> Self {
         let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg} {eta:>4}")
-            .expect("the template is fixed, and it is a good one");
+            .expect("the template is a constant and valid");
         Progress { bar: ProgressBar::new(steps).with_style(style) }
     }
 
-    /// Shows how far this is, and clears the bar when it has ended, however.
+    /// Shows a bar while `measure` runs, and clears it afterwards, also after an error.
     pub(crate) fn over<R>(steps: u64, measure: impl FnOnce(&Progress) -> R) -> R {
         let progress = Progress::new(steps);
         let measured = measure(&progress);
@@ -26,12 +26,12 @@ impl Progress {
         measured
     }
 
-    /// What is measured from here on.
+    /// Names what is measured next.
     pub(crate) fn begin(&self, what: &'static str) {
         self.bar.set_message(what);
     }
 
-    /// One round is over.
+    /// Counts one round.
     pub(crate) fn step(&self) {
         self.bar.inc(1);
     }

@@ -1,11 +1,11 @@
-//! `segue-bench purge`: how long a version takes to leave memory, and whether that depends on who could call it.
+//! `segue-bench purge`: how long a purge takes, and whether that depends on the number of possible callers.
 //!
 //! | figure | meaning |
 //! | --- | --- |
-//! | `purge.time` | from the last call's end to being out of memory, with no task that uses the module |
-//! | `purge.time.1000`, `purge.time.100000` | the same with as many tasks, each with a handle that it has called through and keeps |
-//! | `purge.dlopen` | dlopen, dlsym and dlclose of the same file, and nothing else |
-//! | `purge.cycle` | map, publish and purge together, beside it |
+//! | `purge.time` | from the end of the last call until the version is unmapped, while no task uses the module |
+//! | `purge.time.1000`, `purge.time.100000` | the same with that many tasks; each keeps a handle through which it has called |
+//! | `purge.dlopen` | only dlopen, dlsym and dlclose of the same file |
+//! | `purge.cycle` | map, publish and purge together; its reference is `purge.dlopen` |
 
 use std::{sync::Arc, thread, time::Duration};
 
@@ -15,22 +15,22 @@ use tokio::sync::Notify;
 
 use crate::{Error, Figure, Progress, files::versions_of, median::median};
 
-/// The module; `build.rs` names it too.
+/// The module. `build.rs` lists it.
 const MODULE: &str = "silent";
 
-/// The symbol that is looked up with the dynamic linker alone: that of the root module.
+/// The symbol that the bare cycle looks up: the root module's.
 const SYMBOL: &str = "_1as_0lib_1header_0root_bmodule_bloader";
 
-/// How many tasks there are, in turn.
+/// The numbers of tasks, with the names of their figures.
 const TASKS: [(usize, &str); 3] =
     [(0, "purge.time"), (1_000, "purge.time.1000"), (100_000, "purge.time.100000")];
 
-/// How many parts, for the progress.
+/// The progress steps of a round.
 pub(crate) const PARTS: u64 = TASKS.len() as u64;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// What one round took, in microseconds.
+/// Measured times in microseconds.
 #[derive(Default)]
 struct Times {
     purge: Vec<f64>,
@@ -48,17 +48,17 @@ pub(crate) fn run(rounds: u32, progress: &Progress) -> Result<Vec<Figure>, Error
     runtime.load(&versions_of(MODULE)[0])?;
     let end = Arc::new(Notify::new());
     let mut figures = Vec::new();
-    let mut there = 0;
+    let mut started = 0;
     let mut first = 0.0;
     for (many, figure) in TASKS {
         progress.begin(figure);
-        let called: Vec<_> = (there..many)
+        let called: Vec<_> = (started..many)
             .map(|_| {
                 let (module, end) = (runtime.module(MODULE)?, end.clone());
                 let (call, has_called) = tokio::sync::oneshot::channel();
                 tasks.spawn(async move {
                     let is_ok = module.call(&Request::get("/")).is_ok();
-                    // Fails where nobody waits for it any more.
+                    // It fails only if the benchmark has given up.
                     let _ = call.send(is_ok);
                     end.notified().await;
                     drop(module);
@@ -71,7 +71,7 @@ pub(crate) fn run(rounds: u32, progress: &Progress) -> Result<Vec<Figure>, Error
                 return Err(Error::Call);
             }
         }
-        there = many;
+        started = many;
         let times = measure(&runtime, rounds, progress)?;
         let purge = median(times.purge);
         if many == 0 {
@@ -98,10 +98,10 @@ fn measure(runtime: &Runtime, rounds: u32, progress: &Progress) -> Result<Times,
     for _ in 0..rounds {
         for file in [&files[1], &files[0]] {
             module.call(&Request::get("/")).map_err(|_| Error::Call)?;
-            let mut news = runtime.events().from_now();
+            let mut events = runtime.events().from_now();
             let loaded = runtime.load(file)?;
             let purge_us = loop {
-                match news.next(DEADLINE) {
+                match events.next(DEADLINE) {
                     segue::NextEvent::Event(record) => {
                         if let Event::Purged { purge_us, .. } = record.event {
                             break purge_us;
@@ -114,7 +114,7 @@ fn measure(runtime: &Runtime, rounds: u32, progress: &Progress) -> Result<Times,
             let loading = took.map.unwrap_or(0) + took.publish.unwrap_or(0);
             times.purge.push(purge_us as f64);
             times.cycle.push((loading + purge_us) as f64);
-            // The thread that purged ends meanwhile.
+            // Let the purging thread end first.
             thread::sleep(Duration::from_millis(1));
             let bare = segue_loader::bare_cycle(file, SYMBOL).map_err(|source| Error::Open { source })?;
             times.dlopen.push(bare.as_secs_f64() * 1e6);

@@ -1,62 +1,65 @@
-//! `segue-bench dispatch`: what a call into a module costs, and what a publish costs those who call.
+//! `segue-bench dispatch`: what a call into a module costs, and what a publish costs the callers.
 //!
 //! # The ways to call
-//! `dispatch.<way>`, in nanoseconds a call, of one thread alone and of two at once. All ways do the same inside, a
-//! multiplication behind a call that the compiler cannot see through, but for `bytes`, which asks a module for nothing. So what
-//! differs is the way there. `ratio` is over `dispatch.dyn` at the same number of threads.
+//! `dispatch.<way>` is the time of one call in nanoseconds, with one thread and with two at once. All ways run the
+//! same code inside: a multiplication behind a call that the compiler cannot inline. Only `bytes` differs: its
+//! request has an empty response. So the figures differ by the way to get there. `ratio` is relative to
+//! `dispatch.dyn` with the same number of threads.
 //!
-//! | way | what is done |
+//! | way | steps |
 //! | --- | --- |
 //! | `bare` | a call through a function pointer: the floor |
-//! | `dyn` | a call through `dyn Trait`, of an owner that can never be replaced |
-//! | `floor` | by hand, around the call of `dyn`: a look at what is current, a counter of this thread, a second look, and after the call another counter |
-//! | `cell` | [`segue_core::Cell::enter`], the call of `dyn` on the occupant, and out |
-//! | `typed` | [`segue::InterfaceHandle::enter`] of a real module, in a `.so`, one call of a method that does the same, and out |
-//! | `bytes` | [`segue::ModuleHandle::call`] of a real module, in a `.so`, that answers nothing |
-//! | `arc_swap_load` | `ArcSwap::load`, the call of `dyn` on what it guards, and its release |
+//! | `dyn` | a call through `dyn Trait` whose owner cannot be replaced |
+//! | `floor` | handwritten around the call of `dyn`: read current, count in, read current again; after the call, count out |
+//! | `cell` | [`segue_core::Cell::enter`], the call of `dyn` on the occupant, and the guard's drop |
+//! | `typed` | [`segue::InterfaceHandle::enter`] of a real module in a `.so`, one method call, and the guard's drop |
+//! | `bytes` | [`segue::ModuleHandle::call`] of a real module in a `.so` with an empty response |
+//! | `arc_swap_load` | `ArcSwap::load`, the call of `dyn`, and the guard's drop |
 //! | `arc_swap_load_full` | the same with `load_full`, which counts a reference |
-//! | `epoch_pin` | `crossbeam_epoch::pin`, a load of an `Atomic`, the call of `dyn`, and the unpinning |
-//! | `parking_lot_rwlock` | a read lock of `parking_lot` that is held during the call of `dyn` |
+//! | `epoch_pin` | `crossbeam_epoch::pin`, a load of an `Atomic`, the call of `dyn`, and the unpin |
+//! | `parking_lot_rwlock` | a read lock of `parking_lot`, held during the call of `dyn` |
 //! | `std_rwlock_arc` | a clone of the `Arc` under a read lock of `std`, the call of `dyn`, and the drop of the clone |
 //!
-//! `floor` is no way to call anything: it finds neither the version nor the thread's counters, it cannot be left by a thread
-//! that somebody waits for, and has one lane. What it takes beyond `dyn` no cell of this kind can do without, so it says how
-//! near to `dyn` one can come on this processor.
+//! `floor` is a lower bound and cannot replace anything: it does not look up the version or the thread's counters,
+//! wakes no waiter, and has one lane. No cell of this kind can do less than `floor` does beyond `dyn`. So `floor`
+//! shows how close to `dyn` a cell can come on this processor.
 //!
-//! They are calls back to back, warm, into one thing: throughput. A processor overlaps what it can of two calls, and no
-//! cache line or branch has been forgotten in between; the first call after other work costs more, in each way. `epoch_pin`
-//! does not go through the pointer that it loads, which takes `unsafe` that this package does without; so it is a little too
-//! good. Entering costs no allocation; that is counted by `runtime/core/tests/allocations.rs`, not here.
+//! The figures are throughput: warm calls, back to back, to one target. A processor overlaps two calls where it
+//! can, and caches and branch predictors stay warm. The first call after other work costs more in every way.
+//! `epoch_pin` does not dereference the pointer that it loads, because this package forbids `unsafe`; so its figure
+//! is slightly too good. Entering does not allocate; `runtime/core/tests/allocations.rs` checks that.
 //!
-//! Of two threads, the time is that from the first one's beginning to the last one's end, over the calls of one. So two that
-//! must share a processor, because others have the rest, take twice as long, and do not look as if they did not.
+//! With two threads, the time runs from the first start to the last end, divided by the calls of one thread. So two
+//! threads that share one processor show up as twice the time.
 //!
-//! `dispatch.scaling.<way>` is the throughput of two threads over that of one, from the figures above. `ratio` is over
-//! `dispatch.scaling.bare`, which shares nothing: what it lacks to 2 is the machine's doing (processors that share a
-//! core, or that others use too).
+//! `dispatch.scaling.<way>` is the throughput of two threads divided by that of one, from the figures above. `ratio`
+//! is relative to `dispatch.scaling.bare`, which shares nothing. If that one is below 2, the machine is the reason:
+//! processors that share a core, or other load.
 //!
 //! # A publish
-//! All at the level of the cell, as a loader that already holds both versions would do it. What else a release does (reading,
-//! mapping, `on_load`) is not in here; `segue load --json` tells it in `took_us`.
+//! These figures are at the level of the cell, as for a loader that already holds both versions. They exclude the
+//! rest of a release (reading, mapping, `on_load`); `segue load --json` reports that in `took_us`.
 //!
-//! * `publish.time`: nanoseconds that [`segue_core::Reservation::publish`] takes while callers call, its clock included.
-//! * `publish.barrier`: nanoseconds that the kernel's barrier takes by itself, on as many callers. A publish does without; it is
-//!   executed once a publish, by the first who asks whether the old version is empty.
-//! * `publish.rate`: how many publishes a second the storm was really made of.
-//! * `publish.callers.<percentile>`: what callers felt during a storm of 10,000 publishes a second, each of them a
-//!   reserve, a publish and as many tries to vacate the old version as it takes until its callers have left.
-//!   `ratio` is over `publish.quiet.<percentile>`, the same without publishes.
+//! * `publish.time`: nanoseconds of [`segue_core::Reservation::publish`] while callers call, including the clock.
+//! * `publish.barrier`: nanoseconds of the kernel's barrier alone, with the same callers. A publish does not execute
+//!   it: the first check whether the old version is empty does, once per publish.
+//! * `publish.rate`: the publishes per second that the storm achieved.
+//! * `publish.callers.<percentile>`: what callers see during a storm of 10,000 publishes per second. Each publish
+//!   reserves, publishes, and retries to vacate the old version until its callers have left. `ratio` is relative to
+//!   `publish.quiet.<percentile>`, the same without publishes.
 //!
-//! What is timed is 64 calls in a row, without a gap between one such batch and the next, less what the clock takes: a
-//! clock cannot time one call of two nanoseconds. No call in a batch took longer than the batch, but a delay of one call is
-//! told as that of 64. So p99 says what a hundredth of all batches felt, whatever it was: a publish, an interrupt, another
-//! process. Each percentile is taken per round, and the median of the rounds is told; also of `max`, which therefore is
-//! the usual worst of a round and not the worst that happened. The publisher spins between its publishes, also when it makes
-//! none, so that the two differ by the publishes alone; there are as many callers as leave a processor to it, two at most.
+//! A clock cannot time one call of two nanoseconds. So a batch of 64 calls is timed, with no gap between batches,
+//! minus the cost of the clock. No call took longer than its batch, but a delay of one call counts as a delay of 64.
+//! p99 is what one batch in a hundred sees, for any reason: a publish, an interrupt, another process. Each
+//! percentile is taken per round, and the figure is the median over rounds. That includes `max`: it is the typical
+//! worst batch of a round, not the worst of the run. The publisher spins between publishes, also when it publishes
+//! nothing, so the two phases differ only by the publishes. The callers leave one processor to it, and are two at
+//! most.
 //!
 //! # Where things are
-//! `way` has the loop that is timed, `ways` what is in it, `served` the module for `typed` and `bytes`, `step` its interface, `rounds` the interleaving, `pair`
-//! the second thread, `start` how threads begin together, `publish` the storm.
+//! `way` has the timed loop and `ways` its bodies; `served` has the module for `typed` and `bytes`, and `step` its
+//! interface. `rounds` interleaves the ways, `pair` runs the second thread, `start` lets threads start together,
+//! and `publish` has the storm.
 
 mod pair;
 mod publish;
@@ -73,21 +76,21 @@ use crate::{Error, Figure, Progress};
 use rounds::{Measured, THREADS};
 use served::Served;
 
-/// What each round is made of, as far as progress is shown: the ways to call, and the storm.
+/// The progress steps of a round: the ways to call, and the storm.
 pub(crate) const PARTS: u64 = 2;
 
-/// How much is measured.
+/// How much to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// How many rounds the medians are of.
+    /// The number of rounds.
     pub(crate) rounds: u32,
-    /// How long one way is called in a round: many thousand calls, and short beside what else happens on a machine.
+    /// How long one way is called in a round: many thousand calls, yet shorter than most disturbances.
     pub(crate) span: Duration,
-    /// How long the callers of a round are watched, with a storm and without.
+    /// How long the callers are measured in a round, with a storm and without.
     pub(crate) phase: Duration,
 }
 
-/// Measures all of it.
+/// Measures all figures of `dispatch`.
 pub(crate) fn run(plan: &Plan, progress: &Progress) -> Result<Vec<Figure>, Error> {
     let served = Served::start()?;
     let ways = ways::all(served.step()?, served.module()?);
@@ -130,20 +133,20 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// Enough to see that it works.
+    /// A smoke test.
     pub(crate) fn quick() -> Self {
         Plan { rounds: 11, span: Duration::from_millis(1), phase: Duration::from_millis(10) }
     }
 
-    /// What stands under a table.
-    pub(crate) fn words(&self) -> String {
+    /// The line below the table.
+    pub(crate) fn describe(&self) -> String {
         let fences = if segue_core::Fences::detect().is_asymmetric() {
             "callers execute no fence (membarrier)"
         } else {
             "callers execute fences (no membarrier here)"
         };
         format!(
-            "medians of {} rounds of {} ms a way and {} ms a storm; {fences}",
+            "medians of {} rounds; {} ms per way and {} ms per storm; {fences}",
             self.rounds,
             self.span.as_millis(),
             self.phase.as_millis()
@@ -156,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ratios_are_over_the_same_number_of_threads() {
+    fn ratios_compare_equal_numbers_of_threads() {
         let measured = [
             Measured { name: "bare", ns: [1.0, 1.25] },
             Measured { name: "dyn", ns: [2.0, 2.0] },

@@ -1,4 +1,4 @@
-//! Two threads that call at the same time: the one that measures, and a helper.
+//! Two threads that call at the same time: the measuring one and a helper.
 
 use std::{
     io,
@@ -11,20 +11,20 @@ use std::{
 };
 
 use super::{
-    start::Start,
-    way::{Stretch, Way},
+    start::StartLine,
+    way::{Interval, Way},
 };
 use crate::Error;
 
-/// Calls before the clock starts: a thread's first entry, and cold caches, are not what is measured.
+/// Calls before the clock starts, so a thread's first entry and cold caches do not count.
 const WARM_UP: u64 = 1_000;
 
-/// The calling thread, and one beside it that waits, without a processor, until it is needed.
+/// The measuring thread and its helper, which sleeps until it gets a job.
 pub(super) struct Pair<'a> {
     ways: &'a [Box<dyn Way + 'a>],
     jobs: SyncSender<Job>,
-    done: Receiver<Stretch>,
-    start: Arc<Start>,
+    done: Receiver<Interval>,
+    start: Arc<StartLine>,
 }
 
 struct Job {
@@ -43,15 +43,15 @@ impl<'a> Pair<'a> {
     where
         'a: 'scope,
     {
-        let start = Arc::new(Start::of(2));
-        let (jobs, to_do) = sync_channel::<Job>(1);
-        let (tell, done) = sync_channel(1);
-        let meet = Arc::clone(&start);
+        let start = Arc::new(StartLine::for_threads(2));
+        let (jobs, job_queue) = sync_channel::<Job>(1);
+        let (results, done) = sync_channel(1);
+        let helper_start = Arc::clone(&start);
         thread::Builder::new().name("helper".to_owned()).spawn_scoped(scope, move || {
-            for Job { way, calls } in to_do {
+            for Job { way, calls } in job_queue {
                 ways[way].time(WARM_UP);
-                meet.meet();
-                if tell.send(ways[way].time(calls)).is_err() {
+                helper_start.wait();
+                if results.send(ways[way].time(calls)).is_err() {
                     break;
                 }
             }
@@ -59,20 +59,20 @@ impl<'a> Pair<'a> {
         Ok(Pair { ways, jobs, done, start })
     }
 
-    /// What so many calls of one way take on this thread alone.
+    /// Returns how long `calls` calls of one way take on this thread alone.
     pub(super) fn time_alone(&self, way: usize, calls: u64) -> Duration {
         self.ways[way].time(WARM_UP);
-        self.ways[way].time(calls).took()
+        self.ways[way].time(calls).duration()
     }
 
-    /// What so many calls of one way take on two threads each, from the first one's beginning to the last one's end. So
-    /// threads that had one processor between them, and called one after the other, have not called twice as fast.
+    /// Returns how long `calls` calls of one way on each of two threads take, from the first start to the last end.
+    /// So two threads that had to share a processor do not appear twice as fast.
     pub(super) fn time_both(&self, way: usize, calls: u64) -> Result<Duration, Error> {
         self.jobs.send(Job { way, calls }).map_err(|_| Error::Panicked)?;
         self.ways[way].time(WARM_UP);
-        self.start.meet();
+        self.start.wait();
         let mine = self.ways[way].time(calls);
         let others = self.done.recv().map_err(|_| Error::Panicked)?;
-        Ok(mine.and(others).took())
+        Ok(mine.union(others).duration())
     }
 }

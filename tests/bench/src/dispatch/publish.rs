@@ -1,4 +1,4 @@
-//! A storm of publishes, and what callers feel of it.
+//! A storm of publishes, and how it delays callers.
 
 use std::{
     hint::{self, black_box},
@@ -12,21 +12,21 @@ use segue_core::{Cell, Fences, Role, VacateOutcome};
 
 use super::{
     Plan,
-    start::Start,
+    start::StartLine,
     ways::{Version, call_in, cell},
 };
 use crate::{Error, Figure, Progress, histogram::Histogram, median::median};
 
-/// From one publish of a storm to the next: 10,000 a second.
+/// The time between two publishes of a storm: 10,000 per second.
 const PERIOD: Duration = Duration::from_micros(100);
-/// Calls between two looks at the clock. It takes 25 ns or so, a call two.
+/// Calls between two readings of the clock. A reading takes about 25 ns, a call 2 ns.
 const BATCH: u64 = 64;
-/// Calls before a caller looks at the clock at all.
+/// Calls before a caller reads the clock for the first time.
 const WARM_UP: u64 = 1_000;
-/// More callers say no more, and there must be processors for them.
+/// More callers would add nothing, and each needs a processor.
 const MOST_CALLERS: usize = 2;
 
-/// The percentiles that are told: in thousandths, by the end of their names.
+/// The percentiles: in thousandths, with the suffix of their figure and the name of the reference.
 const PERCENTILES: [(u64, &str, &str); 4] = [
     (500, "p50", "publish.quiet.p50"),
     (990, "p99", "publish.quiet.p99"),
@@ -34,16 +34,18 @@ const PERCENTILES: [(u64, &str, &str); 4] = [
     (1000, "max", "publish.quiet.max"),
 ];
 
-/// Whether anything is published.
+/// What the publisher does in a phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Weather {
+enum Activity {
+    /// Nothing.
     Quiet,
+    /// Publishes.
     Storm,
-    /// Not what callers feel of it is measured, but what the barrier takes alone that each publish leads to.
+    /// Executes only the barrier of each publish, to time it.
     Barriers,
 }
 
-/// What each round gave.
+/// The results of each round.
 #[derive(Debug, Default)]
 struct Rounds {
     /// By percentile.
@@ -54,7 +56,7 @@ struct Rounds {
     publishes_per_second: Vec<f64>,
 }
 
-/// Watches the callers of a cell for as many rounds as planned, with a storm and without.
+/// Measures the callers of a cell, in each round with a storm and without.
 pub(super) fn measure(plan: &Plan, progress: &Progress) -> Result<Vec<Figure>, Error> {
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let callers = processors.saturating_sub(1).clamp(1, MOST_CALLERS);
@@ -64,14 +66,17 @@ pub(super) fn measure(plan: &Plan, progress: &Progress) -> Result<Vec<Figure>, E
     let mut publisher = Publisher { cell: &cell, next: Arc::new(Version::new()), took_ns: Vec::new() };
     let mut rounds = Rounds::default();
     for round in 0..plan.rounds {
-        let order =
-            if round % 2 == 0 { [Weather::Quiet, Weather::Storm] } else { [Weather::Storm, Weather::Quiet] };
-        for weather in order {
-            watch(&mut publisher, &mut histograms, plan.phase, weather)?;
-            rounds.add(weather, &histograms, clock_ns);
+        let order = if round % 2 == 0 {
+            [Activity::Quiet, Activity::Storm]
+        } else {
+            [Activity::Storm, Activity::Quiet]
+        };
+        for activity in order {
+            run_phase(&mut publisher, &mut histograms, plan.phase, activity)?;
+            rounds.add(activity, &histograms, clock_ns);
         }
         let took_ns = mem::take(&mut publisher.took_ns);
-        watch(&mut publisher, &mut histograms, plan.phase, Weather::Barriers)?;
+        run_phase(&mut publisher, &mut histograms, plan.phase, Activity::Barriers)?;
         rounds.barrier_ns.push(median(mem::take(&mut publisher.took_ns)));
         rounds.publishes_per_second.push(took_ns.len() as f64 / plan.phase.as_secs_f64());
         rounds.publish_ns.push(median(took_ns));
@@ -80,15 +85,15 @@ pub(super) fn measure(plan: &Plan, progress: &Progress) -> Result<Vec<Figure>, E
     Ok(rounds.figures(callers))
 }
 
-/// One phase: callers call, and this thread publishes or only lets time pass.
-fn watch(
+/// Runs one phase: callers call, and this thread does what `activity` says.
+fn run_phase(
     publisher: &mut Publisher<'_>,
     histograms: &mut [Histogram],
     phase: Duration,
-    weather: Weather,
+    activity: Activity,
 ) -> Result<(), Error> {
     let cell = publisher.cell;
-    let start = Start::of(histograms.len() + 1);
+    let start = StartLine::for_threads(histograms.len() + 1);
     let start = &start;
     thread::scope(|scope| {
         for histogram in histograms {
@@ -97,21 +102,21 @@ fn watch(
                     black_box(call_in(cell, black_box(input)));
                 }
                 histogram.clear();
-                start.meet();
+                start.wait();
                 call_for(phase, cell, BATCH, histogram);
             };
             let caller = thread::Builder::new().name("caller".to_owned());
             if let Err(source) = caller.spawn_scoped(scope, call) {
-                start.give_up();
+                start.cancel();
                 return Err(Error::Spawn { source });
             }
         }
-        start.meet();
-        publisher.work_for(phase, weather)
+        start.wait();
+        publisher.run_for(phase, activity)
     })
 }
 
-/// Calls in batches and records what each took: from the end of the one before to its own, so that no delay falls between.
+/// Calls in batches and records how long each took, from the end of the previous batch, so no delay is missed.
 #[inline(never)]
 fn call_for(phase: Duration, cell: &Cell<Version>, batch: u64, histogram: &mut Histogram) {
     let mut begun = Instant::now();
@@ -123,7 +128,7 @@ fn call_for(phase: Duration, cell: &Cell<Version>, batch: u64, histogram: &mut H
         }
         black_box(sum);
         let ended = Instant::now();
-        // A span that does not fit into 64 bits is not of this run.
+        // 64 bits of nanoseconds are 584 years.
         histogram.record((ended - begun).as_nanos() as u64);
         if ended >= until {
             return;
@@ -132,7 +137,7 @@ fn call_for(phase: Duration, cell: &Cell<Version>, batch: u64, histogram: &mut H
     }
 }
 
-/// What a batch takes that has no calls: the clock, and the recording.
+/// Returns how long an empty batch takes: the clock and the recording.
 fn clock_ns(cell: &Cell<Version>, phase: Duration) -> u64 {
     let mut histogram = Histogram::new();
     call_for(phase, cell, 0, &mut histogram);
@@ -141,7 +146,7 @@ fn clock_ns(cell: &Cell<Version>, phase: Duration) -> u64 {
 
 struct Publisher<'a> {
     cell: &'a Cell<Version>,
-    /// The version that is not in the cell. Two take turns, since a loader too has made the version long before it publishes.
+    /// The version that is not in the cell. Two versions alternate: a loader too has its version before it publishes.
     next: Arc<Version>,
     took_ns: Vec<f64>,
 }
@@ -149,19 +154,19 @@ struct Publisher<'a> {
 // === impl Publisher ===
 
 impl Publisher<'_> {
-    /// Lets so much time pass, in a storm with publishes in it, of which the first is due at once.
-    fn work_for(&mut self, phase: Duration, weather: Weather) -> Result<(), Error> {
+    /// Runs for `phase`. The first action is due at once.
+    fn run_for(&mut self, phase: Duration, activity: Activity) -> Result<(), Error> {
         let mut due = Instant::now();
         let until = due + phase;
         loop {
             let now = Instant::now();
             if now >= due {
-                match weather {
-                    Weather::Quiet => {}
-                    Weather::Storm => self.publish()?,
-                    Weather::Barriers => self.barrier(),
+                match activity {
+                    Activity::Quiet => {}
+                    Activity::Storm => self.publish()?,
+                    Activity::Barriers => self.barrier(),
                 }
-                // What was missed, because the processor was taken away, is not made up for by a burst.
+                // After a preemption, skip the missed publishes instead of a burst.
                 due = now.max(due + PERIOD);
             }
             if now >= until {
@@ -171,7 +176,7 @@ impl Publisher<'_> {
         }
     }
 
-    /// What whoever waits for an old version to be empty waits for first, by itself.
+    /// Times the barrier that precedes each check whether the old version is empty.
     fn barrier(&mut self) {
         let fences = Fences::detect();
         let begun = Instant::now();
@@ -192,7 +197,7 @@ impl Publisher<'_> {
                     return Ok(());
                 }
                 VacateOutcome::Absent => return Ok(()),
-                // A caller is inside, and may need our processor to come out.
+                // A caller is inside, and may need this processor to leave.
                 VacateOutcome::Busy { .. } => thread::yield_now(),
             }
         }
@@ -202,18 +207,18 @@ impl Publisher<'_> {
 // === impl Rounds ===
 
 impl Rounds {
-    fn add(&mut self, weather: Weather, histograms: &[Histogram], clock_ns: u64) {
+    fn add(&mut self, activity: Activity, histograms: &[Histogram], clock_ns: u64) {
         let mut all = Histogram::new();
         for histogram in histograms {
             all.add(histogram);
         }
-        let columns = match weather {
-            Weather::Quiet => &mut self.quiet,
-            Weather::Storm => &mut self.storm,
-            Weather::Barriers => return,
+        let columns = match activity {
+            Activity::Quiet => &mut self.quiet,
+            Activity::Storm => &mut self.storm,
+            Activity::Barriers => return,
         };
         for (column, (permille, _, _)) in columns.iter_mut().zip(PERCENTILES) {
-            let ns = all.permille(permille).expect("each caller has recorded a batch at least");
+            let ns = all.permille(permille).expect("each caller has recorded at least one batch");
             column.push(ns.saturating_sub(clock_ns) as f64);
         }
     }

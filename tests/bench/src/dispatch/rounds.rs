@@ -1,21 +1,21 @@
-//! The rounds: each calls every way once, alone and by two threads, beginning with another way each time.
+//! The rounds. Each calls every way once, with one thread and with two, and starts with another way.
 
 use std::{thread, time::Duration};
 
 use super::{Plan, pair::Pair, way::Way};
 use crate::{Error, Progress, median::median};
 
-/// How many threads call at once.
+/// The numbers of threads that call at once.
 pub(super) const THREADS: [usize; 2] = [1, 2];
 
-/// Fewer calls than these say too little of how many are needed.
+/// The first number of calls for which the time is taken, to find how many fill a span.
 const FIRST_GUESS: u64 = 1_000;
 
-/// What the calls of one way take.
+/// The time of one way.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Measured {
     pub(super) name: &'static str,
-    /// Nanoseconds from the first to the last call, over the calls of one thread, for each number of [`THREADS`].
+    /// Nanoseconds per call of one thread, for each number of [`THREADS`].
     pub(super) ns: [f64; THREADS.len()],
 }
 
@@ -34,7 +34,7 @@ pub(super) fn measure(
         let mut ns = vec![[const { Vec::new() }; THREADS.len()]; ways.len()];
         for round in 0..plan.rounds as usize {
             for place in 0..ways.len() {
-                // One after the other, so that what a way is compared with most, itself, is measured in the same moment.
+                // Both right after each other: a way is compared most with itself.
                 let way = (place + round) % ways.len();
                 for (column, threads) in THREADS.into_iter().enumerate() {
                     let calls = enough[way][column];
@@ -48,13 +48,13 @@ pub(super) fn measure(
     })
 }
 
-/// How many calls of a way take about as long as `span`.
+/// Returns how many calls of a way take about `span`.
 fn calls_in(span: Duration, pair: &Pair<'_>, way: usize, threads: usize) -> Result<u64, Error> {
     let mut calls = FIRST_GUESS;
     loop {
         let took = time(pair, way, calls, threads)?;
         if took * 4 >= span {
-            // Short of 2^53, and not negative.
+            // Below 2^53 and not negative.
             return Ok((calls as f64 * (nanoseconds(span) / nanoseconds(took))).ceil() as u64);
         }
         calls *= 2;
@@ -72,7 +72,7 @@ fn nanoseconds(span: Duration) -> f64 {
 // === impl Measured ===
 
 impl Measured {
-    /// The throughput of two threads over that of one.
+    /// The throughput of two threads divided by that of one.
     pub(super) fn scaling(&self) -> f64 {
         let [alone, both] = self.ns;
         THREADS[1] as f64 * alone / both

@@ -8,15 +8,15 @@ use tempfile::TempDir;
 use super::step::Step;
 use crate::{Error, files::versions_of};
 
-/// The module; `build.rs` names it too.
+/// The module. `build.rs` lists it.
 const MODULE: &str = "silent";
-/// How long its end may take. Nobody is inside any more, so it is a matter of microseconds.
+/// The limit for the shutdown. Nobody is inside any more, so it takes microseconds.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// A runtime with a module that answers next to nothing, in a state directory that is gone afterwards.
+/// A runtime with a module whose response is empty, in a temporary state directory.
 pub(super) struct Served {
     runtime: Runtime,
-    /// Kept for its drop.
+    /// Removed on drop.
     _state: TempDir,
 }
 
@@ -30,17 +30,17 @@ impl Served {
         Ok(Served { runtime, _state: state })
     }
 
-    /// The way into it by requests.
+    /// Returns a handle for requests.
     pub(super) fn module(&self) -> Result<ModuleHandle, Error> {
         Ok(self.runtime.module(MODULE)?)
     }
 
-    /// The way into it by methods.
+    /// Returns a handle for method calls.
     pub(super) fn step(&self) -> Result<InterfaceHandle<Step>, Error> {
         Ok(self.runtime.interface(MODULE)?)
     }
 
-    /// Takes the module out of memory.
+    /// Unloads the module.
     pub(super) fn end(self) -> Result<(), Error> {
         Ok(self.runtime.shutdown(DEADLINE)?)
     }

@@ -1,4 +1,4 @@
-//! Where threads meet that are to start together.
+//! Lets threads start together.
 
 use std::{
     hint,
@@ -6,47 +6,44 @@ use std::{
     thread,
 };
 
-/// How many times to look whether the others have come, before giving them the processor.
-const PATIENCE: u32 = 10_000;
+/// How often a waiting thread checks before it yields its processor.
+const SPINS_BEFORE_YIELD: u32 = 10_000;
 
-/// Lets threads start in the same moment, any number of times. A barrier that sleeps would have some of them start tens of
-/// microseconds after the others.
+/// A reusable barrier that spins. A barrier that sleeps would start some threads tens of microseconds late.
 #[derive(Debug)]
-pub(super) struct Start {
-    parties: usize,
-    /// How many have ever come.
+pub(super) struct StartLine {
+    threads: usize,
+    /// The arrivals of all rounds.
     arrived: AtomicUsize,
-    /// Somebody will not come.
-    given_up: AtomicBool,
+    is_cancelled: AtomicBool,
 }
 
-// === impl Start ===
+// === impl StartLine ===
 
-impl Start {
-    /// For so many threads.
-    pub(super) fn of(parties: usize) -> Self {
-        Start { parties, arrived: AtomicUsize::new(0), given_up: AtomicBool::new(false) }
+impl StartLine {
+    pub(super) fn for_threads(threads: usize) -> Self {
+        StartLine { threads, arrived: AtomicUsize::new(0), is_cancelled: AtomicBool::new(false) }
     }
 
-    /// Waits until all have come.
-    pub(super) fn meet(&self) {
-        // Relaxed: nothing is handed over here but the moment.
+    /// Waits until all threads have arrived.
+    pub(super) fn wait(&self) {
+        // Relaxed: the threads exchange no data here.
         let before = self.arrived.fetch_add(1, Ordering::Relaxed);
-        let complete = (before / self.parties + 1) * self.parties;
-        let mut looks = 0;
-        while self.arrived.load(Ordering::Relaxed) < complete && !self.given_up.load(Ordering::Relaxed) {
+        let complete = (before / self.threads + 1) * self.threads;
+        let mut spins = 0;
+        while self.arrived.load(Ordering::Relaxed) < complete && !self.is_cancelled.load(Ordering::Relaxed) {
             hint::spin_loop();
-            looks += 1;
-            if looks == PATIENCE {
+            spins += 1;
+            if spins == SPINS_BEFORE_YIELD {
                 thread::yield_now();
-                looks = 0;
+                spins = 0;
             }
         }
     }
 
-    /// Lets go whoever waits, now or later: not all will come.
-    pub(super) fn give_up(&self) {
-        self.given_up.store(true, Ordering::Relaxed);
+    /// Releases all threads that wait now or later: some will never arrive.
+    pub(super) fn cancel(&self) {
+        self.is_cancelled.store(true, Ordering::Relaxed);
     }
 }
 
@@ -55,28 +52,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_starts_alone() {
-        let (start, come) = (Start::of(2), AtomicUsize::new(0));
-        let go = || {
+    fn no_thread_starts_before_all_have_arrived() {
+        let (start, arrivals) = (StartLine::for_threads(2), AtomicUsize::new(0));
+        let run = || {
             for round in 1..=1_000 {
-                come.fetch_add(1, Ordering::SeqCst);
-                start.meet();
-                assert!(come.load(Ordering::SeqCst) >= 2 * round);
+                arrivals.fetch_add(1, Ordering::SeqCst);
+                start.wait();
+                assert!(arrivals.load(Ordering::SeqCst) >= 2 * round);
             }
         };
         thread::scope(|scope| {
-            scope.spawn(go);
-            go();
+            scope.spawn(run);
+            run();
         });
     }
 
     #[test]
-    fn nobody_waits_for_who_does_not_come() {
-        let start = Start::of(3);
+    fn cancel_releases_the_threads_that_wait() {
+        let start = StartLine::for_threads(3);
         thread::scope(|scope| {
-            scope.spawn(|| start.meet());
-            start.give_up();
-            scope.spawn(|| start.meet());
+            scope.spawn(|| start.wait());
+            start.cancel();
+            scope.spawn(|| start.wait());
         });
     }
 }

@@ -1,8 +1,8 @@
-//! The interface of the fixture `silent`, which includes this very file.
+//! The interface of the fixture `silent`, which includes this file.
 
-/// What is called in all ways, as a typed interface.
+/// The measured code as a typed interface.
 #[segue::interface]
 pub(crate) trait Step {
-    /// Three times the input.
+    /// Returns three times the input.
     fn step(&self, input: u64) -> u64;
 }

@@ -1,43 +1,43 @@
-//! A way to call, and the loop around it that is timed.
+//! A way to call, and the timed loop around it.
 
 use std::{
     hint::black_box,
     time::{Duration, Instant},
 };
 
-/// A way to call, as the one who measures sees it.
+/// A way to call, with its own timed loop.
 pub(super) trait Way: Sync {
-    /// The figure's name is `dispatch.` and this.
+    /// The name of the figure without `dispatch.`.
     fn name(&self) -> &'static str;
 
-    /// When so many calls, one after the other on this thread, began and ended.
-    fn time(&self, calls: u64) -> Stretch;
+    /// Makes `calls` calls in a row on this thread, and returns when they started and ended.
+    fn time(&self, calls: u64) -> Interval;
 }
 
-/// A time in which a thread called.
+/// The time in which a thread made its calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stretch {
-    begun: Instant,
-    ended: Instant,
+pub(super) struct Interval {
+    start: Instant,
+    end: Instant,
 }
 
-/// A way to call, as its author writes it. [`Way`] has a loop of its own around each.
+/// The call itself. [`Way`] puts a separate loop around each implementation.
 pub(super) trait Call: Sync {
     const NAME: &'static str;
 
     fn call(&self, input: u64) -> u64;
 }
 
-// === impl Stretch ===
+// === impl Interval ===
 
-impl Stretch {
-    /// From the first beginning of the two to the last end.
-    pub(super) fn and(self, other: Stretch) -> Stretch {
-        Stretch { begun: self.begun.min(other.begun), ended: self.ended.max(other.ended) }
+impl Interval {
+    /// The shortest interval that covers both.
+    pub(super) fn union(self, other: Interval) -> Interval {
+        Interval { start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 
-    pub(super) fn took(self) -> Duration {
-        self.ended - self.begun
+    pub(super) fn duration(self) -> Duration {
+        self.end - self.start
     }
 }
 
@@ -48,17 +48,17 @@ impl<C: Call> Way for C {
         C::NAME
     }
 
-    // A function of its own, so that no way's loop is made with a thought of another's.
+    // Not inlined, so the compiler optimizes each loop alone.
     #[inline(never)]
-    fn time(&self, calls: u64) -> Stretch {
+    fn time(&self, calls: u64) -> Interval {
         let mut sum = 0_u64;
-        let begun = Instant::now();
+        let start = Instant::now();
         for input in 0..calls {
-            // Each call finds its way anew: nothing that `self` says is known from the call before.
+            // The compiler must not keep anything of `self` from one call to the next.
             sum = sum.wrapping_add(black_box(self).call(black_box(input)));
         }
-        let ended = Instant::now();
+        let end = Instant::now();
         black_box(sum);
-        Stretch { begun, ended }
+        Interval { start, end }
     }
 }

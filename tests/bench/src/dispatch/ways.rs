@@ -1,4 +1,4 @@
-//! The ways to call something that may be replaced, and two that may not.
+//! The ways to call something replaceable, and the references without replacement.
 
 use std::{
     cell::Cell as Plain,
@@ -19,12 +19,12 @@ use super::{
     way::{Call, Way},
 };
 
-/// What is called: the same in all ways.
+/// The measured code, the same in all ways.
 trait Step: Send + Sync {
     fn step(&self, input: u64) -> u64;
 }
 
-/// The only [`Step`]. The compiler must not know that.
+/// The only [`Step`], which the compiler must not find out.
 struct Triple;
 
 /// A version that can be replaced.
@@ -40,14 +40,14 @@ struct Dyn {
     version: Version,
 }
 
-/// What counting a call in and out takes at least: a look at `current` before and after, and a counter on either side.
+/// The least that counting a call in and out takes: two reads of `current` and two counters.
 struct Floor {
     current: AtomicUsize,
     version: Version,
 }
 
 thread_local! {
-    /// The counters of [`Floor`]. At an address that is known when the program is linked, which those of a cell have not.
+    /// The counters of [`Floor`]. Their address is known at link time, unlike that of a cell's counters.
     static ENTERED: Plain<u64> = const { Plain::new(0) };
     static LEFT: Plain<u64> = const { Plain::new(0) };
 }
@@ -66,7 +66,7 @@ struct Typed {
     step: InterfaceHandle<TypedStep>,
 }
 
-/// Whether a call of a module had no answer. It is looked up in the end, to do no more in a call than its user would.
+/// Whether a call failed. It is checked at the end, so a measured call does no more than a user's would.
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
 struct ArcSwapLoad {
@@ -78,7 +78,7 @@ struct ArcSwapLoadFull {
 }
 
 struct EpochPin {
-    /// Null: what it says is not used, and what it would own would be lost in the end.
+    /// Null: it is loaded and not used.
     pointer: crossbeam_epoch::Atomic<Version>,
     version: Version,
 }
@@ -91,7 +91,7 @@ struct StdRwLockArc {
     version: std::sync::RwLock<Arc<Version>>,
 }
 
-/// All ways, in the order in which they are told.
+/// All ways, in the order of the output.
 pub(super) fn all(step: InterfaceHandle<TypedStep>, module: ModuleHandle) -> Vec<Box<dyn Way>> {
     vec![
         Box::new(Bare { step: black_box(triple) }),
@@ -108,17 +108,20 @@ pub(super) fn all(step: InterfaceHandle<TypedStep>, module: ModuleHandle) -> Vec
     ]
 }
 
-/// A cell with a version that is current.
+/// Returns a cell with a current version.
 pub(super) fn cell() -> Arc<Cell<Version>> {
     let cell = Cell::new(Box::new(|| {}));
     cell.reserve(Arc::new(Version::new())).expect("the cell is new").publish();
     cell
 }
 
-/// One call of the occupant of a cell, as it is timed wherever a cell is called.
+/// One call of a cell's occupant. All figures of a cell use this function.
 #[inline(always)]
 pub(super) fn call_in(cell: &Cell<Version>, input: u64) -> u64 {
-    cell.enter().expect("one was published before anybody called, and none is withdrawn").step.step(input)
+    cell.enter()
+        .expect("a version was published before the first call and is never withdrawn")
+        .step
+        .step(input)
 }
 
 #[inline(never)]
@@ -170,7 +173,7 @@ impl Call for Floor {
 
     #[inline(always)]
     fn call(&self, input: u64) -> u64 {
-        // As in a cell, whose orderings are no instructions here: Acquire and Release are those of plain loads and stores.
+        // As in a cell. Acquire and Release are plain loads and stores on x86_64.
         let guess = self.current.load(Ordering::Relaxed);
         count(&ENTERED);
         compiler_fence(Ordering::SeqCst);
@@ -210,15 +213,15 @@ impl Call for Typed {
     }
 }
 
-/// Notes that a call had no answer, and answers it.
+/// Records that a call failed, and returns a result for it.
 #[cold]
 fn note_failure() -> u64 {
-    // Relaxed: it is read when the threads that write it are gone.
+    // Relaxed: it is read after the writing threads were joined.
     HAS_FAILED.store(true, Ordering::Relaxed);
     0
 }
 
-/// Whether any call of a module had no answer.
+/// Whether any call failed.
 pub(super) fn has_failed() -> bool {
     HAS_FAILED.load(Ordering::Relaxed)
 }

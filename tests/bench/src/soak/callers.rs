@@ -14,24 +14,24 @@ use segue::{ModuleHandle, Request, Runtime};
 
 use crate::Error;
 
-/// Counts the thread-locals that modules made.
-static MADE: AtomicU64 = AtomicU64::new(0);
-/// Counts those that were destroyed.
-static RAN: AtomicU64 = AtomicU64::new(0);
+/// Counts the thread-locals that the modules created.
+static CREATED: AtomicU64 = AtomicU64::new(0);
+/// Counts the ones whose destructor ran.
+static DESTROYED: AtomicU64 = AtomicU64::new(0);
 
-/// How long a stranger waits between two calls.
+/// The pause of an unregistered thread between two calls.
 const PAUSE: Duration = Duration::from_micros(300);
 
-/// Four threads of a pool, which are residents, and two that are not: they call when they like.
+/// A pool of four registered threads, and two unregistered ones that call all the time.
 pub(super) struct Callers {
-    pool: Vec<Sender<RequestContext>>,
+    pool: Vec<Sender<Job>>,
     is_over: Arc<AtomicBool>,
     threads: Vec<JoinHandle<Result<(), Error>>>,
 }
 
-/// A call that a thread of the pool is to make.
-struct RequestContext {
-    /// What the call asks for beside the usual.
+/// A call for a thread of the pool.
+struct Job {
+    /// More parameters of the query.
     more: String,
     done: Sender<()>,
 }
@@ -44,10 +44,10 @@ impl Callers {
         let mut threads = Vec::new();
         let mut pool = Vec::new();
         for _ in 0..4 {
-            let (ask, asked) = unbounded();
+            let (sender, jobs) = unbounded();
             let (runtime, module) = (runtime.clone(), module.clone());
-            threads.push(thread::spawn(move || work(&runtime, &module, &asked)));
-            pool.push(ask);
+            threads.push(thread::spawn(move || work(&runtime, &module, &jobs)));
+            pool.push(sender);
         }
         for _ in 0..2 {
             let (module, is_over) = (module.clone(), is_over.clone());
@@ -62,12 +62,12 @@ impl Callers {
         Callers { pool, is_over, threads }
     }
 
-    /// Has each thread of the pool call once; the first of them asks for more.
+    /// Makes each thread of the pool call once. The first adds `of_first` to its query.
     pub(super) fn call_all(&self, of_first: &str) -> Result<(), Error> {
         let (done, is_done) = bounded(self.pool.len());
-        for (index, ask) in self.pool.iter().enumerate() {
+        for (index, sender) in self.pool.iter().enumerate() {
             let more = if index == 0 { of_first.to_owned() } else { String::new() };
-            ask.send(RequestContext { more, done: done.clone() }).map_err(|_| Error::Panicked)?;
+            sender.send(Job { more, done: done.clone() }).map_err(|_| Error::Panicked)?;
         }
         drop(done);
         for _ in &self.pool {
@@ -76,7 +76,7 @@ impl Callers {
         Ok(())
     }
 
-    /// Ends all threads, each of which must end well.
+    /// Stops and joins all threads, and returns the first error of one.
     pub(super) fn end(self) -> Result<(), Error> {
         self.is_over.store(true, Ordering::Relaxed);
         drop(self.pool);
@@ -84,28 +84,28 @@ impl Callers {
     }
 }
 
-/// The thread-locals that were made, and those that were destroyed.
+/// Returns how many thread-locals were created and how many were destroyed.
 pub(super) fn destructors() -> (u64, u64) {
-    (MADE.load(Ordering::Relaxed), RAN.load(Ordering::Relaxed))
+    (CREATED.load(Ordering::Relaxed), DESTROYED.load(Ordering::Relaxed))
 }
 
-fn work(runtime: &Runtime, module: &ModuleHandle, asked: &Receiver<RequestContext>) -> Result<(), Error> {
-    let resident = runtime.register_thread();
+fn work(runtime: &Runtime, module: &ModuleHandle, jobs: &Receiver<Job>) -> Result<(), Error> {
+    let registered = runtime.register_thread();
     loop {
         select! {
-            recv(asked) -> call_of_mine => {
-                let Ok(RequestContext { more, done }) = call_of_mine else { return Ok(()) };
+            recv(jobs) -> job => {
+                let Ok(Job { more, done }) = job else { return Ok(()) };
                 call(module, &more)?;
-                // Fails where nobody waits for it any more.
+                // It fails only if the soak has given up.
                 let _ = done.send(());
             }
-            recv(resident.inbox()) -> errand => if let Ok(errand) = errand { errand.run() },
+            recv(registered.inbox()) -> task => if let Ok(task) = task { task.run() },
         }
     }
 }
 
 fn call(module: &ModuleHandle, more: &str) -> Result<(), Error> {
     let address = |counter: &'static AtomicU64| std::ptr::from_ref(counter).expose_provenance();
-    let query = format!("made={}&ran={}{more}", address(&MADE), address(&RAN));
+    let query = format!("made={}&ran={}{more}", address(&CREATED), address(&DESTROYED));
     module.call(&Request { query: &query, ..Request::get("/") }).map(drop).map_err(|_| Error::Call)
 }

@@ -1,20 +1,21 @@
-//! `segue-bench soak`: whether anything grows, or stays, when versions come and go without end.
+//! `segue-bench soak`: whether anything grows or stays over many releases.
 //!
-//! The module `everything` does in each version, on four residents and two threads that are none, what has kept images in
-//! memory elsewhere. Each round all call it, the next version is loaded, and the one before is purged. One thing takes so long that
-//! only some versions do it ([`BACKTRACE_EVERY`]), so run it without `RUST_BACKTRACE`. With `--spoil` each version after the first tenth leaves something behind, on
-//! purpose: that must be noticed.
+//! In each version, the module `everything` does what has kept images in memory in other systems, on four
+//! registered threads and two unregistered ones. In each round all of them call it, the next version is loaded, and
+//! the previous one is purged. A backtrace is slow, so only some versions print one ([`BACKTRACE_EVERY`]); run the
+//! soak without `RUST_BACKTRACE`. With `--spoil` each version after the first tenth leaves something behind on
+//! purpose, which the soak must notice.
 //!
 //! | figure | meaning |
 //! | --- | --- |
-//! | `soak.reloads` | versions that came and went |
-//! | `soak.mapped` | images still in memory when all was over, by the dynamic linker's list |
-//! | `soak.fds`, `soak.mappings`, `soak.keys` | how many more open files, mappings and pthread keys at the end than after the first tenth |
-//! | `soak.rss_per_reload` | how much the resident memory grew a version, from the first tenth to the end, in bytes |
-//! | `soak.leaked` | what a version had not freed when it left, in bytes, on average; it was freed with it |
-//! | `soak.destructors` | thread-locals that were destroyed on their own thread, beside `soak.destructors.expected`, those that were made |
-//! | `soak.destructors.dropped` | registrations that were dropped, since their thread did not come by: those of thread-locals of libraries too |
-//! | `soak.time` | how long a round took, in microseconds |
+//! | `soak.reloads` | versions loaded and purged |
+//! | `soak.mapped` | images that the dynamic linker still lists at the end |
+//! | `soak.fds`, `soak.mappings`, `soak.keys` | growth in open files, mappings and pthread keys, from the first tenth to the end |
+//! | `soak.rss_per_reload` | growth in resident memory per version, from the first tenth to the end, in bytes |
+//! | `soak.leaked` | bytes per version that it had not freed itself; its purge freed them |
+//! | `soak.destructors` | thread-locals destroyed on their own thread; the reference is `soak.destructors.expected`, the number created |
+//! | `soak.destructors.dropped` | destructors dropped because their thread made no further call, including those of libraries in the module |
+//! | `soak.time` | microseconds per round |
 
 mod callers;
 mod process;
@@ -28,29 +29,30 @@ use tempfile::TempDir;
 use self::{callers::Callers, process::Process};
 use crate::{Error, Figure, Progress, files::versions_of};
 
-/// The module; `build.rs` names it too.
+/// The module. `build.rs` lists it.
 const MODULE: &str = "everything";
 
-/// How long the thread that each version leaves waiting may wait before the runtime ends it.
-const IDLE_PATIENCE: Duration = Duration::from_micros(100);
+/// When the runtime ends the waiting thread that each version leaves.
+const IDLE_THREAD_TIMEOUT: Duration = Duration::from_micros(100);
 
-/// How long one version may take to leave.
+/// The limit for the purge of one version.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// How many mappings more or less are no growth: those of allocators, and of stacks that libc keeps for the next thread.
+/// Fluctuation in mappings that is no growth: allocators' mappings, and stacks that libc keeps for the next thread.
 const MAPPINGS_SLACK: i64 = 40;
 
-/// How much more resident memory is no growth, in a run however short: what allocators keep for later.
+/// Growth in resident memory that any run may have: allocators keep freed memory.
 const RSS_SLACK_BYTES: i64 = 32 << 20;
 
-/// How many versions there are to one that prints a backtrace, which takes 100 ms and leaves 40 MB in its statics. They are between
-/// the first tenth, where what is there is measured for the first time, and the middle: allocators give such memory back later.
+/// One version in this many prints a backtrace, which takes 100 ms and leaves 40 MB in the module's statics. These
+/// versions lie between the first tenth, after which the baseline is taken, and the middle: allocators return such
+/// memory with a delay.
 const BACKTRACE_EVERY: u32 = 100;
 
-/// What a version may leave behind on purpose.
+/// What each version leaves behind on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Spoil {
-    /// Itself, opened once more. A few of them, and loads are refused.
+    /// Itself, opened again. After a few of them, loads are refused.
     Image,
     /// An open file.
     File,
@@ -62,26 +64,27 @@ pub(crate) enum Spoil {
     Memory,
     /// A thread-local that is never destroyed.
     Destructor,
-    /// A signal handler that is installed past the SDK.
+    /// A signal handler that was installed without the SDK.
     Signal,
-    /// A destructor of C++ that libc keeps.
+    /// A C++ destructor that libc keeps.
     Cpp,
-    /// A thread of C++ that works for ever.
+    /// A C++ thread that never ends.
     Thread,
 }
 
-/// What came of it.
-pub(crate) struct Soaked {
+/// The outcome of a soak.
+pub(crate) struct SoakResult {
     pub(crate) figures: Vec<Figure>,
-    /// What was not as it must be, in words. Only counts; times and sizes are for whoever reads the figures.
-    pub(crate) broken: Vec<String>,
+    /// One sentence for each count that is wrong. Times and sizes are not judged.
+    pub(crate) violations: Vec<String>,
 }
 
-/// Loads and purges so many versions.
-pub(crate) fn run(reloads: u32, spoil: Option<Spoil>, progress: &Progress) -> Result<Soaked, Error> {
+/// Loads and purges `reloads` versions.
+pub(crate) fn run(reloads: u32, spoil: Option<Spoil>, progress: &Progress) -> Result<SoakResult, Error> {
     let state = TempDir::new().map_err(|source| Error::TempDir { source })?;
-    let runtime = Runtime::builder().state_dir(state.path()).idle_thread_timeout(IDLE_PATIENCE).build()?;
-    // A thread that works for ever is waited for to the deadline.
+    let runtime =
+        Runtime::builder().state_dir(state.path()).idle_thread_timeout(IDLE_THREAD_TIMEOUT).build()?;
+    // A purge waits for a thread that never ends until its deadline.
     let deadline = if spoil == Some(Spoil::Thread) { Duration::from_millis(200) } else { DEADLINE };
     let files = versions_of(MODULE);
     runtime.load(&files[0])?;
@@ -90,7 +93,7 @@ pub(crate) fn run(reloads: u32, spoil: Option<Spoil>, progress: &Progress) -> Re
     progress.begin("soak");
     let (mut leaked, mut dropped, mut purged, mut seen) = (0u64, 0u64, 0u64, 0u64);
     let first_tenth = reloads.div_ceil(10);
-    let mut warm = Process::now(&runtime).map_err(|source| Error::Look { source })?;
+    let mut warm = Process::now(&runtime).map_err(|source| Error::Inspect { source })?;
     let begun = Instant::now();
     for round in 1..=reloads {
         let mut more = String::new();
@@ -116,17 +119,17 @@ pub(crate) fn run(reloads: u32, spoil: Option<Spoil>, progress: &Progress) -> Re
             }
         }
         if round == first_tenth {
-            warm = Process::now(&runtime).map_err(|source| Error::Look { source })?;
+            warm = Process::now(&runtime).map_err(|source| Error::Inspect { source })?;
         }
         progress.step();
     }
     let took = begun.elapsed();
-    let end = Process::now(&runtime).map_err(|source| Error::Look { source })?;
+    let end = Process::now(&runtime).map_err(|source| Error::Inspect { source })?;
     callers.end()?;
     runtime.shutdown(deadline)?;
 
     let mapped = runtime.images_mapped();
-    let (made, ran) = callers::destructors();
+    let (created, destroyed) = callers::destructors();
     let since_warm = f64::from(reloads - first_tenth).max(1.0);
     let count = |figure: &str, value: i64| Figure::alone(figure, value as f64, "more", 1);
     let per = |total: f64, over: f64| if over > 0.0 { total / over } else { 0.0 };
@@ -143,39 +146,39 @@ pub(crate) fn run(reloads: u32, spoil: Option<Spoil>, progress: &Progress) -> Re
             6,
         ),
         Figure::alone("soak.leaked", per(leaked as f64, purged as f64), "bytes", 6),
-        Figure::alone("soak.destructors.expected", made as f64, "destructors", 6),
-        Figure::alone("soak.destructors", ran as f64, "destructors", 6)
-            .against("soak.destructors.expected", made as f64),
+        Figure::alone("soak.destructors.expected", created as f64, "destructors", 6),
+        Figure::alone("soak.destructors", destroyed as f64, "destructors", 6)
+            .against("soak.destructors.expected", created as f64),
         Figure::alone("soak.destructors.dropped", dropped as f64, "destructors", 6),
         Figure::alone("soak.time", per(took.as_micros() as f64, f64::from(reloads)), "us", 6),
     ];
-    let must = [
+    let checks = [
         (mapped == 0, format!("{mapped} images are still mapped")),
         (end.fds <= warm.fds, format!("{} files were opened and not closed", end.fds - warm.fds)),
-        (end.keys <= warm.keys, format!("{} pthread keys were not given back", end.keys - warm.keys)),
+        (end.keys <= warm.keys, format!("{} pthread keys were not deleted", end.keys - warm.keys)),
         (
             end.mappings <= warm.mappings + MAPPINGS_SLACK,
-            format!("{} mappings were not taken back", end.mappings - warm.mappings),
+            format!("{} mappings were not unmapped", end.mappings - warm.mappings),
         ),
         (
             end.rss_bytes <= warm.rss_bytes + RSS_SLACK_BYTES,
-            format!("{} bytes of memory were not given back", end.rss_bytes - warm.rss_bytes),
+            format!("{} bytes of memory were not freed", end.rss_bytes - warm.rss_bytes),
         ),
         (
-            // What was dropped counts all registrations, also those of libraries in the module.
-            made.checked_sub(ran).is_some_and(|lost| lost <= dropped),
-            format!("of {made} thread-locals {ran} were destroyed and {dropped} dropped"),
+            // `dropped` also counts destructors of libraries in the module.
+            created.checked_sub(destroyed).is_some_and(|lost| lost <= dropped),
+            format!("of {created} thread-locals, {destroyed} were destroyed and {dropped} dropped"),
         ),
-        (purged == u64::from(reloads), format!("{purged} of {reloads} versions were told as purged")),
+        (purged == u64::from(reloads), format!("{purged} of {reloads} versions were reported as purged")),
     ];
-    let broken = must.into_iter().filter(|(holds, _)| !holds).map(|(_, words)| words).collect();
-    Ok(Soaked { figures, broken })
+    let violations = checks.into_iter().filter(|(holds, _)| !holds).map(|(_, text)| text).collect();
+    Ok(SoakResult { figures, violations })
 }
 
 // === impl Spoil ===
 
 impl Spoil {
-    /// What the module is asked for.
+    /// The parameter of the query that makes the module do it.
     fn query(self) -> String {
         let named = self.to_possible_value();
         named.map_or_else(String::new, |value| format!("&spoil={}", value.get_name()))

@@ -1,10 +1,10 @@
-//! What the system says of this process.
+//! The resources of this process.
 
 use std::{fs, io};
 
 use segue::Runtime;
 
-/// What must not grow, at one moment.
+/// What must not grow, as it is now.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Process {
     pub(super) fds: i64,
