@@ -53,7 +53,7 @@
 //!   trait object. Export it with `export_module!(Shop, interfaces = [Pricing])`. See `segue_interface`.
 //! * A **sticky** module asks not to be replaced or deleted until an operator runs `segue unstick`:
 //!   `export_module!(Greeter, sticky)`.
-//! * [`testing`] calls a module in a unit test, without a runtime. [`testing::assert_unloads!`] checks that the built
+//! * [`testing`] calls a module in a unit test, without a runtime. [`testing::leaves!`] checks that the built
 //!   file unloads.
 //!
 //! # What works as usual
@@ -169,7 +169,7 @@ pub mod __private {
             entry::{Identity, header},
             manifest, metadata,
         },
-        testing::unloads::assert_unloads,
+        testing::unloads::leaves,
     };
     pub use core::arch::global_asm;
     pub use segue_abi::{ExportRef, abi_stable::library::LibHeader};

@@ -22,7 +22,7 @@
 //! ```
 //!
 //! [`load`] runs the module's code inside the test. It cannot cover what only a loaded file has: the layout check, the
-//! log, and unloading. [`assert_unloads!`] covers these. It builds the file, and `segue probe` then loads it, calls it,
+//! log, and unloading. [`leaves!`] covers these. It builds the file, and `segue probe` then loads it, calls it,
 //! replaces it and unloads it.
 
 // Room: a line belongs here if a module's tests call it. It may use `api` and the rooms below.
@@ -30,7 +30,7 @@
 pub(crate) mod unloads;
 
 #[doc(inline)]
-pub use crate::__assert_unloads as assert_unloads;
+pub use crate::__leaves as leaves;
 pub use crate::api::Answer;
 use crate::{
     Fault,

@@ -1,8 +1,8 @@
-//! Builds the module's file and has `segue probe` check that it unloads. The macro is [`testing::assert_unloads!`].
+//! Builds the module's file and has `segue probe` check that it unloads. The macro is [`testing::leaves!`].
 //!
 //! The SDK has no JSON parser: it uses the exit code of the probe, and prints the probe's text unchanged.
 //!
-//! [`testing::assert_unloads!`]: crate::testing::assert_unloads
+//! [`testing::leaves!`]: crate::testing::leaves
 
 use std::{
     env,
@@ -17,7 +17,7 @@ use std::{
 /// ```text
 /// #[test]
 /// fn it_unloads() {
-///     segue_sdk::testing::assert_unloads!("GET /ada", "POST /orders {\"id\":1}");
+///     segue_sdk::testing::leaves!("GET /ada", "POST /orders {\"id\":1}");
 /// }
 /// ```
 ///
@@ -30,9 +30,9 @@ use std::{
 /// there is no `segue` command. The message includes the output of the probe.
 #[macro_export]
 #[doc(hidden)]
-macro_rules! __assert_unloads {
+macro_rules! __leaves {
     ($($request:expr),* $(,)?) => {
-        $crate::__private::assert_unloads(env!("CARGO_MANIFEST_DIR"), &[$($request),*])
+        $crate::__private::leaves(env!("CARGO_MANIFEST_DIR"), &[$($request),*])
     };
 }
 
@@ -44,13 +44,13 @@ struct BuildOptions {
     profile: Option<String>,
 }
 
-/// Implements [`testing::assert_unloads!`](crate::testing::assert_unloads).
+/// Implements [`testing::leaves!`](crate::testing::leaves).
 ///
 /// # Panics
 ///
 /// As the macro does.
 #[track_caller]
-pub fn assert_unloads(manifest_dir: &str, requests: &[&str]) {
+pub fn leaves(manifest_dir: &str, requests: &[&str]) {
     let segue = match find_segue(env::var_os("SEGUE"), env::var_os("PATH")) {
         Some(segue) => segue,
         None => panic!(

@@ -35,7 +35,7 @@ Examples:
   segue probe target/release/libgreeter.so --request 'GET /ada' --request 'POST /orders {\"id\":1}'
   segue probe target/release/libgreeter.so --rounds 20 --threads 8 --deadline 5m --json
 
-In a test of the module, `segue_sdk::testing::assert_unloads!();` does the same.")]
+In a test of the module, `segue_sdk::testing::leaves!();` does the same.")]
 pub struct Probe {
     /// The file
     file: PathBuf,
