@@ -1,57 +1,57 @@
-//! What a route gives back: an answer, or a refusal that says what the client did wrong.
+//! What a route returns: an answer, or a refusal that names the client's mistake.
 
 use segue_sdk::prelude::*;
 use serde::Serialize;
 
-/// The content type of JSON; it is UTF-8 by definition.
+/// The content type of JSON. JSON is always UTF-8, so it has no charset.
 const JSON: &str = "application/json";
 
-/// What was asked for.
+/// The answer to a request.
 #[derive(Debug)]
 pub(crate) struct Answer {
     content_type: &'static str,
     body: Vec<u8>,
 }
 
-/// Why a request cannot be answered: the client's mistake, in words for the client.
+/// Why a request cannot be answered.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// The path is none of ours.
+    /// No route has the path.
     NoSuchRoute,
-    /// The path exists, for other methods.
+    /// The route does not allow the method.
     WrongMethod {
-        /// The methods it exists for.
+        /// The methods that it allows.
         allow: &'static str,
     },
-    /// The body is no UTF-8.
+    /// The body is not UTF-8.
     NotText {
-        /// The offset of the first byte that is none.
+        /// The offset of the first invalid byte.
         at: usize,
     },
-    /// The body is no JSON.
+    /// The body is not JSON.
     BadJson(serde_json::Error),
-    /// A parameter is missing, or makes no sense.
+    /// A parameter is missing or invalid.
     BadParameter {
-        /// The parameter.
+        /// Its name.
         name: &'static str,
         /// What is wrong with it.
         reason: String,
     },
-    /// The JSON pointer leads to no value.
-    NothingThere {
+    /// The body has no value at the JSON pointer.
+    NoValue {
         /// The pointer.
         pointer: String,
     },
     /// The answer would be too long.
     TooManyMatches {
-        /// How many are allowed.
+        /// The limit.
         max: usize,
     },
 }
 
-/// A refusal, as it is written.
+/// The JSON of a refusal.
 #[derive(Serialize)]
-struct Complaint {
+struct ErrorBody {
     error: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<usize>,
@@ -69,7 +69,8 @@ impl Answer {
 
     /// A value as JSON.
     pub(crate) fn json(value: &(impl Serialize + ?Sized)) -> Self {
-        let body = serde_json::to_vec(value).expect("our own types have text keys and no failing parts");
+        let body = serde_json::to_vec(value)
+            .expect("the module's types have text keys, and serialize without errors");
         Answer { content_type: JSON, body }
     }
 
@@ -81,37 +82,39 @@ impl Answer {
 // === impl Refusal ===
 
 impl Refusal {
-    fn status(&self) -> u16 {
-        match self {
-            Refusal::NoSuchRoute | Refusal::NothingThere { .. } => 404,
-            Refusal::WrongMethod { .. } => 405,
-            Refusal::NotText { .. } | Refusal::BadJson(_) | Refusal::BadParameter { .. } => 400,
-            Refusal::TooManyMatches { .. } => 422,
-        }
-    }
-
-    fn complaint(&self) -> Complaint {
-        let (line, column) = match self {
-            Refusal::BadJson(error) => (Some(error.line()), Some(error.column())),
-            _ => (None, None),
-        };
-        let error = match self {
-            Refusal::NoSuchRoute => "there is nothing here; GET / lists the routes".to_owned(),
-            Refusal::WrongMethod { allow } => format!("only {allow} works here"),
-            Refusal::NotText { at } => format!("the body is not UTF-8 at byte {at}"),
-            Refusal::BadJson(error) => format!("the body is not JSON: {error}"),
-            Refusal::BadParameter { name, reason } => format!("the parameter {name}: {reason}"),
-            Refusal::NothingThere { pointer } => format!("there is nothing at {pointer:?}"),
-            Refusal::TooManyMatches { max } => format!("there are more than {max} matches"),
-        };
-        Complaint { error, line, column }
-    }
-
     pub(crate) fn write(&self, reply: &mut Reply<'_>) {
         reply.status(self.status());
         if let Refusal::WrongMethod { allow } = self {
             reply.header("allow", allow);
         }
-        Answer::json(&self.complaint()).write(reply);
+        Answer::json(&self.body()).write(reply);
+    }
+
+    fn status(&self) -> u16 {
+        match self {
+            Refusal::NotText { .. } | Refusal::BadJson(_) | Refusal::BadParameter { .. } => 400,
+            Refusal::NoSuchRoute | Refusal::NoValue { .. } => 404,
+            Refusal::WrongMethod { .. } => 405,
+            Refusal::TooManyMatches { .. } => 422,
+        }
+    }
+
+    fn body(&self) -> ErrorBody {
+        let (line, column) = match self {
+            Refusal::BadJson(error) => (Some(error.line()), Some(error.column())),
+            _ => (None, None),
+        };
+        let error = match self {
+            Refusal::NoSuchRoute => "no such route; GET / lists the routes".to_owned(),
+            Refusal::WrongMethod { allow } => format!("method not allowed; use {allow}"),
+            Refusal::NotText { at } => format!("the body is not UTF-8 at byte {at}"),
+            Refusal::BadJson(error) => format!("the body is not JSON: {error}"),
+            Refusal::BadParameter { name, reason } => format!("parameter {name}: {reason}"),
+            Refusal::NoValue { pointer } => format!("the body has no value at {pointer:?}"),
+            Refusal::TooManyMatches { max } => {
+                format!("more than {max} matches; use a more specific expression or a shorter text")
+            }
+        };
+        ErrorBody { error, line, column }
     }
 }

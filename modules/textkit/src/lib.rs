@@ -1,27 +1,29 @@
-//! A module that does real work with crates that know nothing of segue: Markdown, JSON pointers and regular expressions.
+//! A module that does real work with ordinary crates: Markdown, JSON pointers and regular expressions.
 //!
-//! | call | body | answer |
+//! | request | body | reply |
 //! | --- | --- | --- |
-//! | `GET /textkit` | | what this is: name, version, routes |
-//! | `POST /textkit/markdown` | Markdown | an HTML fragment, without anything that a browser would run |
-//! | `POST /textkit/json/pointer?p=/a/0` | JSON | the value there, as it is written in the body |
+//! | `GET /textkit` | | a description: name, version, routes |
+//! | `POST /textkit/markdown` | Markdown | an HTML fragment that contains nothing a browser would run |
+//! | `POST /textkit/json/pointer?p=/a/0` | JSON | the value at the pointer, exactly as the body spells it |
 //! | `POST /textkit/regex?re=…` | text | the matches, with byte offsets and named groups |
 //!
-//! Whoever asks for something that cannot be answered gets a status of 400 and above and `{"error": …}`.
+//! A request that cannot be answered gets a status from 400 on, and the body `{"error": …}`.
 //!
-//! # Where things are
+//! # Files
 //!
-//! Each route has a file: `describe.rs`, `markdown.rs`, `pointer.rs`, `search.rs`. What all of them give back is in `answer.rs`,
-//! and which of them is asked is decided in `route.rs`.
+//! `router.rs` has the table of routes. Each route has a file: `describe.rs`, `markdown.rs`, `pointer.rs`, `search.rs`.
+//! All of them return an `Answer` or a `Refusal` (`answer.rs`).
 //!
-//! Version 1.0.0 is the plain build. Version 1.1.0 is built with `SEGUE_MODULE_VERSION=1.1.0` and `--features tables`, and
-//! renders tables and strikethrough too, so that the two can be told apart by what they answer.
+//! Version 1.0.0 is the plain build. Version 1.1.0 is built with `SEGUE_MODULE_VERSION=1.1.0` and `--features tables`.
+//! It also renders tables and strikethrough, so that the replies of the two versions differ.
 
 mod answer;
+mod body;
 mod describe;
 mod markdown;
 mod pointer;
 mod route;
+mod router;
 mod search;
 
 use segue_sdk::prelude::*;
@@ -38,7 +40,7 @@ impl Module for Textkit {
     }
 
     fn handle(&self, request: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        match route::answer(self, request) {
+        match router::answer(self, request) {
             Ok(answer) => answer.write(reply),
             Err(refusal) => refusal.write(reply),
         }

@@ -1,7 +1,7 @@
-//! `POST /json/pointer?p=/a/0`: the value to which a JSON pointer (RFC 6901) leads, exactly as it is written in the body.
+//! `POST /json/pointer?p=/a/0`: finds the value at a JSON pointer (RFC 6901), exactly as the body spells it.
 //!
-//! The document is read once and never built in memory: what lies off the way is skipped, and what lies at its end is
-//! handed back as it stands, so a number keeps all its digits and an object the order of its keys.
+//! The document is read once and never built in memory. Values off the path are skipped, and the value at its end is
+//! returned as it was written. So a number keeps all its digits, and an object keeps the order of its keys.
 
 use std::{borrow::Cow, fmt};
 
@@ -11,18 +11,18 @@ use serde_json::value::RawValue;
 
 use crate::{
     answer::{Answer, Refusal},
-    route::text,
+    body,
 };
 
-/// Answers with the value that the pointer leads to.
+/// Answers with the value at the pointer.
 pub(crate) fn answer(request: &Request<'_>) -> Result<Answer, Refusal> {
     let Some(pointer) = request.param("p") else {
-        return Err(bad("is missing: a JSON pointer such as /a/0"));
+        return Err(bad("missing; pass a JSON pointer such as /a/0"));
     };
     let tokens = tokens(&pointer)?;
-    match find(text(request)?, &tokens).map_err(Refusal::BadJson)? {
+    match find(body::text(request)?, &tokens).map_err(Refusal::BadJson)? {
         Some(value) => Ok(Answer::json(value)),
-        None => Err(Refusal::NothingThere { pointer: pointer.into_owned() }),
+        None => Err(Refusal::NoValue { pointer: pointer.into_owned() }),
     }
 }
 
@@ -30,29 +30,29 @@ fn bad(reason: &str) -> Refusal {
     Refusal::BadParameter { name: "p", reason: reason.to_owned() }
 }
 
-/// The steps of a pointer. The empty pointer has none: it leads to the whole document.
+/// The reference tokens of a pointer. The empty pointer has none: it points to the complete document.
 fn tokens(pointer: &str) -> Result<Vec<String>, Refusal> {
     if pointer.is_empty() {
         return Ok(Vec::new());
     }
-    let Some(steps) = pointer.strip_prefix('/') else {
-        return Err(bad("does not begin with a slash"));
+    let Some(tokens) = pointer.strip_prefix('/') else {
+        return Err(bad("a JSON pointer starts with a slash"));
     };
-    steps.split('/').map(unescape).collect()
+    tokens.split('/').map(unescape).collect()
 }
 
-fn unescape(step: &str) -> Result<String, Refusal> {
-    let mut pieces = step.split('~');
-    let mut token = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        if let Some(rest) = piece.strip_prefix('0') {
+fn unescape(escaped: &str) -> Result<String, Refusal> {
+    let mut parts = escaped.split('~');
+    let mut token = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        if let Some(rest) = part.strip_prefix('0') {
             token.push('~');
             token.push_str(rest);
-        } else if let Some(rest) = piece.strip_prefix('1') {
+        } else if let Some(rest) = part.strip_prefix('1') {
             token.push('/');
             token.push_str(rest);
         } else {
-            return Err(bad("has a ~ that is followed by neither 0 nor 1"));
+            return Err(bad("0 or 1 must follow each ~"));
         }
     }
     Ok(token)
@@ -65,11 +65,11 @@ fn find<'a>(json: &'a str, tokens: &[String]) -> Result<Option<&'a RawValue>, se
     Ok(found)
 }
 
-/// Reads one value, and finds in it what these steps lead to.
+/// Reads one value, and finds the value at these tokens in it.
 struct Seek<'t>(&'t [String]);
 
-/// Reads one value in which at least one step is to be taken.
-struct Step<'t> {
+/// Reads one value, and follows at least one token into it.
+struct Descend<'t> {
     token: &'t str,
     rest: Seek<'t>,
 }
@@ -82,21 +82,21 @@ impl<'de> DeserializeSeed<'de> for Seek<'_> {
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
         match self.0 {
             [] => serde::Deserialize::deserialize(reader).map(Some),
-            [token, rest @ ..] => reader.deserialize_any(Step { token, rest: Seek(rest) }),
+            [token, rest @ ..] => reader.deserialize_any(Descend { token, rest: Seek(rest) }),
         }
     }
 }
 
-// === impl Step ===
+// === impl Descend ===
 
-impl<'de> Visitor<'de> for Step<'_> {
+impl<'de> Visitor<'de> for Descend<'_> {
     type Value = Option<&'de RawValue>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    /// Of keys that are there twice, the last one counts, as it does in most readers of JSON.
+    /// If an object has a key twice, the last one counts, as in most JSON parsers.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut found = None;
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
@@ -110,27 +110,22 @@ impl<'de> Visitor<'de> for Step<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut before = index(self.token);
+        let index = index(self.token);
         let mut found = None;
-        loop {
-            let more = match before {
-                Some(0) => match seq.next_element_seed(Seek(self.rest.0))? {
-                    Some(value) => {
-                        found = value;
-                        true
-                    }
-                    None => false,
-                },
-                _ => seq.next_element::<IgnoredAny>()?.is_some(),
-            };
-            if !more {
-                return Ok(found);
+        for at in 0.. {
+            if Some(at) == index {
+                match seq.next_element_seed(Seek(self.rest.0))? {
+                    Some(value) => found = value,
+                    None => break,
+                }
+            } else if seq.next_element::<IgnoredAny>()?.is_none() {
+                break;
             }
-            before = before.and_then(|before| before.checked_sub(1));
         }
+        Ok(found)
     }
 
-    // Nothing lies inside the others.
+    // The other kinds of values contain none.
 
     fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
         Ok(None)
@@ -157,17 +152,18 @@ impl<'de> Visitor<'de> for Step<'_> {
     }
 }
 
-/// A step as an index: digits without a leading zero.
+/// A token as an array index: digits without a leading zero.
 fn index(token: &str) -> Option<usize> {
-    let plain = token.bytes().all(|byte| byte.is_ascii_digit()) && (token == "0" || !token.starts_with('0'));
-    if plain { token.parse().ok() } else { None }
+    let is_index =
+        token.bytes().all(|byte| byte.is_ascii_digit()) && (token == "0" || !token.starts_with('0'));
+    if is_index { token.parse().ok() } else { None }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The document of RFC 6901, section 5, and two of ours.
+    /// The document of RFC 6901, section 5, with two more members.
     const DOCUMENT: &str = r#"{"foo":["bar","baz"],"":0,"a/b":1,"c%d":2,"e^f":3,"g|h":4,"i\\j":5,"k\"l":6," ":7,"m~n":8,
         "n": 123456789012345678901234567890.10, "o": {"z": 1,  "a": [null]}}"#;
 
@@ -176,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_examples_of_the_rfc() {
+    fn pointers_work_as_in_the_examples_of_the_rfc() {
         assert_eq!(at(""), Some(DOCUMENT));
         assert_eq!(at("/foo"), Some(r#"["bar","baz"]"#));
         assert_eq!(at("/foo/0"), Some(r#""bar""#));
@@ -187,14 +183,14 @@ mod tests {
     }
 
     #[test]
-    fn a_value_stays_as_it_is_written() {
+    fn a_value_is_returned_as_it_was_written() {
         assert_eq!(at("/n"), Some("123456789012345678901234567890.10"));
         assert_eq!(at("/o"), Some(r#"{"z": 1,  "a": [null]}"#));
         assert_eq!(at("/o/a/0"), Some("null"));
     }
 
     #[test]
-    fn where_nothing_is() {
+    fn a_pointer_to_no_value_finds_nothing() {
         for pointer in [
             "/nope", "/foo/2", "/foo/-", "/foo/00", "/foo/01", "/foo/+1", "/foo/", "/foo/0/0", "/n/0",
             "/o/a/0/x",
@@ -208,14 +204,14 @@ mod tests {
     }
 
     #[test]
-    fn pointers_that_are_none() {
+    fn a_malformed_pointer_is_refused() {
         for pointer in ["a", "a/b", "/~", "/~2", "/a~"] {
             assert!(tokens(pointer).is_err(), "{pointer}");
         }
     }
 
     #[test]
-    fn the_whole_document_has_to_be_json() {
+    fn the_complete_document_must_be_json() {
         for (json, line, column) in
             [("{\"a\":1,}", 1, 8), ("{\"a\":1\n} x", 2, 3), ("", 1, 0), ("[1,\n 2", 2, 2)]
         {
@@ -225,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_is_refused_before_the_stack_ends() {
+    fn a_document_that_is_too_deep_is_refused() {
         let deep = "[".repeat(100_000);
         assert!(find(&deep, &tokens(&"/0".repeat(100_000)).unwrap()).is_err());
         assert!(find(&deep, &tokens("/0").unwrap()).is_err());

@@ -1,8 +1,8 @@
-//! `POST /regex?re=…`: where a regular expression matches in the body.
+//! `POST /regex?re=…`: finds the matches of a regular expression in the body.
 //!
-//! The expressions are those of the crate `regex`: no look-around and no back-references, so that looking for one match
-//! takes time in proportion to the text. What could still be too much is limited: the length of the expression, the size
-//! of what it is compiled to, and the number of matches.
+//! The syntax is that of the crate `regex`. It has no look-around and no back-references, so the search for one match
+//! takes time proportional to the text. The remaining costs have limits: the length of the expression, its compiled
+//! size, and the number of matches.
 
 use regex::{Captures, Regex, RegexBuilder};
 use segue_sdk::prelude::*;
@@ -10,44 +10,44 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     answer::{Answer, Refusal},
-    route::text,
+    body,
 };
 
-/// The length of an expression in bytes, at most.
+/// The longest expression, in bytes.
 const PATTERN_LEN_MAX: usize = 1024;
 
-/// The size of a compiled expression in bytes, at most: `\w{9999}` is short to write and large to hold.
+/// The largest compiled expression, in bytes. A short expression such as `\w{9999}` can need much memory.
 const PROGRAM_SIZE_MAX: usize = 1 << 20;
 
-/// How many matches are told, at most: a match in the answer is some ten times as long as one in the text.
+/// The most matches in an answer. A match takes about ten times as many bytes in the answer as in the text.
 const MATCHES_MAX: usize = 10_000;
 
-/// One match, as it is written.
+/// The JSON of one match.
 #[derive(Serialize)]
 struct Match<'a> {
     #[serde(flatten)]
-    whole: Piece<'a>,
+    span: Span<'a>,
     groups: Groups<'a>,
 }
 
-/// A piece of the text; the offsets count bytes.
+/// A part of the text. The offsets count bytes.
 #[derive(Serialize)]
-struct Piece<'a> {
+struct Span<'a> {
     start: usize,
     end: usize,
     text: &'a str,
 }
 
-/// The named groups, in the order of the expression; null where a group took no part.
-struct Groups<'a>(Vec<(&'a str, Option<Piece<'a>>)>);
+/// The named groups, in the order of the expression. A group that did not take part in the match is null.
+struct Groups<'a>(Vec<(&'a str, Option<Span<'a>>)>);
 
-/// Answers with the matches, from first to last, without overlaps.
+/// Answers with all matches, in order. They do not overlap.
 pub(crate) fn answer(request: &Request<'_>) -> Result<Answer, Refusal> {
     let Some(pattern) = request.param("re") else {
-        return Err(bad("is missing: a regular expression".to_owned()));
+        return Err(bad("missing; pass a regular expression".to_owned()));
     };
     let regex = compile(&pattern)?;
-    let text = text(request)?;
+    let text = body::text(request)?;
     let matches: Vec<Match<'_>> = regex
         .captures_iter(text)
         .take(MATCHES_MAX + 1)
@@ -61,7 +61,7 @@ pub(crate) fn answer(request: &Request<'_>) -> Result<Answer, Refusal> {
 
 fn compile(pattern: &str) -> Result<Regex, Refusal> {
     if pattern.len() > PATTERN_LEN_MAX {
-        return Err(bad(format!("is longer than {PATTERN_LEN_MAX} bytes")));
+        return Err(bad(format!("longer than {PATTERN_LEN_MAX} bytes")));
     }
     RegexBuilder::new(pattern).size_limit(PROGRAM_SIZE_MAX).build().map_err(|error| bad(error.to_string()))
 }
@@ -74,16 +74,16 @@ fn bad(reason: String) -> Refusal {
 
 impl<'a> Match<'a> {
     fn new(regex: &'a Regex, captures: &Captures<'a>) -> Self {
-        let groups = regex.capture_names().flatten().map(|name| (name, captures.name(name).map(Piece::from)));
-        Match { whole: captures.get_match().into(), groups: Groups(groups.collect()) }
+        let groups = regex.capture_names().flatten().map(|name| (name, captures.name(name).map(Span::from)));
+        Match { span: captures.get_match().into(), groups: Groups(groups.collect()) }
     }
 }
 
-// === impl Piece ===
+// === impl Span ===
 
-impl<'a> From<regex::Match<'a>> for Piece<'a> {
+impl<'a> From<regex::Match<'a>> for Span<'a> {
     fn from(found: regex::Match<'a>) -> Self {
-        Piece { start: found.start(), end: found.end(), text: found.as_str() }
+        Span { start: found.start(), end: found.end(), text: found.as_str() }
     }
 }
 
@@ -91,6 +91,6 @@ impl<'a> From<regex::Match<'a>> for Piece<'a> {
 
 impl Serialize for Groups<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, piece)| (name, piece)))
+        serializer.collect_map(self.0.iter().map(|(name, span)| (name, span)))
     }
 }

@@ -42,15 +42,15 @@ fn it_follows_pointers() {
     assert_eq!(answer.header("content-type").unwrap(), "application/json");
     assert_eq!(post("/json/pointer?p=", body).text(), body);
 
-    let nothing = post("/json/pointer?p=/a/x", body);
-    assert_eq!((nothing.status, error(&nothing).as_str()), (404, "there is nothing at \"/a/x\""));
+    let missing = post("/json/pointer?p=/a/x", body);
+    assert_eq!((missing.status, error(&missing).as_str()), (404, "the body has no value at \"/a/x\""));
 }
 
 #[test]
-fn it_says_where_json_breaks() {
+fn invalid_json_is_reported_with_line_and_column() {
     let answer = post("/json/pointer?p=/a", "{\"a\":\n  tru}");
-    let complaint: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
-    assert_eq!((answer.status, &complaint["line"], &complaint["column"]), (400, &2.into(), &6.into()));
+    let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!((answer.status, &body["line"], &body["column"]), (400, &2.into(), &6.into()));
     assert_eq!(post("/json/pointer?p=a", "{}").status, 400);
     assert_eq!(post("/json/pointer", "{}").status, 400);
 }
@@ -71,7 +71,7 @@ fn it_finds_matches_with_byte_offsets_and_groups() {
 }
 
 #[test]
-fn it_refuses_patterns_that_are_wrong_or_too_large() {
+fn an_invalid_or_too_large_expression_is_refused() {
     let unclosed = post("/regex?re=%28a", "a");
     assert_eq!(unclosed.status, 400);
     assert!(error(&unclosed).contains("unclosed group"), "{}", error(&unclosed));
@@ -83,7 +83,7 @@ fn it_refuses_patterns_that_are_wrong_or_too_large() {
 }
 
 #[test]
-fn it_takes_text_only() {
+fn a_body_that_is_not_utf8_is_refused() {
     for target in ["/markdown", "/json/pointer?p=", "/regex?re=a"] {
         let answer = post(target, b"ab\xff");
         assert_eq!(
@@ -95,7 +95,7 @@ fn it_takes_text_only() {
 }
 
 #[test]
-fn it_refuses_other_methods_and_paths() {
+fn other_methods_and_paths_are_refused() {
     let answer = textkit().get("/markdown").unwrap();
     assert_eq!((answer.status, answer.header("allow").as_deref()), (405, Some("POST")));
     let answer = post("/", "");
