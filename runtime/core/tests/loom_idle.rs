@@ -11,7 +11,7 @@ mod state;
 use std::{panic, sync::Arc};
 
 use loom::{cell::UnsafeCell, thread};
-use state::{Barrier, Next, State, end_if_all_wait};
+use state::{AfterWait, Barrier, State, end_if_all_wait};
 
 /// One thread waits all the time, and has a variable on its stack. Another one uses that while it runs.
 struct Scope {
@@ -35,9 +35,9 @@ impl Scope {
         assert!(self.inner.begin_wait());
         loop {
             match self.inner.end_wait() {
-                Next::GoOn => return self.use_variable(),
-                Next::AskAgain => thread::yield_now(),
-                Next::End => return,
+                AfterWait::Resume => return self.use_variable(),
+                AfterWait::StayHeld => thread::yield_now(),
+                AfterWait::End => return,
             }
         }
     }
@@ -99,9 +99,9 @@ impl Condition {
     fn leaves(&self, state: &State, meet: fn(&Barrier)) -> bool {
         loop {
             match state.end_wait() {
-                Next::GoOn => return false,
-                Next::AskAgain => thread::yield_now(),
-                Next::End => break meet(&self.barrier),
+                AfterWait::Resume => return false,
+                AfterWait::StayHeld => thread::yield_now(),
+                AfterWait::End => break meet(&self.barrier),
             }
         }
         true

@@ -8,8 +8,8 @@ use segue_abi::{
     },
 };
 
-/// The answer of a module: of another module ([`ModuleHandle`](crate::ModuleHandle)), or of the module under test
-/// ([`testing`](crate::testing)).
+/// The answer of a module: of another module ([`ModuleHandle`](crate::ModuleHandle)), or of the module under
+/// test ([`testing`](crate::testing)).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
     /// The status. 200 if the module set none.

@@ -30,7 +30,8 @@ impl Failure {
 ///
 /// As [`FailureSink`] requires. The argument is a [`Failure`].
 unsafe extern "C" fn take(argument: *mut c_void, failure: &FailureRef<'_>) {
-    // SAFETY: our caller's promise; the host calls it on one thread, during the call that the sink was made for.
+    // SAFETY: our caller's promise; the host calls it on one thread, during the call that the sink was made
+    // for.
     let this = unsafe { &mut *argument.cast::<Failure>() };
     let module = failure.module.as_str().to_owned();
     let text = failure.text.as_str().to_owned();

@@ -25,7 +25,8 @@ impl Host {
         self.name
     }
 
-    /// The module's version, from its `Cargo.toml`, or from `SEGUE_MODULE_VERSION` if that was set for the build.
+    /// The module's version, from its `Cargo.toml`, or from `SEGUE_MODULE_VERSION` if that was set for the
+    /// build.
     pub fn version(&self) -> &'static str {
         self.version
     }
@@ -35,15 +36,16 @@ impl Host {
         self.generation
     }
 
-    /// Whether this version is being purged with a deadline. Code that loops or waits should check this regularly, and
-    /// return when it is true. Calls to other modules then fail.
+    /// Whether this version is being purged with a deadline. Code that loops or waits should check this
+    /// regularly, and return when it is true. Calls to other modules then fail.
     ///
     /// A version that is still in use after the deadline stays in memory until it is no longer in use.
     pub fn is_cancelled(&self) -> bool {
         attached::is_cancelled()
     }
 
-    /// A handle to another module. That module need not be loaded yet: each call looks up its current version.
+    /// A handle to another module. That module need not be loaded yet: each call looks up its current
+    /// version.
     ///
     /// # Errors
     ///
@@ -52,13 +54,13 @@ impl Host {
         ModuleHandle::new(name)
     }
 
-    /// A handle to a typed interface of another module. That module need not be loaded yet. While a clone of the handle
-    /// exists, the host refuses to load a version of that module that does not fit the interface.
+    /// A handle to a typed interface of another module. That module need not be loaded yet. While a clone of
+    /// the handle exists, the host refuses to load a version of that module that does not fit the interface.
     ///
     /// # Errors
     ///
-    /// If the current version of that module does not export the interface, or exports an incompatible form of it, and
-    /// for the reasons of [`module`](Host::module).
+    /// If the current version of that module does not export the interface, or exports an incompatible form
+    /// of it, and for the reasons of [`module`](Host::module).
     pub fn interface<I: Interface>(&self, module: &str) -> Result<InterfaceHandle<I>, Fault> {
         InterfaceHandle::new(module)
     }

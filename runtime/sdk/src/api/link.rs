@@ -24,18 +24,19 @@ use crate::{
     boundary::attached,
 };
 
-/// Calls another module, or this one. Each call goes to the current version. Cheap to clone, and usable from any thread.
+/// Calls another module, or this one. Each call goes to the current version. Cheap to clone, and usable from
+/// any thread.
 ///
-/// The runtime counts such a call like any other: the version that answers stays in memory until it has answered, even if
-/// another version is loaded in the meantime. Modules may call each other recursively; only the thread's stack limits the
-/// depth.
+/// The runtime counts such a call like any other: the version that answers stays in memory until it has
+/// answered, even if another version is loaded in the meantime. Modules may call each other recursively; only
+/// the thread's stack limits the depth.
 #[derive(Clone)]
 pub struct ModuleHandle {
     link: Arc<Link>,
 }
 
-/// Calls another module through a typed interface. Each call goes to the current version. Cheap to clone, and usable from
-/// any thread.
+/// Calls another module through a typed interface. Each call goes to the current version. Cheap to clone, and
+/// usable from any thread.
 pub struct InterfaceHandle<I> {
     link: Arc<Link>,
     interface: PhantomData<fn() -> I>,
@@ -56,15 +57,16 @@ unsafe impl Sync for Link {}
 // === impl Link ===
 
 impl Link {
-    /// Asks the host for a link to an interface of a module, or to the module's `handle` if `interface` is `None`.
+    /// Asks the host for a link to an interface of a module, or to the module's `handle` if `interface` is
+    /// `None`.
     fn open(module: &str, interface: Option<&'static InterfaceRef>) -> Result<Arc<Self>, Fault> {
         let host = attached::host().ok_or_else(|| {
             Fault::new("there is no host: a module can call other modules only when a runtime has loaded it")
         })?;
         let interface = interface.map_or(ptr::null(), ptr::from_ref);
         let mut failure = Failure::default();
-        // SAFETY: the host is valid while code of this image runs; the description is a constant of this image, and all links
-        // are closed before the image is unmapped.
+        // SAFETY: the host is valid while code of this image runs; the description is a constant of this
+        // image, and all links are closed before the image is unmapped.
         let raw = unsafe { host.vtable.link()(host.context, module.into(), interface, failure.sink()) };
         if raw.is_null() {
             let reason = failure.refusal.as_deref().unwrap_or("the host refused the link");
@@ -143,8 +145,8 @@ impl<I: Interface> InterfaceHandle<I> {
         &self.link.module
     }
 
-    /// Enters the current version of the module and runs `visit`. All calls that `visit` makes go to that version, which
-    /// stays in memory until `visit` returns.
+    /// Enters the current version of the module and runs `visit`. All calls that `visit` makes go to that
+    /// version, which stays in memory until `visit` returns.
     ///
     /// # Errors
     ///
@@ -199,8 +201,8 @@ unsafe extern "C" fn enter<I: Interface, R, F: FnOnce(&I) -> Result<R, CallError
     let frame = unsafe { &mut *argument.cast::<VisitFrame<I, R, F>>() };
     let Some(visit) = frame.visit.take() else { return };
     let origin = Origin { failed, context: entered.visit.cast() };
-    // SAFETY: the host checked the table against this interface, and keeps the version until we return; the origin lives as
-    // long, and `visit` cannot move the value out of the borrow that it gets.
+    // SAFETY: the host checked the table against this interface, and keeps the version until we return; the
+    // origin lives as long, and `visit` cannot move the value out of the borrow that it gets.
     let module = unsafe { I::from_raw(Raw::new(entered.state, entered.table, &raw const origin)) };
     // A panic must not unwind through the host. `InterfaceHandle::enter` resumes it.
     frame.result = Some(catch_unwind(AssertUnwindSafe(|| visit(&module))));

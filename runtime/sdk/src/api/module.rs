@@ -8,8 +8,8 @@ use crate::api::{host::Host, reply::Reply, request::Request};
 ///
 /// The [crate documentation](crate) has a complete module.
 pub trait Module: Sized + Send + Sync + 'static {
-    /// Makes the value that answers calls. No call reaches this version before this returns; until then, the previous
-    /// version keeps answering.
+    /// Makes the value that answers calls. No call reaches this version before this returns; until then, the
+    /// previous version keeps answering.
     ///
     /// Acquire everything here that this version needs.
     ///

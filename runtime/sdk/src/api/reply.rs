@@ -6,8 +6,8 @@ use segue_abi::ReplyRef;
 
 /// The reply that a module writes. Each piece goes directly to memory of the host.
 ///
-/// It implements [`std::io::Write`] and [`std::fmt::Write`], for use with `write!` or `serde_json::to_writer`. If the
-/// call ends with a fault or a panic, the host discards the reply.
+/// It implements [`std::io::Write`] and [`std::fmt::Write`], for use with `write!` or
+/// `serde_json::to_writer`. If the call ends with a fault or a panic, the host discards the reply.
 pub struct Reply<'a> {
     raw: ReplyRef,
     call: PhantomData<&'a mut ReplyRef>,

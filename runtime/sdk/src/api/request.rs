@@ -36,7 +36,8 @@ impl<'a> Request<'a> {
         self.raw.query.as_str()
     }
 
-    /// The first query parameter with this name, decoded: `+` and `%20` become a space. Invalid UTF-8 becomes U+FFFD.
+    /// The first query parameter with this name, decoded: `+` and `%20` become a space. Invalid UTF-8 becomes
+    /// U+FFFD.
     pub fn param(&self, name: &str) -> Option<Cow<'a, str>> {
         self.query().split('&').find_map(|pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));

@@ -8,7 +8,8 @@ use segue_interface::__private as interface;
 /// The table of the host's functions.
 struct Attached(HostRef);
 
-// SAFETY: the table's functions may be called from any thread, with that context, as segue_abi::HostVTable promises.
+// SAFETY: the table's functions may be called from any thread, with that context, as segue_abi::HostVTable
+// promises.
 unsafe impl Send for Attached {}
 // SAFETY: as above; a HostRef never changes.
 unsafe impl Sync for Attached {}

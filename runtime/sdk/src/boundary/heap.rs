@@ -1,8 +1,9 @@
 //! The global allocator of a module: it takes memory from a heap that the host owns.
 //!
-//! Rust does not drop statics, so the memory that they own is never freed, and each load would leak it (36 MB per version
-//! has been measured). So [`export_module!`](crate::export_module) makes [`ModuleAllocator`] the global allocator of the
-//! file. The host has one heap per image, and frees the whole heap after it has unloaded the image.
+//! Rust does not drop statics, so the memory that they own is never freed, and each load would leak it (36 MB
+//! per version has been measured). So [`export_module!`](crate::export_module) makes [`ModuleAllocator`] the
+//! global allocator of the file. The host has one heap per image, and frees the whole heap after it has
+//! unloaded the image.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -12,16 +13,16 @@ use std::{
 
 use segue_abi::allocator::ImageHeap;
 
-/// The address of this image's heap. The host writes it to the file before it maps the file. So it is the same from the
-/// first instruction of this image to the last, and each block is freed on the heap that it came from. Null if no runtime
-/// has mapped the file, as in a test.
+/// The address of this image's heap. The host writes it to the file before it maps the file. So it is the
+/// same from the first instruction of this image to the last, and each block is freed on the heap that it
+/// came from. Null if no runtime has mapped the file, as in a test.
 // The section is segue_abi::allocator::SECTION, which an attribute cannot name.
 #[unsafe(link_section = ".segue_heap")]
 #[used]
 static HEAP: AtomicPtr<ImageHeap> = AtomicPtr::new(ptr::null_mut());
 
-/// The global allocator of a module. It uses the host's heap for this image, or the system's heap if no host has mapped
-/// the image.
+/// The global allocator of a module. It uses the host's heap for this image, or the system's heap if no host
+/// has mapped the image.
 #[derive(Debug)]
 pub struct ModuleAllocator;
 

@@ -34,7 +34,8 @@ pub unsafe trait Identity: Sized {
     const INTERFACES: &'static [ExportRef];
 }
 
-/// The header that `abi_stable` looks up in the file: the layout of the root module, and the function that makes it.
+/// The header that `abi_stable` looks up in the file: the layout of the root module, and the function that
+/// makes it.
 pub const fn header<M: Module + Identity>() -> LibHeader {
     // SAFETY: `construct` returns the erased reference that abi_stable itself made from a `ModuleRootRef`.
     unsafe { LibHeader::from_constructor::<ModuleRootRef>(construct::<M>, CheckTypeLayout::Yes) }
@@ -80,7 +81,8 @@ pub(crate) unsafe extern "C" fn on_load<M: Module + Identity>(
 ) -> Outcome {
     let outcome = panics::catch(|| {
         let generation = attached::host().map_or(0, |host| host.generation);
-        // Prevents inlining, so that a backtrace of a release build names `on_load` as a function of the author.
+        // Prevents inlining, so that a backtrace of a release build names `on_load` as a function of the
+        // author.
         let on_load: fn(&Host) -> Result<M, Fault> = black_box(M::on_load);
         match on_load(&Host::new(M::NAME, M::VERSION, generation)) {
             Ok(module) => {
@@ -121,7 +123,8 @@ pub(crate) unsafe extern "C" fn handle<M: Module>(
 
 pub(crate) unsafe extern "C" fn unload<M: Module>(state: *mut ModuleState) -> Outcome {
     let outcome = panics::catch(|| {
-        // SAFETY: the host passes the pointer that `on_load` made, once, when no call can reach the value any more.
+        // SAFETY: the host passes the pointer that `on_load` made, once, when no call can reach the value any
+        // more.
         drop(unsafe { Box::from_raw(state.cast::<M>()) });
         Outcome::Done
     });

@@ -103,8 +103,8 @@ macro_rules! __replace_libc {
 
 /// Defines hidden symbols that jump to the given replacements.
 ///
-/// The symbols must be defined in the `cdylib` crate, so the macro emits them there. `std` in the module binds to them when
-/// the file is linked. They are invisible outside the file.
+/// The symbols must be defined in the `cdylib` crate, so the macro emits them there. `std` in the module
+/// binds to them when the file is linked. They are invisible outside the file.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __define_symbols {

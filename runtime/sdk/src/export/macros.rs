@@ -4,8 +4,8 @@
 ///
 /// Use it once, in a crate with `crate-type = ["cdylib"]`.
 ///
-/// A build can set another version with the environment variable `SEGUE_MODULE_VERSION`. A pipeline can thus stamp each
-/// build without changing a file.
+/// A build can set another version with the environment variable `SEGUE_MODULE_VERSION`. A pipeline can thus
+/// stamp each build without changing a file.
 ///
 /// # Typed interfaces
 ///
@@ -21,9 +21,9 @@
 ///
 /// # Sticky modules
 ///
-/// A `sticky` module asks not to be replaced. The runtime refuses to load another version, and to delete the module, until
-/// an operator runs `segue unstick`. The setting applies from the first load of the module. `segue stick` and `segue unstick`
-/// take precedence over it.
+/// A `sticky` module asks not to be replaced. The runtime refuses to load another version, and to delete the
+/// module, until an operator runs `segue unstick`. The setting applies from the first load of the module.
+/// `segue stick` and `segue unstick` take precedence over it.
 ///
 /// ```text
 /// export_module!(Shop, sticky);
@@ -114,7 +114,8 @@ macro_rules! __export_module {
         #[global_allocator]
         static __SEGUE_ALLOCATOR: $crate::__private::ModuleAllocator = $crate::__private::ModuleAllocator;
 
-        // In a separate module, because `global_asm!` is not allowed in the body of a function, such as that of a doctest.
+        // In a separate module, because `global_asm!` is not allowed in the body of a function, such as that
+        // of a doctest.
         #[cfg(not(test))]
         mod __segue_symbols {
             $crate::__replace_libc!();

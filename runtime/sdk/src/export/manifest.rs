@@ -1,7 +1,7 @@
 //! Settings for the runtime in a module's `Cargo.toml`, read while the module is compiled.
 
-/// Whether the manifest promises that the module can be unmapped although it links libraries. The result is JSON, for the
-/// metadata.
+/// Whether the manifest promises that the module can be unmapped although it links libraries. The result is
+/// JSON, for the metadata.
 ///
 /// The promise is the line `unload = "promised"` below `[package.metadata.segue]`.
 ///

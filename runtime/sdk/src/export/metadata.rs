@@ -20,7 +20,8 @@ pub const fn section_len(parts: &[&str]) -> usize {
 ///
 /// # Panics
 ///
-/// If `N` is not the result of [`section_len`]. This runs at compile time, so the module then does not compile.
+/// If `N` is not the result of [`section_len`]. This runs at compile time, so the module then does not
+/// compile.
 pub const fn section<const N: usize>(parts: &[&str]) -> [u8; N] {
     assert!(N == section_len(parts), "the length of the section must be section_len(parts)");
     let mut bytes = [0; N];
@@ -48,7 +49,8 @@ pub const fn name(name: &str) -> &str {
     name
 }
 
-/// Returns the version of a module, if it is valid: the one stamped on the build, otherwise that of the package.
+/// Returns the version of a module, if it is valid: the one stamped on the build, otherwise that of the
+/// package.
 ///
 /// # Panics
 ///

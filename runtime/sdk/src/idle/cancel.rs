@@ -1,8 +1,8 @@
-//! Replaces the functions of libc that end a thread from within, or from another one.
+//! Replaces the functions of libc with which a thread ends itself or cancels another one.
 //!
-//! libc unwinds the thread's functions, and stops at the bottom of this image ([`super::escape`]): cleanup
-//! handlers and destructors of C++ run, and then the thread ends like one that has returned. libc does not
-//! know of what waits here past it, so that looks by itself whether the thread was cancelled.
+//! libc unwinds the thread's functions, up to the first function of this image ([`abandon`](super::abandon)).
+//! Cleanup handlers and C++ destructors run, and the thread then ends like one that has returned. libc does
+//! not know about waits that bypass it here, so these check themselves whether the thread was cancelled.
 
 use std::{
     cell::Cell,
@@ -13,57 +13,66 @@ use std::{
 
 use libc::{pthread_t, timespec};
 
-use super::{current, masks, threads, wait};
-use crate::sys::{libc_fn::libc_fn, syscall::syscall};
+use crate::{
+    idle::{
+        masks,
+        thread::{current, threads},
+        wait::wait,
+    },
+    sys::{libc_fn::libc_fn, syscall::syscall},
+};
 
-/// How often a thread that was cancelled is woken, at most: it may have been just about to wait.
+/// The maximum number of signals to a cancelled thread. More than one may be needed, because the thread may
+/// enter its system call after the signal.
 const WAKES_MAX: u32 = 100;
 
-/// How long it is given to notice, each time.
-const A_MOMENT: timespec = timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+/// The time between two signals.
+const WAKE_INTERVAL: timespec = timespec { tv_sec: 0, tv_nsec: 1_000_000 };
 
 unsafe extern "C-unwind" {
-    /// Of libc.
+    /// Part of libc.
     fn pthread_testcancel();
     /// As above.
     fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
 }
 
 thread_local! {
-    /// What the calling thread has given to `pthread_exit`, if it has. Without a destructor.
-    static RESULT: Cell<Option<*mut c_void>> = const { Cell::new(None) };
+    /// The argument with which the calling thread has called `pthread_exit`. Without a destructor.
+    static EXIT_RESULT: Cell<Option<*mut c_void>> = const { Cell::new(None) };
 }
 
-/// Waits, in a function that POSIX makes a cancellation point: as [`wait`], and a thread of this image that
-/// was cancelled ends.
+/// As [`wait`], for a function that is a cancellation point in POSIX: a thread of this image that was
+/// cancelled ends.
 pub(crate) fn wait_cancellable<R>(call: impl FnOnce() -> R) -> R {
     if current().is_none() {
         return call();
     }
     let result = wait(|| {
-        // Whoever cancels it looks afterwards whether it waits: so it is woken, or sees it here.
+        // The thread that cancels this one checks afterwards whether this one waits. With the fence, either
+        // that check sees the wait and wakes this thread, or this thread sees the cancellation here.
         fence(SeqCst);
-        test();
+        end_if_cancelled();
         call()
     });
-    test();
+    end_if_cancelled();
     result
 }
 
-/// Ends the calling thread if it was cancelled, unless it has forbidden that. Leaves `errno` alone.
-fn test() {
-    // SAFETY: it has no conditions, and callers expect that it unwinds.
+/// Ends the calling thread if it was cancelled and has not disabled cancellation. Preserves `errno`.
+fn end_if_cancelled() {
+    // SAFETY: it has no preconditions, and our callers can be unwound.
     unsafe { pthread_testcancel() };
 }
 
-/// The calling thread has left its functions. Its thread-locals are destroyed undisturbed. Answers with what
-/// it has given to `pthread_exit`, if it has.
+/// To be called when the calling thread has left its functions. Disables cancellation, so that the
+/// destructors of thread-locals run to completion. Returns the argument of `pthread_exit`, if the thread has
+/// called it.
 pub(super) fn end() -> Option<*mut c_void> {
-    /// As glibc numbers it.
+    /// The value of `PTHREAD_CANCEL_DISABLE` in glibc.
     const DISABLE: c_int = 1;
-    // SAFETY: it only keeps a number; the one before may be null.
+    // SAFETY: it only stores a number; the pointer for the previous state may be null.
     unsafe { pthread_setcancelstate(DISABLE, ptr::null_mut()) };
-    RESULT.take()
+    EXIT_RESULT.take()
 }
 
 /// Replaces `pthread_exit`.
@@ -72,7 +81,7 @@ pub(super) fn end() -> Option<*mut c_void> {
 ///
 /// As for the function of libc.
 pub unsafe extern "C-unwind" fn pthread_exit(result: *mut c_void) -> ! {
-    RESULT.set(Some(result));
+    EXIT_RESULT.set(Some(result));
     let exit = libc_fn!(c"pthread_exit" as fn(*mut c_void) -> !);
     // SAFETY: our caller's promise, passed on.
     unsafe { exit(result) }
@@ -84,7 +93,7 @@ pub unsafe extern "C-unwind" fn pthread_exit(result: *mut c_void) -> ! {
 ///
 /// As for the function of libc.
 pub unsafe extern "C-unwind" fn thrd_exit(result: c_int) -> ! {
-    // The number, with its sign, as glibc hands it to `thrd_join`.
+    // Sign-extended, as glibc passes it to `thrd_join`.
     // SAFETY: our caller's promise, passed on.
     unsafe { pthread_exit(ptr::without_provenance_mut(result as isize as usize)) }
 }
@@ -104,21 +113,21 @@ pub unsafe extern "C-unwind" fn pthread_cancel(thread: pthread_t) -> c_int {
     error
 }
 
-/// Has a thread of this image look whether it was cancelled, if it waits.
-fn wake_from_wait(identity: pthread_t) {
+/// Wakes a thread of this image, if it waits, so that it checks whether it was cancelled.
+fn wake_from_wait(pthread: pthread_t) {
     let Some(signal) = masks::wake_signal() else { return };
-    let find = || threads().iter().find(|thread| thread.identity == identity).cloned();
+    let find = || threads().iter().find(|thread| thread.pthread == pthread).cloned();
     let Some(thread) = find() else { return };
-    let wait = thread.waits.load(SeqCst);
+    let wait_count = thread.wait_count.load(SeqCst);
     for _ in 0..WAKES_MAX {
-        // Under the lock, so that it is there still.
+        // Checked with the list locked, so that the thread exists until it has been signalled.
         let threads = threads();
-        let is_there = threads.iter().any(|it| ptr::eq(&**it, &*thread));
-        if !is_there || !thread.state.is_waiting() || thread.waits.load(SeqCst) != wait {
+        let exists = threads.iter().any(|other| ptr::eq(&**other, &*thread));
+        if !exists || !thread.state.is_waiting() || thread.wait_count.load(SeqCst) != wait_count {
             return;
         }
         syscall!(SYS_tgkill, std::process::id(), thread.tid, signal);
         drop(threads);
-        syscall!(SYS_nanosleep, ptr::from_ref(&A_MOMENT), ptr::null::<timespec>());
+        syscall!(SYS_nanosleep, ptr::from_ref(&WAKE_INTERVAL), ptr::null::<timespec>());
     }
 }

@@ -1,9 +1,10 @@
 //! Replaces the functions of libc that wait for a thread.
 //!
-//! A signal does not wake a thread that libc has wait for another one, which would have to end first. So it
-//! waits here until the other one has left its functions, and libc has little left to wait for.
+//! A signal does not wake a thread that waits in libc's `pthread_join`. So the thread first waits here, until
+//! the other thread has left its functions. Only the short rest of the wait is in libc.
 //!
-//! Threads that end early stay with libc until somebody joins them: it is told that nobody will.
+//! libc keeps a thread that was ended early until another thread joins it. Those that were not joined are
+//! detached here.
 
 use std::{
     ffi::{c_int, c_void},
@@ -16,30 +17,36 @@ use std::{
 
 use libc::{pthread_attr_t, pthread_t};
 
-use super::{cancel::wait_cancellable, sleep_while, wait, wake};
-use crate::sys::libc_fn::libc_fn;
+use crate::{
+    idle::{
+        cancel::wait_cancellable,
+        futex::{futex_wait, futex_wake},
+        wait::wait,
+    },
+    sys::libc_fn::libc_fn,
+};
 
-/// Whether a thread has left its functions: 1 from then on, and whoever waits for that is woken.
+/// Whether a thread has left its functions: 0, and 1 from then on.
 #[derive(Default)]
 pub(crate) struct ExitFlag(AtomicU32);
 
-/// Threads that somebody can join. One that was joined, or detached, past this may still be here; then libc
-/// alone says what it is.
+/// Threads that can be joined. A thread that was joined or detached without these replacements may still be
+/// listed; libc then decides what the call does.
 static JOINABLE: Mutex<Vec<(pthread_t, Arc<ExitFlag>)>> = Mutex::new(Vec::new());
 
-/// Threads that have ended early and that nobody has joined: libc keeps their stacks until somebody does.
+/// Threads that were ended early and not joined. libc keeps their stacks until they are joined or detached.
 static UNJOINED: Mutex<Vec<pthread_t>> = Mutex::new(Vec::new());
 
 unsafe extern "C" {
-    /// Of libc.
+    /// Part of libc.
     fn pthread_attr_getdetachstate(attributes: *const pthread_attr_t, state: *mut c_int) -> c_int;
 }
 
-/// This thread has been made, with these attributes: somebody may join it.
+/// Records a new thread, if its attributes allow to join it.
 ///
 /// # Safety
 ///
-/// The attributes are null, or initialized.
+/// The attributes must be null or initialized.
 pub(crate) unsafe fn record_joinable(
     thread: pthread_t,
     attributes: *const pthread_attr_t,
@@ -52,17 +59,17 @@ pub(crate) unsafe fn record_joinable(
     }
     if state == libc::PTHREAD_CREATE_JOINABLE {
         let mut joinable = joinable();
-        // One of the same identity has ended.
+        // An entry with the same pthread_t is of a thread that has ended.
         joinable.retain(|(other, _)| *other != thread);
         joinable.push((thread, exit));
     }
 }
 
-/// The calling thread has ended early. If somebody could join it, libc keeps it until then.
-pub(super) fn note_unjoined() {
+/// Records that the calling thread was ended early, if it can be joined.
+pub(super) fn record_unjoined() {
     let mut state = libc::PTHREAD_CREATE_DETACHED;
-    // SAFETY: all zero is a place for attributes, which are written for the calling thread, read, and given
-    // back.
+    // SAFETY: zeroed attributes can be written. They are written for the calling thread, then read and
+    // destroyed.
     unsafe {
         let mut attributes: pthread_attr_t = mem::zeroed();
         if libc::pthread_getattr_np(libc::pthread_self(), &mut attributes) == 0 {
@@ -71,7 +78,7 @@ pub(super) fn note_unjoined() {
         }
     }
     if state == libc::PTHREAD_CREATE_JOINABLE {
-        // SAFETY: it only asks.
+        // SAFETY: it only returns a number.
         let this = unsafe { libc::pthread_self() };
         UNJOINED.lock().unwrap_or_else(PoisonError::into_inner).push(this);
     }
@@ -81,7 +88,7 @@ fn joinable() -> MutexGuard<'static, Vec<(pthread_t, Arc<ExitFlag>)>> {
     JOINABLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits until the thread has left its functions, if it is of this image.
+/// Waits until the thread has left its functions, if it is a thread of this image.
 fn wait_for_exit(thread: pthread_t) {
     let exit = joinable().iter().find(|(of, _)| *of == thread).map(|(_, exit)| exit.clone());
     if let Some(exit) = exit {
@@ -89,8 +96,8 @@ fn wait_for_exit(thread: pthread_t) {
     }
 }
 
-/// Somebody has joined it, or nobody will.
-fn joined(thread: pthread_t) {
+/// Removes a thread that was joined or detached from the lists.
+fn remove(thread: pthread_t) {
     joinable().retain(|(joinable, _)| *joinable != thread);
     UNJOINED.lock().unwrap_or_else(PoisonError::into_inner).retain(|unjoined| *unjoined != thread);
 }
@@ -101,14 +108,14 @@ fn joined(thread: pthread_t) {
 ///
 /// As for the function of libc.
 pub unsafe extern "C-unwind" fn pthread_join(thread: pthread_t, result: *mut *mut c_void) -> c_int {
-    let join = libc_fn!(c"pthread_join" as fn(pthread_t, *mut *mut c_void) -> c_int);
+    let original = libc_fn!(c"pthread_join" as fn(pthread_t, *mut *mut c_void) -> c_int);
     wait_for_exit(thread);
-    // Noted while it waits: the calling thread may be ended itself, and never come back.
+    // The removal is part of the wait, because the calling thread may be ended in it and never return.
     wait(|| {
         // SAFETY: our caller's promise, passed on.
-        let error = unsafe { join(thread, result) };
+        let error = unsafe { original(thread, result) };
         if error == 0 {
-            joined(thread);
+            remove(thread);
         }
         error
     })
@@ -120,38 +127,37 @@ pub unsafe extern "C-unwind" fn pthread_join(thread: pthread_t, result: *mut *mu
 ///
 /// As for the function of libc.
 pub unsafe extern "C-unwind" fn thrd_join(thread: pthread_t, result: *mut c_int) -> c_int {
-    let join = libc_fn!(c"thrd_join" as fn(pthread_t, *mut c_int) -> c_int);
+    let original = libc_fn!(c"thrd_join" as fn(pthread_t, *mut c_int) -> c_int);
     wait_for_exit(thread);
-    // As above.
+    // As in `pthread_join`.
     wait(|| {
         // SAFETY: our caller's promise, passed on.
-        let error = unsafe { join(thread, result) };
+        let error = unsafe { original(thread, result) };
         if error == 0 {
-            joined(thread);
+            remove(thread);
         }
         error
     })
 }
 
-/// Replaces `pthread_detach`, and for `thrd_detach` of C11, whose only result that is no error is the
-/// same.
+/// Replaces `pthread_detach`, and `thrd_detach` of C11, which has the same result if there is no error.
 ///
 /// # Safety
 ///
 /// As for the function of libc.
 pub unsafe extern "C-unwind" fn pthread_detach(thread: pthread_t) -> c_int {
-    joined(thread);
-    let detach = libc_fn!(c"pthread_detach" as fn(pthread_t) -> c_int);
+    remove(thread);
+    let original = libc_fn!(c"pthread_detach" as fn(pthread_t) -> c_int);
     // SAFETY: our caller's promise, passed on.
-    unsafe { detach(thread) }
+    unsafe { original(thread) }
 }
 
-/// Gives libc back what it keeps of threads that ended early and that nobody has joined. Nobody can join them
-/// any more.
+/// Detaches all threads that were ended early and not joined, so that libc frees their stacks. They can no
+/// longer be joined.
 pub(crate) fn detach_unjoined() {
     let unjoined = mem::take(&mut *UNJOINED.lock().unwrap_or_else(PoisonError::into_inner));
     for thread in unjoined {
-        // SAFETY: it can be joined, and was not: `joined` takes it off the list.
+        // SAFETY: the thread can be joined, and was not: `remove` takes joined threads off the list.
         unsafe { pthread_detach(thread) };
     }
 }
@@ -159,15 +165,15 @@ pub(crate) fn detach_unjoined() {
 // === impl ExitFlag ===
 
 impl ExitFlag {
-    /// The thread has left its functions.
-    pub(super) fn note(&self) {
+    /// Records that the thread has left its functions, and wakes the threads that wait for that.
+    pub(super) fn set(&self) {
         self.0.store(1, SeqCst);
-        wake(self.0.as_ptr());
+        futex_wake(self.0.as_ptr());
     }
 
     fn wait(&self) {
         while self.0.load(SeqCst) == 0 {
-            wait_cancellable(|| sleep_while(self.0.as_ptr(), 0));
+            wait_cancellable(|| futex_wait(self.0.as_ptr(), 0));
         }
     }
 }

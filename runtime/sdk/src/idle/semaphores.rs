@@ -1,14 +1,13 @@
-//! Replaces the functions of libc that wait for a semaphore. A signal gets a thread out of them.
+//! Replaces the functions of libc that wait for a semaphore. A signal interrupts such a wait.
 
 use std::ffi::{c_int, c_void};
 
 use libc::timespec;
 
-use super::wait;
-use crate::sys::libc_fn::libc_fn;
+use crate::{idle::wait::wait, sys::libc_fn::libc_fn};
 
-/// Calls a function of libc, looked up once, and notes that the thread waits.
-macro_rules! libc_call {
+/// Calls the original function of libc, and records that the thread waits.
+macro_rules! wait_in_libc {
     ($name:literal as fn($($type:ty),*) -> $result:ty, $($argument:expr),*) => {{
         let function = libc_fn!($name as fn($($type),*) -> $result);
         // SAFETY: our caller's promise, passed on.
@@ -22,7 +21,7 @@ macro_rules! libc_call {
 ///
 /// As for the function of libc.
 pub unsafe extern "C-unwind" fn sem_wait(semaphore: *mut c_void) -> c_int {
-    libc_call!(c"sem_wait" as fn(*mut c_void) -> c_int, semaphore)
+    wait_in_libc!(c"sem_wait" as fn(*mut c_void) -> c_int, semaphore)
 }
 
 /// Replaces `sem_timedwait`.
@@ -31,5 +30,5 @@ pub unsafe extern "C-unwind" fn sem_wait(semaphore: *mut c_void) -> c_int {
 ///
 /// As for the function of libc.
 pub unsafe extern "C-unwind" fn sem_timedwait(semaphore: *mut c_void, time: *const timespec) -> c_int {
-    libc_call!(c"sem_timedwait" as fn(*mut c_void, *const timespec) -> c_int, semaphore, time)
+    wait_in_libc!(c"sem_timedwait" as fn(*mut c_void, *const timespec) -> c_int, semaphore, time)
 }

@@ -1,6 +1,6 @@
 //! Replaces the functions of libc that wait for a signal.
 //!
-//! One that waits for the signal that wakes threads gets it, and ends.
+//! A thread that waits for the wake signal itself receives it, and ends.
 
 use std::{
     ffi::{c_int, c_void},
@@ -9,8 +9,10 @@ use std::{
 
 use libc::{siginfo_t, sigset_t, timespec};
 
-use super::{cancel::wait_cancellable, masks::Mask};
-use crate::sys::syscall::{SIGNAL_SET_BYTES, errno, syscall};
+use crate::{
+    idle::{cancel::wait_cancellable, masks::Mask},
+    sys::syscall::{SIGNAL_SET_BYTES, errno, syscall},
+};
 
 /// Replaces `pause`.
 pub extern "C-unwind" fn pause() -> c_int {
@@ -52,8 +54,8 @@ pub unsafe extern "C-unwind" fn sigtimedwait(
     wait_cancellable(|| syscall!(SYS_rt_sigtimedwait, set, info, time, SIGNAL_SET_BYTES)) as c_int
 }
 
-/// Replaces `sigwait`, which answers with the error, and does not end for a signal that it does not wait
-/// for.
+/// Replaces `sigwait`, which returns the error, and which is not interrupted by signals that are not in the
+/// set.
 ///
 /// # Safety
 ///

@@ -14,8 +14,8 @@ const SUCCESS: c_int = 0;
 const ERROR: c_int = 2;
 const NO_MEMORY: c_int = 3;
 
-/// Replaces `thrd_create`. In glibc a `thrd_t` is a `pthread_t`, and `thrd_join` interprets the result of the thread as a
-/// number.
+/// Replaces `thrd_create`. In glibc a `thrd_t` is a `pthread_t`, and `thrd_join` interprets the result of the
+/// thread as a number.
 ///
 /// # Safety
 ///

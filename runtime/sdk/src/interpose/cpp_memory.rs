@@ -1,14 +1,15 @@
 //! Frees the memory that a C++ runtime in this image reserves for exceptions.
 //!
-//! A statically linked libstdc++ allocates 72 KiB from libc when it is mapped and never frees them. Each version would
-//! leak that much.
+//! A statically linked libstdc++ allocates 72 KiB from libc when it is mapped and never frees them. Each
+//! version would leak that much.
 
 use std::arch::asm;
 
 /// Frees the memory, if this image contains a C++ runtime. No C++ code may run afterwards.
 pub(crate) fn free() {
-    // The address of `__gnu_cxx::__freeres()`. The symbol is weak, because a module without C++ has none. It is hidden, so
-    // that it never resolves to a libstdc++ outside this image, whose memory is in use by the whole process.
+    // The address of `__gnu_cxx::__freeres()`. The symbol is weak, because a module without C++ has none. It
+    // is hidden, so that it never resolves to a libstdc++ outside this image, whose memory is in use by the
+    // whole process.
     let address: usize;
     #[cfg(target_arch = "x86_64")]
     // SAFETY: it reads an address from this image's global offset table.

@@ -1,11 +1,12 @@
-//! Replaces the functions of libc that open and close file descriptors, so that the host knows the descriptors of this image.
+//! Replaces the functions of libc that open and close file descriptors, so that the host knows the
+//! descriptors of this image.
 //!
-//! Rust does not drop statics. A socket in a static stays open after each load, and by default a process may have 1,024
-//! descriptors. When the image is unloaded, the host reports the descriptors that are still open. It does not close them,
-//! because they may have another owner.
+//! Rust does not drop statics. A socket in a static stays open after each load, and by default a process may
+//! have 1,024 descriptors. When the image is unloaded, the host reports the descriptors that are still open.
+//! It does not close them, because they may have another owner.
 //!
-//! These functions call the kernel directly, as [`mappings`](super::mappings) does. They take no lock, because a child may
-//! call them after `fork`.
+//! These functions call the kernel directly, as [`mappings`](super::mappings) does. They take no lock,
+//! because a child may call them after `fork`.
 
 use std::{
     ffi::{c_char, c_int, c_long, c_uint, c_void},
@@ -122,7 +123,8 @@ pub unsafe extern "C" fn dup2(file: c_int, to: c_int) -> c_int {
 /// As for the function of libc.
 pub unsafe extern "C" fn pipe(pair: *mut [c_int; 2]) -> c_int {
     let error = syscall!(SYS_pipe2, pair, 0) as c_int;
-    // SAFETY: our caller's promise: two numbers can be written, and without an error the kernel has written them.
+    // SAFETY: our caller's promise: two numbers can be written, and without an error the kernel has written
+    // them.
     unsafe { report_pair(error, pair) }
 }
 
@@ -133,7 +135,8 @@ pub unsafe extern "C" fn pipe(pair: *mut [c_int; 2]) -> c_int {
 /// As for the function of libc.
 pub unsafe extern "C" fn pipe2(pair: *mut [c_int; 2], flags: c_int) -> c_int {
     let error = syscall!(SYS_pipe2, pair, flags) as c_int;
-    // SAFETY: our caller's promise: two numbers can be written, and without an error the kernel has written them.
+    // SAFETY: our caller's promise: two numbers can be written, and without an error the kernel has written
+    // them.
     unsafe { report_pair(error, pair) }
 }
 
@@ -149,7 +152,8 @@ pub unsafe extern "C" fn socketpair(
     pair: *mut [c_int; 2],
 ) -> c_int {
     let error = syscall!(SYS_socketpair, domain, kind, protocol, pair) as c_int;
-    // SAFETY: our caller's promise: two numbers can be written, and without an error the kernel has written them.
+    // SAFETY: our caller's promise: two numbers can be written, and without an error the kernel has written
+    // them.
     unsafe { report_pair(error, pair) }
 }
 
@@ -182,8 +186,8 @@ pub unsafe extern "C" fn close(file: c_int) -> c_int {
     syscall!(SYS_close, file) as c_int
 }
 
-/// Implements `F_GETOWN` as libc does: the kernel's `F_GETOWN` returns a process group as a negative number, which looks
-/// like an error.
+/// Implements `F_GETOWN` as libc does: the kernel's `F_GETOWN` returns a process group as a negative number,
+/// which looks like an error.
 fn owner(file: c_int) -> c_int {
     /// `F_GETOWN_EX`.
     const GET_OWNER: c_int = 16;
@@ -227,7 +231,8 @@ mod tests {
     #[test]
     fn descriptors_work_as_those_of_libc_do() {
         let mut pair = [0; 2];
-        // SAFETY: `pair` can be written, the bytes can be read and written, and each descriptor is closed once.
+        // SAFETY: `pair` can be written, the bytes can be read and written, and each descriptor is closed
+        // once.
         unsafe {
             assert_eq!(pipe2(&mut pair, libc::O_CLOEXEC), 0);
             let [read, write] = pair;

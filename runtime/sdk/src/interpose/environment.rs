@@ -1,4 +1,5 @@
-//! Replaces `putenv`, with which the environment of the process would keep a pointer to a string of this image.
+//! Replaces `putenv`, with which the environment of the process would keep a pointer to a string of this
+//! image.
 
 use std::{
     ffi::{CStr, CString, c_char, c_int},

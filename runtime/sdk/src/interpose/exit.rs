@@ -1,7 +1,8 @@
-//! Replaces `exit`, and the functions that register exit handlers which libc would keep after this image is unmapped.
+//! Replaces `exit`, and the functions that register exit handlers which libc would keep after this image is
+//! unmapped.
 //!
-//! `atexit` needs no replacement: libc stores such a handler with the image's handle, and runs and removes it when the
-//! image is unmapped.
+//! `atexit` needs no replacement: libc stores such a handler with the image's handle, and runs and removes it
+//! when the image is unmapped.
 
 use std::{
     ffi::{c_int, c_void},
@@ -13,8 +14,8 @@ use crate::{boundary::attached, sys::libc_fn::libc_fn};
 /// A handler for `on_exit`.
 type Handler = unsafe extern "C" fn(c_int, *mut c_void);
 
-/// The status with which this image ended the process; 0 if it did not. Relaxed, because the thread that writes it also
-/// calls the handlers.
+/// The status with which this image ended the process; 0 if it did not. Relaxed, because the thread that
+/// writes it also calls the handlers.
 static STATUS: AtomicI32 = AtomicI32::new(0);
 
 unsafe extern "C" {
@@ -24,8 +25,8 @@ unsafe extern "C" {
         argument: *mut c_void,
         image: *mut c_void,
     ) -> c_int;
-    /// The handle with which exit handlers of this image are registered. It is hidden, and part of every file that a C
-    /// compiler links.
+    /// The handle with which exit handlers of this image are registered. It is hidden, and part of every file
+    /// that a C compiler links.
     static __dso_handle: u8;
 }
 
@@ -63,8 +64,8 @@ unsafe extern "C" fn run(registration: *mut c_void) {
     unsafe { handler(STATUS.load(Ordering::Relaxed), argument) };
 }
 
-/// Replaces `__cxa_at_quick_exit`, which `at_quick_exit` calls. It registers nothing, because libc never removes such a
-/// handler. So `quick_exit` runs no code of a module.
+/// Replaces `__cxa_at_quick_exit`, which `at_quick_exit` calls. It registers nothing, because libc never
+/// removes such a handler. So `quick_exit` runs no code of a module.
 pub extern "C" fn cxa_at_quick_exit(
     _: unsafe extern "C" fn(*mut c_void),
     _: *mut c_void,

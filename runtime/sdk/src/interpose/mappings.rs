@@ -1,12 +1,13 @@
-//! Replaces the functions of libc that map memory, so that the host knows the mappings of this image and removes them with it.
+//! Replaces the functions of libc that map memory, so that the host knows the mappings of this image and
+//! removes them with it.
 //!
-//! Rust does not drop statics. A mapped file, or pages that a crate allocated, in a static would stay after each load. For
-//! example, `std` maps the files from which it reads function names for a backtrace, and keeps them in a static: three or
-//! four mappings per version, of which a process may have 65,530. So these functions report each mapping to the host. When
-//! the image has been unmapped, the host unmaps what is left.
+//! Rust does not drop statics. A mapped file, or pages that a crate allocated, in a static would stay after
+//! each load. For example, `std` maps the files from which it reads function names for a backtrace, and keeps
+//! them in a static: three or four mappings per version, of which a process may have 65,530. So these
+//! functions report each mapping to the host. When the image has been unmapped, the host unmaps what is left.
 //!
-//! They call the kernel directly. libc's functions would have to be looked up, past the hidden symbols of the same names,
-//! and a lookup waits while anything is being loaded.
+//! They call the kernel directly. libc's functions would have to be looked up, past the hidden symbols of the
+//! same names, and a lookup waits while anything is being loaded.
 
 use std::{
     ffi::{c_int, c_long, c_void},
@@ -49,9 +50,9 @@ pub unsafe extern "C" fn munmap(address: *mut c_void, len: usize) -> c_int {
     syscall!(SYS_munmap, address, len) as c_int
 }
 
-/// Replaces `mremap`, whose last argument is optional: callers pass it only with certain flags. On each supported
-/// architecture, it arrives as it would for a function that always has it. If it is missing, `to` has an arbitrary value,
-/// which the kernel ignores.
+/// Replaces `mremap`, whose last argument is optional: callers pass it only with certain flags. On each
+/// supported architecture, it arrives as it would for a function that always has it. If it is missing, `to`
+/// has an arbitrary value, which the kernel ignores.
 ///
 /// # Safety
 ///

@@ -12,8 +12,8 @@ use crate::{
 unsafe extern "C" {
     /// Runs the exit handlers that were registered with this handle, the latest first. Part of libc.
     fn __cxa_finalize(image: *mut c_void);
-    /// The handle with which exit handlers of this image are registered. It is hidden, and part of every file that a C
-    /// compiler links.
+    /// The handle with which exit handlers of this image are registered. It is hidden, and part of every file
+    /// that a C compiler links.
     static __dso_handle: u8;
 }
 
@@ -26,15 +26,17 @@ pub(crate) extern "C" fn audit() -> Audit {
     }
 }
 
-/// Runs the exit handlers of the image, deletes its keys and timers, and returns what was left before it deleted the keys.
+/// Runs the exit handlers of the image, deletes its keys and timers, and returns what was left before it
+/// deleted the keys.
 ///
 /// # Safety
 ///
 /// No thread may run code of this image afterwards, except for the return from this call.
 pub(crate) unsafe extern "C" fn release() -> Audit {
-    // These are the handlers that `atexit` registered in this image, and the destructors of C++ statics. dlclose would run
-    // them too, but too late to destroy the thread-locals that they create on this thread. libc forgets handlers that ran.
-    // SAFETY: it is this image's handle, and the handlers expect to run when the image is about to be unmapped.
+    // These are the handlers that `atexit` registered in this image, and the destructors of C++ statics.
+    // dlclose would run them too, but too late to destroy the thread-locals that they create on this thread.
+    // libc forgets handlers that ran. SAFETY: it is this image's handle, and the handlers expect to run when
+    // the image is about to be unmapped.
     unsafe { __cxa_finalize((&raw const __dso_handle).cast_mut().cast()) };
     // An exit handler may have created a timer.
     timers::delete_all();

@@ -1,7 +1,8 @@
 //! Replaces `sigaction`, `signal` and related functions: the host stores the handlers of this image.
 //!
-//! Crates that chain handlers call the previous handler from their own. That handler may be code of an older version that
-//! has been unloaded in the meantime. So the host calls all handlers itself, and returns its own action as the previous one.
+//! Crates that chain handlers call the previous handler from their own. That handler may be code of an older
+//! version that has been unloaded in the meantime. So the host calls all handlers itself, and returns its own
+//! action as the previous one.
 
 use std::{
     ffi::{c_int, c_void},
@@ -13,7 +14,8 @@ use libc::sighandler_t;
 
 use crate::{boundary::attached, sys::libc_fn::libc_fn};
 
-/// As a handler for `sigset`, it blocks the signal. As a result of `sigset`, it means that the signal was blocked.
+/// As a handler for `sigset`, it blocks the signal. As a result of `sigset`, it means that the signal was
+/// blocked.
 const SIG_HOLD: sighandler_t = 2;
 
 /// The actions that constructors of this image set, before the image was attached to the host.
@@ -109,7 +111,8 @@ pub unsafe extern "C" fn sigignore(signal: c_int) -> c_int {
 pub(crate) fn install_pending() {
     let pending = mem::take(&mut *PENDING.lock().unwrap_or_else(PoisonError::into_inner));
     for (signal, action) in pending {
-        // SAFETY: a constructor set this action, with the promises of sigaction. `defer` has checked that the signal exists.
+        // SAFETY: a constructor set this action, with the promises of sigaction. `defer` has checked that the
+        // signal exists.
         unsafe { sigaction(signal, &action, ptr::null_mut()) };
     }
 }
@@ -139,7 +142,8 @@ unsafe fn handler_of(signal: c_int) -> sighandler_t {
     }
 }
 
-/// Stores an action until this image is attached to the host. Until then, the signal keeps its current action.
+/// Stores an action until this image is attached to the host. Until then, the signal keeps its current
+/// action.
 unsafe fn defer(signal: c_int, action: *const libc::sigaction, previous: *mut libc::sigaction) -> c_int {
     // SAFETY: all its fields may be zero.
     let mut now: libc::sigaction = unsafe { mem::zeroed() };

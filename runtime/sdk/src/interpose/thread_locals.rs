@@ -1,21 +1,24 @@
 //! Replaces the functions of libc that register destructors of thread-locals and create pthread keys.
 //!
-//! `std` inside a module asks libc to run destructors of thread-locals when a thread ends, and it creates a pthread key.
-//! Without this file, glibc either never unmaps the image, because `__cxa_thread_atexit_impl` counts the registrations of
-//! each image, or it calls the destructor of a key after the image has been unmapped, when a thread ends. The process also
-//! runs out of keys after about a thousand loads. So [`export_module!`](crate::export_module) defines hidden symbols with
-//! the names of these functions. `std` and any C code in the module bind to them:
+//! `std` inside a module asks libc to run destructors of thread-locals when a thread ends, and it creates a
+//! pthread key. Without this file, glibc either never unmaps the image, because `__cxa_thread_atexit_impl`
+//! counts the registrations of each image, or it calls the destructor of a key after the image has been
+//! unmapped, when a thread ends. The process also runs out of keys after about a thousand loads. So
+//! [`export_module!`](crate::export_module) defines hidden symbols with the names of these functions. `std`
+//! and any C code in the module bind to them:
 //!
-//! * [`cxa_thread_atexit`] adds the destructor to a list of the calling thread. The list is a thread-local without `Drop`.
-//!   It is part of the image's block of thread-locals and goes with it, so a new thread never finds the list of a thread
-//!   that ended.
-//! * [`pthread_key_create`] and [`pthread_key_delete`] keep a list of the image's keys. They give libc no destructor.
+//! * [`cxa_thread_atexit`] adds the destructor to a list of the calling thread. The list is a thread-local
+//!   without `Drop`. It is part of the image's block of thread-locals and goes with it, so a new thread never
+//!   finds the list of a thread that ended.
+//! * [`pthread_key_create`] and [`pthread_key_delete`] keep a list of the image's keys. They give libc no
+//!   destructor.
 //!
-//! [`detach_thread`] then runs the calling thread's list, and the destructors of its keys. A thread of the module runs it
-//! at its end. A thread of the host runs it when the image is purged or when the thread ends, whichever comes first.
+//! [`detach_thread`] then runs the calling thread's list, and the destructors of its keys. A thread of the
+//! module runs it at its end. A thread of the host runs it when the image is purged or when the thread ends,
+//! whichever comes first.
 //!
-//! This was measured, with and without: 3,000 versions on four long-lived threads, each version with thread-locals,
-//! threads, panics and more, left nothing mapped, and every destructor ran.
+//! This was measured, with and without: 3,000 versions on four long-lived threads, each version with
+//! thread-locals, threads, panics and more, left nothing mapped, and every destructor ran.
 
 use std::{
     cell::Cell,
@@ -57,13 +60,14 @@ static REGISTERED: AtomicU64 = AtomicU64::new(0);
 
 static KEYS: Mutex<Vec<Key>> = Mutex::new(Vec::new());
 
-/// How many times destructors may create new values to destroy. The value of `PTHREAD_DESTRUCTOR_ITERATIONS` in POSIX.
+/// How many times destructors may create new values to destroy. The value of `PTHREAD_DESTRUCTOR_ITERATIONS`
+/// in POSIX.
 const ROUNDS_MAX: usize = 4;
 
 // === Replacements ===
 
-/// Replaces `__cxa_thread_atexit_impl`, and `__cxa_thread_atexit`, which C++ calls instead. The latter is in libstdc++,
-/// where it would call libc past this image.
+/// Replaces `__cxa_thread_atexit_impl`, and `__cxa_thread_atexit`, which C++ calls instead. The latter is in
+/// libstdc++, where it would call libc past this image.
 ///
 /// # Safety
 ///
@@ -83,8 +87,8 @@ pub unsafe extern "C" fn cxa_thread_atexit(
 ///
 /// # Safety
 ///
-/// As for the function of libc: `key` can be written, and `destructor` can be called with a value of the key when a thread
-/// ends.
+/// As for the function of libc: `key` can be written, and `destructor` can be called with a value of the key
+/// when a thread ends.
 pub unsafe extern "C" fn pthread_key_create(
     key: *mut pthread_key_t,
     destructor: Option<Destructor>,
@@ -101,7 +105,8 @@ pub unsafe extern "C" fn pthread_key_create(
     error
 }
 
-/// Replaces `pthread_key_delete`. The key leaves the list first, because libc may reuse a deleted key at once.
+/// Replaces `pthread_key_delete`. The key leaves the list first, because libc may reuse a deleted key at
+/// once.
 ///
 /// # Safety
 ///
@@ -150,8 +155,8 @@ pub(crate) fn key_count() -> usize {
 pub(crate) unsafe fn delete_keys() {
     let keys = mem::take(&mut *KEYS.lock().unwrap_or_else(PoisonError::into_inner));
     for ours in &keys {
-        // SAFETY: it is a key of this image that was not deleted before (`pthread_key_delete` removes those from the list),
-        // and our caller promises that it is not used any more.
+        // SAFETY: it is a key of this image that was not deleted before (`pthread_key_delete` removes those
+        // from the list), and our caller promises that it is not used any more.
         unsafe { delete_key(ours.key) };
     }
 }
@@ -163,13 +168,14 @@ fn run_registrations() -> u64 {
         if latest.is_null() {
             return ran;
         }
-        // SAFETY: the list holds boxes that `cxa_thread_atexit` made on this thread. Each is removed from it once: here.
+        // SAFETY: the list holds boxes that `cxa_thread_atexit` made on this thread. Each is removed from it
+        // once: here.
         let registration = unsafe { Box::from_raw(latest) };
         // Removed before it runs, because a destructor may register another one.
         LATEST.set(registration.previous);
         REGISTERED.fetch_sub(1, Ordering::Relaxed);
-        // SAFETY: the code that registered it promised that it can be called with this object, on this thread, when the
-        // thread has ended its work.
+        // SAFETY: the code that registered it promised that it can be called with this object, on this
+        // thread, when the thread has ended its work.
         unsafe { (registration.destructor)(registration.object) };
         ran += 1;
     }

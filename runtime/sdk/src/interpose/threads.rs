@@ -1,7 +1,7 @@
 //! Replaces `pthread_create`, so that the host starts each thread of this image and knows it.
 //!
-//! The host's trampoline is at the bottom of such a thread's stack. When the start routine has returned, the trampoline
-//! calls [`detach_thread`].
+//! The host's trampoline is at the bottom of such a thread's stack. When the start routine has returned, the
+//! trampoline calls [`detach_thread`].
 
 use std::{
     ffi::{c_int, c_void},
@@ -21,7 +21,8 @@ use crate::{
     sys::libc_fn::libc_fn,
 };
 
-/// The number of threads that were started before this image was attached to a host. Only counted, so Relaxed is enough.
+/// The number of threads that were started before this image was attached to a host. Only counted, so Relaxed
+/// is enough.
 static UNKNOWN_THREADS: AtomicU32 = AtomicU32::new(0);
 
 /// The work of a new thread.
@@ -53,8 +54,8 @@ pub unsafe extern "C" fn pthread_create(
         Some(host) => {
             idle::KNOWN_THREADS.fetch_add(1, Ordering::SeqCst);
             let start = ThreadStart(run_known);
-            // SAFETY: the host is valid while code of this image runs; the rest is our caller's promise, passed on;
-            // `run_known` takes the box. On Linux a pthread_t is an integer of the size of usize.
+            // SAFETY: the host is valid while code of this image runs; the rest is our caller's promise,
+            // passed on; `run_known` takes the box. On Linux a pthread_t is an integer of the size of usize.
             let error =
                 unsafe { host.vtable.spawn()(host.context, thread.cast(), attributes.cast(), start, task) };
             if error == 0 {
@@ -99,8 +100,8 @@ unsafe extern "C" fn run_known(task: *mut c_void) -> *mut c_void {
     unsafe { idle::run(start, argument, &exit) }
 }
 
-/// The outermost function of a thread that no host knows. Such a thread returns through this function, so the image can
-/// never be unmapped after one has run.
+/// The outermost function of a thread that no host knows. Such a thread returns through this function, so the
+/// image can never be unmapped after one has run.
 unsafe extern "C" fn run_unknown(task: *mut c_void) -> *mut c_void {
     // SAFETY: `pthread_create` made the box for this one thread.
     let Task { start, argument, .. } = unsafe { take(task) };

@@ -1,9 +1,9 @@
-//! Replaces `timer_create` and `timer_delete`. libc would call the function of a timer on threads that the host does not
-//! know.
+//! Replaces `timer_create` and `timer_delete`. libc would call the function of a timer on threads that the
+//! host does not know.
 //!
-//! Here, a timer with a function gets a thread of this image, named `timer`. The thread waits for the kernel's timer, calls
-//! the function, and ends with the timer. All timers that remain after the module's value has been dropped are deleted,
-//! including those that send a signal.
+//! Here, a timer with a function gets a thread of this image, named `timer`. The thread waits for the
+//! kernel's timer, calls the function, and ends with the timer. All timers that remain after the module's
+//! value has been dropped are deleted, including those that send a signal.
 
 use std::{
     ffi::{c_int, c_void},
@@ -83,7 +83,8 @@ pub unsafe extern "C" fn timer_create(
     };
     match id {
         Ok(id) => {
-            // SAFETY: our caller's promise. In libc, a `timer_t` that is not negative is the number of the kernel.
+            // SAFETY: our caller's promise. In libc, a `timer_t` that is not negative is the number of the
+            // kernel.
             unsafe { timer.write(ptr::without_provenance_mut(id as usize)) };
             0
         }
@@ -121,8 +122,8 @@ fn delete(Timer { id, thread }: Timer) {
         syscall!(SYS_timer_delete, id);
         return;
     };
-    // Before the signal: if a signal of the timer is already pending, the kernel drops this one, and the pending one must
-    // make the thread see the flag.
+    // Before the signal: if a signal of the timer is already pending, the kernel drops this one, and the
+    // pending one must make the thread see the flag.
     is_deleted.store(true, Ordering::Release);
     syscall!(SYS_timer_delete, id);
     // The thread still exists: before it ends, it takes the lock that our caller holds.
@@ -179,8 +180,8 @@ fn run(set: &libc::sigset_t, callback: Callback, is_deleted: &AtomicBool) {
             unsafe { (callback.function)(callback.value) };
         }
     }
-    // The thread that deletes the timer signals this thread with the lock held. Because of this wait, this thread cannot end
-    // before that, so the signal cannot reach another thread that has got the same number.
+    // The thread that deletes the timer signals this thread with the lock held. Because of this wait, this
+    // thread cannot end before that, so the signal cannot reach another thread that has got the same number.
     drop(TIMERS.lock().unwrap_or_else(PoisonError::into_inner));
 }
 

@@ -1,8 +1,8 @@
 //! Backtraces: whether `RUST_BACKTRACE` requests one, and which frames belong to the module's author.
 //!
-//! `std` provides a backtrace only as text, so this file parses it. To name functions, `std` keeps the parsed debug info
-//! of the file in memory of this image (36 MB for one version has been measured). So a backtrace is captured only when it
-//! is needed.
+//! `std` provides a backtrace only as text, so this file parses it. To name functions, `std` keeps the parsed
+//! debug info of the file in memory of this image (36 MB for one version has been measured). So a backtrace
+//! is captured only when it is needed.
 
 use std::{backtrace::Backtrace, env};
 
@@ -67,14 +67,16 @@ pub(crate) fn module_frames(text: &str) -> Vec<Frame<'_>> {
     if let Some(marker) = frames.iter().position(|frame| frame.name.contains(PANIC_MARKER)) {
         frames.drain(..=marker);
     }
-    // The first frame of the SDK stays: in a release build, the functions that it called may be inlined in it.
+    // The first frame of the SDK stays: in a release build, the functions that it called may be inlined in
+    // it.
     let sdk = frames.iter().position(Frame::is_of_sdk).map(|index| index + 1);
     let thread = frames.iter().position(|frame| frame.name.contains(THREAD_MARKER));
     frames.truncate(sdk.or(thread).unwrap_or(frames.len()));
     frames
 }
 
-/// The innermost frame of the author: a function of this crate, or a function in a file that is not of a library.
+/// The innermost frame of the author: a function of this crate, or a function in a file that is not of a
+/// library.
 pub(crate) fn author_frame<'a>(frames: &'a [Frame<'a>], author_crate: &str) -> Option<&'a Frame<'a>> {
     frames.iter().find(|frame| !frame.is_of_sdk() && frame.is_of_author(author_crate))
 }

@@ -1,4 +1,5 @@
-//! Passes the module's `log` records to the host, as [`tracing_bridge`](super::tracing_bridge) does for `tracing` events.
+//! Passes the module's `log` records to the host, as [`tracing_bridge`](super::tracing_bridge) does for
+//! `tracing` events.
 //!
 //! Most libraries write to `log`. A module contains a separate copy of it, as of `tracing`.
 
@@ -63,9 +64,9 @@ impl Log for HostLogger {
 
 /// Whether `tracing` wrote this record, so the host already has it as an event or a span.
 ///
-/// With its feature `log`, `tracing` writes to `log` only while no subscriber is set, and the host is one. With
-/// `log-always`, it writes each event and each span a second time, with the same `file`. It does not declare `file` as
-/// static; the macros of `log` do.
+/// With its feature `log`, `tracing` writes to `log` only while no subscriber is set, and the host is one.
+/// With `log-always`, it writes each event and each span a second time, with the same `file`. It does not
+/// declare `file` as static; the macros of `log` do.
 fn is_from_tracing(record: &Record<'_>) -> bool {
     record.file_static().is_none()
         && (record.target().starts_with("tracing::span")

@@ -1,7 +1,8 @@
 //! Handles modules that set a subscriber or a logger of their own, as the `init()` of most tutorials does.
 //!
-//! The SDK sets both first, so the module's attempt fails, and with it the load. This file adds to the error which line to
-//! delete, and why. If a constructor of the module sets one before the SDK does, it stays, and the host logs a warning.
+//! The SDK sets both first, so the module's attempt fails, and with it the load. This file adds to the error
+//! which line to delete, and why. If a constructor of the module sets one before the SDK does, it stays, and
+//! the host logs a warning.
 
 use std::{panic::Location, sync::OnceLock};
 
@@ -19,8 +20,8 @@ use crate::{
     },
 };
 
-/// The errors of `tracing` and `log` if a subscriber or logger is already set: as `Debug`, which `expect` prints, and as
-/// text.
+/// The errors of `tracing` and `log` if a subscriber or logger is already set: as `Debug`, which `expect`
+/// prints, and as text.
 const REFUSALS: [&str; 4] = [
     "SetGlobalDefaultError",
     "a global default trace dispatcher has already been set",
@@ -71,8 +72,8 @@ pub(crate) fn is_refusal(message: &str) -> bool {
 
 /// Explains a refusal that caused a panic. Returns a message that says what to do, a file and a line.
 ///
-/// File and line are the author's if the module has debug info. Otherwise they are those of the panic, in the library
-/// that the author called.
+/// File and line are the author's if the module has debug info. Otherwise they are those of the panic, in the
+/// library that the author called.
 pub(crate) fn explain_panic(
     message: &str,
     panicked_at: Option<&Location<'_>>,

@@ -1,9 +1,9 @@
 //! The panic hook of this image: the SDK's hook, which wraps the module's hook if the module has set one.
 //!
-//! `std` has no notification for a replaced hook. But it drops the replaced hook, after it has released its lock. So the
-//! SDK's hook has a destructor, which wraps the new hook. A module that takes the SDK's hook with `take_hook` and keeps it
-//! without calling it bypasses this. The next call that panics reveals that: its payload arrives, but the hook has
-//! reported nothing.
+//! `std` has no notification for a replaced hook. But it drops the replaced hook, after it has released its
+//! lock. So the SDK's hook has a destructor, which wraps the new hook. A module that takes the SDK's hook
+//! with `take_hook` and keeps it without calling it bypasses this. The next call that panics reveals that:
+//! its payload arrives, but the hook has reported nothing.
 
 use std::{
     cell::Cell,
@@ -22,7 +22,8 @@ struct SdkHook {
     inner: Option<Hook>,
 }
 
-/// The addresses of the SDK's hooks. There are several if the module keeps an earlier one, or if its hook calls one.
+/// The addresses of the SDK's hooks. There are several if the module keeps an earlier one, or if its hook
+/// calls one.
 static ADDRESSES: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
 thread_local! {
@@ -49,8 +50,8 @@ fn is_sdk_hook(hook: &Hook) -> bool {
     ADDRESSES.lock().unwrap_or_else(PoisonError::into_inner).contains(&address(&**hook))
 }
 
-/// Whether this is the standard hook, which would print without module and version. `take_hook` returns the standard hook
-/// here, because the caller has already taken the current one.
+/// Whether this is the standard hook, which would print without module and version. `take_hook` returns the
+/// standard hook here, because the caller has already taken the current one.
 fn is_standard(hook: &Hook) -> bool {
     let standard = panic::take_hook();
     // If this comparison were wrong, the only effect would be that the standard hook prints as well.

@@ -17,15 +17,15 @@ use crate::{
 pub(crate) const NO_MESSAGE: &str = "(a panic without a message)";
 
 thread_local! {
-    /// Hashes of the messages that the hook reported last on this thread; 0 is none. There are several, because a panic can
-    /// start while another one unwinds. Without a destructor, so its use registers none.
+    /// Hashes of the messages that the hook reported last on this thread; 0 is none. There are several,
+    /// because a panic can start while another one unwinds. Without a destructor, so its use registers none.
     static REPORTED: Cell<[u64; 4]> = const { Cell::new([0; 4]) };
 }
 
 /// Reports a panic from within the hook.
 ///
-/// The standard hook would print to stderr, without module and version. If `RUST_BACKTRACE` requests a backtrace, the host
-/// gets it as a separate record after the panic.
+/// The standard hook would print to stderr, without module and version. If `RUST_BACKTRACE` requests a
+/// backtrace, the host gets it as a separate record after the panic.
 pub(crate) fn report(info: &PanicHookInfo<'_>) {
     if attached::host().is_none() {
         return;
@@ -51,7 +51,8 @@ pub(crate) fn report(info: &PanicHookInfo<'_>) {
     }
 }
 
-/// Whether the hook has reported a panic with this message on this thread. Returns true at most once per report.
+/// Whether the hook has reported a panic with this message on this thread. Returns true at most once per
+/// report.
 pub(crate) fn take_reported(message: &str) -> bool {
     let mut reported = REPORTED.get();
     let Some(entry) = reported.iter_mut().find(|entry| **entry == hash(message)) else { return false };

@@ -9,8 +9,8 @@ use segue_abi::Outcome;
 
 use crate::log::{panic_hook, panic_report};
 
-/// Reports a panic that has ended a call, unless the hook has reported it. The hook has not if the module has replaced it,
-/// or if `resume_unwind` was called, which runs no hook.
+/// Reports a panic that has ended a call, unless the hook has reported it. The hook has not if the module has
+/// replaced it, or if `resume_unwind` was called, which runs no hook.
 pub(crate) fn report_if_missed(payload: &(dyn Any + Send)) {
     let text =
         payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));

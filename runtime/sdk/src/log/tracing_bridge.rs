@@ -1,8 +1,8 @@
 //! Passes the module's `tracing` events and spans to the host, as data.
 //!
-//! A module contains a separate copy of `tracing`. If it shared the host's subscriber, the host would keep references into
-//! this image, because each callsite is a `&'static` of the image. So the image has its own subscriber, which passes names,
-//! texts and numbers to the host. The host keeps copies.
+//! A module contains a separate copy of `tracing`. If it shared the host's subscriber, the host would keep
+//! references into this image, because each callsite is a `&'static` of the image. So the image has its own
+//! subscriber, which passes names, texts and numbers to the host. The host keeps copies.
 
 use std::{
     cell::Cell,
@@ -25,17 +25,20 @@ use crate::{
     log::fields::Fields,
 };
 
-/// Makes the host the subscriber of this image. Returns false if a constructor of the module has set another one.
+/// Makes the host the subscriber of this image. Returns false if a constructor of the module has set another
+/// one.
 pub(crate) fn install() -> bool {
     subscriber::set_global_default(HostSubscriber::default()).is_ok()
 }
 
 thread_local! {
-    /// File and line of this thread's last event or new span. Without a destructor, so its use registers none.
+    /// File and line of this thread's last event or new span. Without a destructor, so its use registers
+    /// none.
     static LATEST: Cell<(*const u8, u32)> = const { Cell::new((ptr::null(), 0)) };
 }
 
-/// Whether this thread's last event or new span came from this line. Returns true at most once per event or span.
+/// Whether this thread's last event or new span came from this line. Returns true at most once per event or
+/// span.
 pub(crate) fn take_latest(file: &str, line: u32) -> bool {
     LATEST.get() == (file.as_ptr(), line) && {
         LATEST.set((ptr::null(), 0));

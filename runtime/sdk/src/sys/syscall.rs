@@ -2,8 +2,8 @@
 
 use std::ffi::{c_int, c_long};
 
-/// A system call, by its name in `libc`: `syscall!(SYS_close, file)`. Returns the result of the kernel, or -1 with the
-/// error in `errno`.
+/// A system call, by its name in `libc`: `syscall!(SYS_close, file)`. Returns the result of the kernel, or -1
+/// with the error in `errno`.
 macro_rules! syscall {
     ($number:ident $(, $argument:expr)* $(,)?) => {
         $crate::sys::syscall::call(libc::$number, &[$($crate::sys::syscall::Argument::to_word($argument)),*])
@@ -51,8 +51,8 @@ const ERROR_MAX: usize = 4095;
 pub(crate) fn call(number: c_long, arguments: &[usize]) -> c_long {
     let mut words = [0; 6];
     words[..arguments.len()].copy_from_slice(arguments);
-    // SAFETY: the code that made the arguments promises what the call does with them; the registers are as the kernel
-    // expects them.
+    // SAFETY: the code that made the arguments promises what the call does with them; the registers are as
+    // the kernel expects them.
     into_libc_result(unsafe { enter_kernel(number as usize, words) })
 }
 

@@ -21,13 +21,13 @@
 //! assert_eq!((answer.status, answer.text().as_str()), (201, "hello"));
 //! ```
 //!
-//! [`load`] runs the module's code inside the test. It cannot cover what only a loaded file has: the layout check, the
-//! log, and unloading. [`leaves!`] covers these. It builds the file, and `segue probe` then loads it, calls it,
-//! replaces it and unloads it.
+//! [`load`] runs the module's code inside the test. It cannot cover what only a loaded file has: the layout
+//! check, the log, and unloading. [`leaves!`] covers these. It builds the file, and `segue probe`
+//! then loads it, calls it, replaces it and unloads it.
 
 // Room: a line belongs here if a module's tests call it. It may use `api` and the rooms below.
 
-pub(crate) mod unloads;
+pub(crate) mod leaves;
 
 #[doc(inline)]
 pub use crate::__leaves as leaves;

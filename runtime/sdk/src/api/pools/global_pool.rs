@@ -1,9 +1,9 @@
 //! rayon's global pool, in a form that ends with the module's value.
 //!
-//! rayon never ends its global pool and has no function to do so. So each thread of the pool, in its start handler, calls
-//! [`ThreadPool::install`] of another pool, the keeper, and waits there. rayon guarantees that a thread that waits in
-//! `install` runs jobs of its own pool in the meantime, so the global pool works as usual. When the keeper's job returns,
-//! the call returns too. The thread is then in no job, and ends.
+//! rayon never ends its global pool and has no function to do so. So each thread of the pool, in its start
+//! handler, calls [`ThreadPool::install`] of another pool, the keeper, and waits there. rayon guarantees that
+//! a thread that waits in `install` runs jobs of its own pool in the meantime, so the global pool works as
+//! usual. When the keeper's job returns, the call returns too. The thread is then in no job, and ends.
 //!
 //! The keeper is an ordinary pool with one thread. It ends when it is dropped.
 
@@ -46,22 +46,22 @@ static ENDING: Condvar = Condvar::new();
 // === impl Host ===
 
 impl Host {
-    /// Starts rayon's global pool of this version in a form that ends with the module's value. rayon chooses the number
-    /// of threads: `RAYON_NUM_THREADS`, or the number of processors. One more thread manages their end. Later calls
-    /// return the same pool. Needs the feature `rayon`.
+    /// Starts rayon's global pool of this version in a form that ends with the module's value. rayon chooses
+    /// the number of threads: `RAYON_NUM_THREADS`, or the number of processors. One more thread manages their
+    /// end. Later calls return the same pool. Needs the feature `rayon`.
     ///
-    /// Call it in `on_load`, before anything uses rayon. `par_iter`, `join`, `scope` and `spawn` then use this pool, in
-    /// this module and in its dependencies.
+    /// Call it in `on_load`, before anything uses rayon. `par_iter`, `join`, `scope` and `spawn` then use
+    /// this pool, in this module and in its dependencies.
     ///
-    /// The pool ends after the module's value has been dropped, so `Drop` can still use it. Remaining jobs are finished
-    /// first. Do not use the pool afterwards: a thread that does so waits until the runtime ends it as an idle thread.
-    /// If a job of `rayon::spawn` panics, only that job fails, and the host logs the message. (Without this call, rayon
-    /// would abort the process.)
+    /// The pool ends after the module's value has been dropped, so `Drop` can still use it. Remaining jobs
+    /// are finished first. Do not use the pool afterwards: a thread that does so waits until the runtime ends
+    /// it as an idle thread. If a job of `rayon::spawn` panics, only that job fails, and the host logs the
+    /// message. (Without this call, rayon would abort the process.)
     ///
     /// # Errors
     ///
-    /// If something has already used rayon, if the system refuses a thread, and after the module's value has been
-    /// dropped.
+    /// If something has already used rayon, if the system refuses a thread, and after the module's value has
+    /// been dropped.
     ///
     /// # Examples
     ///
@@ -105,8 +105,8 @@ impl Host {
 // === impl Pool ===
 
 impl Pool {
-    /// Runs `work` on a thread of the pool and waits for it. If the calling thread belongs to another pool, `work` runs
-    /// on the calling thread.
+    /// Runs `work` on a thread of the pool and waits for it. If the calling thread belongs to another pool,
+    /// `work` runs on the calling thread.
     pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         rayon::scope(|_| work())
     }
@@ -155,8 +155,8 @@ fn start(thread: ThreadBuilder) -> io::Result<()> {
     thread::Builder::new().name(name).spawn(|| thread.run()).map(drop)
 }
 
-/// The start handler of a pool thread, which rayon calls before its own loop. It runs jobs until the pool ends, and then
-/// ends the thread. It returns only in a unit test, or if the pool could not be built.
+/// The start handler of a pool thread, which rayon calls before its own loop. It runs jobs until the pool
+/// ends, and then ends the thread. It returns only in a unit test, or if the pool could not be built.
 fn run_jobs_until_end() {
     let keeper = lock(&KEEPER).clone();
     if let Some(keeper) = keeper {
@@ -164,8 +164,8 @@ fn run_jobs_until_end() {
     }
     // This thread is in no job now. It finishes the remaining jobs of `rayon::spawn` first.
     while rayon::yield_now() == Some(Yield::Executed) {}
-    // SAFETY: this stack holds only variables of rayon's loop and of `std`, which no other thread uses. All jobs that ran
-    // on it have returned, because each job returns before the one that it interrupted.
+    // SAFETY: this stack holds only variables of rayon's loop and of `std`, which no other thread uses. All
+    // jobs that ran on it have returned, because each job returns before the one that it interrupted.
     unsafe { idle::end_this_thread(thread_locals::detach_thread) };
 }
 

@@ -11,12 +11,13 @@ use crate::api::host::Host;
 static RUNTIME: Mutex<Option<Runtime>> = Mutex::new(None);
 
 impl Host {
-    /// The tokio runtime of this version, with timers and sockets. The first call starts it. tokio chooses the number
-    /// of workers: `TOKIO_WORKER_THREADS`, or the number of processors. Needs the feature `tokio`.
+    /// The tokio runtime of this version, with timers and sockets. The first call starts it. tokio chooses
+    /// the number of workers: `TOKIO_WORKER_THREADS`, or the number of processors. Needs the feature `tokio`.
     ///
-    /// The runtime ends after the module's value has been dropped, so `Drop` can still use it. Each task is then dropped
-    /// at its next `await`. The shutdown does not wait for closures of `spawn_blocking`, but the version stays in memory
-    /// until they return. A task that you spawn afterwards, with a handle that you kept, is cancelled at once.
+    /// The runtime ends after the module's value has been dropped, so `Drop` can still use it. Each task is
+    /// then dropped at its next `await`. The shutdown does not wait for closures of `spawn_blocking`, but the
+    /// version stays in memory until they return. A task that you spawn afterwards, with a handle that you
+    /// kept, is cancelled at once.
     ///
     /// A task that panics fails alone, and the host logs its message.
     ///

@@ -1,16 +1,16 @@
-//! Threads that are ended while they wait for a condition of libc.
+//! Ending threads that wait for a condition of libc.
 
 use libc::{PTHREAD_COND_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, pthread_cond_t, pthread_mutex_t};
 
 use super::*;
 
-/// A condition and its mutex, both of libc.
+/// A condition and its mutex.
 struct Pair {
     condition: pthread_cond_t,
     mutex: pthread_mutex_t,
 }
 
-/// Where a thread has put a pair, and whether another one has it locked.
+/// The address of a pair that a thread has made, and whether another thread has locked its mutex.
 #[derive(Default)]
 struct Shared {
     pair: AtomicUsize,
@@ -18,17 +18,17 @@ struct Shared {
 }
 
 impl Shared {
-    /// A pair that is there while nobody has left its functions.
+    /// The pair. It exists until a thread abandons its functions.
     fn pair(&self) -> *mut Pair {
         wait_until("a thread has made the pair", || self.pair.load(SeqCst) != 0);
         ptr::with_exposed_provenance_mut(self.pair.load(SeqCst))
     }
 
-    /// The pair, locked by the calling thread once another one waits for it.
+    /// Locks the mutex after another thread has started to wait for the condition.
     fn lock_waited_for(&self) -> *mut pthread_mutex_t {
         let pair = self.pair();
-        wait_until("a thread has locked it", || self.is_locked.load(SeqCst));
-        // SAFETY: the pair is there. Whoever locked the mutex has given it back to wait.
+        wait_until("a thread has locked the mutex", || self.is_locked.load(SeqCst));
+        // SAFETY: the pair exists. The thread that locked the mutex has released it by waiting.
         unsafe {
             let mutex = &raw mut (*pair).mutex;
             libc::pthread_mutex_lock(mutex);
@@ -38,12 +38,12 @@ impl Shared {
 }
 
 unsafe fn shared(argument: *mut c_void) -> &'static Shared {
-    // SAFETY: `begin` hands over such a pointer.
+    // SAFETY: `start` passes such a pointer.
     unsafe { &*argument.cast() }
 }
 
-/// Has a pair on its stack.
-unsafe extern "C" fn makes(argument: *mut c_void) -> *mut c_void {
+/// Makes a pair on its stack.
+unsafe extern "C" fn make_pair(argument: *mut c_void) -> *mut c_void {
     let mut pair = Pair { condition: PTHREAD_COND_INITIALIZER, mutex: PTHREAD_MUTEX_INITIALIZER };
     // SAFETY: our caller's promise.
     unsafe { shared(argument) }.pair.store((&raw mut pair).expose_provenance(), SeqCst);
@@ -51,8 +51,8 @@ unsafe extern "C" fn makes(argument: *mut c_void) -> *mut c_void {
     ptr::null_mut()
 }
 
-unsafe extern "C" fn waits(argument: *mut c_void) -> *mut c_void {
-    // SAFETY: our caller's promise, and the pair is there.
+unsafe extern "C" fn wait_for_condition(argument: *mut c_void) -> *mut c_void {
+    // SAFETY: our caller's promise, and the pair exists.
     unsafe {
         let shared = shared(argument);
         let pair = shared.pair();
@@ -64,22 +64,22 @@ unsafe extern "C" fn waits(argument: *mut c_void) -> *mut c_void {
 }
 
 /// Sleeps with the mutex locked.
-unsafe extern "C" fn holds(argument: *mut c_void) -> *mut c_void {
+unsafe extern "C" fn hold(argument: *mut c_void) -> *mut c_void {
     // SAFETY: our caller's promise.
     unsafe { shared(argument) }.lock_waited_for();
     replacements::sleep(60);
     ptr::null_mut()
 }
 
-/// As above, of a mutex that may be locked twice, and is.
-unsafe extern "C" fn holds_twice(argument: *mut c_void) -> *mut c_void {
-    // SAFETY: our caller's promise, and the mutex is locked by this thread.
+/// Sleeps with the mutex locked twice.
+unsafe extern "C" fn hold_twice(argument: *mut c_void) -> *mut c_void {
+    // SAFETY: our caller's promise, and this thread holds the mutex, which is recursive.
     unsafe { libc::pthread_mutex_lock(shared(argument).lock_waited_for()) };
     replacements::sleep(60);
     ptr::null_mut()
 }
 
-/// A pair that stays. Its mutex may be locked more than once, if `kind` says so.
+/// A pair that is never freed, with a mutex of this kind.
 fn shared_pair(kind: c_int) -> &'static Shared {
     let pair =
         Box::leak(Box::new(Pair { condition: PTHREAD_COND_INITIALIZER, mutex: PTHREAD_MUTEX_INITIALIZER }));
@@ -95,35 +95,39 @@ fn shared_pair(kind: c_int) -> &'static Shared {
 }
 
 #[test]
-fn a_condition_on_a_stack_stays_until_libc_is_done_with_it() {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+fn a_condition_on_a_stack_exists_until_libc_has_finished_with_it() {
+    let _serial = SERIAL.lock().unwrap_or_else(PoisonError::into_inner);
     let shared = Box::leak(Box::<Shared>::default());
-    begin(makes, shared);
-    begin(waits, shared);
+    start(make_pair, shared);
+    start(wait_for_condition, shared);
     let mutex = shared.lock_waited_for();
-    wait_until("they all wait", || end(2) == 2);
-    thread::sleep(Duration::from_millis(50));
+    wait_until("all threads wait", || end(2) == 2);
+    std::thread::sleep(Duration::from_millis(50));
     let left = threads().len();
-    assert_eq!(left, 2, "the one without its mutex is in libc");
-    // SAFETY: it is there, and this thread has locked it.
+    assert_eq!(left, 2, "the thread without its mutex is still in libc");
+    // SAFETY: the mutex exists, and this thread holds it.
     unsafe { libc::pthread_mutex_unlock(mutex) };
-    wait_until("they have ended", || threads().is_empty());
+    wait_until("all threads have ended", || threads().is_empty());
 }
 
 #[test]
-fn a_thread_that_ends_gives_back_what_another_one_is_to_get() {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+fn an_ending_thread_unlocks_mutexes_for_which_others_wait() {
+    let _serial = SERIAL.lock().unwrap_or_else(PoisonError::into_inner);
     let shared = shared_pair(libc::PTHREAD_MUTEX_NORMAL);
-    begin(waits, shared);
-    begin(holds, shared);
-    all_end(2);
+    start(wait_for_condition, shared);
+    start(hold, shared);
+    end_all(2);
     let twice = shared_pair(libc::PTHREAD_MUTEX_RECURSIVE);
-    begin(waits, twice);
-    begin(holds_twice, twice);
-    all_end(2);
-    // SAFETY: the mutexes are there, and nobody uses them.
+    start(wait_for_condition, twice);
+    start(hold_twice, twice);
+    end_all(2);
+    // SAFETY: the mutexes exist, and no thread uses them.
     unsafe {
-        assert_eq!(libc::pthread_mutex_trylock(&raw mut (*shared.pair()).mutex), 0, "nobody holds it");
+        assert_eq!(
+            libc::pthread_mutex_trylock(&raw mut (*shared.pair()).mutex),
+            0,
+            "no thread holds the mutex"
+        );
         assert_eq!(libc::pthread_mutex_trylock(&raw mut (*twice.pair()).mutex), 0);
     }
 }

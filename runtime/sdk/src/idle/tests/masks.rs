@@ -1,10 +1,10 @@
-//! Threads that block all signals, and are ended nevertheless.
+//! Ending threads that block all signals.
 
 use libc::{sigset_t, timespec};
 
 use super::*;
 
-const FOR_LONG: timespec = timespec { tv_sec: 60, tv_nsec: 0 };
+const ONE_MINUTE: timespec = timespec { tv_sec: 60, tv_nsec: 0 };
 
 fn all_signals() -> sigset_t {
     // SAFETY: all zero is the empty set, which can be written.
@@ -15,9 +15,9 @@ fn all_signals() -> sigset_t {
     }
 }
 
-/// What the calling thread has blocked.
+/// The signals that the calling thread has blocked.
 fn blocked() -> sigset_t {
-    // SAFETY: it only asks, and the set can be written.
+    // SAFETY: it changes nothing, and the set can be written.
     unsafe {
         let mut now: sigset_t = mem::zeroed();
         libc::pthread_sigmask(libc::SIG_BLOCK, ptr::null(), &mut now);
@@ -30,11 +30,11 @@ fn is_in(signal: c_int, set: &sigset_t) -> bool {
     unsafe { libc::sigismember(set, signal) == 1 }
 }
 
-/// Waits in a way that a module may have, with all signals blocked.
-type Way = fn(&sigset_t);
+/// Waits in one of the ways that a module may use, with all signals blocked.
+type Wait = fn(&sigset_t);
 
-/// Each is given a set that can be read, and what may be null is.
-static WAYS: [Way; 6] = [
+/// Each function gets a set that can be read. Arguments that may be null are null.
+static WAITS: [Wait; 6] = [
     // SAFETY: as above.
     |all| unsafe {
         let mut before: sigset_t = mem::zeroed();
@@ -45,16 +45,16 @@ static WAYS: [Way; 6] = [
     // SAFETY: as above.
     |all| unsafe {
         assert_eq!(replacements::sigprocmask(libc::SIG_BLOCK, all, ptr::null_mut()), 0);
-        replacements::nanosleep(&FOR_LONG, ptr::null_mut());
+        replacements::nanosleep(&ONE_MINUTE, ptr::null_mut());
     },
     // SAFETY: as above.
     |all| unsafe {
-        replacements::ppoll(ptr::null_mut(), 0, &FOR_LONG, all);
+        replacements::ppoll(ptr::null_mut(), 0, &ONE_MINUTE, all);
     },
     // SAFETY: as above.
     |all| unsafe {
         let none = ptr::null_mut();
-        replacements::pselect(0, none, none, none, &FOR_LONG, all);
+        replacements::pselect(0, none, none, none, &ONE_MINUTE, all);
     },
     // SAFETY: as above.
     |all| unsafe {
@@ -67,31 +67,31 @@ static WAYS: [Way; 6] = [
     },
 ];
 
-unsafe extern "C" fn waits(way: *mut c_void) -> *mut c_void {
-    assert!(!is_in(*SIGNAL, &blocked()), "whatever the thread that began this one has blocked");
-    // SAFETY: the test hands over such a pointer.
-    let way = unsafe { *way.cast::<Way>() };
-    way(&all_signals());
+unsafe extern "C" fn block_and_wait(wait: *mut c_void) -> *mut c_void {
+    assert!(!is_in(*SIGNAL, &blocked()), "the signal is not blocked, even if the parent thread blocks it");
+    // SAFETY: the test passes such a pointer.
+    let wait = unsafe { *wait.cast::<Wait>() };
+    wait(&all_signals());
     ptr::null_mut()
 }
 
 #[test]
 fn a_thread_that_blocks_all_signals_ends() {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _serial = SERIAL.lock().unwrap_or_else(PoisonError::into_inner);
     let _ = *SIGNAL;
     // SAFETY: the set can be read.
     unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &all_signals(), ptr::null_mut()) };
     assert!(is_in(*SIGNAL, &blocked()));
-    for way in &WAYS {
-        begin(waits, way);
-        all_end(1);
+    for wait in &WAITS {
+        start(block_and_wait, wait);
+        end_all(1);
     }
 }
 
 #[test]
-fn the_masks_of_other_threads_are_what_they_ask_for() {
+fn masks_of_other_threads_are_set_as_requested() {
     let all = all_signals();
-    // SAFETY: the sets can be read, and the one before written.
+    // SAFETY: the sets can be read, and `before` can be written.
     unsafe {
         let mut before: sigset_t = mem::zeroed();
         assert_eq!(replacements::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before), 0);

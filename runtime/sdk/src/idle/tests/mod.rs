@@ -2,55 +2,58 @@ mod conditions;
 mod masks;
 
 use std::{
-    mem,
-    sync::{LazyLock, atomic::AtomicBool},
-    thread,
+    ffi::{c_int, c_void},
+    mem, ptr,
+    sync::{
+        LazyLock, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
     time::{Duration, Instant},
 };
 
-use super::*;
+use super::{thread::threads, *};
 
-/// The tests share the list of threads.
-static TURN: Mutex<()> = Mutex::new(());
+/// Taken by each test, because the tests share the list of threads.
+static SERIAL: Mutex<()> = Mutex::new(());
 
-/// What one thread of a test does.
+/// The work of one thread of a test.
 #[derive(Default)]
 struct Work {
     spins: AtomicBool,
     is_dropped: AtomicBool,
-    has_gone_on: AtomicBool,
+    has_resumed: AtomicBool,
 }
 
-/// Notes that it was dropped.
-struct Noted<'a>(&'a AtomicBool);
+/// Records that it was dropped.
+struct DropFlag<'a>(&'a AtomicBool);
 
-impl Drop for Noted<'_> {
+impl Drop for DropFlag<'_> {
     fn drop(&mut self) {
         self.0.store(true, SeqCst);
     }
 }
 
 unsafe extern "C" fn work(work: *mut c_void) -> *mut c_void {
-    // SAFETY: the tests hand over such a pointer, which lives as long as the thread.
+    // SAFETY: the tests pass such a pointer, which is valid as long as the thread runs.
     let work = unsafe { &*work.cast::<Work>() };
-    let _noted = Noted(&work.is_dropped);
+    let _flag = DropFlag(&work.is_dropped);
     while work.spins.load(SeqCst) {
         std::hint::spin_loop();
     }
     replacements::sleep(60);
-    work.has_gone_on.store(true, SeqCst);
+    work.has_resumed.store(true, SeqCst);
     ptr::null_mut()
 }
 
-extern "C" fn nothing(_: c_int) {}
+extern "C" fn do_nothing(_: c_int) {}
 
-/// A signal that does nothing.
+/// A signal whose handler does nothing.
 static SIGNAL: LazyLock<c_int> = LazyLock::new(|| {
     let signal = libc::SIGRTMIN() + 3;
-    // SAFETY: the handler does nothing. Without SA_RESTART, a system call ends.
+    // SAFETY: the handler does nothing. Without SA_RESTART, the signal interrupts a system call.
     unsafe {
         let mut action: libc::sigaction = mem::zeroed();
-        action.sa_sigaction = nothing as extern "C" fn(c_int) as usize;
+        action.sa_sigaction = do_nothing as extern "C" fn(c_int) as usize;
         libc::sigaction(signal, &action, ptr::null_mut());
     }
     set_wake_signal(signal);
@@ -63,44 +66,44 @@ fn end(expected: u32) -> u32 {
 }
 
 fn with_threads(works: &[Work], body: impl FnOnce()) {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    thread::scope(|scope| {
-        for it in works {
+    let _serial = SERIAL.lock().unwrap_or_else(PoisonError::into_inner);
+    std::thread::scope(|scope| {
+        for item in works {
             KNOWN_THREADS.fetch_add(1, SeqCst);
-            // SAFETY: it outlives the thread.
+            // SAFETY: the work outlives the thread.
             scope.spawn(|| unsafe {
-                run(work, ptr::from_ref(it).cast_mut().cast(), &ExitFlag::default());
+                run(work, ptr::from_ref(item).cast_mut().cast(), &ExitFlag::default());
             });
         }
         while threads().len() < works.len() {
-            thread::sleep(Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(1));
         }
         body();
     });
 }
 
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "timed out: {what}");
-        thread::sleep(Duration::from_millis(1));
+fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(10), "timed out: {what}");
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
-/// Begins a thread of this image that may never end.
-fn begin<T: Sync>(start: StartRoutine, shared: &'static T) {
+/// Starts a thread of this image that may never end.
+fn start<T: Sync>(routine: StartRoutine, shared: &'static T) {
     KNOWN_THREADS.fetch_add(1, SeqCst);
-    thread::spawn(move || {
+    std::thread::spawn(move || {
         let shared = ptr::from_ref(shared).cast_mut().cast();
         // SAFETY: each start routine takes such a pointer.
-        unsafe { run(start, shared, &ExitFlag::default()) };
+        unsafe { run(routine, shared, &ExitFlag::default()) };
     });
 }
 
-/// Has all end, which all wait.
-fn all_end(expected: u32) {
-    wait_until("they all wait", || end(expected) == expected);
-    wait_until("they have ended", || {
+/// Waits until all threads wait, and ends them.
+fn end_all(expected: u32) {
+    wait_until("all threads wait", || end(expected) == expected);
+    wait_until("all threads have ended", || {
         let count = threads().len() as u32;
         end(count);
         count == 0
@@ -108,37 +111,37 @@ fn all_end(expected: u32) {
 }
 
 #[test]
-fn threads_that_all_wait_end_without_going_on() {
+fn threads_that_all_wait_end_without_resuming() {
     let works: [Work; 3] = Default::default();
     with_threads(&works, || {
-        assert_eq!(end(4), 0, "one is not known yet");
+        assert_eq!(end(4), 0, "one thread is not known yet");
         while end(3) == 0 {
-            thread::sleep(Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(1));
         }
         while !threads().is_empty() {
             end(3);
-            thread::sleep(Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(1));
         }
     });
-    for it in &works {
-        assert!(!it.has_gone_on.load(SeqCst) && !it.is_dropped.load(SeqCst));
+    for work in &works {
+        assert!(!work.has_resumed.load(SeqCst) && !work.is_dropped.load(SeqCst));
     }
 }
 
 #[test]
-fn while_one_runs_the_others_stay() {
+fn no_thread_ends_while_one_is_running() {
     let works: [Work; 3] = Default::default();
     works[1].spins.store(true, SeqCst);
     with_threads(&works, || {
         for _ in 0..50 {
             assert_eq!(end(3), 0);
-            thread::sleep(Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(1));
         }
         assert_eq!(threads().len(), 3);
         works[1].spins.store(false, SeqCst);
         while !threads().is_empty() {
             end(3);
-            thread::sleep(Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(1));
         }
     });
 }

@@ -31,7 +31,8 @@ fn a_thread_runs_its_own_destructors_once_including_those_registered_meanwhile()
 fn key_destructors_run_and_keys_are_deleted() {
     let mut counter = 0u32;
     let mut key = 0;
-    // SAFETY: `key` can be written, and the value, a pointer to `counter`, is valid until the destructors have run.
+    // SAFETY: `key` can be written, and the value, a pointer to `counter`, is valid until the destructors
+    // have run.
     unsafe {
         assert_eq!(pthread_key_create(&mut key, Some(count)), 0);
         libc::pthread_setspecific(key, (&raw mut counter).cast());

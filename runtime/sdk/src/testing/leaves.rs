@@ -1,4 +1,5 @@
-//! Builds the module's file and has `segue probe` check that it unloads. The macro is [`testing::leaves!`].
+//! Builds the module's file and has `segue probe` check that it unloads. The macro is
+//! [`testing::leaves!`].
 //!
 //! The SDK has no JSON parser: it uses the exit code of the probe, and prints the probe's text unchanged.
 //!
@@ -11,8 +12,8 @@ use std::{
     process::Command,
 };
 
-/// Checks in a test that the module unloads: builds this crate's cdylib, and runs `segue probe` on it. The arguments are
-/// requests that the probe makes. Without arguments it makes `GET /`.
+/// Checks in a test that the module unloads: builds this crate's cdylib, and runs `segue probe` on it. The
+/// arguments are requests that the probe makes. Without arguments it makes `GET /`.
 ///
 /// ```text
 /// #[test]
@@ -21,13 +22,13 @@ use std::{
 /// }
 /// ```
 ///
-/// The environment variable `SEGUE` names the command. If it is unset, the first `segue` in `PATH` is used. Without a
-/// command the test fails, because a test that passes without checking proves nothing.
+/// The environment variable `SEGUE` names the command. If it is unset, the first `segue` in `PATH` is used.
+/// Without a command the test fails, because a test that passes without checking proves nothing.
 ///
 /// # Panics
 ///
-/// If something of the module stays, if the probe crashes or hangs, if the module is refused or cannot be built, and if
-/// there is no `segue` command. The message includes the output of the probe.
+/// If something of the module stays, if the probe crashes or hangs, if the module is refused or cannot be
+/// built, and if there is no `segue` command. The message includes the output of the probe.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! __leaves {
@@ -125,7 +126,8 @@ fn cdylib_in(message: &str, manifest: &Path) -> Option<PathBuf> {
     None
 }
 
-/// Reads the JSON string at the start of `text`, and returns it and the rest. Handles only the escapes that cargo writes.
+/// Reads the JSON string at the start of `text`, and returns it and the rest. Handles only the escapes that
+/// cargo writes.
 fn json_string(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut characters = text.strip_prefix('"')?.char_indices();

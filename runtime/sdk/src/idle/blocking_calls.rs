@@ -1,7 +1,7 @@
-//! Replaces the functions of libc that wait, so that a thread that waits in this image is known to.
+//! Replaces the functions of libc that block in a system call, so that the wait is recorded.
 //!
-//! What the kernel does alone is asked of the kernel. For the others, see the files beside this one: those
-//! call libc's own functions, while the thread is noted.
+//! These functions call the kernel directly. Functions that need libc are in the other files of this room.
+//! Those call the original functions, while the wait is recorded.
 
 use std::{
     ffi::{c_int, c_long, c_uint, c_void},
@@ -10,11 +10,13 @@ use std::{
 
 use libc::{siginfo_t, sigset_t, timespec};
 
-use super::{cancel::wait_cancellable, masks::Mask, wait};
-use crate::sys::syscall::{self, SIGNAL_SET_BYTES, errno, set_errno, syscall};
+use crate::{
+    idle::{cancel::wait_cancellable, masks::Mask, wait::wait},
+    sys::syscall::{self, SIGNAL_SET_BYTES, errno, set_errno, syscall},
+};
 
-/// Replaces `syscall`. A caller that passes fewer arguments leaves others undefined, which the kernel
-/// does not look at.
+/// Replaces `syscall`. If the caller passes fewer arguments, the others have arbitrary values, which the
+/// kernel ignores.
 ///
 /// # Safety
 ///
@@ -50,7 +52,7 @@ pub unsafe extern "C-unwind" fn nanosleep(time: *const timespec, left: *mut time
     wait_cancellable(|| syscall!(SYS_nanosleep, time, left)) as c_int
 }
 
-/// Replaces `clock_nanosleep`, which answers with the error.
+/// Replaces `clock_nanosleep`, which returns the error.
 ///
 /// # Safety
 ///
@@ -103,7 +105,7 @@ pub unsafe extern "C-unwind" fn poll(
         as c_int
 }
 
-/// Replaces `ppoll`. The kernel changes the time, which libc does not.
+/// Replaces `ppoll`. Unlike libc, the kernel changes the time, so it gets a copy.
 ///
 /// # Safety
 ///
@@ -114,7 +116,7 @@ pub unsafe extern "C-unwind" fn ppoll(
     time: *const timespec,
     mask: *const sigset_t,
 ) -> c_int {
-    // SAFETY: our caller's promise: it is null or can be read.
+    // SAFETY: our caller's promise: the pointer is null or can be read.
     let mut time = unsafe { time.as_ref() }.copied();
     let at = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
     // SAFETY: as above.
@@ -149,7 +151,7 @@ pub unsafe extern "C-unwind" fn epoll_pwait(
     timeout_ms: c_int,
     mask: *const sigset_t,
 ) -> c_int {
-    // SAFETY: our caller's promise: it is null or can be read.
+    // SAFETY: our caller's promise: the pointer is null or can be read.
     let mask = unsafe { Mask::new(mask) };
     wait_cancellable(|| {
         syscall!(SYS_epoll_pwait, file, events, count, timeout_ms, mask.address(), SIGNAL_SET_BYTES)
@@ -168,14 +170,14 @@ pub unsafe extern "C-unwind" fn epoll_pwait2(
     time: *const timespec,
     mask: *const sigset_t,
 ) -> c_int {
-    // SAFETY: our caller's promise: it is null or can be read.
+    // SAFETY: our caller's promise: the pointer is null or can be read.
     let mask = unsafe { Mask::new(mask) };
     wait_cancellable(|| {
         syscall!(SYS_epoll_pwait2, file, events, count, time, mask.address(), SIGNAL_SET_BYTES)
     }) as c_int
 }
 
-/// Replaces `select`. Like libc, it leaves in `time` what was left of it.
+/// Replaces `select`. Like libc, it writes the remaining time to `time`.
 ///
 /// # Safety
 ///
@@ -187,13 +189,13 @@ pub unsafe extern "C-unwind" fn select(
     other: *mut c_void,
     time: *mut libc::timeval,
 ) -> c_int {
-    // SAFETY: our caller's promise: it is null or can be read and written.
+    // SAFETY: our caller's promise: the pointer is null or can be read and written.
     let time = unsafe { time.as_mut() };
     if time.as_ref().is_some_and(|time| time.tv_sec < 0 || time.tv_usec < 0) {
         set_errno(libc::EINVAL);
         return -1;
     }
-    // Like libc, and unlike the kernel, it takes more than a second of microseconds.
+    // Like libc, and unlike the kernel, it accepts more than a second of microseconds.
     let mut left = time.as_ref().map(|time| timespec {
         tv_sec: time.tv_sec.saturating_add(time.tv_usec / 1_000_000),
         tv_nsec: time.tv_usec % 1_000_000 * 1000,
@@ -207,7 +209,7 @@ pub unsafe extern "C-unwind" fn select(
     ready as c_int
 }
 
-/// Replaces `pselect`. The kernel changes the time, which libc does not.
+/// Replaces `pselect`. Unlike libc, the kernel changes the time, so it gets a copy.
 ///
 /// # Safety
 ///
@@ -223,8 +225,9 @@ pub unsafe extern "C-unwind" fn pselect(
     // SAFETY: our caller's promise: each is null or can be read.
     let (mut time, mask) = unsafe { (time.as_ref().copied(), Mask::new(mask)) };
     let at = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
-    let both: [usize; 2] = [mask.address().expose_provenance(), SIGNAL_SET_BYTES];
-    wait_cancellable(|| syscall!(SYS_pselect6, count, read, write, other, at, both.as_ptr())) as c_int
+    let mask_and_size: [usize; 2] = [mask.address().expose_provenance(), SIGNAL_SET_BYTES];
+    wait_cancellable(|| syscall!(SYS_pselect6, count, read, write, other, at, mask_and_size.as_ptr()))
+        as c_int
 }
 
 /// Replaces `waitpid`.
