@@ -1,63 +1,64 @@
-//! Every limit of the server.
+//! The limits of the server.
 
 use std::{num::NonZero, str::FromStr, thread, time::Duration};
 
-/// Threads per processor that the pool has by default: modules are expected to wait for disks and other services.
+/// Default number of pool threads per processor. Modules are expected to wait for disks and other services.
 const WORKERS_PER_CPU: usize = 4;
-/// The pool's least size by default: on a small machine too, some slow calls must not stop the fast ones.
+/// Smallest default size of the pool. On a small machine too, a few slow calls must not stop fast ones.
 const WORKERS_MIN: usize = 16;
 
-/// Every limit of the server. The defaults suit a service of small requests on one machine.
+/// The limits of the server. The defaults suit a service with small requests on one machine.
 ///
-/// Memory that clients can make it hold: about `connections_max` × (`body_bytes_max` + 256 KiB) for HTTP/1, and
-/// `streams_per_connection_max` times the bodies for HTTP/2.
+/// Clients can make the server use this much memory: about `connections_max` × (`body_bytes_max` + 256 KiB)
+/// with HTTP/1, and `streams_per_connection_max` times the bodies with HTTP/2.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The threads that call modules, and so the calls that can be inside at once. A call that waits keeps its thread;
-    /// when all of them are kept, requests queue. At least 1.
+    /// Threads that call modules, and therefore the most calls at once. A call keeps its thread while it
+    /// waits. If all threads are busy, requests queue. At least 1.
     pub worker_threads: usize,
-    /// Requests that may wait for a thread. Where it is full, the next one is answered 503 at once: what would have to
-    /// wait too long is better asked elsewhere.
+    /// Requests that may wait for a thread. If the queue is full, the response is 503 at once, so a client
+    /// can try another server instead of waiting.
     pub queue_length_max: usize,
-    /// Connections that are open at once. Further ones wait in the system's backlog, unanswered, until one closes. At
-    /// least 1.
+    /// Open connections. Further ones wait in the system's backlog until one closes. At least 1.
     pub connections_max: usize,
-    /// HTTP/2 requests that are under way at once on one connection; a client that knows HTTP/2 keeps to it.
+    /// Concurrent HTTP/2 requests on one connection. HTTP/2 announces this limit to the client.
     pub streams_per_connection_max: u32,
-    /// The target of a request, path and query, in bytes. Past it: 414.
+    /// Size of a request's target (path and query), in bytes. Past it, the response is 414.
     pub target_bytes_max: usize,
-    /// The headers of a request. Past it: 431.
+    /// Number of headers of a request. Past it, the response is 431.
     pub header_count_max: usize,
-    /// The headers of a request with their names, in bytes. Past it: 431.
+    /// Size of a request's headers, with their names, in bytes. Past it, the response is 431.
     pub header_bytes_max: usize,
-    /// The body of a request, in bytes. Past it: 413, at once where the request says its length.
+    /// Size of a request's body, in bytes. Past it, the response is 413; at once if the request declares its
+    /// length.
     pub body_bytes_max: usize,
-    /// From the moment when a connection is ready for a request to the end of its headers, and so also how long an
-    /// HTTP/1 connection may idle. Past it the connection is closed.
+    /// How long a client may take to send a request's headers, from the moment when the connection is ready
+    /// for them. Also how long an HTTP/1 connection may be idle. Past it, the connection is closed.
     pub header_read_timeout: Duration,
-    /// From the end of the headers to the end of the body. Past it: 408.
+    /// How long a client may take to send the body, from the end of the headers. Past it, the response is
+    /// 408.
     pub body_read_timeout: Duration,
-    /// What a request sees of the other modules that its module calls.
+    /// Which versions of other modules a request sees.
     pub view: View,
-    /// From the wish to stop to the last answer. Past it, connections are cut, calls are left behind, and
-    /// [`Server::run`](crate::Server::run) says so.
+    /// How long the server may take to stop. Past it, connections are closed, threads inside calls continue
+    /// detached, and [`Server::run`](crate::Server::run) returns [`Error::Drain`](crate::Error::Drain).
     pub drain_deadline: Duration,
 }
 
-/// What a request sees of the other modules that its module calls.
+/// Which versions of other modules a request sees when its module calls them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum View {
-    /// Each call, from module to module too, enters what is current when it is made. It costs nothing.
+    /// Each call enters the version that is current at that moment. This has no cost.
     #[default]
     Current,
-    /// A request sees all modules as they were when it was begun, in calls from module to module too: of a set that is released
-    /// meanwhile, all of it or nothing. What that costs, and what it keeps in memory, is told at [`Snapshot`](segue::Snapshot).
+    /// A request sees all modules as they were when it started. If a set is released meanwhile, the request
+    /// sees none of it. [`Snapshot`](segue::Snapshot) documents the cost and what stays in memory.
     Snapshot,
 }
 
-/// A text that is no view.
+/// The text is not a [`View`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a view is \"current\" or \"snapshot\"")]
+#[error("unknown view; use \"current\" or \"snapshot\"")]
 pub struct ParseViewError;
 
 // === impl View, Config ===

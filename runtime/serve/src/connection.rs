@@ -1,4 +1,4 @@
-//! One connection, from its first byte to its last.
+//! Serves one connection, from its first byte to its last.
 
 use std::{
     convert::{Infallible, identity},
@@ -21,18 +21,19 @@ use crate::{
     Config,
     handler::RequestHandler,
     stats::{Count, Stats},
-    stream::{self, Begun, PrefixedStream, Protocol},
+    stream::{self, Opening, PrefixedStream, Protocol},
 };
 
-/// What is read of the head of a request before it is given up with 431, whatever it holds. Larger than the limits of
-/// [`Config`], so that a head that is too large can usually be told apart: a target past its limit (414), or headers (431).
+/// The most bytes of a request's head that are read before the response is 431. It is larger than the limits
+/// in [`Config`], so the server can usually tell a target past its limit (414) from headers past theirs
+/// (431).
 const HEAD_BYTES_READ_MAX: usize = 256 * 1024;
 
-/// How long a connection that has said nothing yet still may, when the server is to stop: its first request may be on its
-/// way, and closing would reset it. The server's end is delayed by as much, where such connections are open.
+/// How long a connection without any bytes stays open when the server stops. Its first request may be on its
+/// way, and closing would reset it. Such connections delay the stop by this much.
 const FIRST_BYTE_GRACE: Duration = Duration::from_millis(100);
 
-/// Serves connections, all alike.
+/// Serves connections. All have the same settings.
 pub(crate) struct ConnectionServer {
     http1: auto::Builder<TokioExecutor>,
     http2: auto::Builder<TokioExecutor>,
@@ -40,21 +41,28 @@ pub(crate) struct ConnectionServer {
     stats: Stats,
 }
 
-/// Becomes true when the server is to stop.
+/// Becomes true when the server starts to stop.
 #[derive(Clone)]
 pub(crate) struct StopSignal(pub(crate) watch::Receiver<bool>);
+
+/// Whether the client may have sent bytes that were not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Input {
+    Consumed,
+    Unread,
+}
 
 // === impl ConnectionServer ===
 
 impl ConnectionServer {
     pub(crate) fn new(config: &Config, stats: Stats) -> Self {
         let head_bytes_max = HEAD_BYTES_READ_MAX.max(2 * (config.target_bytes_max + config.header_bytes_max));
-        // Two builders instead of one that finds out by itself, as that one would wait for a first byte for ever.
+        // Two builders, because one that detects the protocol waits for the first byte without a timeout.
         let mut http1 = auto::Builder::new(TokioExecutor::new()).http1_only();
         http1
             .http1()
             .timer(TokioTimer::new())
-            // A client that has said all it will say, and so has closed its side, still waits for the answer.
+            // A client that has shut down its sending side still waits for the response.
             .half_close(true)
             .header_read_timeout(config.header_read_timeout)
             .max_headers(config.header_count_max)
@@ -63,41 +71,42 @@ impl ConnectionServer {
         http2
             .http2()
             .timer(TokioTimer::new())
-            // Finds connections whose other end has vanished: HTTP/2 has no limit of its own for idling.
+            // Detects clients that have vanished. HTTP/2 has no idle timeout of its own.
             .keep_alive_interval(config.header_read_timeout)
             .max_concurrent_streams(config.streams_per_connection_max)
             .max_header_list_size(u32::try_from(head_bytes_max).unwrap_or(u32::MAX));
         ConnectionServer { http1, http2, config: config.clone(), stats }
     }
 
-    /// Serves one connection until it ends, or, from the moment when the server is to stop, until nothing is under way.
+    /// Serves one connection until it ends. When the server stops, it ends as soon as no request is in
+    /// progress.
     pub(crate) async fn serve(
         &self,
         stream: TcpStream,
         handler: Arc<RequestHandler>,
         mut stop_signal: StopSignal,
     ) {
-        // Answers are written whole: waiting for more would only delay them.
+        // Responses are written in one piece, so Nagle's algorithm would only delay them.
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection without TCP_NODELAY");
+            tracing::debug!(%error, "cannot set TCP_NODELAY on a connection");
         }
-        let mut begun = pin!(timeout(self.config.header_read_timeout, stream::begin(stream)));
-        let begun = tokio::select! {
-            begun = begun.as_mut() => begun,
-            () = stop_signal.wait() => timeout(FIRST_BYTE_GRACE, begun).await.and_then(identity),
+        let mut opening = pin!(timeout(self.config.header_read_timeout, stream::detect_protocol(stream)));
+        let opening = tokio::select! {
+            opening = opening.as_mut() => opening,
+            () = stop_signal.wait() => timeout(FIRST_BYTE_GRACE, opening).await.and_then(identity),
         };
-        // Nothing came, or the client is gone: there is nobody to answer.
-        let Ok(Ok(Some(Begun { protocol, bytes, stream }))) = begun else { return };
-        let (stream, returned) = PrefixedStream::new(bytes, stream);
-        if self.exchange(protocol, stream, handler, stop_signal).await == Input::Unread
-            && let Ok(reader) = returned.await
+        // On a timeout, or if the client disconnected, there is no request to respond to.
+        let Ok(Ok(Some(Opening { protocol, bytes, stream }))) = opening else { return };
+        let (stream, returned_reader) = PrefixedStream::new(bytes, stream);
+        if self.serve_requests(protocol, stream, handler, stop_signal).await == Input::Unread
+            && let Ok(reader) = returned_reader.await
         {
             stream::discard_input(reader).await;
         }
     }
 
-    /// All requests of one connection.
-    async fn exchange(
+    /// Serves all requests of one connection.
+    async fn serve_requests(
         &self,
         protocol: Protocol,
         stream: PrefixedStream,
@@ -108,11 +117,11 @@ impl ConnectionServer {
         let service = service_fn(|request| {
             let (handler, unread) = (handler.clone(), unread.clone());
             async move {
-                let answered = handler.answer(request).await;
-                if answered.body_unread {
+                let handled = handler.handle(request).await;
+                if handled.body_unread {
                     unread.store(true, Ordering::Relaxed);
                 }
-                Ok::<_, Infallible>(answered.answer)
+                Ok::<_, Infallible>(handled.response)
             }
         });
         let builder = match protocol {
@@ -121,7 +130,8 @@ impl ConnectionServer {
         };
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
         let served = tokio::select! {
-            // In this order a request that has come already is begun, and so is answered, before the stop is looked at.
+            // The connection first: a request that has already arrived starts, and so gets its response,
+            // before the stop takes effect.
             biased;
             served = connection.as_mut() => served,
             () = stop_signal.wait() => {
@@ -132,13 +142,14 @@ impl ConnectionServer {
         match served {
             Ok(()) if unread.load(Ordering::Relaxed) => Input::Unread,
             Ok(()) => Input::Consumed,
-            Err(error) => self.note(&*error),
+            Err(error) => self.record_error(&*error),
         }
     }
 
-    /// A connection that ended with an error is the client's affair: it went away, or sent what is no HTTP.
-    fn note(&self, error: &(dyn std::error::Error + Send + Sync + 'static)) -> Input {
-        tracing::debug!(error, "a connection ended with an error");
+    /// Counts and logs an error of a connection. Its cause is the client: it disconnected, or sent invalid
+    /// HTTP.
+    fn record_error(&self, error: &(dyn std::error::Error + Send + Sync + 'static)) -> Input {
+        tracing::debug!(error, "a connection failed");
         match error.downcast_ref::<hyper::Error>() {
             Some(error) if error.is_parse_too_large() => {
                 self.stats.count(Count::HeadersTooLarge);
@@ -156,15 +167,8 @@ impl ConnectionServer {
 // === impl StopSignal ===
 
 impl StopSignal {
-    /// Waits until the server is to stop, or is gone.
+    /// Waits until the server starts to stop or is dropped.
     async fn wait(&mut self) {
         let _ = self.0.wait_for(|stop| *stop).await;
     }
-}
-
-/// What the client may have sent that nobody has read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Input {
-    Consumed,
-    Unread,
 }

@@ -1,54 +1,55 @@
-//! What can go wrong with the server as a whole. What goes wrong with one request is an answer, and a line in the log.
+//! Errors of the server as a whole. An error of one request becomes a response and a line in the log.
 
 use std::{io, time::Duration};
 
-/// Why the server could not begin, or did not end as it should.
+/// Why the server could not start or did not stop cleanly.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The address cannot be listened on.
-    #[error("listening on {address}: {source}")]
+    /// The server cannot listen on the address.
+    #[error("cannot listen on {address}: {source}")]
     Listen {
-        /// The address, as it was given.
+        /// The address as given.
         address: String,
-        /// The system's reason.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// The listener that was given cannot be used.
-    #[error("using the listener: {source}")]
+    /// The server cannot use the given listener.
+    #[error("cannot read the address of the listener: {source}")]
     Listener {
-        /// The system's reason.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// Two routes claim the same paths.
-    #[error("the prefix {prefix:?} is given to {first:?} and to {second:?}")]
+    /// Two routes have the same prefix.
+    #[error("two routes have the prefix {prefix:?}: modules {first:?} and {second:?}")]
     DuplicateRoute {
         /// The prefix.
         prefix: String,
-        /// The module that has it.
+        /// The module of the first route.
         first: String,
-        /// The module that is to have it as well.
+        /// The module of the second route.
         second: String,
     },
     /// A thread of the pool could not be started.
-    #[error("starting the thread {name}: {source}")]
+    #[error("cannot start the thread {name}: {source}")]
     Thread {
         /// The thread's name.
         name: String,
-        /// The system's reason.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// The server was to stop, and did not come to an end in time.
+    /// The server did not stop before its deadline.
     #[error(
-        "not drained within {} s: {connections} connections were cut, {calls} calls are still inside",
+        "timed out after {} s waiting for the server to drain: \
+         closed {connections} connections with requests, {calls} calls are still inside",
         deadline.as_secs_f64()
     )]
     Drain {
-        /// How long it had.
+        /// The deadline.
         deadline: Duration,
-        /// Connections that had something under way.
+        /// Connections that were closed with a request in progress.
         connections: u64,
-        /// Calls that have not returned. Their threads are left behind.
+        /// Calls that have not returned. Their threads continue to run.
         calls: u64,
     },
 }

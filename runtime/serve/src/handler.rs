@@ -1,4 +1,5 @@
-//! One request, on the reactor: nothing in here waits for anything but the network.
+//! Handles one request on the reactor. This file waits for the network and for the pool's response, and never
+//! blocks.
 
 use std::{
     collections::HashMap,
@@ -17,13 +18,13 @@ use tokio::{sync::oneshot, time::timeout};
 use crate::{
     Config,
     pool::Job,
-    response::{Answer, Rejection},
+    response::{HttpResponse, Rejection},
     route::Routes,
     stats::{Count, Gauge, Stats},
     stream::DISCARD_TIME_MAX,
 };
 
-/// Takes requests, and sees that each gets one answer.
+/// Handles requests: each gets one response.
 pub(crate) struct RequestHandler {
     pub(crate) runtime: Runtime,
     pub(crate) routes: Routes,
@@ -33,26 +34,26 @@ pub(crate) struct RequestHandler {
     pub(crate) jobs: Sender<Job>,
 }
 
-/// The handles of the modules that were asked for.
+/// The handles of the modules that were requested.
 ///
-/// A handle is good for ever: it always calls what is current, also where the module had no version for a while. So no
-/// request but a module's first needs the runtime's registry, whose locks belong to those who load. Only modules that
-/// exist are remembered, so clients cannot make this grow.
+/// A handle stays valid: it always calls the current version, even if the module had none for a while. So
+/// only the first request for a module takes a lock of the runtime's registry, which loads take too. Only
+/// modules that exist are cached, so clients cannot make the cache grow.
 #[derive(Default)]
 pub(crate) struct Handles {
     by_name: RwLock<HashMap<String, ModuleHandle>>,
 }
 
-/// An answer, and whether the request's body is still on its way.
-pub(crate) struct Answered {
-    pub(crate) answer: Answer,
+/// A response, and whether some of the request's body was not read.
+pub(crate) struct Handled {
+    pub(crate) response: HttpResponse,
     pub(crate) body_unread: bool,
 }
 
 // === impl RequestHandler ===
 
 impl RequestHandler {
-    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Answered
+    pub(crate) async fn handle<B>(&self, request: Request<B>) -> Handled
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -61,31 +62,32 @@ impl RequestHandler {
         let (head, body) = request.into_parts();
         let mut body = pin!(body);
         let (version, has_body) = (head.version, !body.is_end_stream());
-        match self.ask(head, body.as_mut()).await {
-            Ok(answer) => Answered { answer, body_unread: false },
+        match self.call_module(head, body.as_mut()).await {
+            Ok(response) => Handled { response, body_unread: false },
             Err(rejection) => {
-                tracing::debug!(?rejection, "refused a request");
+                tracing::debug!(?rejection, "rejected a request");
                 if let Some(count) = rejection.count() {
                     self.stats.count(count);
                 }
-                let mut answer = rejection.answer();
+                let mut response = rejection.response();
                 let body_unread = has_body && rejection.leaves_body_unread();
                 if body_unread && version == Version::HTTP_2 {
-                    // An answer that comes early ends the stream, and clients that still send (curl is one) take that for
-                    // an error and never show it.
+                    // An early response ends the stream. Clients that are still sending, such as curl, then
+                    // report an error and do not show the response.
                     discard_body(body).await;
-                    return Answered { answer, body_unread: false };
+                    return Handled { response, body_unread: false };
                 }
                 if body_unread {
-                    // What comes next on the connection is the body that nobody wants, and no request.
-                    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                    // The next bytes on the connection are the unread body, not a request.
+                    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }
-                Answered { answer, body_unread }
+                Handled { response, body_unread }
             }
         }
     }
 
-    async fn ask<B>(&self, mut head: Parts, body: B) -> Result<Answer, Rejection>
+    /// Reads the request, queues it for the pool, and waits for the response.
+    async fn call_module<B>(&self, mut head: Parts, body: B) -> Result<HttpResponse, Rejection>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -94,32 +96,32 @@ impl RequestHandler {
         if head.method == Method::CONNECT {
             return Err(Rejection::Connect);
         }
-        let (module, path_start) = self.find(head.uri.path())?;
-        let body = self.read(body).await?;
+        let (module, path_start) = self.find_module(head.uri.path())?;
+        let body = self.read_body(body).await?;
         set_host(&mut head.headers, &head.uri);
-        let (answer, answered) = oneshot::channel();
-        let waiting = self.stats.track(Gauge::Queued);
-        self.jobs.try_send(Job { module, head, path_start, body, answer, waiting }).map_err(|refused| {
-            match refused {
-                TrySendError::Full(_) => Rejection::QueueFull,
-                TrySendError::Disconnected(_) => Rejection::Internal,
-            }
+        let (response_sender, response) = oneshot::channel();
+        let queued = self.stats.track(Gauge::Queued);
+        let job = Job { module, head, path_start, body, response: response_sender, queued };
+        self.jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => Rejection::QueueFull,
+            TrySendError::Disconnected(_) => Rejection::Internal,
         })?;
-        // A job that was dropped instead of answered has panicked on its thread, which logs that.
-        answered.await.map_err(|_| Rejection::Internal)
+        // If the job was dropped without a response, its thread panicked and logged that.
+        response.await.map_err(|_| Rejection::Internal)
     }
 
-    /// The module that a path belongs to, and where the module's own path begins.
+    /// The module that a path belongs to, and where the module's own path starts.
     ///
-    /// It is looked for here and not in the pool, so that a request for nobody takes no place in the queue.
-    fn find(&self, path: &str) -> Result<(ModuleHandle, usize), Rejection> {
+    /// The lookup is here and not in the pool, so a request for an unknown module takes no place in the
+    /// queue.
+    fn find_module(&self, path: &str) -> Result<(ModuleHandle, usize), Rejection> {
         self.routes
             .candidates(path)
             .find_map(|found| Some((self.handles.get(found.module, &self.runtime)?, found.path_start)))
             .ok_or(Rejection::NoModule)
     }
 
-    async fn read<B>(&self, body: B) -> Result<Bytes, Rejection>
+    async fn read_body<B>(&self, body: B) -> Result<Bytes, Rejection>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -128,12 +130,12 @@ impl RequestHandler {
             return Ok(Bytes::new());
         }
         let bytes_max = self.config.body_bytes_max;
-        // The length that the request says: no byte of what is too much needs to come.
+        // Checks the declared length first, so a body that is too large is rejected before it is sent.
         if body.size_hint().lower() > u64::try_from(bytes_max).unwrap_or(u64::MAX) {
             return Err(Rejection::BodyTooLarge);
         }
         match timeout(self.config.body_read_timeout, Limited::new(body, bytes_max).collect()).await {
-            Ok(Ok(whole)) => Ok(whole.to_bytes()),
+            Ok(Ok(body)) => Ok(body.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Rejection::BodyTooLarge),
             Ok(Err(_)) => Err(Rejection::BodyBroken),
             Err(_) => Err(Rejection::BodyTooSlow),
@@ -154,9 +156,9 @@ impl Handles {
     }
 }
 
-/// Reads what is left of a body that nobody wants, for a while.
+/// Reads and drops the rest of a body, for a limited time.
 async fn discard_body<B: Body>(mut body: Pin<&mut B>) {
-    // Whether it has come whole, was cut off, or takes too long: the answer is given now.
+    // The response follows in any case: if the body is complete, broken, or takes too long.
     let _ = timeout(DISCARD_TIME_MAX, async { while let Some(Ok(_)) = body.frame().await {} }).await;
 }
 
@@ -165,7 +167,7 @@ fn check_limits(head: &Parts, config: &Config) -> Result<(), Rejection> {
     if target > config.target_bytes_max {
         return Err(Rejection::TargetTooLong);
     }
-    // With the colon, the space and the end of the line, as HTTP/1 writes them.
+    // Four bytes for the colon, the space and the line end of HTTP/1.
     let bytes: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if head.headers.len() > config.header_count_max || bytes > config.header_bytes_max {
         return Err(Rejection::HeadersTooLarge);
@@ -173,7 +175,7 @@ fn check_limits(head: &Parts, config: &Config) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// HTTP/2 says in a pseudo-header which host is meant. A module finds it where it is in HTTP/1 (RFC 9113, 8.3.1).
+/// HTTP/2 names the host in a pseudo-header. Copies it to the header `host`, as in HTTP/1 (RFC 9113, 8.3.1).
 fn set_host(headers: &mut HeaderMap, uri: &Uri) {
     let Some(authority) = uri.authority() else { return };
     if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
@@ -194,15 +196,15 @@ mod tests {
     }
 
     #[test]
-    fn a_head_is_held_against_the_limits() {
+    fn a_head_past_a_limit_is_rejected() {
         let config =
             Config { target_bytes_max: 10, header_count_max: 3, header_bytes_max: 60, ..Config::default() };
-        let verdict = |head: Parts| check_limits(&head, &config);
-        assert_eq!(verdict(head("/345678910", 3, "")), Ok(()));
-        assert_eq!(verdict(head("/3456?78901", 0, "")), Err(Rejection::TargetTooLong));
-        assert_eq!(verdict(head("/", 4, "")), Err(Rejection::HeadersTooLarge));
-        assert_eq!(verdict(head("/", 3, "0123456789012")), Ok(()));
-        assert_eq!(verdict(head("/", 3, "01234567890123")), Err(Rejection::HeadersTooLarge));
+        let check = |head: Parts| check_limits(&head, &config);
+        assert_eq!(check(head("/345678910", 3, "")), Ok(()));
+        assert_eq!(check(head("/3456?78901", 0, "")), Err(Rejection::TargetTooLong));
+        assert_eq!(check(head("/", 4, "")), Err(Rejection::HeadersTooLarge));
+        assert_eq!(check(head("/", 3, "0123456789012")), Ok(()));
+        assert_eq!(check(head("/", 3, "01234567890123")), Err(Rejection::HeadersTooLarge));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The application server of segue: HTTP/1.1 and HTTP/2 in front of modules.
+//! The application server of segue: serves modules over HTTP/1.1 and HTTP/2.
 //!
 //! ```no_run
 //! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
@@ -8,42 +8,46 @@
 //!     .bind("127.0.0.1:8080")
 //!     .await?;
 //! println!("serving on http://{}", server.local_addr());
-//! # let stop_asked = std::future::ready(());
-//! server.run(stop_asked).await?;
+//! # let shutdown = std::future::ready(());
+//! server.run(shutdown).await?;
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! # What a client sees
 //!
-//! * `GET /greeter/x?y` asks module `greeter` for `/x?y`; a [`Route`] gives a module another place.
-//! * What a module answers carries `x-segue-module` and `x-segue-version: <version>+g<generation>`, also where it fails.
-//! * A fault or a panic is a 500 without details; its text is in the log only.
-//! * 404: no such module, or none that can be called. 503 with `retry-after`: the queue is full. 414, 431, 413: the
-//!   target, the headers or the body are past a limit of [`Config`]. 408: the body took too long.
-//! * A release is not seen at all: no connection belongs to a version, and nothing in here knows of releases.
+//! * `GET /greeter/x?y` calls module `greeter` with `/x?y`. A [`Route`] maps other paths to a module.
+//! * Each response of a module has the headers `x-segue-module` and `x-segue-version:
+//!   <version>+g<generation>`, also if the call failed.
+//! * A fault or a panic of a module is a 500 without details. The details are only in the log.
+//! * 404: no such module, or it has no current version. 503 with `retry-after`: the queue is full. 413, 414,
+//!   431: the body, the target or the headers exceed a limit of [`Config`]. 408: the body took too long.
+//! * Releases are invisible: connections do not belong to a version, and the server does not know of
+//!   releases.
 //!
 //! # How it works
 //!
-//! The reactor reads a request as a whole, finds the module's handle, and puts both into a bounded queue. A pool of host
-//! threads takes them out and makes the calls, so a module may block, and a slow one never stalls a connection that is
-//! not its own. The answer goes back to the connection over a channel of its own.
+//! The reactor reads a complete request, finds the module's handle, and puts both into a bounded queue. A
+//! pool of threads takes jobs from the queue and makes the calls. A module may therefore block, and a slow
+//! module does not stall connections of others. Each response returns to its connection over its own channel.
 //!
-//! The pool's threads are residents of the runtime (see [`segue::RegisteredThread`]): beside the queue they look at their inbox,
-//! where a purge asks them to destroy what an old version left in their thread-locals.
+//! The pool's threads are registered with the runtime (see [`segue::RegisteredThread`]). Besides the queue
+//! they read an inbox, in which a purge puts tasks that destroy the old version's thread-locals on that
+//! thread.
 //!
-//! # Where it ends
+//! # Limitations
 //!
-//! * Requests and answers are held whole, in memory: there is no streaming. [`Config`] says what that can cost.
-//! * A module cannot upgrade a connection: no WebSocket.
-//! * No TLS: put it behind a proxy that does it.
-//! * A path is handed on as it came: percent-escapes and dots are the module's business.
+//! * Requests and responses are held in memory; there is no streaming. [`Config`] documents the memory use.
+//! * A module cannot upgrade a connection, so there are no WebSockets.
+//! * There is no TLS. Put the server behind a TLS proxy.
+//! * Paths are passed on unchanged: modules must handle percent escapes and dot segments.
 //!
 //! # Crate contents
 //!
-//! [`Server`] and its [`Builder`] run it, [`Config`] has the limits, [`Route`] says which module a path belongs to,
-//! [`Stats`] counts, [`Error`] is what can go wrong. Inside, `connection` is one connection, `stream` its bytes, `handler`
-//! one request on the reactor, `pool` the threads that call, `response` what a module's reply becomes on the wire.
+//! [`Builder`] configures a [`Server`] and [`Config`] has its limits. [`Route`] maps paths to modules,
+//! [`Stats`] counts, and [`Error`] is the error type. Internally, `connection` serves one connection,
+//! `stream` handles its bytes, `handler` handles one request on the reactor, `pool` has the threads that call
+//! modules, and `response` builds HTTP responses.
 
 #![forbid(unsafe_code)]
 

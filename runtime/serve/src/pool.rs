@@ -1,6 +1,7 @@
-//! The threads that call modules.
+//! The pool: the threads that call modules.
 
 use std::{
+    ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
     thread,
     time::Duration,
@@ -20,30 +21,31 @@ use tokio::{
 
 use crate::{
     Config, Error, View,
-    response::{Answer, Rejection, Responder},
+    response::{HttpResponse, Rejection, Responder},
     stats::{Count, Gauge, GaugeGuard, Stats},
 };
 
-/// One call to make.
+/// One call to a module.
 pub(crate) struct Job {
     pub(crate) module: ModuleHandle,
     pub(crate) head: Parts,
-    /// Where the module's own path begins in the path of the request.
+    /// The index in the request's path at which the module's own path starts.
     pub(crate) path_start: usize,
     pub(crate) body: Bytes,
-    /// Where the answer goes. Closed where the client has gone.
-    pub(crate) answer: oneshot::Sender<Answer>,
-    pub(crate) waiting: GaugeGuard,
+    /// Receives the response. Closed if the client has disconnected.
+    pub(crate) response: oneshot::Sender<HttpResponse>,
+    /// Counts the job as queued until its call starts.
+    pub(crate) queued: GaugeGuard,
 }
 
-/// The threads, as a whole. They end when nobody can send them jobs any more and the queue is empty.
+/// The pool's threads. They end when all senders of the queue are dropped and the queue is empty.
 pub(crate) struct Pool {
     threads: Vec<thread::JoinHandle<()>>,
-    /// Says that all have ended: each has a sender, and nothing is ever sent.
+    /// Closes when all threads have ended: each holds a sender and never sends.
     ended: mpsc::Receiver<()>,
 }
 
-/// What one thread of the pool has.
+/// The state of one thread of the pool.
 struct Worker {
     runtime: Runtime,
     jobs: Receiver<Job>,
@@ -51,23 +53,16 @@ struct Worker {
     view: View,
 }
 
-/// A request that is inside the version that answers it.
+/// A request that has entered the version that will serve it.
 enum Entered<'a> {
     Current(CallGuard<'a>),
-    Snapshot { all: Snapshot, module: &'a str, version: VersionId },
-}
-
-/// Whether a thread goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Then {
-    GoOn,
-    End,
+    Snapshot { snapshot: Snapshot, module: &'a str, version: VersionId },
 }
 
 // === impl Pool ===
 
 impl Pool {
-    /// Starts the threads, and gives the queue that they serve.
+    /// Starts the threads. Returns the pool and the sender of its queue.
     pub(crate) fn start(
         runtime: &Runtime,
         config: &Config,
@@ -94,15 +89,15 @@ impl Pool {
         Ok((Pool { threads, ended }, sender))
     }
 
-    /// Waits until all threads have ended. False where some are still inside a call when the time is over; those are
-    /// left behind.
-    pub(crate) async fn join(mut self, timeout_after: Duration) -> bool {
-        if timeout(timeout_after, self.ended.recv()).await.is_err() {
+    /// Waits until all threads have ended. Returns false on a timeout: then some threads are still inside a
+    /// call, and continue to run detached.
+    pub(crate) async fn join(mut self, time_max: Duration) -> bool {
+        if timeout(time_max, self.ended.recv()).await.is_err() {
             return false;
         }
         for thread in self.threads {
-            // They have nothing left to do but to exit, so this does not hold the reactor up. What a thread may have
-            // panicked with was logged.
+            // The threads are exiting, so this does not block the reactor. A panic of a thread was already
+            // logged.
             let _ = thread.join();
         }
         true
@@ -117,26 +112,27 @@ impl Worker {
         let never = never();
         let mut inbox = registered.inbox();
         loop {
-            // A panic in here is the host's own: the module's end inside the module. It costs one job, and no thread.
+            // A panic that reaches this line is a bug of the host: panics of modules are caught inside the
+            // module. It loses one job, and the thread continues.
             let step = catch_unwind(AssertUnwindSafe(|| {
-                // Errands first: they are short, a purge waits for each, and a call may be long.
+                // Cleanup tasks first: they are short, and a purge waits for them. A call can be long.
                 select_biased! {
-                    recv(inbox) -> errand => match errand {
-                        Ok(errand) => errand.run(),
-                        // Nobody will send an errand again.
+                    recv(inbox) -> task => match task {
+                        Ok(task) => task.run(),
+                        // The runtime will send no more tasks.
                         Err(_) => inbox = &never,
                     },
                     recv(self.jobs) -> job => match job {
                         Ok(job) => job.run(&self, &registered),
-                        Err(_) => return Then::End,
+                        Err(_) => return ControlFlow::Break(()),
                     },
                 }
-                Then::GoOn
+                ControlFlow::Continue(())
             }));
             match step {
-                Ok(Then::GoOn) => {}
-                Ok(Then::End) => return,
-                Err(_) => tracing::error!("a thread of the server panicked outside of a module, and goes on"),
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => return,
+                Err(_) => tracing::error!("a pool thread panicked outside a module; the thread continues"),
             }
         }
     }
@@ -147,31 +143,32 @@ impl Worker {
 impl Job {
     fn run(self, worker: &Worker, registered: &RegisteredThread) {
         let stats = &worker.stats;
-        let Job { module, head, path_start, body, answer, waiting } = self;
-        drop(waiting);
-        if answer.is_closed() {
+        let Job { module, head, path_start, body, response, queued } = self;
+        drop(queued);
+        if response.is_closed() {
             stats.count(Count::Abandoned);
             return;
         }
         let busy = stats.track(Gauge::Busy);
-        let answered = call(&module, &head, path_start, &body, worker, registered);
+        let result = call(&module, &head, path_start, &body, worker, registered);
         drop(busy);
-        // The client may have gone meanwhile; then nobody is there to be told.
-        let _ = answer.send(answered);
+        // Fails if the client has disconnected meanwhile.
+        let _ = response.send(result);
     }
 }
 
 // === impl Entered ===
 
 impl<'a> Entered<'a> {
-    fn begin(module: &'a ModuleHandle, runtime: &Runtime, view: &View) -> Result<Self, CallError> {
+    fn enter(module: &'a ModuleHandle, runtime: &Runtime, view: &View) -> Result<Self, CallError> {
         if *view == View::Snapshot {
-            let all = runtime.snapshot();
-            if let Some(version) = all.version(module.name()).cloned() {
-                return Ok(Entered::Snapshot { all, module: module.name(), version });
+            let snapshot = runtime.snapshot();
+            if let Some(version) = snapshot.version(module.name()).cloned() {
+                return Ok(Entered::Snapshot { snapshot, module: module.name(), version });
             }
         }
-        // Without a current version there is none in a snapshot. Its first may be starting, which is waited for.
+        // A module without a current version is not in the snapshot. `enter` waits if its first version is
+        // starting.
         module.enter().map(Entered::Current)
     }
 
@@ -185,12 +182,12 @@ impl<'a> Entered<'a> {
     fn call(&self, request: &Request<'_>) -> Result<Reply, CallError> {
         match self {
             Entered::Current(guard) => guard.call(request),
-            Entered::Snapshot { all, module, .. } => all.call(module, request),
+            Entered::Snapshot { snapshot, module, .. } => snapshot.call(module, request),
         }
     }
 }
 
-/// Makes one call. It is over, and the caller is out of the version it was in, when this returns.
+/// Makes one call. On return the call has ended and the thread has left the version.
 fn call(
     module: &ModuleHandle,
     head: &Parts,
@@ -198,7 +195,7 @@ fn call(
     body: &[u8],
     worker: &Worker,
     registered: &RegisteredThread,
-) -> Answer {
+) -> HttpResponse {
     let Worker { runtime, stats, view, .. } = worker;
     let path = head.uri.path();
     let request = Request {
@@ -212,18 +209,18 @@ fn call(
         body,
     };
     let name = module.name();
-    let entered = match Entered::begin(module, runtime, view) {
+    let entered = match Entered::enter(module, runtime, view) {
         Ok(entered) => entered,
         Err(error) => {
-            tracing::debug!(module = name, %error, "nothing to call");
+            tracing::debug!(module = name, %error, "the module has no version to call");
             stats.count(Count::NoModule);
-            return Rejection::NoModule.answer();
+            return Rejection::NoModule.response();
         }
     };
     let responder = Responder { module: name, version: entered.version() };
-    let calling = registered.note_call(entered.version(), || format!("{} {path}", head.method));
+    let call_note = registered.note_call(entered.version(), || format!("{} {path}", head.method));
     let result = entered.call(&request);
-    drop(calling);
+    drop(call_note);
     let error = match result {
         Ok(reply) => {
             stats.count(Count::Answered);
@@ -253,7 +250,7 @@ fn call(
             );
         }
         _ => {
-            tracing::error!(module = name, version, generation, method, path, %error, "a call was not made");
+            tracing::error!(module = name, version, generation, method, path, %error, "a call could not be made");
         }
     }
     responder.failure()

@@ -1,4 +1,4 @@
-//! The server: it accepts connections until it is to stop, and then sees all of them off.
+//! The server: accepts connections until it is stopped, and then drains them.
 
 use std::{fmt::Display, future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
@@ -19,24 +19,24 @@ use crate::{
     stats::{Count, Gauge, Stats},
 };
 
-/// How long nothing is accepted after the system refused to (most often: no file descriptor is free). Without it a
-/// processor would be kept busy with asking; with more, clients would wait after the reason is gone.
+/// How long to wait after `accept` failed, usually because no file descriptor is free. Without a pause the
+/// loop would use a whole processor; with a longer one, clients would wait after the cause is gone.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// The most connections that are taken from the system's backlog when the server is to stop.
+/// The most connections that are accepted from the system's backlog when the server stops.
 const BACKLOG_MAX: usize = 1024;
-/// What the pool's threads have at least to end in. Those that are not inside a call need less.
-const POOL_END_MIN: Duration = Duration::from_millis(100);
+/// How long the pool's threads have to end, at least. Threads that are not inside a call need less.
+const POOL_JOIN_MIN: Duration = Duration::from_millis(100);
 
-/// Puts a [`Server`] together.
-#[must_use = "a builder does nothing by itself"]
+/// Configures a [`Server`].
+#[must_use = "a builder does nothing until it binds"]
 pub struct Builder {
     runtime: Runtime,
     config: Config,
     routes: Vec<Route>,
 }
 
-/// A server that listens, and answers once it [runs](Server::run).
-#[must_use = "a server answers nothing until it runs"]
+/// A server that listens. It answers requests once it [runs](Server::run).
+#[must_use = "a server does not answer until it runs"]
 pub struct Server {
     listener: TcpListener,
     local_addr: SocketAddr,
@@ -49,29 +49,31 @@ pub struct Server {
 // === impl Builder ===
 
 impl Builder {
-    /// Other limits than the default ones.
+    /// Replaces the default limits.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// One more route.
+    /// Adds a route.
     pub fn route(mut self, route: Route) -> Self {
         self.routes.push(route);
         self
     }
 
-    /// More routes.
+    /// Adds routes.
     pub fn routes(mut self, routes: impl IntoIterator<Item = Route>) -> Self {
         self.routes.extend(routes);
         self
     }
 
-    /// Listens on this address; port 0 takes any that is free. From now on connections are not refused, but wait.
+    /// Listens on this address. Port 0 takes any free port. From now on clients can connect, but get no
+    /// response until the server runs.
     ///
     /// # Errors
     ///
-    /// Where the address is taken, or is none, or two routes have the same prefix.
+    /// [`Error::Listen`] if the address is invalid or in use. [`Error::DuplicateRoute`] if two routes have
+    /// the same prefix.
     pub async fn bind(self, address: impl ToSocketAddrs + Display) -> Result<Server, Error> {
         let listener = TcpListener::bind(&address)
             .await
@@ -79,11 +81,12 @@ impl Builder {
         self.listener(listener)
     }
 
-    /// Serves a listener that exists already.
+    /// Serves an existing listener.
     ///
     /// # Errors
     ///
-    /// Where the listener has no address, or two routes have the same prefix.
+    /// [`Error::Listener`] if the listener has no address. [`Error::DuplicateRoute`] if two routes have the
+    /// same prefix.
     pub fn listener(self, listener: TcpListener) -> Result<Server, Error> {
         let local_addr = listener.local_addr().map_err(|source| Error::Listener { source })?;
         let routes = Routes::new(self.routes)?;
@@ -100,25 +103,26 @@ impl Server {
         Builder { runtime, config: Config::default(), routes: Vec::new() }
     }
 
-    /// Where it listens.
+    /// The address on which the server listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
 
-    /// What it counts, to be read while it runs.
+    /// The server's counters. They can be read while it runs.
     pub fn stats(&self) -> Stats {
         self.stats.clone()
     }
 
-    /// Serves until `shutdown` is ready, and then until everything that was begun is answered: it stops accepting, closes
-    /// idle connections, answers what is inside and what is queued, and ends its threads.
+    /// Serves until `shutdown` is ready, and then drains: it stops accepting, closes idle connections,
+    /// finishes running and queued requests, and ends its threads.
     ///
-    /// Dropping the future instead cuts all connections; calls that are inside go on until they return.
+    /// Dropping the future instead closes all connections at once. Calls inside modules continue until they
+    /// return.
     ///
     /// # Errors
     ///
-    /// [`Error::Thread`] at once, where the pool cannot be started; [`Error::Drain`] in the end, where the
-    /// [deadline](Config::drain_deadline) has passed.
+    /// [`Error::Thread`] at once if the pool cannot be started. [`Error::Drain`] if the server has not
+    /// drained before its [deadline](Config::drain_deadline).
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
         let Server { listener, local_addr, runtime, config, routes, stats } = self;
         let (pool, jobs) = Pool::start(&runtime, &config, &stats)?;
@@ -140,24 +144,24 @@ impl Server {
 
         open.accept(&listener, Arc::new(slots), shutdown).await;
         if let Err(error) = open.accept_backlog(listener) {
-            tracing::warn!(%error, "clients that wait to be accepted are refused");
+            tracing::warn!(%error, "cannot accept the clients in the backlog; their connections are reset");
         }
         tracing::info!(connections = open.tasks.len(), "no longer accepting connections");
 
         let deadline = Instant::now() + drain_deadline;
         stop.send_replace(true);
-        let cut = open.drain(deadline).await;
-        // The last senders of the queue went with the connections, so the threads end as soon as it is empty.
-        let patience = deadline.saturating_duration_since(Instant::now()).max(POOL_END_MIN);
-        let ended = pool.join(patience).await;
-        if cut == 0 && ended {
+        let aborted = open.drain(deadline).await;
+        // The connections held the senders of the queue, so the threads end as soon as it is empty.
+        let time_left = deadline.saturating_duration_since(Instant::now()).max(POOL_JOIN_MIN);
+        let joined = pool.join(time_left).await;
+        if aborted == 0 && joined {
             return Ok(());
         }
-        Err(Error::Drain { deadline: drain_deadline, connections: cut, calls: stats.figures().busy })
+        Err(Error::Drain { deadline: drain_deadline, connections: aborted, calls: stats.figures().busy })
     }
 }
 
-/// The connections that are open.
+/// The open connections.
 struct OpenConnections {
     connection_server: Arc<ConnectionServer>,
     handler: Arc<RequestHandler>,
@@ -176,7 +180,7 @@ impl OpenConnections {
         let mut shutdown = pin!(shutdown);
         loop {
             let next = async {
-                let slot = slots.clone().acquire_owned().await.expect("nobody closes the semaphore");
+                let slot = slots.clone().acquire_owned().await.expect("the semaphore is never closed");
                 (slot, listener.accept().await)
             };
             tokio::select! {
@@ -193,30 +197,30 @@ impl OpenConnections {
 
     fn serve(&mut self, stream: TcpStream, slot: Option<OwnedSemaphorePermit>) {
         self.stats.count(Count::Accepted);
-        let counted = self.stats.track(Gauge::Connection);
+        let gauge = self.stats.track(Gauge::Connection);
         let (connection_server, handler, stop_signal) =
             (self.connection_server.clone(), self.handler.clone(), self.stop_signal.clone());
         self.tasks.spawn(async move {
             connection_server.serve(stream, handler, stop_signal).await;
-            drop((counted, slot));
+            drop((gauge, slot));
         });
     }
 
-    /// A connection that could not be accepted is no reason to end.
+    /// Logs the error, and waits if the next `accept` would fail too.
     async fn handle_accept_error(&self, error: io::Error) {
         use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
         if matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
-            // The client's doing, and the next one may be waiting.
-            return tracing::debug!(%error, "a connection was gone before it was accepted");
+            // Only this client is affected, and the next one may already wait.
+            return tracing::debug!(%error, "a client disconnected before its connection was accepted");
         }
-        tracing::warn!(%error, pause_ms = ACCEPT_PAUSE.as_millis(), "no connection can be accepted at the moment");
+        tracing::warn!(%error, pause_ms = ACCEPT_PAUSE.as_millis(), "cannot accept connections; trying again after a pause");
         sleep(ACCEPT_PAUSE).await;
     }
 
-    /// Accepts what the system has accepted already, and closes the listener: those clients may have sent their request,
-    /// and closing would reset them.
+    /// Accepts the connections in the system's backlog, then closes the listener. Those clients may have sent
+    /// a request already, and closing the listener would reset them.
     fn accept_backlog(&mut self, listener: TcpListener) -> io::Result<()> {
-        // Not through the reactor, which knows only what it was told when it last looked.
+        // Without the reactor, which may not know yet of the latest connections.
         let listener = listener.into_std()?;
         for _ in 0..BACKLOG_MAX {
             let Ok((stream, _)) = listener.accept() else { break };
@@ -226,14 +230,14 @@ impl OpenConnections {
         Ok(())
     }
 
-    /// Waits for all connections to end, and cuts those that have not when the time is over. How many those were.
+    /// Waits for all connections to end, and aborts the rest at the deadline. Returns how many it aborted.
     async fn drain(mut self, deadline: Instant) -> u64 {
         let all = async { while self.tasks.join_next().await.is_some() {} };
         if timeout_at(deadline, all).await.is_ok() {
             return 0;
         }
-        let cut = self.tasks.len();
+        let aborted = self.tasks.len();
         self.tasks.shutdown().await;
-        u64::try_from(cut).unwrap_or(u64::MAX)
+        u64::try_from(aborted).unwrap_or(u64::MAX)
     }
 }

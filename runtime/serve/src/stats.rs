@@ -1,27 +1,27 @@
-//! What the server counts.
+//! The server's counters and gauges.
 
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
 
-/// What a server counts, readable from outside while it runs. Cheap to clone; all clones see the same server.
+/// The counters of a server. They can be read while it runs. Clones are cheap and share the counters.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
     counters: Arc<Counters>,
 }
 
-/// The figures of one moment.
+/// The values of the counters at one moment.
 ///
-/// They are read one after the other, so a sum over several of them may be off by what happened meanwhile.
+/// They are read one after the other, so a sum of several of them may be off by what happened in between.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Figures {
     /// Connections accepted.
     pub accepted: u64,
-    /// Connections open now.
+    /// Connections that are open now.
     pub connections: u64,
-    /// Requests whose headers came whole, also those that were refused.
+    /// Requests with complete headers, including those that were rejected.
     pub requests: u64,
     /// Requests that wait for a thread now.
     pub queued: u64,
@@ -29,27 +29,27 @@ pub struct Figures {
     pub busy: u64,
     /// Calls that a module answered.
     pub answered: u64,
-    /// Calls that ended in a fault or a panic.
+    /// Calls that ended with a fault or a panic.
     pub failed: u64,
-    /// Requests that waited, and whose client was gone when their turn came. No call was made.
+    /// Queued requests whose client disconnected before the call. No call was made.
     pub abandoned: u64,
-    /// Refused: no such module, or none that can be called (404).
+    /// Rejected: no such module, or it has no current version (404); or the method was CONNECT (501).
     pub no_module: u64,
-    /// Refused: the queue was full (503).
+    /// Rejected: the queue was full (503).
     pub queue_full: u64,
-    /// Refused: the target was too long (414).
+    /// Rejected: the target was too long (414).
     pub target_too_long: u64,
-    /// Refused: the headers were too many or too large (431).
+    /// Rejected: the headers were too many or too large (431).
     pub headers_too_large: u64,
-    /// Refused: the body was too large (413).
+    /// Rejected: the body was too large (413).
     pub body_too_large: u64,
-    /// Refused: the body took too long (408), or ended before its end.
+    /// Rejected: the body took too long (408), or was incomplete or invalid (400).
     pub body_broken: u64,
-    /// Connections closed because what came was no HTTP.
+    /// Connections that were closed because the client sent invalid HTTP.
     pub malformed: u64,
 }
 
-/// Each counter is written by the side that it is about. Relaxed throughout: nothing is concluded from them.
+/// The atomics behind [`Figures`]. Relaxed throughout: no other memory access depends on them.
 #[derive(Debug, Default)]
 struct Counters {
     accepted: AtomicU64,
@@ -69,7 +69,7 @@ struct Counters {
     malformed: AtomicU64,
 }
 
-/// Something that happened, to be counted.
+/// A counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Count {
     Accepted,
@@ -86,13 +86,14 @@ pub(crate) enum Count {
     Malformed,
 }
 
-/// Something that lasts, counted from now until this is dropped.
+/// Counts one in a gauge until it is dropped.
 #[derive(Debug)]
 pub(crate) struct GaugeGuard {
     counters: Arc<Counters>,
     gauge: Gauge,
 }
 
+/// A gauge.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Gauge {
     Connection,
@@ -103,7 +104,7 @@ pub(crate) enum Gauge {
 // === impl Stats ===
 
 impl Stats {
-    /// The figures of this moment.
+    /// The values of the counters now.
     pub fn figures(&self) -> Figures {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counters = &*self.counters;
@@ -175,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_lasts_is_counted_while_it_lasts() {
+    fn a_gauge_counts_guards_until_they_are_dropped() {
         let stats = Stats::default();
         let busy = [stats.track(Gauge::Busy), stats.track(Gauge::Busy)];
         stats.count(Count::Request);

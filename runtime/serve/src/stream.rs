@@ -1,4 +1,4 @@
-//! The bytes of one connection.
+//! The bytes of one connection: protocol detection, and reading the rest of a request after its response.
 
 use std::{
     io::{self, IoSlice},
@@ -18,58 +18,60 @@ use tokio::{
     time::timeout,
 };
 
-/// What an HTTP/2 connection begins with, where its client knows beforehand that the server speaks it (RFC 9113, 3.4).
+/// The first bytes of an HTTP/2 connection whose client knows that the server speaks HTTP/2 (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// What is asked of the system at once when a connection begins: most first requests fit.
+/// The size of the first read, in bytes. Most first requests fit.
 const FIRST_READ_BYTES: usize = 2048;
-/// How long a client that was cut short may go on sending. Past it, it may not see its answer.
+/// How long a client may continue to send after an early response. After that it may not receive the
+/// response.
 pub(crate) const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// What a connection speaks.
+/// The protocol of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Http1,
     Http2,
 }
 
-/// A connection whose first bytes have been read already. When it is dropped, the client is told that nothing more comes,
-/// and what it still sends can be read by whoever made it.
+/// A connection whose first bytes were already read. Dropping it shuts down the sending side and returns the
+/// receiving side to the creator, who can read what the client still sends.
 #[derive(Debug)]
 pub(crate) struct PrefixedStream {
-    begun: Bytes,
+    prefix: Bytes,
     writer: OwnedWriteHalf,
     reader: Option<(OwnedReadHalf, oneshot::Sender<OwnedReadHalf>)>,
 }
 
-/// A connection that has begun.
+/// A connection, the bytes that were read from it, and the protocol that they belong to.
 #[derive(Debug)]
-pub(crate) struct Begun {
+pub(crate) struct Opening {
     pub(crate) protocol: Protocol,
     pub(crate) bytes: Bytes,
     pub(crate) stream: TcpStream,
 }
 
-/// Reads until it is clear what the client speaks. None where it went away before.
-pub(crate) async fn begin(mut stream: TcpStream) -> io::Result<Option<Begun>> {
-    let mut begun = BytesMut::with_capacity(FIRST_READ_BYTES);
+/// Reads until the protocol is known. `None` if the client disconnected before.
+pub(crate) async fn detect_protocol(mut stream: TcpStream) -> io::Result<Option<Opening>> {
+    let mut bytes = BytesMut::with_capacity(FIRST_READ_BYTES);
     loop {
-        if stream.read_buf(&mut begun).await? == 0 {
+        if stream.read_buf(&mut bytes).await? == 0 {
             return Ok(None);
         }
-        if begun.starts_with(PREFACE) {
-            return Ok(Some(Begun { protocol: Protocol::Http2, bytes: begun.freeze(), stream }));
+        if bytes.starts_with(PREFACE) {
+            return Ok(Some(Opening { protocol: Protocol::Http2, bytes: bytes.freeze(), stream }));
         }
-        if !PREFACE.starts_with(&begun) {
-            return Ok(Some(Begun { protocol: Protocol::Http1, bytes: begun.freeze(), stream }));
+        if !PREFACE.starts_with(&bytes) {
+            return Ok(Some(Opening { protocol: Protocol::Http1, bytes: bytes.freeze(), stream }));
         }
     }
 }
 
-/// Reads and throws away what a client still sends after its answer, so that the answer reaches it: a socket that is
-/// closed with bytes unread resets the connection, and takes the answer along.
+/// Reads and drops what a client still sends after its response. Without this the client could lose the
+/// response: closing a socket with unread bytes resets the connection and discards data on its way to the
+/// client.
 pub(crate) async fn discard_input(mut reader: OwnedReadHalf) {
     let mut discarded = [0; 8 * 1024];
-    // The client may do what it likes: it has its answer, or does not want it.
+    // Both outcomes are fine: the client has its response, or does not read it.
     let _ =
         timeout(DISCARD_TIME_MAX, async { while let Ok(1..) = reader.read(&mut discarded).await {} }).await;
 }
@@ -77,11 +79,11 @@ pub(crate) async fn discard_input(mut reader: OwnedReadHalf) {
 // === impl PrefixedStream ===
 
 impl PrefixedStream {
-    /// The stream, and where its reading half goes in the end.
-    pub(crate) fn new(begun: Bytes, stream: TcpStream) -> (Self, oneshot::Receiver<OwnedReadHalf>) {
+    /// The stream, and the receiver of its reading half when the stream is dropped.
+    pub(crate) fn new(prefix: Bytes, stream: TcpStream) -> (Self, oneshot::Receiver<OwnedReadHalf>) {
         let (reader, writer) = stream.into_split();
-        let (back, returned) = oneshot::channel();
-        (PrefixedStream { begun, writer, reader: Some((reader, back)) }, returned)
+        let (sender, returned_reader) = oneshot::channel();
+        (PrefixedStream { prefix, writer, reader: Some((reader, sender)) }, returned_reader)
     }
 }
 
@@ -91,15 +93,15 @@ impl AsyncRead for PrefixedStream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.begun.is_empty() {
-            let length = self.begun.len().min(buffer.remaining());
-            buffer.put_slice(&self.begun[..length]);
-            self.begun.advance(length);
+        if !self.prefix.is_empty() {
+            let length = self.prefix.len().min(buffer.remaining());
+            buffer.put_slice(&self.prefix[..length]);
+            self.prefix.advance(length);
             return Poll::Ready(Ok(()));
         }
         match &mut self.reader {
             Some((reader, _)) => Pin::new(reader).poll_read(cx, buffer),
-            // The end of the stream: only `drop` takes the reader.
+            // Unreachable: only `drop` takes the reader. Report the end of the stream.
             None => Poll::Ready(Ok(())),
         }
     }
@@ -133,9 +135,9 @@ impl AsyncWrite for PrefixedStream {
 
 impl Drop for PrefixedStream {
     fn drop(&mut self) {
-        if let Some((reader, back)) = self.reader.take() {
-            // Nobody waits for it where the connection was cut.
-            let _ = back.send(reader);
+        if let Some((reader, sender)) = self.reader.take() {
+            // Fails if the connection was aborted: then there is no receiver.
+            let _ = sender.send(reader);
         }
     }
 }
