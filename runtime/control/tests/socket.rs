@@ -54,9 +54,9 @@ fn with_server<F: Future>(limits: Limits, test: impl FnOnce(Server) -> F) -> F::
 async fn raw(path: &Path, bytes: &[u8]) -> String {
     let mut stream = UnixStream::connect(path).await.unwrap();
     stream.write_all(bytes).await.unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    String::from_utf8(answer).unwrap()
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).await.unwrap();
+    String::from_utf8(response).unwrap()
 }
 
 /// Sends one request, as `curl --unix-socket` does, and returns the response's status, head and body.
@@ -65,8 +65,8 @@ async fn send(path: &Path, method: &str, target: &str, body: &str) -> (u16, Stri
     let request = format!(
         "{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
     );
-    let answer = raw(path, request.as_bytes()).await;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let response = raw(path, request.as_bytes()).await;
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     (status, head.to_owned(), body.to_owned())
 }
@@ -309,7 +309,7 @@ fn a_command_whose_connection_breaks_is_sent_again_with_the_same_key() {
     let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
     let server = std::thread::spawn(move || {
         use std::io::{Read, Write};
-        let answer = r#"{"module":"greeter","sticky":true,"changed":true}"#;
+        let body = r#"{"module":"greeter","sticky":true,"changed":true}"#;
         let mut keys = Vec::new();
         for attempt in 0..2 {
             let (mut stream, _) = listener.accept().unwrap();
@@ -323,14 +323,14 @@ fn a_command_whose_connection_breaks_is_sent_again_with_the_same_key() {
             let key = head.lines().find_map(|line| line.strip_prefix("idempotency-key: "));
             keys.push(key.expect("a command has a key").to_owned());
             if attempt == 1 {
-                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", answer.len());
-                stream.write_all([head.as_str(), answer].concat().as_bytes()).unwrap();
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+                stream.write_all([head.as_str(), body].concat().as_bytes()).unwrap();
             }
         }
         keys
     });
-    let answer = executor.block_on(Client::new(&path).stick("greeter")).unwrap();
-    assert!(answer.sticky && answer.changed);
+    let response = executor.block_on(Client::new(&path).stick("greeter")).unwrap();
+    assert!(response.sticky && response.changed);
     let keys = server.join().unwrap();
     assert_eq!(keys[0], keys[1]);
     assert!(!keys[0].is_empty());
@@ -343,10 +343,10 @@ fn an_invalid_idempotency_key_is_refused() {
             let request = format!(
                 "POST /v1/modules/greeter/rollback HTTP/1.1\r\nhost: x\r\nconnection: close\r\nidempotency-key: {key}\r\n\r\n"
             );
-            let answer = raw(&server.path, request.as_bytes()).await;
+            let response = raw(&server.path, request.as_bytes()).await;
             assert!(
-                answer.starts_with("HTTP/1.1 400 ") && answer.contains("Idempotency-Key"),
-                "{key:?}: {answer}"
+                response.starts_with("HTTP/1.1 400 ") && response.contains("Idempotency-Key"),
+                "{key:?}: {response}"
             );
         }
     });
@@ -391,8 +391,8 @@ fn idle_connections_are_closed_and_do_not_block_other_clients() {
             idle.push(stream);
         }
         let client = Client::new(&server.path);
-        let answer = tokio::time::timeout(Duration::from_secs(10), client.health()).await;
-        assert_eq!(answer.expect("idle clients blocked this one").unwrap().status, "ok");
+        let response = tokio::time::timeout(Duration::from_secs(10), client.health()).await;
+        assert_eq!(response.expect("idle clients blocked this one").unwrap().status, "ok");
         for mut stream in idle {
             let mut rest = Vec::new();
             tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut rest))
@@ -410,9 +410,9 @@ fn a_stalled_body_times_out() {
     with_server(limits, async |server: Server| {
         let request =
             b"POST /v1/load HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 100\r\n\r\n{";
-        let answer = raw(&server.path, request).await;
-        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
-        assert!(answer.contains("timed out after 0.2 s waiting for more of the body"), "{answer}");
+        let response = raw(&server.path, request).await;
+        assert!(response.starts_with("HTTP/1.1 400 "), "{response}");
+        assert!(response.contains("timed out after 0.2 s waiting for more of the body"), "{response}");
     });
 }
 

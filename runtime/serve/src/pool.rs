@@ -250,7 +250,7 @@ fn call(
             );
         }
         _ => {
-            tracing::error!(module = name, version, generation, method, path, %error, "a call could not be made");
+            tracing::error!(module = name, version, generation, method, path, %error, "cannot make a call");
         }
     }
     responder.failure()

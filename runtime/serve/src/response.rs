@@ -61,14 +61,14 @@ impl Responder<'_> {
     pub(crate) fn reply(&self, reply: Reply, method: &Method) -> HttpResponse {
         let Some(status) = final_status(reply.status) else {
             let Responder { module, version } = self;
-            tracing::error!(module, %version, status = reply.status, "the module's status is not a final HTTP status");
+            tracing::error!(module, %version, status = reply.status, "the module's status is not final");
             return self.failure();
         };
         let mut headers = HeaderMap::with_capacity(reply.headers.len().min(HEADER_COUNT_MAX) + 3);
         for (name, value) in &reply.headers {
             if let Err(reason) = append(&mut headers, name, value) {
                 let Responder { module, version } = self;
-                tracing::warn!(module, %version, header = name.as_str(), reason, "dropped a header of the module");
+                tracing::warn!(module, %version, header = name.as_str(), reason, "dropped a header");
             }
         }
         // These three statuses never have a body. A response to HEAD has everything but the body (RFC 9110,

@@ -213,7 +213,7 @@ impl OpenConnections {
             // Only this client is affected, and the next one may already wait.
             return tracing::debug!(%error, "a client disconnected before its connection was accepted");
         }
-        tracing::warn!(%error, pause_ms = ACCEPT_PAUSE.as_millis(), "cannot accept connections; trying again after a pause");
+        tracing::warn!(%error, pause_ms = ACCEPT_PAUSE.as_millis(), "cannot accept connections; trying again");
         sleep(ACCEPT_PAUSE).await;
     }
 
