@@ -1,4 +1,6 @@
 //! The client: one method per request.
+//! A line belongs here if it sends a request or reads a response.
+//! Never use `server`, `socket` or `limits` here.
 
 mod connection;
 mod error;
