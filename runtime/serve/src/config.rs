@@ -51,8 +51,9 @@ pub enum View {
     /// Each call enters the version that is current at that moment. This has no cost.
     #[default]
     Current,
-    /// A request sees all modules as they were when it started. If a set is released meanwhile, the request
-    /// sees none of it. [`Snapshot`](segue::Snapshot) documents the cost and what stays in memory.
+    /// Each request sees all modules as they were when it started, also in calls from module to module. So it
+    /// sees all or none of a set that is released meanwhile. [`Snapshot`](segue::Snapshot) documents the cost
+    /// and what stays in memory.
     Snapshot,
 }
 

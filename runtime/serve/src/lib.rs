@@ -17,8 +17,8 @@
 //! # What a client sees
 //!
 //! * `GET /greeter/x?y` calls module `greeter` with `/x?y`. A [`Route`] maps other paths to a module.
-//! * Each response of a module has the headers `x-segue-module` and `x-segue-version:
-//!   <version>+g<generation>`, also if the call failed.
+//! * Each response of a module names it in `x-segue-module`, and its version as `<version>+g<generation>` in
+//!   `x-segue-version`. This includes responses to failed calls.
 //! * A fault or a panic of a module is a 500 without details. The details are only in the log.
 //! * 404: no such module, or it has no current version. 503 with `retry-after`: the queue is full. 413, 414,
 //!   431: the body, the target or the headers exceed a limit of [`Config`]. 408: the body took too long.

@@ -112,7 +112,7 @@ pub async fn serve(
     Ok(())
 }
 
-/// The next connection, as soon as fewer than the most are open.
+/// Accepts the next connection once fewer than [`Limits::connections_max`] are open.
 async fn next(listener: &UnixListener, permits: &Arc<Semaphore>) -> (UnixStream, OwnedSemaphorePermit) {
     let permit = permits.clone().acquire_owned().await.expect("this semaphore is never closed");
     loop {
