@@ -1,6 +1,6 @@
-//! The interface for authors of modules: the trait, the host, a call, handles to other modules, and thread
-//! pools. Put a line here if it is, or implements, a name that a module's author writes. This room must never
-//! use `export` or `testing`.
+//! The interface for authors: the trait, the host, a call, handles to other modules, and thread pools.
+//! Put a line here if it is, or implements, a name that a module's author writes.
+//! This room must never use `export` or `testing`.
 
 pub(crate) mod answer;
 mod failure;

@@ -140,7 +140,7 @@ pub unsafe extern "C-unwind" fn thrd_join(thread: pthread_t, result: *mut c_int)
     })
 }
 
-/// Replaces `pthread_detach`, and `thrd_detach` of C11, which has the same result if there is no error.
+/// Replaces `pthread_detach`, and `thrd_detach` of C11, which returns the same value on success.
 ///
 /// # Safety
 ///

@@ -19,7 +19,7 @@ use crate::{
 /// The internal signals of libc: to cancel a thread, and to set the user of all threads.
 const LIBC_SIGNALS: u64 = signal_bit(32) | signal_bit(33);
 
-/// The signal that wakes a thread; 0 if there is none. Written once, previous any thread of this image is
+/// The signal that wakes a thread; 0 if there is none. Written once, before any thread of this image is
 /// known, so Relaxed is enough.
 static WAKE_SIGNAL: AtomicI32 = AtomicI32::new(0);
 

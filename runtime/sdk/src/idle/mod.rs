@@ -1,6 +1,6 @@
-//! Ends threads of this image that would wait for ever, such as those of a global pool, which nothing can ask
-//! to end. Put a line here if it ends such a thread, or replaces a function of libc that waits, cancels, or
-//! blocks signals. This room must never use `export`, `testing`, `api`, `log` or `interpose`.
+//! Ends threads of this image that would wait for ever, such as those of a global pool.
+//! Put a line here if it ends such a thread, or replaces a libc function that waits or blocks signals.
+//! This room must never use `export`, `testing`, `api`, `log` or `interpose`.
 //!
 //! Some time after the module's value has been dropped, threads may remain that wait for work which will
 //! never come. Their code must stay in memory while they wait. So each function that waits in this image (for

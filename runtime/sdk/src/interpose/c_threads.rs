@@ -1,4 +1,4 @@
-//! Replaces `thrd_create` of C11. libc's own would bypass the `ppthread_create` of this image.
+//! Replaces `thrd_create` of C11. libc's own would bypass the `pthread_create` of this image.
 
 use std::ffi::{c_int, c_void};
 

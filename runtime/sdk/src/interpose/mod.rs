@@ -1,6 +1,6 @@
-//! Replacements for functions of libc, so that the runtime knows which resources of a thread or the process
-//! belong to this image. Put a line here if it replaces such a function, or cleans up after one. Functions
-//! that wait are in `idle`. This room must never use `export`, `testing`, `api` or `log`.
+//! Replaces functions of libc, so that the runtime knows which resources belong to this image.
+//! Put a line here if it replaces such a function or cleans up after one. Those that wait are in `idle`.
+//! This room must never use `export`, `testing`, `api` or `log`.
 
 pub(crate) mod c_threads;
 mod cpp_memory;

@@ -35,8 +35,10 @@ pub(crate) extern "C" fn audit() -> Audit {
 pub(crate) unsafe extern "C" fn release() -> Audit {
     // These are the handlers that `atexit` registered in this image, and the destructors of C++ statics.
     // dlclose would run them too, but too late to destroy the thread-locals that they create on this thread.
-    // libc forgets handlers that ran. SAFETY: it is this image's handle, and the handlers expect to run when
-    // the image is about to be unmapped.
+    // libc forgets handlers that ran.
+    //
+    // SAFETY: it is this image's handle, and the handlers expect to run when the image is about to be
+    // unmapped.
     unsafe { __cxa_finalize((&raw const __dso_handle).cast_mut().cast()) };
     // An exit handler may have created a timer.
     timers::delete_all();

@@ -8,8 +8,8 @@
 //! and any C code in the module bind to them:
 //!
 //! * [`cxa_thread_atexit`] adds the destructor to a list of the calling thread. The list is a thread-local
-//!   without `Drop`. It is part of the image's block of thread-locals and goes with it, so a new thread never
-//!   finds the list of a thread that ended.
+//!   without `Drop`. It is part of the image's block of thread-locals and is freed with it, so a new thread
+//!   never finds the list of a thread that ended.
 //! * [`pthread_key_create`] and [`pthread_key_delete`] keep a list of the image's keys. They give libc no
 //!   destructor.
 //!

@@ -181,7 +181,7 @@ fn run(set: &libc::sigset_t, callback: Callback, is_deleted: &AtomicBool) {
         }
     }
     // The thread that deletes the timer signals this thread with the lock held. Because of this wait, this
-    // thread cannot end before that, so the signal cannot reach another thread that has got the same number.
+    // thread cannot end before that, so the signal cannot reach another thread that has the same number.
     drop(TIMERS.lock().unwrap_or_else(PoisonError::into_inner));
 }
 

@@ -3,7 +3,7 @@
 //!
 //! The SDK has no JSON parser: it uses the exit code of the probe, and prints the probe's text unchanged.
 //!
-//! [`testing::leaves!`]: crate::testing::leaves
+//! [`testing::leaves!`]: crate::testing::leaves!
 
 use std::{
     env,
@@ -45,7 +45,7 @@ struct BuildOptions {
     profile: Option<String>,
 }
 
-/// Implements [`testing::leaves!`](crate::testing::leaves).
+/// Implements [`testing::leaves!`](crate::testing::leaves!).
 ///
 /// # Panics
 ///
