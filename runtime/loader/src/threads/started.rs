@@ -1,9 +1,10 @@
 //! The threads that a module started: each runs under a trampoline of the host, and is known.
 //!
-//! A thread must be out of the module's text before the image goes, not only done with its work: `std`'s own epilogue and
-//! the destructors of its thread-locals are module text too. So the bottom of its stack is [`thread_main`], which is host text:
-//! it calls the start routine, then the image's `detach_thread`, and only then counts the thread out. What libc does
-//! afterwards calls nothing in the image: its destructors were never registered with libc (see the SDK's `interpose.rs`).
+//! A thread must be out of the module's text before the image goes, not only done with its work: `std`'s own
+//! epilogue and the destructors of its thread-locals are module text too. So the bottom of its stack is
+//! [`thread_main`], which is host text: it calls the start routine, then the image's `detach_thread`, and
+//! only then counts the thread out. What libc does afterwards calls nothing in the image: its destructors
+//! were never registered with libc (see the SDK's `interpose/thread_locals.rs`).
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +27,8 @@ use crate::{
 pub struct ModuleThread {
     /// Its thread id, as the system counts them.
     pub tid: i32,
-    /// Its name, as the system shows it. One that the module gave none has the module's, with the generation: `greeter.g7`.
+    /// Its name, as the system shows it. One that the module gave none has the module's, with the generation:
+    /// `greeter.g7`.
     pub name: String,
     /// The module and the generation that it is of, whatever it is called: `greeter.g7`.
     pub owner: Arc<str>,
@@ -112,7 +114,8 @@ impl Threads {
         };
         let routine =
             Box::into_raw(Box::new(StartArguments { id, threads: self.clone(), image, start, argument }));
-        // SAFETY: our caller's promise, handed on; `thread_main` takes the box. A pthread_t is an integer of the size of usize.
+        // SAFETY: our caller's promise, handed on; `thread_main` takes the box. A pthread_t is an integer of
+        // the size of usize.
         let error =
             unsafe { libc::pthread_create(thread.cast(), attributes.cast(), thread_main, routine.cast()) };
         if error != 0 {
@@ -152,7 +155,8 @@ impl Threads {
     fn record_start(&self, id: u64) {
         // SAFETY: it only asks for a number.
         let tid = unsafe { libc::gettid() };
-        // SAFETY: it is the calling thread, and the name a C string. Where it is refused, it keeps the name that it has.
+        // SAFETY: it is the calling thread, and the name a C string. Where it is refused, it keeps the name
+        // that it has.
         unsafe { libc::pthread_setname_np(libc::pthread_self(), self.name.as_ptr()) };
         let thread = RunningThread { tid, since: Instant::now() };
         self.table.lock().threads.insert(id, Some(thread));
