@@ -1,7 +1,8 @@
-//! The cell against a twin that is slow and obviously right: random sequences on one thread, each answer compared.
+//! The cell against a slow and obviously correct reference: random steps on one thread, with each result
+//! compared.
 #![cfg(not(loom))]
-#![allow(clippy::unwrap_used, reason = "a test says what it means by failing")]
-#![allow(dead_code, reason = "each test binary uses its own part of `support`")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+#![allow(dead_code, reason = "each test binary uses a part of `support`")]
 
 mod support;
 
@@ -12,9 +13,9 @@ use segue_core::{
 };
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
-use support::{Log, Seen, Tracked, both_fences, empty_cell, is_seen};
+use support::{Log, Partial, Tracked, both_fences, empty_cell, has_value};
 
-/// One generation, as the twin sees it.
+/// One generation, in the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Generation {
     number: u64,
@@ -22,96 +23,100 @@ struct Generation {
     calls: u64,
 }
 
-/// The twin: everything under one mutex.
+/// The reference: everything is under one mutex.
 #[derive(Default)]
-struct Twin(Mutex<Pair>);
+struct Reference(Mutex<Generations>);
 
 #[derive(Default)]
-struct Pair {
+struct Generations {
     current: Option<Generation>,
     old: Option<Generation>,
-    /// By the name that the cell gave.
+    /// With the name that the cell returned.
     quarantined: Vec<(Quarantine, Generation)>,
 }
 
-/// How many generations a cell has room for.
+/// The number of generations that fit in a cell.
 const LANES: usize = 8;
 
-impl Twin {
+impl Reference {
     fn enter(&self) -> Option<u64> {
-        let mut pair = self.0.lock().unwrap();
-        let current = pair.current.as_mut()?;
+        let mut generations = self.0.lock().unwrap();
+        let current = generations.current.as_mut()?;
         current.inside += 1;
         current.calls += 1;
         Some(current.number)
     }
 
     fn leave(&self, number: u64) {
-        let mut pair = self.0.lock().unwrap();
-        let Pair { current, old, quarantined } = &mut *pair;
-        let quarantined = quarantined.iter_mut().map(|(_, one)| one);
+        let mut generations = self.0.lock().unwrap();
+        let Generations { current, old, quarantined } = &mut *generations;
+        let quarantined = quarantined.iter_mut().map(|(_, generation)| generation);
         let mut all = [current, old].into_iter().flatten().chain(quarantined);
-        all.find(|one| one.number == number).expect("nobody leaves what is gone").inside -= 1;
+        let entered = all.find(|generation| generation.number == number);
+        entered.expect("a generation with a caller inside is present").inside -= 1;
     }
 
     fn publish(&self, number: u64) -> Result<Option<u64>, ReserveError> {
-        let mut pair = self.0.lock().unwrap();
-        if pair.old.is_some() {
+        let mut generations = self.0.lock().unwrap();
+        if generations.old.is_some() {
             return Err(ReserveError::OldPresent);
         }
-        if usize::from(pair.current.is_some()) + pair.quarantined.len() == LANES {
+        if usize::from(generations.current.is_some()) + generations.quarantined.len() == LANES {
             return Err(ReserveError::NoFreeLane);
         }
-        pair.old = pair.current.replace(Generation { number, inside: 0, calls: 0 });
-        Ok(pair.old.map(|old| old.number))
+        generations.old = generations.current.replace(Generation { number, inside: 0, calls: 0 });
+        Ok(generations.old.map(|old| old.number))
     }
 
     fn rollback(&self) -> bool {
-        let mut pair = self.0.lock().unwrap();
-        let Pair { current, old, .. } = &mut *pair;
-        let possible = old.is_some();
-        if possible {
+        let mut generations = self.0.lock().unwrap();
+        let Generations { current, old, .. } = &mut *generations;
+        let is_possible = old.is_some();
+        if is_possible {
             std::mem::swap(current, old);
         }
-        possible
+        is_possible
     }
 
     fn withdraw(&self) -> bool {
-        let mut pair = self.0.lock().unwrap();
-        let possible = pair.old.is_none() && pair.current.is_some();
-        if possible {
-            pair.old = pair.current.take();
+        let mut generations = self.0.lock().unwrap();
+        let is_possible = generations.old.is_none() && generations.current.is_some();
+        if is_possible {
+            generations.old = generations.current.take();
         }
-        possible
+        is_possible
     }
 
     fn quarantine(&self, name: Option<Quarantine>) -> bool {
-        let mut pair = self.0.lock().unwrap();
-        let old = pair.old.take();
-        pair.quarantined.extend(name.zip(old));
+        let mut generations = self.0.lock().unwrap();
+        let old = generations.old.take();
+        generations.quarantined.extend(name.zip(old));
         name.is_some() == old.is_some()
     }
 
-    /// The number of who went, or how many are inside; none if there is no such one.
-    fn vacate(&self, which: Role) -> Option<Result<u64, u64>> {
-        let one = self.look(which)?;
-        if one.inside > 0 {
-            return Some(Err(one.inside));
+    /// The generation that was taken out, or the number of callers inside. `None` if there is no such
+    /// generation.
+    fn vacate(&self, role: Role) -> Option<Result<u64, u64>> {
+        let generation = self.find(role)?;
+        if generation.inside > 0 {
+            return Some(Err(generation.inside));
         }
-        let mut pair = self.0.lock().unwrap();
-        pair.old.take_if(|old| old.number == one.number);
-        pair.quarantined.retain(|(_, quarantined)| quarantined.number != one.number);
-        Some(Ok(one.number))
+        let mut generations = self.0.lock().unwrap();
+        generations.old.take_if(|old| old.number == generation.number);
+        generations.quarantined.retain(|(_, quarantined)| quarantined.number != generation.number);
+        Some(Ok(generation.number))
     }
 
-    fn look(&self, which: Role) -> Option<Generation> {
-        let pair = self.0.lock().unwrap();
-        match which {
-            Role::Current => pair.current,
-            Role::Old => pair.old,
-            Role::Quarantined(name) => {
-                pair.quarantined.iter().find(|(its, _)| *its == name).map(|(_, one)| *one)
-            }
+    fn find(&self, role: Role) -> Option<Generation> {
+        let generations = self.0.lock().unwrap();
+        match role {
+            Role::Current => generations.current,
+            Role::Old => generations.old,
+            Role::Quarantined(name) => generations
+                .quarantined
+                .iter()
+                .find(|(other, _)| *other == name)
+                .map(|(_, generation)| *generation),
         }
     }
 }
@@ -120,14 +125,14 @@ impl Twin {
 enum Step {
     Enter,
     EnterOwned,
-    /// Through a projection that was there from the beginning.
+    /// Through a projection made at the start.
     EnterProjection,
-    /// Through one that is made now.
-    LookThrough,
-    /// Which guard of those alive, modulo their number.
+    /// Through a projection made now.
+    EnterNewProjection,
+    /// Drops a guard. The index is taken modulo the number of guards.
     Leave(usize),
-    /// On another thread.
-    LeaveElsewhere(usize),
+    /// Drops an owned guard on another thread.
+    LeaveOnOtherThread(usize),
     Publish,
     Abandon,
     DropReservation,
@@ -136,7 +141,7 @@ enum Step {
     Watch,
     Vacate,
     Quarantine,
-    /// Which of those that were ever in quarantine, modulo their number.
+    /// Vacates by a quarantine name. The index is taken modulo the number of names ever returned.
     VacateQuarantined(usize),
 }
 
@@ -145,9 +150,9 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Enter),
         3 => Just(Step::EnterOwned),
         3 => Just(Step::EnterProjection),
-        1 => Just(Step::LookThrough),
+        1 => Just(Step::EnterNewProjection),
         4 => any::<usize>().prop_map(Step::Leave),
-        2 => any::<usize>().prop_map(Step::LeaveElsewhere),
+        2 => any::<usize>().prop_map(Step::LeaveOnOtherThread),
         4 => Just(Step::Publish),
         1 => Just(Step::Abandon),
         1 => Just(Step::DropReservation),
@@ -160,86 +165,87 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Runs the steps on a cell and on its twin.
+/// Runs the steps on a cell and on the reference.
 fn run(fences: Fences, steps: &[Step]) {
     let log = Arc::new(Log::default());
     let cell = empty_cell(fences);
-    let twin = Twin::default();
-    let mut made = 0;
-    let mut gone = 0;
-    // Whether this thread ever tried to enter an occupant of which there was nothing to see.
-    let mut tried = false;
+    let reference = Reference::default();
+    let mut created = 0;
+    let mut dropped = 0;
+    // Whether this thread ever entered through a projection without a value, which may make it a visitor.
+    let mut had_failed_entry = false;
     {
-        let projection = cell.projection(Seen);
+        let projection = cell.projection(Partial);
         let mut names: Vec<Quarantine> = vec![];
-        let mut sights: Vec<ProjectionGuard<'_, Tracked, Seen>> = vec![];
+        let mut projected: Vec<ProjectionGuard<'_, Tracked, Partial>> = vec![];
         let mut guards: Vec<CallGuard<'_, Tracked>> = vec![];
         let mut owned: Vec<OwnedCallGuard<Tracked>> = vec![];
         for step in steps {
             match *step {
                 Step::Enter => {
                     let guard = cell.enter();
-                    assert_eq!(guard.as_ref().map(|guard| guard.call()), twin.enter());
+                    assert_eq!(guard.as_ref().map(|guard| guard.call()), reference.enter());
                     guards.extend(guard);
                 }
                 Step::EnterOwned => {
                     let guard = cell.enter_owned();
-                    assert_eq!(guard.as_ref().map(|guard| guard.call()), twin.enter());
+                    assert_eq!(guard.as_ref().map(|guard| guard.call()), reference.enter());
                     owned.extend(guard);
                 }
                 Step::EnterProjection => match projection.enter() {
-                    Ok(sight) => {
-                        assert_eq!(Some(sight.get().of.call()), twin.enter());
-                        assert_eq!(sight.occupant().generation, sight.get().of.generation);
-                        sights.push(sight);
+                    Ok(guard) => {
+                        assert_eq!(Some(guard.get().occupant.call()), reference.enter());
+                        assert_eq!(guard.occupant().generation, guard.get().occupant.generation);
+                        projected.push(guard);
                     }
-                    Err(missing) => {
-                        assert_eq!(missing, expected_error(twin.look(Role::Current)));
-                        tried = true;
+                    Err(error) => {
+                        assert_eq!(error, expected_error(reference.find(Role::Current)));
+                        had_failed_entry = true;
                     }
                 },
-                Step::LookThrough => {
-                    let seen = cell.projection(Seen).enter().map(|sight| sight.get().of.generation);
-                    let expected = twin.look(Role::Current);
-                    match seen {
+                Step::EnterNewProjection => {
+                    let entered =
+                        cell.projection(Partial).enter().map(|guard| guard.get().occupant.generation);
+                    let expected = reference.find(Role::Current);
+                    match entered {
                         Ok(generation) => {
-                            assert_eq!(Some(generation), twin.enter());
-                            twin.leave(generation);
+                            assert_eq!(Some(generation), reference.enter());
+                            reference.leave(generation);
                         }
-                        Err(missing) => {
-                            assert_eq!(missing, expected_error(expected));
-                            tried = true;
+                        Err(error) => {
+                            assert_eq!(error, expected_error(expected));
+                            had_failed_entry = true;
                         }
                     }
                 }
-                Step::Leave(which) if which % 2 == 0 && !sights.is_empty() => {
-                    let sight = sights.swap_remove(which % sights.len());
-                    twin.leave(sight.get().of.generation);
+                Step::Leave(index) if index % 2 == 0 && !projected.is_empty() => {
+                    let guard = projected.swap_remove(index % projected.len());
+                    reference.leave(guard.get().occupant.generation);
                 }
-                Step::Leave(which) if !guards.is_empty() => {
-                    let guard = guards.swap_remove(which % guards.len());
-                    twin.leave(guard.call());
+                Step::Leave(index) if !guards.is_empty() => {
+                    let guard = guards.swap_remove(index % guards.len());
+                    reference.leave(guard.call());
                 }
-                Step::Leave(which) | Step::LeaveElsewhere(which) if !owned.is_empty() => {
-                    let guard = owned.swap_remove(which % owned.len());
-                    twin.leave(guard.generation);
-                    if matches!(step, Step::LeaveElsewhere(_)) {
+                Step::Leave(index) | Step::LeaveOnOtherThread(index) if !owned.is_empty() => {
+                    let guard = owned.swap_remove(index % owned.len());
+                    reference.leave(guard.generation);
+                    if matches!(step, Step::LeaveOnOtherThread(_)) {
                         std::thread::spawn(move || guard.call()).join().unwrap();
                     }
                 }
-                Step::Leave(_) | Step::LeaveElsewhere(_) => {}
+                Step::Leave(_) | Step::LeaveOnOtherThread(_) => {}
                 Step::Publish => {
-                    made += 1;
-                    let reservation = cell.reserve(Tracked::new(made, &log));
+                    created += 1;
+                    let reservation = cell.reserve(Tracked::new(created, &log));
                     let before =
                         reservation.map(|reservation| reservation.publish().map(|old| old.generation));
-                    gone += usize::from(before.is_err());
-                    assert_eq!(before, twin.publish(made));
+                    dropped += usize::from(before.is_err());
+                    assert_eq!(before, reference.publish(created));
                 }
                 Step::Abandon | Step::DropReservation => {
-                    made += 1;
-                    gone += 1;
-                    if let Ok(reservation) = cell.reserve(Tracked::new(made, &log)) {
+                    created += 1;
+                    dropped += 1;
+                    if let Ok(reservation) = cell.reserve(Tracked::new(created, &log)) {
                         assert_eq!(
                             cell.reserve(Tracked::new(0, &Arc::default())).unwrap_err(),
                             ReserveError::Reserved
@@ -249,49 +255,59 @@ fn run(fences: Fences, steps: &[Step]) {
                         }
                     }
                 }
-                Step::Rollback => assert_eq!(cell.rollback().is_ok(), twin.rollback()),
-                Step::Withdraw => assert_eq!(cell.withdraw().is_ok(), twin.withdraw()),
+                Step::Rollback => assert_eq!(cell.rollback().is_ok(), reference.rollback()),
+                Step::Withdraw => assert_eq!(cell.withdraw().is_ok(), reference.withdraw()),
                 Step::Watch => cell.watch(Role::Old),
-                Step::Vacate => gone += vacate(&cell, &twin, Role::Old),
+                Step::Vacate => dropped += vacate(&cell, &reference, Role::Old),
                 Step::Quarantine => {
                     let name = cell.quarantine_old();
-                    assert!(twin.quarantine(name));
+                    assert!(reference.quarantine(name));
                     names.extend(name);
                 }
-                Step::VacateQuarantined(which) if !names.is_empty() => {
-                    gone += vacate(&cell, &twin, Role::Quarantined(names[which % names.len()]));
+                Step::VacateQuarantined(index) if !names.is_empty() => {
+                    dropped += vacate(&cell, &reference, Role::Quarantined(names[index % names.len()]));
                 }
                 Step::VacateQuarantined(_) => {}
             }
             assert!(matches!(cell.vacate(Role::Current), VacateOutcome::Absent));
             let quarantined = names.iter().map(|name| Role::Quarantined(*name));
-            for which in [Role::Current, Role::Old].into_iter().chain(quarantined) {
-                let expected = twin.look(which);
-                let count = cell.count(which);
+            for role in [Role::Current, Role::Old].into_iter().chain(quarantined) {
+                let expected = reference.find(role);
+                let count = cell.count(role);
                 assert_eq!(
                     count.map(|count| (count.inside, count.calls)),
-                    expected.map(|one| (one.inside, one.calls))
+                    expected.map(|generation| (generation.inside, generation.calls))
                 );
-                assert_eq!(cell.occupant(which).map(|one| one.generation), expected.map(|one| one.number));
-                let visited = expected.is_some_and(|one| one.calls > 0);
-                let listed = cell.visitors(which).contains(&ThreadId::current());
-                assert!(listed == visited || listed && tried, "who was inside is a visitor");
+                assert_eq!(
+                    cell.occupant(role).map(|occupant| occupant.generation),
+                    expected.map(|generation| generation.number)
+                );
+                let has_visited = expected.is_some_and(|generation| generation.calls > 0);
+                let is_listed = cell.visitors(role).contains(&ThreadId::current());
+                assert!(
+                    is_listed == has_visited || is_listed && had_failed_entry,
+                    "a thread that was inside is a visitor"
+                );
             }
-            assert_eq!(log.drops.load(SeqCst), gone);
+            assert_eq!(log.drops.load(SeqCst), dropped);
         }
-        // The owned ones leave last, after the cell's other owner.
-        drop((guards, sights));
+        // The owned guards are dropped last, after the cell's other owner.
+        drop((guards, projected));
         drop(projection);
         drop(cell);
         drop(owned);
     }
-    assert_eq!(log.drops.load(SeqCst), usize::try_from(made).unwrap(), "each is dropped exactly once");
+    assert_eq!(
+        log.drops.load(SeqCst),
+        usize::try_from(created).unwrap(),
+        "each occupant is dropped exactly once"
+    );
     assert!(!log.broken.load(SeqCst));
 }
 
-/// Takes one out of both. How many have gone.
-fn vacate(cell: &Cell<Tracked>, twin: &Twin, which: Role) -> usize {
-    match (cell.vacate(which), twin.vacate(which)) {
+/// Vacates a role in both. Returns how many occupants were taken out.
+fn vacate(cell: &Cell<Tracked>, reference: &Reference, role: Role) -> usize {
+    match (cell.vacate(role), reference.vacate(role)) {
         (VacateOutcome::Absent, None) => 0,
         (VacateOutcome::Busy { inside }, Some(Err(expected))) => {
             assert_eq!(inside, expected);
@@ -299,10 +315,13 @@ fn vacate(cell: &Cell<Tracked>, twin: &Twin, which: Role) -> usize {
         }
         (VacateOutcome::Vacated(occupant), Some(Ok(expected))) => {
             assert_eq!(occupant.generation, expected);
-            assert!(Arc::into_inner(occupant).is_some(), "the cell keeps nothing, nor does a projection");
+            assert!(
+                Arc::into_inner(occupant).is_some(),
+                "neither the cell nor a projection keeps a reference"
+            );
             1
         }
-        (ours, twins) => panic!("{ours:?}, the twin {twins:?}"),
+        (actual, expected) => panic!("the cell returned {actual:?}, the reference {expected:?}"),
     }
 }
 
@@ -310,17 +329,21 @@ fn expected_error(current: Option<Generation>) -> ProjectionError {
     match current {
         None => ProjectionError::NoOccupant,
         Some(current) => {
-            assert!(!is_seen(current.number));
+            assert!(!has_value(current.number));
             ProjectionError::NoView
         }
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 8 } else { 512 }, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(miri) { 8 } else { 512 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
-    fn the_cell_answers_as_its_twin(steps in proptest::collection::vec(step(), 0..100)) {
+    fn the_cell_behaves_like_the_reference(steps in proptest::collection::vec(step(), 0..100)) {
         for fences in both_fences() {
             run(fences, &steps);
         }

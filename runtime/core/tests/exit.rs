@@ -1,7 +1,7 @@
-//! Threads that exit: whom they say goodbye to, and what stays of them.
+//! Threads that exit: which occupants they notify, and what remains of the threads.
 #![cfg(not(loom))]
-#![allow(clippy::unwrap_used, reason = "a test says what it means by failing")]
-#![allow(dead_code, reason = "each test binary uses its own part of `support`")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+#![allow(dead_code, reason = "each test binary uses a part of `support`")]
 
 mod support;
 
@@ -19,13 +19,13 @@ fn publish(cell: &Cell<Tracked>, generation: u64, log: &Arc<Log>) -> Arc<Tracked
 }
 
 #[test]
-fn each_visited_occupant_is_told_once() {
+fn each_visited_occupant_is_notified_once() {
     for fences in both_fences() {
         let log = Arc::new(Log::default());
         let cell = empty_cell(fences);
         let first = publish(&cell, 1, &log);
         let (go, wait) = mpsc::channel();
-        let (ready, ask) = mpsc::channel();
+        let (ready, until_ready) = mpsc::channel();
         let visitor = {
             let cell = Arc::clone(&cell);
             thread::spawn(move || {
@@ -35,30 +35,30 @@ fn each_visited_occupant_is_told_once() {
                 (0..10).for_each(|_| drop(cell.enter()));
             })
         };
-        let id = ask.recv().unwrap();
+        let id = until_ready.recv().unwrap();
         let second = publish(&cell, 2, &log);
         assert_eq!(cell.visitors(Role::Old), [id]);
         go.send(()).unwrap();
         visitor.join().unwrap();
-        assert_eq!(first.departures.load(SeqCst), 1);
-        assert_eq!(second.departures.load(SeqCst), 1);
+        assert_eq!(first.exit_notices.load(SeqCst), 1);
+        assert_eq!(second.exit_notices.load(SeqCst), 1);
         assert_eq!(cell.visitors(Role::Old), []);
         assert_eq!(cell.visitors(Role::Current), []);
-        assert_eq!(cell.count(Role::Old).unwrap().calls, 10, "a departure is no call");
+        assert_eq!(cell.count(Role::Old).unwrap().calls, 10, "an exit notice is not a call");
         assert_eq!(cell.count(Role::Current).unwrap().calls, 10);
         drop(first);
-        let VacateOutcome::Vacated(first) = cell.vacate(Role::Old) else { panic!("nobody is inside") };
+        let VacateOutcome::Vacated(first) = cell.vacate(Role::Old) else { panic!("the occupant is drained") };
         assert!(Arc::into_inner(first).is_some());
     }
 }
 
 #[test]
-fn who_visited_what_is_gone_tells_nobody() {
+fn an_occupant_that_was_taken_out_is_not_notified() {
     let log = Arc::new(Log::default());
     let cell = empty_cell(both_fences()[0]);
     let first = publish(&cell, 1, &log);
     let (go, wait) = mpsc::channel();
-    let (ready, ask) = mpsc::channel();
+    let (ready, until_ready) = mpsc::channel();
     let visitor = {
         let cell = Arc::clone(&cell);
         thread::spawn(move || {
@@ -67,16 +67,16 @@ fn who_visited_what_is_gone_tells_nobody() {
             wait.recv().unwrap();
         })
     };
-    ask.recv().unwrap();
+    until_ready.recv().unwrap();
     let second = publish(&cell, 2, &log);
     assert!(matches!(cell.vacate(Role::Old), VacateOutcome::Vacated(_)));
-    // The same lane, so that a stale note of the visit would be taken for one of the newcomer.
+    // It gets the same lane, so a stale record of the visit would be attributed to it.
     let third = publish(&cell, 3, &log);
     assert_eq!(cell.visitors(Role::Current), []);
     go.send(()).unwrap();
     visitor.join().unwrap();
     for occupant in [first, second, third] {
-        assert_eq!(occupant.departures.load(SeqCst), 0);
+        assert_eq!(occupant.exit_notices.load(SeqCst), 0);
     }
 }
 
@@ -101,23 +101,23 @@ fn threads_exit_during_drains() {
                 match cell.vacate(Role::Old) {
                     VacateOutcome::Vacated(occupant) => old = Some(occupant),
                     VacateOutcome::Busy { .. } => thread::yield_now(),
-                    VacateOutcome::Absent => panic!("there was an old one"),
+                    VacateOutcome::Absent => panic!("no other thread vacates"),
                 }
             }
-            let told_at_vacate = current.departures.load(SeqCst);
+            let notices_at_vacate = current.exit_notices.load(SeqCst);
             for caller in callers {
                 let called = caller.join().unwrap();
                 assert!(called + 1 >= generation);
                 visits += 1;
             }
             assert_eq!(
-                current.departures.load(SeqCst),
-                told_at_vacate,
-                "who is out of the cell is told nothing"
+                current.exit_notices.load(SeqCst),
+                notices_at_vacate,
+                "an occupant that was taken out is not notified"
             );
             current = next;
         }
-        assert!(log.departures.load(SeqCst) <= visits);
+        assert!(log.exit_notices.load(SeqCst) <= visits);
         assert!(!log.broken.load(SeqCst));
     }
 }
@@ -131,10 +131,14 @@ fn an_owned_guard_outlives_its_thread() {
         let cell = Arc::clone(&cell);
         thread::spawn(move || cell.enter_owned().unwrap()).join().unwrap()
     };
-    assert_eq!(first.departures.load(SeqCst), 1);
+    assert_eq!(first.exit_notices.load(SeqCst), 1);
     assert_eq!(cell.visitors(Role::Current), []);
     guard.call();
-    assert_eq!(cell.visitors(Role::Current), [ThreadId::current()], "who uses a guard is a visitor");
+    assert_eq!(
+        cell.visitors(Role::Current),
+        [ThreadId::current()],
+        "a thread that uses a guard is a visitor"
+    );
     publish(&cell, 2, &log);
     assert!(matches!(cell.vacate(Role::Old), VacateOutcome::Busy { inside: 1 }));
     drop(guard);
@@ -142,61 +146,67 @@ fn an_owned_guard_outlives_its_thread() {
 }
 
 #[test]
-fn a_cell_may_go_before_its_threads() {
+fn a_cell_can_be_dropped_before_its_threads_exit() {
     let log = Arc::new(Log::default());
     let cell = empty_cell(both_fences()[0]);
     publish(&cell, 1, &log);
     let (go, wait) = mpsc::channel::<()>();
-    let (ready, ask) = mpsc::channel();
+    let (ready, until_ready) = mpsc::channel();
     let visitor = thread::spawn(move || {
         drop(cell.enter());
         drop(cell);
         ready.send(()).unwrap();
         wait.recv().unwrap();
     });
-    ask.recv().unwrap();
-    assert_eq!(log.drops.load(SeqCst), 1, "the cell took its occupant with it");
+    until_ready.recv().unwrap();
+    assert_eq!(log.drops.load(SeqCst), 1, "dropping the cell drops its occupant");
     go.send(()).unwrap();
     visitor.join().unwrap();
-    assert_eq!(log.departures.load(SeqCst), 0);
+    assert_eq!(log.exit_notices.load(SeqCst), 0);
 }
 
-/// An occupant whose goodbye panics, with a payload whose drop panics, after entering another cell.
-struct Rude(Arc<Cell<Tracked>>);
+/// An occupant that enters another cell when it is notified, and then panics with a payload whose drop
+/// panics.
+struct Panics(Arc<Cell<Tracked>>);
 
-struct Bomb;
+struct PanicsOnDrop;
 
-impl Drop for Bomb {
+impl Drop for PanicsOnDrop {
     fn drop(&mut self) {
-        panic!("and the payload too");
+        panic!("the payload panics too");
     }
 }
 
-impl Occupant for Rude {
+impl Occupant for Panics {
     fn on_thread_exit(&self) {
         self.0.enter().unwrap().call();
-        std::panic::panic_any(Bomb);
+        std::panic::panic_any(PanicsOnDrop);
     }
 }
 
 #[test]
-fn a_rude_goodbye_ends_there() {
+fn a_panic_in_an_exit_notice_is_contained() {
     let log = Arc::new(Log::default());
     let other = empty_cell(both_fences()[0]);
-    let neighbour = publish(&other, 1, &log);
+    let entered = publish(&other, 1, &log);
     let cell = Cell::new(Box::new(|| {}));
-    cell.reserve(Arc::new(Rude(Arc::clone(&other)))).unwrap().publish();
+    cell.reserve(Arc::new(Panics(Arc::clone(&other)))).unwrap().publish();
     let visitor = {
         let cell = Arc::clone(&cell);
         thread::spawn(move || drop(cell.enter()))
     };
     visitor.join().unwrap();
     assert_eq!(cell.count(Role::Current).unwrap().inside, 0);
-    assert_eq!(neighbour.departures.load(SeqCst), 1, "who was entered during a goodbye is told as well");
+    assert_eq!(
+        entered.exit_notices.load(SeqCst),
+        1,
+        "an occupant that was entered during a notice is notified too"
+    );
     assert_eq!(other.visitors(Role::Current), []);
 }
 
-/// A thread-local that enters when it is destroyed, after our hook has run: it was there before the first entry.
+/// A thread-local that enters in its destructor. It existed before the first entry, so the exit hooks have
+/// already run.
 struct Late(RefCell<Option<Arc<Cell<Tracked>>>>);
 
 static LATE_CALLS: AtomicUsize = AtomicUsize::new(0);
@@ -218,7 +228,7 @@ thread_local! {
 }
 
 #[test]
-fn entering_after_the_exit_hook_is_sound() {
+fn a_thread_can_enter_after_its_exit_hooks() {
     let log = Arc::new(Log::default());
     let cell = empty_cell(both_fences()[0]);
     publish(&cell, 1, &log);
@@ -235,21 +245,21 @@ fn entering_after_the_exit_hook_is_sound() {
     assert_eq!(
         cell.visitors(Role::Current).len(),
         1,
-        "this is what the documentation of `visitors` warns of"
+        "the trade-off in the crate documentation: the thread stays in the list"
     );
     publish(&cell, 2, &log);
     assert!(matches!(cell.vacate(Role::Old), VacateOutcome::Vacated(_)));
 }
 
 #[test]
-fn a_guard_may_outlive_the_exit_hook() {
+fn a_guard_can_outlive_the_exit_hooks() {
     static CELL: OnceLock<Arc<Cell<Tracked>>> = OnceLock::new();
     let log = Arc::new(Log::default());
     let cell = CELL.get_or_init(|| empty_cell(both_fences()[0]));
     publish(cell, 1, &log);
     let (go, wait) = mpsc::channel::<()>();
     let visitor = thread::spawn(move || {
-        // Touched before the first entry, so destroyed after our hook.
+        // Initialized before the first entry, so destroyed after the exit hooks.
         KEPT.with(|_| ());
         KEPT_OWNED.with(|_| ());
         KEPT.with(|kept| kept.replace(cell.enter()));
@@ -263,7 +273,7 @@ fn a_guard_may_outlive_the_exit_hook() {
     assert!(matches!(cell.vacate(Role::Old), VacateOutcome::Busy { inside: 2 }));
     go.send(()).unwrap();
     visitor.join().unwrap();
-    // A newcomer must not be given the stripe that the guard has counted out on.
+    // A new thread must not get the stripe on which the guard has counted out.
     thread::spawn(|| drop(cell.enter())).join().unwrap();
     assert!(matches!(cell.vacate(Role::Old), VacateOutcome::Vacated(_)));
 }

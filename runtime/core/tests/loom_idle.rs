@@ -1,10 +1,11 @@
-//! A model of how threads of a module that wait are ended: none of them runs at the moment at which all end,
-//! and none leaves its stack while another one may use that. The file is the SDK's, whose crate is kept free
-//! of loom.
+//! A model of how the idle threads of a module are ended: no thread runs at the moment at which all end, and
+//! no thread leaves its stack while another may use it.
+//!
+//! The modelled file belongs to the SDK. It is modelled here to keep the SDK's crate free of loom.
 
 #![cfg(loom)]
 
-#[allow(dead_code, reason = "the model asks less than the SDK does")]
+#[allow(dead_code, reason = "the model uses a part of it")]
 #[path = "../../sdk/src/idle/state.rs"]
 mod state;
 
@@ -13,23 +14,24 @@ use std::{panic, sync::Arc};
 use loom::{cell::UnsafeCell, thread};
 use state::{AfterWait, Barrier, State, end_if_all_wait};
 
-/// One thread waits all the time, and has a variable on its stack. Another one uses that while it runs.
+/// The outer thread always waits and has a variable on its stack. The inner thread uses the variable while it
+/// runs.
 struct Scope {
     outer: State,
     inner: State,
     variable: UnsafeCell<u32>,
 }
 
-// SAFETY: loom watches each use of the variable.
+// SAFETY: loom checks each use of the variable.
 unsafe impl Sync for Scope {}
 
 impl Scope {
     fn use_variable(&self) {
-        // SAFETY: loom fails if somebody else uses it at the same time.
+        // SAFETY: loom fails if another thread uses it at the same time.
         self.variable.with_mut(|variable| unsafe { *variable += 1 });
     }
 
-    /// What the inner thread does: it runs, waits, and runs, unless it is ended.
+    /// The inner thread runs, waits, and runs again unless it is ended.
     fn run(&self) {
         self.use_variable();
         assert!(self.inner.begin_wait());
@@ -43,8 +45,8 @@ impl Scope {
     }
 }
 
-/// Where `end` has ended all, the stack of the outer thread goes.
-fn model(end: fn(&Scope) -> bool) {
+/// If `end` ends all threads, the outer thread leaves its stack.
+fn check_variable(end: fn(&Scope) -> bool) {
     let scope = Arc::new(Scope { outer: State::new(), inner: State::new(), variable: UnsafeCell::new(0) });
     assert!(scope.outer.begin_wait());
     let inner = {
@@ -60,7 +62,7 @@ fn model(end: fn(&Scope) -> bool) {
 #[test]
 fn no_thread_runs_when_all_are_ended() {
     loom::model(|| {
-        model(|scope| {
+        check_variable(|scope| {
             let barrier = Barrier::new();
             end_if_all_wait([&scope.outer, &scope.inner].into_iter(), &barrier, || true, |_| ())
         });
@@ -68,21 +70,21 @@ fn no_thread_runs_when_all_are_ended() {
 }
 
 #[test]
-fn it_is_not_enough_that_each_waits_at_some_time() {
-    // The one that waited a moment ago may run by now.
+fn checking_each_thread_separately_is_detected() {
+    // A thread that waited a moment ago may run by now.
     let fails = panic::catch_unwind(|| {
         loom::model(|| {
-            model(|scope| {
+            check_variable(|scope| {
                 let barrier = Barrier::new();
                 scope.inner.is_waiting()
                     && end_if_all_wait([&scope.outer].into_iter(), &barrier, || true, |_| ())
             });
         });
     });
-    assert!(fails.is_err(), "loom finds the thread that runs");
+    assert!(fails.is_err(), "loom finds the running thread");
 }
 
-/// One thread has a condition on its stack. Another one waits for it, in libc, which uses it until it
+/// The owner has a condition variable on its stack. The user waits for it in libc, which uses it until it
 /// returns.
 struct Condition {
     owner: State,
@@ -91,12 +93,12 @@ struct Condition {
     condition: UnsafeCell<u32>,
 }
 
-// SAFETY: loom watches each use of the condition.
+// SAFETY: loom checks each use of the condition.
 unsafe impl Sync for Condition {}
 
 impl Condition {
-    /// The thread of this state stops waiting; whether it ends, and has left its functions.
-    fn leaves(&self, state: &State, meet: fn(&Barrier)) -> bool {
+    /// The thread with this state stops waiting. Returns whether it is ended and has left its functions.
+    fn is_ended(&self, state: &State, meet: fn(&Barrier)) -> bool {
         loop {
             match state.end_wait() {
                 AfterWait::Resume => return false,
@@ -108,7 +110,7 @@ impl Condition {
     }
 }
 
-/// What a thread that ends does before it leaves its functions.
+/// Before an ended thread leaves its functions, it waits for the others at the barrier.
 fn meet(barrier: &Barrier) {
     barrier.arrive();
     while barrier.missing() > 0 {
@@ -116,7 +118,7 @@ fn meet(barrier: &Barrier) {
     }
 }
 
-fn model_of_condition(meet: fn(&Barrier)) {
+fn check_condition(meet: fn(&Barrier)) {
     let all = Arc::new(Condition {
         owner: State::new(),
         user: State::new(),
@@ -128,16 +130,17 @@ fn model_of_condition(meet: fn(&Barrier)) {
         let all = all.clone();
         thread::spawn(move || {
             // libc returns.
-            // SAFETY: loom fails if somebody else changes it at the same time.
+            // SAFETY: loom fails if another thread changes it at the same time.
             all.condition.with(|condition| unsafe { *condition });
-            all.leaves(&all.user, meet);
+            all.is_ended(&all.user, meet);
         })
     };
     let owner = {
         let all = all.clone();
         thread::spawn(move || {
-            if all.leaves(&all.owner, meet) {
-                // SAFETY: as above. What ends here is its stack.
+            if all.is_ended(&all.owner, meet) {
+                // The owner leaves its stack.
+                // SAFETY: as above.
                 all.condition.with_mut(|condition| unsafe { *condition = u32::MAX });
             }
         })
@@ -148,12 +151,12 @@ fn model_of_condition(meet: fn(&Barrier)) {
 }
 
 #[test]
-fn no_stack_goes_while_another_thread_uses_it() {
-    loom::model(|| model_of_condition(meet));
+fn no_thread_leaves_a_stack_that_another_uses() {
+    loom::model(|| check_condition(meet));
 }
 
 #[test]
-fn without_the_barrier_a_stack_goes_too_early() {
-    let fails = panic::catch_unwind(|| loom::model(|| model_of_condition(|_| ())));
-    assert!(fails.is_err(), "loom finds the use of a stack that has gone");
+fn a_missing_barrier_is_detected() {
+    let fails = panic::catch_unwind(|| loom::model(|| check_condition(|_| ())));
+    assert!(fails.is_err(), "loom finds the use of the stack after its thread has left it");
 }

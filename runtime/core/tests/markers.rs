@@ -1,37 +1,37 @@
-//! What may cross threads. What may not is a doctest at `CallGuard`.
+//! Which types are `Send` and `Sync`. A doctest of `CallGuard` shows that it is not `Send`.
 #![cfg(not(loom))]
-#![allow(clippy::unwrap_used, reason = "a test says what it means by failing")]
-#![allow(dead_code, reason = "each test binary uses its own part of `support`")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+#![allow(dead_code, reason = "each test binary uses a part of `support`")]
 
 mod support;
 
 use segue_core::{CallGuard, Cell, Fences, OwnedCallGuard, Reservation, ThreadId, VacateOutcome};
 use support::Tracked;
 
-fn crosses<T: Send>() {}
-fn is_shared<T: Sync>() {}
+fn is_send<T: Send>() {}
+fn is_sync<T: Sync>() {}
 
 #[test]
-fn cells_are_shared() {
-    crosses::<Cell<Tracked>>();
-    is_shared::<Cell<Tracked>>();
-    crosses::<Reservation<'static, Tracked>>();
-    crosses::<VacateOutcome<Tracked>>();
+fn a_cell_is_send_and_sync() {
+    is_send::<Cell<Tracked>>();
+    is_sync::<Cell<Tracked>>();
+    is_send::<Reservation<'static, Tracked>>();
+    is_send::<VacateOutcome<Tracked>>();
 }
 
 #[test]
-fn owned_guards_cross_and_are_shared() {
-    crosses::<OwnedCallGuard<Tracked>>();
-    is_shared::<OwnedCallGuard<Tracked>>();
+fn an_owned_guard_is_send_and_sync() {
+    is_send::<OwnedCallGuard<Tracked>>();
+    is_sync::<OwnedCallGuard<Tracked>>();
 }
 
 #[test]
-fn ids_are_values() {
-    crosses::<(ThreadId, Fences)>();
-    is_shared::<(ThreadId, Fences)>();
+fn thread_ids_and_fences_are_send_and_sync() {
+    is_send::<(ThreadId, Fences)>();
+    is_sync::<(ThreadId, Fences)>();
 }
 
 #[test]
-fn a_guard_that_may_be_none_is_no_larger() {
+fn an_optional_guard_has_the_size_of_a_guard() {
     assert_eq!(size_of::<Option<CallGuard<'static, Tracked>>>(), size_of::<CallGuard<'static, Tracked>>());
 }

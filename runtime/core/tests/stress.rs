@@ -1,7 +1,8 @@
-//! Real threads that call, while a writer replaces, rolls back and vacates. Nothing here is timed; everything is counted.
+//! Real threads call while a writer publishes, rolls back and vacates. Nothing is timed; everything is
+//! counted.
 #![cfg(not(loom))]
-#![allow(clippy::unwrap_used, reason = "a test says what it means by failing")]
-#![allow(dead_code, reason = "each test binary uses its own part of `support`")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+#![allow(dead_code, reason = "each test binary uses a part of `support`")]
 
 mod support;
 
@@ -18,24 +19,24 @@ fn publish(cell: &Cell<Tracked>, generation: u64, log: &Arc<Log>) {
     cell.reserve(Tracked::new(generation, log)).unwrap().publish();
 }
 
-fn vacated(cell: &Cell<Tracked>) -> Arc<Tracked> {
+fn wait_vacated(cell: &Cell<Tracked>) -> Arc<Tracked> {
     loop {
         match cell.vacate(Role::Old) {
             VacateOutcome::Vacated(occupant) => return occupant,
             VacateOutcome::Busy { .. } => std::thread::yield_now(),
-            VacateOutcome::Absent => panic!("there was an old one"),
+            VacateOutcome::Absent => panic!("no other thread vacates"),
         }
     }
 }
 
 #[test]
-fn generations_pass_under_callers() {
+fn callers_survive_many_generations() {
     for fences in both_fences() {
-        pass(fences);
+        run(fences);
     }
 }
 
-fn pass(fences: Fences) {
+fn run(fences: Fences) {
     let log = Arc::new(Log::default());
     let cell = empty_cell(fences);
     publish(&cell, 0, &log);
@@ -45,15 +46,15 @@ fn pass(fences: Fences) {
         let caller = |caller: u64| {
             let (cell, stop, called) = (&cell, &stop, &called);
             scope.spawn(move || {
-                // Half of the callers send their guards to a thread of their own, which counts them out.
+                // Half of the callers send their guards to another thread, which counts them out.
                 let (send, receive) = mpsc::sync_channel(16);
-                let leaver = std::thread::spawn(move || {
+                let dropper = std::thread::spawn(move || {
                     receive.into_iter().for_each(|guard: segue_core::OwnedCallGuard<Tracked>| drop(guard));
                 });
                 let mut calls = 0;
                 let mut newest = 0;
                 while !stop.load(SeqCst) {
-                    // A rollback takes callers back by one generation, never further.
+                    // A rollback takes callers back by one generation at most.
                     let generation = if caller.is_multiple_of(2) {
                         cell.enter().unwrap().call()
                     } else {
@@ -67,7 +68,7 @@ fn pass(fences: Fences) {
                     calls += 1;
                 }
                 drop(send);
-                leaver.join().unwrap();
+                dropper.join().unwrap();
                 called.fetch_add(calls, SeqCst);
             })
         };
@@ -79,31 +80,32 @@ fn pass(fences: Fences) {
                 cell.rollback().unwrap();
                 cell.rollback().unwrap();
             }
-            // Calls are exact in an answer that also says that nobody is inside, not in the next one: a caller who guessed
-            // this lane long ago may be counting in, and about to take it back.
+            // `calls` is exact only in a result with `inside: 0`. In the next result, a caller that read
+            // `current` long ago may be counted into this lane, with an entry that it will cancel.
             counted += loop {
                 match cell.count(Role::Old).unwrap() {
                     Count { inside: 0, calls } => break calls,
                     Count { .. } => std::thread::yield_now(),
                 }
             };
-            assert!(Arc::into_inner(vacated(&cell)).is_some(), "the cell keeps nothing");
+            assert!(Arc::into_inner(wait_vacated(&cell)).is_some(), "the cell keeps no reference");
         }
         stop.store(true, SeqCst);
-        // By hand: a scope does not wait for the destructors of thread-locals, which are still at home in the cell.
+        // Explicitly, because a scope does not wait for the destructors of thread-locals, which still use the
+        // cell.
         callers.into_iter().for_each(|caller| caller.join().unwrap());
         counted
     });
     let last = cell.count(Role::Current).unwrap();
     assert_eq!(last.inside, 0);
-    assert_eq!(counted + last.calls, called.load(SeqCst), "each call was counted once, and nothing else was");
+    assert_eq!(counted + last.calls, called.load(SeqCst), "each call is counted once, and nothing else is");
     drop(cell);
     assert_eq!(log.drops.load(SeqCst) as u64, GENERATIONS);
     assert!(!log.broken.load(SeqCst));
 }
 
 #[test]
-fn a_writer_that_waits_is_woken() {
+fn a_waiting_writer_is_woken() {
     for fences in both_fences() {
         let log = Arc::new(Log::default());
         let (wake, woken) = mpsc::channel();
@@ -122,7 +124,7 @@ fn a_writer_that_waits_is_woken() {
                 publish(&cell, generation, &log);
                 cell.watch(Role::Old);
                 while let VacateOutcome::Busy { .. } = cell.vacate(Role::Old) {
-                    // A lost wake would hang here.
+                    // Hangs if a wake is lost.
                     woken.recv().unwrap();
                 }
             }

@@ -1,24 +1,24 @@
-//! An occupant that counts what happens to it.
+//! An occupant that counts what happens to it, for all test binaries.
 
 use segue_core::{Cell, Fences, Occupant, View};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
-/// What happened to all occupants of one test, and what must not have.
+/// What happened to the occupants of one test.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     pub(crate) drops: AtomicUsize,
-    pub(crate) departures: AtomicUsize,
-    /// An occupant was dropped twice, or while somebody was inside.
+    pub(crate) exit_notices: AtomicUsize,
+    /// Whether an occupant was dropped twice, or while a caller was inside.
     pub(crate) broken: AtomicBool,
 }
 
-/// An occupant that knows who is inside, by counters of its own which the cell knows nothing of.
+/// An occupant that counts the callers inside with counters of its own, independent of the cell.
 #[derive(Debug)]
 pub(crate) struct Tracked {
     pub(crate) generation: u64,
     pub(crate) inside: AtomicUsize,
-    pub(crate) departures: AtomicUsize,
+    pub(crate) exit_notices: AtomicUsize,
     alive: AtomicBool,
     log: Arc<Log>,
 }
@@ -28,13 +28,13 @@ impl Tracked {
         Arc::new(Self {
             generation,
             inside: AtomicUsize::new(0),
-            departures: AtomicUsize::new(0),
+            exit_notices: AtomicUsize::new(0),
             alive: AtomicBool::new(true),
             log: Arc::clone(log),
         })
     }
 
-    /// What a caller does inside.
+    /// What a caller does while inside.
     pub(crate) fn call(&self) -> u64 {
         self.inside.fetch_add(1, SeqCst);
         assert!(self.alive.load(SeqCst), "a call into a dropped occupant");
@@ -46,8 +46,8 @@ impl Tracked {
 impl Occupant for Tracked {
     fn on_thread_exit(&self) {
         self.call();
-        self.departures.fetch_add(1, SeqCst);
-        self.log.departures.fetch_add(1, SeqCst);
+        self.exit_notices.fetch_add(1, SeqCst);
+        self.log.exit_notices.fetch_add(1, SeqCst);
     }
 }
 
@@ -60,38 +60,38 @@ impl Drop for Tracked {
     }
 }
 
-/// A view of occupants, but of each fifth one.
-pub(crate) struct Seen;
+/// A view with no value for every fifth occupant.
+pub(crate) struct Partial;
 
-/// What is seen of an occupant.
-pub(crate) struct Sight<'a> {
-    pub(crate) of: &'a Tracked,
+/// The value that [`Partial`] makes.
+pub(crate) struct Borrowed<'a> {
+    pub(crate) occupant: &'a Tracked,
 }
 
-impl View<Tracked> for Seen {
-    type Value<'a> = Sight<'a>;
+impl View<Tracked> for Partial {
+    type Value<'a> = Borrowed<'a>;
 
-    fn make<'a>(&self, occupant: &'a Tracked) -> Option<Sight<'a>> {
-        is_seen(occupant.generation).then_some(Sight { of: occupant })
+    fn make<'a>(&self, occupant: &'a Tracked) -> Option<Borrowed<'a>> {
+        has_value(occupant.generation).then_some(Borrowed { occupant })
     }
 
-    fn shorten<'short, 'long: 'short>(of: &'short Sight<'long>) -> &'short Sight<'short> {
-        of
+    fn shorten<'short, 'long: 'short>(value: &'short Borrowed<'long>) -> &'short Borrowed<'short> {
+        value
     }
 }
 
-pub(crate) fn is_seen(generation: u64) -> bool {
+pub(crate) fn has_value(generation: u64) -> bool {
     !generation.is_multiple_of(5)
 }
 
-impl Drop for Sight<'_> {
+impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
-        // It goes before what it borrows from.
-        self.of.call();
+        // It is dropped before the occupant that it borrows from.
+        self.occupant.call();
     }
 }
 
-/// Both pairs of fences; the same one twice where the machine has only one.
+/// Both pairs of fences. If the machine supports only one, it is there twice.
 pub(crate) fn both_fences() -> [Fences; 2] {
     [Fences::detect(), Fences::symmetric()]
 }
