@@ -393,7 +393,7 @@ fn a_report_goes_to_whom_the_image_was_told_to_and_a_crash_of_the_host_to_all() 
                 std::process::abort();
             }
             let candidate = Candidate::read(&fixture("crasher", V1)).unwrap().inspect().unwrap();
-            let staged = candidate.stage(directory, 7).unwrap().reported_to(&two);
+            let staged = candidate.stage(directory, 7).unwrap().report_to(&two);
             drop(staged.map(Box::new(Mute)));
         });
         assert!(dead.status.signal().is_some(), "{}", dead.stderr);

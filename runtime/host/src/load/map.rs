@@ -44,7 +44,7 @@ pub(super) fn run(shared: &Arc<Shared>, member: Member) -> Result<MappedVersion,
     let mut clock = Instant::now();
     let staged = inspected.stage(&shared.state_dir.stage(), info.id.generation)?;
     let staged = match shared.crash_reports.get() {
-        Some(reports) => staged.reported_to(reports),
+        Some(reports) => staged.report_to(reports),
         None => staged,
     };
     took.stage = Some(took.stage.unwrap_or(0) + lap(&mut clock));

@@ -1,4 +1,4 @@
-//! What is done at a fatal signal, now and before the runtime's handler.
+//! The actions for the fatal signals: the current ones, and those that the runtime's handler replaced.
 
 use std::{mem, ptr, sync::OnceLock};
 
@@ -6,8 +6,8 @@ use libc::c_int;
 
 use crate::crash::fatal::SIGNALS;
 
-/// What was there before this handler, in the order of [`SIGNALS`].
-pub(super) static DISPLACED: OnceLock<[libc::sigaction; SIGNALS.len()]> = OnceLock::new();
+/// The actions that the handler replaced, in the order of [`SIGNALS`].
+pub(super) static PREVIOUS: OnceLock<[libc::sigaction; SIGNALS.len()]> = OnceLock::new();
 
 /// The [`SIGNALS`], as a set.
 pub(super) fn all_signals() -> libc::sigset_t {
@@ -20,31 +20,31 @@ pub(super) fn all_signals() -> libc::sigset_t {
     set
 }
 
-/// What is done now at a signal. Safe in a signal handler.
-pub(super) fn current(signal: c_int) -> libc::sigaction {
+/// The current action for a signal. Async-signal-safe.
+pub(super) fn current_action(signal: c_int) -> libc::sigaction {
     let mut action = default_action();
-    // SAFETY: it only asks, and `action` can be written. Where it fails, `action` stays the default.
+    // SAFETY: it only queries, and `action` is writable. If it fails, `action` stays the default.
     unsafe { libc::sigaction(signal, ptr::null(), &mut action) };
     action
 }
 
 /// The default action.
 pub(crate) fn default_action() -> libc::sigaction {
-    // SAFETY: all its fields may be zero.
+    // SAFETY: all of its fields may be zero.
     unsafe { mem::zeroed() }
 }
 
-/// Whether this process has the handler.
+/// Whether the handler is installed in this process.
 pub(crate) fn is_installed() -> bool {
-    DISPLACED.get().is_some()
+    PREVIOUS.get().is_some()
 }
 
-/// Where the handler is that this one has displaced, and hands the signal over to.
-pub(crate) fn displaced(signal: c_int) -> Option<usize> {
-    action_displaced(signal).map(|action| action.sa_sigaction)
+/// The address of the handler that this one replaced, and to which it forwards the signal.
+pub(crate) fn previous_handler(signal: c_int) -> Option<usize> {
+    previous_action(signal).map(|action| action.sa_sigaction)
 }
 
-pub(super) fn action_displaced(signal: c_int) -> Option<&'static libc::sigaction> {
+pub(super) fn previous_action(signal: c_int) -> Option<&'static libc::sigaction> {
     let at = SIGNALS.iter().position(|(number, _)| *number == signal)?;
-    DISPLACED.get()?.get(at)
+    PREVIOUS.get()?.get(at)
 }

@@ -1,14 +1,15 @@
-//! A stack for the handler, on threads that a module started: `std` gives one only to threads that the host's `std` starts.
+//! An alternate signal stack for threads that a module started. The host's `std` gives one only to its own
+//! threads.
 
 use std::{
     ffi::{c_int, c_void},
     ptr,
 };
 
-/// How large it is, in bytes, beside what the system itself needs to deliver a signal.
+/// Its size in bytes, without the part that the system needs to deliver a signal.
 const ALTERNATE_BYTES: usize = 16 << 10;
 
-/// What a page is at most, in bytes, on the machines that are ours.
+/// The size of the guard area, in bytes: the largest page size of the supported machines.
 const GUARD_BYTES: usize = 64 << 10;
 
 /// The calling thread's alternate signal stack, until this is dropped on it.
@@ -20,30 +21,31 @@ pub(crate) struct AlternateStack {
 // === impl AlternateStack ===
 
 impl AlternateStack {
-    /// Gives the calling thread one. None where it has one, or there is no memory; then it does without.
+    /// Sets an alternate stack for the calling thread. `None` if it has one, or if there is no memory for
+    /// one.
     pub(crate) fn new() -> Option<Self> {
         let mut before = disabled();
-        // SAFETY: it only asks, and `before` can be written.
+        // SAFETY: it only queries, and `before` is writable.
         if unsafe { libc::sigaltstack(ptr::null(), &mut before) } != 0
             || before.ss_flags & libc::SS_DISABLE == 0
         {
             return None;
         }
-        // SAFETY: it only asks for a number.
+        // SAFETY: it only returns a number.
         let needed = unsafe { libc::getauxval(libc::AT_MINSIGSTKSZ) } as usize;
         let usable = (needed + ALTERNATE_BYTES).next_multiple_of(GUARD_BYTES);
         let len = GUARD_BYTES + usable;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK;
-        // SAFETY: it is new memory, at a place that the system chooses.
+        // SAFETY: it maps new memory, at an address that the system chooses.
         let memory = unsafe { libc::mmap(ptr::null_mut(), len, libc::PROT_NONE, flags, -1, 0) };
         if memory == libc::MAP_FAILED {
             return None;
         }
         let stack = AlternateStack { memory, len };
-        // Below it stays what cannot be touched, for the handler that overflows it.
+        // The part below stays inaccessible, to catch an overflow.
         let bottom = memory.wrapping_byte_add(GUARD_BYTES);
         let access = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: it is memory of ours that nobody uses yet.
+        // SAFETY: this memory was just mapped, and nothing uses it yet.
         if unsafe { libc::mprotect(bottom, usable, access) } != 0 {
             return None;
         }
@@ -51,7 +53,8 @@ impl AlternateStack {
     }
 
     fn install(&self, stack: &libc::stack_t) -> bool {
-        // SAFETY: it is memory of ours, which nobody else uses, or none; and the thread runs on neither.
+        // SAFETY: the stack is unused memory of this value, or disabled. The thread runs on neither the old
+        // nor the new one.
         unsafe { libc::sigaltstack(stack, ptr::null_mut()) == 0 }
     }
 }
@@ -59,14 +62,14 @@ impl AlternateStack {
 impl Drop for AlternateStack {
     fn drop(&mut self) {
         let mut now = disabled();
-        // SAFETY: it only asks, and `now` can be written.
+        // SAFETY: it only queries, and `now` is writable.
         unsafe { libc::sigaltstack(ptr::null(), &mut now) };
         let is_ours = now.ss_sp == self.memory.wrapping_byte_add(GUARD_BYTES);
         if is_ours && !self.install(&disabled()) {
-            // Rather memory that is lost than a stack that is gone.
+            // Leak the memory: the thread still uses the stack.
             return;
         }
-        // SAFETY: `new` made it, and the thread has it no more.
+        // SAFETY: `new` mapped it, and the thread no longer uses it.
         unsafe { libc::munmap(self.memory, self.len) };
     }
 }
@@ -82,13 +85,13 @@ mod tests {
 
     fn size() -> usize {
         let mut now = disabled();
-        // SAFETY: it only asks, and `now` can be written.
+        // SAFETY: it only queries, and `now` is writable.
         assert_eq!(unsafe { libc::sigaltstack(ptr::null(), &mut now) }, 0);
         if now.ss_flags & libc::SS_DISABLE == 0 { now.ss_size } else { 0 }
     }
 
-    extern "C" fn look(_: *mut c_void) -> *mut c_void {
-        assert_eq!(size(), 0, "libc gives a thread none");
+    extern "C" fn check(_: *mut c_void) -> *mut c_void {
+        assert_eq!(size(), 0, "libc sets none");
         let stack = AlternateStack::new().expect("there is memory");
         assert!(size() >= ALTERNATE_BYTES);
         assert!(AlternateStack::new().is_none(), "it has one");
@@ -98,12 +101,12 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_has_one_as_long_as_it_is_kept() {
+    fn a_thread_has_an_alternate_stack_until_it_is_dropped() {
         let mut thread = 0;
-        // SAFETY: a new thread, which is joined; the function looks at nothing that is handed over.
-        let error = unsafe { libc::pthread_create(&mut thread, ptr::null(), look, ptr::null_mut()) };
+        // SAFETY: the new thread is joined, and the function does not use its argument.
+        let error = unsafe { libc::pthread_create(&mut thread, ptr::null(), check, ptr::null_mut()) };
         assert_eq!(error, 0);
-        // SAFETY: it was just made.
+        // SAFETY: the thread was just created.
         assert_eq!(unsafe { libc::pthread_join(thread, ptr::null_mut()) }, 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Whose code is running: by the address of the instruction, or by what is on the stack.
+//! Attributes a crash to an image, by the address of the instruction or by the return addresses on the stack.
 
 use crate::crash::{
     entry::Entry,
@@ -9,31 +9,31 @@ use crate::crash::{
     unmapped::UNMAPPED,
 };
 
-/// How much of a stack is looked at, in bytes. What is further out than that has called too much to be blamed for it.
+/// How much of a stack is searched, in bytes. A caller further out is too far from the crash to be blamed.
 const STACK_BYTES_MAX: u64 = 64 << 10;
-/// The smallest unit that memory is mapped in, in bytes.
+/// The smallest page size, in bytes.
 const PAGE_BYTES: u64 = 4096;
 
-/// Why it is the image that it is.
+/// How a crash was attributed to an image.
 #[derive(Clone, Copy)]
 pub(super) struct Attribution {
     pub(super) by: AttributedBy,
-    /// The address in it, as the file counts; none where the image had no place yet.
+    /// The address in the file; `None` if the image was not mapped yet.
     pub(super) offset: Option<u64>,
 }
 
-/// Where a thread was when the signal came.
+/// The state of the thread when the signal arrived.
 #[derive(Clone, Copy)]
 pub(super) struct FaultSite {
     /// The address of the instruction.
     pub(super) pc: u64,
-    /// The stack's.
+    /// The stack pointer.
     pub(super) sp: u64,
-    /// The address that the instruction was not to reach; none if it was not that.
+    /// The address that the instruction could not access; `None` if that was not the cause.
     pub(super) address: Option<u64>,
 }
 
-/// Finds the image whose code this thread is in, and leaves what is known of it in the workspace. Safe in a signal handler.
+/// Finds the image whose code this thread runs, and copies its entry to the workspace. Async-signal-safe.
 pub(super) fn attribute(
     table: &Table,
     workspace: &mut Workspace,
@@ -42,27 +42,27 @@ pub(super) fn attribute(
 ) -> Option<Attribution> {
     let Workspace { entry, stack, .. } = workspace;
     let FaultSite { pc, sp, address } = at;
-    // First: the image whose code follows a stale pointer is not the one that left it behind.
-    for gone in [Some(pc), address].into_iter().flatten() {
-        if !is_mapped(gone) && UNMAPPED.at(gone, entry) {
+    // First, because an image that follows a dangling pointer is not the image that left the pointer behind.
+    for suspect in [Some(pc), address].into_iter().flatten() {
+        if !is_mapped(suspect) && UNMAPPED.find(suspect, entry) {
             return Some(Attribution {
                 by: AttributedBy::Left,
-                offset: Some(gone.wrapping_sub(entry.base())),
+                offset: Some(suspect.wrapping_sub(entry.base())),
             });
         }
     }
-    if table.at(pc, entry) {
+    if table.find(pc, entry) {
         return Some(Attribution { by: AttributedBy::Address, offset: Some(pc.wrapping_sub(entry.base())) });
     }
-    // Before the stack: its constructors are not in the table yet.
-    if table.opened_by(tid, entry) {
+    // Before the stack search: while constructors run, the table does not have the addresses of the image.
+    if table.find_opened_by(tid, entry) {
         return Some(Attribution { by: AttributedBy::Opening, offset: None });
     }
     let address = innermost_caller(table, stack, entry, sp)?;
     Some(Attribution { by: AttributedBy::Stack, offset: Some(address.wrapping_sub(entry.base())) })
 }
 
-/// The first word of the stack that is an address behind a call in some image's code.
+/// The first word on the stack that is a return address in an image's code.
 fn innermost_caller(table: &Table, words: &mut [u64], entry: &mut Entry, sp: u64) -> Option<u64> {
     let text = table.text();
     if text.is_empty() {
@@ -73,12 +73,12 @@ fn innermost_caller(table: &Table, words: &mut [u64], entry: &mut Entry, sp: u64
     while at < end {
         let read = read_memory(at, words);
         if read == 0 {
-            // It is the page below the stack, where that has overflowed.
+            // The page is unreadable, like the guard page of a stack that has overflowed.
             at = (at + 1).next_multiple_of(PAGE_BYTES);
             continue;
         }
         for word in words.iter().take(read) {
-            if text.contains(word) && table.at_text(*word, entry) && follows_call(*word) {
+            if text.contains(word) && table.find_text(*word, entry) && follows_call(*word) {
                 return Some(*word);
             }
         }
@@ -91,9 +91,9 @@ fn innermost_caller(table: &Table, words: &mut [u64], entry: &mut Entry, sp: u64
 mod tests {
     use super::*;
     use crate::crash::report_lock::STACK_WORDS;
-    use crate::{crash::entry::WORDS, linker::linkmap::Place};
+    use crate::{crash::entry::WORDS, linker::linkmap::Addresses};
 
-    /// Its return address is on the stack above what it is given.
+    /// Its own return address is on the stack above `here`.
     #[inline(never)]
     fn return_address_is_found(table: &'static Table) -> Option<u64> {
         let here = 0u64;
@@ -108,17 +108,17 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_is_found_on_the_stack_where_it_is_in_the_table() {
+    fn a_caller_in_an_image_is_found_on_the_stack() {
         let table: &'static Table = Box::leak(Box::new(Table::new()));
         assert_eq!(return_address_is_found(table), None);
         let start = (return_address_is_found as *const ()).addr();
         let mut row = table.insert(Entry([1; WORDS])).unwrap();
-        // This test program as a whole, and then a piece of it that is not on the stack.
+        // First this whole test program, then a part of it that is not on the stack.
         let all = start - (1 << 20)..start + (1 << 20);
-        row.set_place(&Place { base: 0, span: all.clone(), text: all.clone() });
+        row.set_addresses(&Addresses { base: 0, span: all.clone(), text: all.clone() });
         let found = return_address_is_found(table).expect("a caller is on the stack");
         assert!(all.contains(&(found as usize)));
-        row.set_place(&Place { base: 0, span: start..start + 1, text: start..start + 1 });
-        assert_eq!(return_address_is_found(table), None, "the address of a function is no caller");
+        row.set_addresses(&Addresses { base: 0, span: start..start + 1, text: start..start + 1 });
+        assert_eq!(return_address_is_found(table), None, "the address of a function is not a return address");
     }
 }

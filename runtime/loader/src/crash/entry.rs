@@ -1,18 +1,19 @@
-//! What is known of one image, in words that can be copied one by one while somebody else writes them.
+//! The entry of one image in the table. It consists of words that can be copied one by one while another
+//! thread writes them.
 
 use std::ops::Range;
 
-use crate::{file::candidate::Staged, linker::linkmap::Place};
+use crate::{file::candidate::Staged, linker::linkmap::Addresses};
 
-/// How long an entry is, in words of 8 bytes.
+/// The size of an entry, in words of 8 bytes.
 pub(super) const WORDS: usize = 40;
 
-/// How much of a module's name is kept, in bytes: all of it, by what the metadata allows.
+/// The size of a module's name, in bytes. The metadata allows no longer one.
 const NAME_BYTES_MAX: usize = 64;
-/// How much of a version is kept, in bytes: all of it, by what the metadata allows.
+/// The size of a version, in bytes. The metadata allows no longer one.
 const VERSION_BYTES_MAX: usize = 128;
 
-// Which word says what.
+// The index of each word.
 pub(super) const START: usize = 0;
 pub(super) const END: usize = 1;
 pub(super) const TEXT_START: usize = 2;
@@ -32,11 +33,11 @@ pub(super) const UNMAPPED_AT: usize = 39;
 const _: () = assert!((NAME.end - NAME.start) * 8 == NAME_BYTES_MAX);
 const _: () = assert!((VERSION.end - VERSION.start) * 8 == VERSION_BYTES_MAX);
 
-/// What the table says of one image.
+/// The data about one image.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry(pub(super) [u64; WORDS]);
 
-/// Bytes that were put into words.
+/// Bytes that are stored in words.
 #[derive(Clone, Copy)]
 pub(super) struct Packed<'a> {
     pub(super) words: &'a [u64],
@@ -46,52 +47,52 @@ pub(super) struct Packed<'a> {
 // === impl Entry ===
 
 impl Entry {
-    /// Of a file that the calling thread is about to open: nobody knows yet where it will be.
+    /// For a file that the calling thread is about to open. Its addresses are not known yet.
     pub(crate) fn opening(staged: &Staged) -> Self {
         let mut entry = Entry([0; WORDS]);
-        // SAFETY: it only asks for a number.
+        // SAFETY: it only returns a number.
         entry.0[OPENED_BY] = unsafe { libc::gettid() } as u64;
         entry.0[OPENED_AT] = monotonic_ms();
-        entry.0[OWNER] = staged.reported_to;
+        entry.0[OWNER] = staged.report_owner;
         entry.0[GENERATION] = staged.generation;
-        put(&mut entry.0[DIGEST], staged.digest.bytes());
-        let name = put(&mut entry.0[NAME], staged.metadata.name.as_bytes());
-        let version = put(&mut entry.0[VERSION], staged.metadata.version.as_bytes());
+        pack(&mut entry.0[DIGEST], staged.digest.bytes());
+        let name = pack(&mut entry.0[NAME], staged.metadata.name.as_bytes());
+        let version = pack(&mut entry.0[VERSION], staged.metadata.version.as_bytes());
         entry.0[LENGTHS] = name | version << 32;
         entry
     }
 
-    /// It is in memory, here.
-    pub(super) fn set_place(&mut self, place: &Place) {
+    /// Sets the addresses: the image is mapped.
+    pub(super) fn set_addresses(&mut self, addresses: &Addresses) {
         self.0[OPENED_BY] = 0;
-        self.0[START] = place.span.start as u64;
-        self.0[END] = place.span.end as u64;
-        self.0[TEXT_START] = place.text.start as u64;
-        self.0[TEXT_END] = place.text.end as u64;
-        self.0[BASE] = place.base as u64;
+        self.0[START] = addresses.span.start as u64;
+        self.0[END] = addresses.span.end as u64;
+        self.0[TEXT_START] = addresses.text.start as u64;
+        self.0[TEXT_END] = addresses.text.end as u64;
+        self.0[BASE] = addresses.base as u64;
     }
 
-    /// The thread that is opening the file; 0 once it is in memory.
+    /// The thread that is opening the file; 0 after the image is mapped.
     pub(super) fn opened_by(&self) -> i32 {
         self.0[OPENED_BY] as i32
     }
 
-    /// From its first byte to behind its last.
+    /// From its first byte to past its last byte.
     pub(super) fn span(&self) -> Range<u64> {
         self.0[START]..self.0[END]
     }
 
-    /// From its first byte that can be executed to behind the last.
+    /// From its first executable byte to past the last one.
     pub(super) fn text(&self) -> Range<u64> {
         self.0[TEXT_START]..self.0[TEXT_END]
     }
 
-    /// What is added to an address in the file.
+    /// The difference between an address in memory and in the file.
     pub(super) fn base(&self) -> u64 {
         self.0[BASE]
     }
 
-    /// Whose file a report of it goes into; 0 for everybody's.
+    /// The owner of the file that its reports go to; 0 for all files.
     pub(super) fn owner(&self) -> u64 {
         self.0[OWNER]
     }
@@ -100,15 +101,15 @@ impl Entry {
         self.0[GENERATION]
     }
 
-    /// How long ago the file was opened, in milliseconds, whatever the system's clock was set to meanwhile.
+    /// How long ago the file was opened, in milliseconds, by the monotonic clock.
     pub(super) fn age_ms(&self) -> u64 {
         monotonic_ms().saturating_sub(self.0[OPENED_AT])
     }
 
-    /// How long ago the image left memory, in milliseconds; none while it is there.
+    /// How long ago the image was unmapped, in milliseconds; `None` while it is mapped.
     pub(super) fn left_ms(&self) -> Option<u64> {
-        let left_at = self.0[UNMAPPED_AT];
-        (left_at != 0).then(|| monotonic_ms().saturating_sub(left_at))
+        let unmapped_at = self.0[UNMAPPED_AT];
+        (unmapped_at != 0).then(|| monotonic_ms().saturating_sub(unmapped_at))
     }
 
     pub(super) fn digest(&self) -> Packed<'_> {
@@ -124,7 +125,7 @@ impl Entry {
     }
 }
 
-/// A time that is never set, in milliseconds. Safe in a signal handler.
+/// The monotonic clock, in milliseconds. Async-signal-safe.
 pub(super) fn monotonic_ms() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: it writes `now`.
@@ -132,8 +133,8 @@ pub(super) fn monotonic_ms() -> u64 {
     now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 
-/// Puts as many bytes as fit into words, and says how many.
-fn put(words: &mut [u64], bytes: &[u8]) -> u64 {
+/// Stores as many bytes as fit into the words, and returns their number.
+fn pack(words: &mut [u64], bytes: &[u8]) -> u64 {
     let mut len = 0;
     for (word, chunk) in words.iter_mut().zip(bytes.chunks(8)) {
         let mut padded = [0; 8];
@@ -147,16 +148,16 @@ fn put(words: &mut [u64], bytes: &[u8]) -> u64 {
 // === impl Packed ===
 
 impl Packed<'_> {
-    /// Has a look at each byte. A loop and no iterator, since each adapter has a frame of its own in a debug build, and a signal
-    /// handler little stack.
-    pub(super) fn for_each(self, mut look: impl FnMut(u8)) {
+    /// Calls the function for each byte. It is a loop and not an iterator, because each adapter has a stack
+    /// frame in a debug build, and a signal handler has little stack.
+    pub(super) fn for_each(self, mut visit: impl FnMut(u8)) {
         let mut left = self.len;
         for word in self.words {
             for byte in word.to_le_bytes() {
                 if left == 0 {
                     return;
                 }
-                look(byte);
+                visit(byte);
                 left -= 1;
             }
         }
@@ -168,10 +169,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_put_into_words_comes_out_of_them_as_far_as_it_fits() {
+    fn packed_bytes_are_read_back_as_far_as_they_fit() {
         let mut words = [0; 2];
         for text in ["", "a", "greeter", "greeters", "greeter-of-16-ch", "greeter-of-more-than-16"] {
-            let len = put(&mut words, text.as_bytes());
+            let len = pack(&mut words, text.as_bytes());
             let mut bytes = Vec::new();
             Packed { words: &words, len: len as usize }.for_each(|byte| bytes.push(byte));
             assert_eq!(bytes, &text.as_bytes()[..text.len().min(16)]);

@@ -1,4 +1,4 @@
-//! A module that ends the process by `exit`: the next process is to know whose end it was, as with a crash.
+//! Reports a module that ends the process with `exit`, so the next process knows which module did it.
 
 use std::{
     mem, ptr,
@@ -15,30 +15,30 @@ use crate::crash::{
     reports::AttributedBy,
 };
 
-/// The process that asked for reports last: a child that somebody has forked of it is another. Relaxed: it is stored before an
-/// image is mapped whose code could call `exit`, and whatever hands that to a thread hands this on too.
+/// The process that requested reports. A forked child has another id. Relaxed is enough: it is stored before
+/// any image is mapped, and whatever makes the image visible to a thread makes this visible too.
 static PROCESS: AtomicI32 = AtomicI32::new(0);
 
-/// Whether the process is ending by a module's `exit`. What goes wrong from then on is of that end's making. Relaxed: nothing
-/// is read because of it.
+/// Whether a module has called `exit`. Crashes after that are consequences of it. It orders no other memory
+/// access, so Relaxed is enough.
 static IS_ENDING: AtomicBool = AtomicBool::new(false);
 
-/// This process has asked for reports.
+/// Notes that this process has requested reports.
 pub(super) fn record_process() {
-    // SAFETY: it only asks for a number.
+    // SAFETY: it only returns a number.
     PROCESS.store(unsafe { libc::getpid() }, Ordering::Relaxed);
 }
 
-/// Whether the process is ending by `exit`, which was told. Safe in a signal handler.
+/// Whether the process is ending because of a reported `exit`. Async-signal-safe.
 pub(super) fn is_ending() -> bool {
     IS_ENDING.load(Ordering::Relaxed)
 }
 
-/// The module of this image is about to end the process: a report of it is written. As safe in a signal handler as what is written
-/// of a signal, since C code calls `exit` there, too.
+/// Writes a report: the module of this image is about to call `exit`. Async-signal-safe, because C code calls
+/// `exit` in signal handlers too.
 pub(crate) fn record_exit(entry: &Entry, status: c_int) {
-    // A child that a module has forked ends itself, and the process goes on.
-    // SAFETY: it only asks for a number.
+    // A child that a module has forked may exit. The process goes on.
+    // SAFETY: it only returns a number.
     if unsafe { libc::getpid() } != PROCESS.load(Ordering::Relaxed) || IS_ENDING.swap(true, Ordering::Relaxed)
     {
         return;
@@ -53,23 +53,23 @@ pub(crate) fn record_exit(entry: &Entry, status: c_int) {
         sent_by: None,
     };
     with_signals_blocked(|| {
-        with_report_lock(|turn| {
-            let Workspace { line, .. } = turn.workspace();
+        with_report_lock(|guard| {
+            let Workspace { line, .. } = guard.workspace();
             report.write(line);
         });
     });
-    // Another thread may be in the midst of its report.
+    // Another thread may be writing its report.
     wait_for_others();
 }
 
-/// Runs this while the calling thread gets none of the signals that are reported: the handler would wait for the turn that this
-/// thread has.
+/// Runs a function while the fatal signals are blocked for the calling thread. Their handler would wait for
+/// the report lock that this thread holds.
 fn with_signals_blocked(run: impl FnOnce()) {
-    // SAFETY: all zero is a set of signals.
+    // SAFETY: all zero is a valid signal set.
     let mut before: libc::sigset_t = unsafe { mem::zeroed() };
-    // SAFETY: both are sets that are there.
+    // SAFETY: both sets are valid.
     unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &all_signals(), &mut before) };
     run();
-    // SAFETY: it is what it was.
+    // SAFETY: the set is the previous one.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &before, ptr::null_mut()) };
 }

@@ -2,12 +2,12 @@
 
 use libc::c_int;
 
-/// Whether this signal means that code has gone wrong. Safe in a signal handler.
+/// Whether this signal reports a program error. Async-signal-safe.
 pub(crate) fn is_fatal(signal: c_int) -> bool {
     SIGNALS.iter().any(|(number, _)| *number == signal)
 }
 
-/// The signals that mean that code has gone wrong, and what they are called.
+/// The signals that report a program error, with their names.
 pub(super) const SIGNALS: [(c_int, &str); 7] = [
     (libc::SIGSEGV, "SIGSEGV"),
     (libc::SIGBUS, "SIGBUS"),

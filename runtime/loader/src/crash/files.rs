@@ -1,4 +1,4 @@
-//! The files that reports are written into: one for each runtime of the process that asked for it.
+//! The files that reports are written to: one for each runtime of the process that requested reports.
 
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
@@ -7,27 +7,27 @@ use parking_lot::Mutex;
 
 use crate::crash::report_lock::wait_for_others;
 
-/// How many runtimes of a process can have reports.
+/// The most runtimes of a process that can have reports.
 pub(super) const FILES_MAX: usize = 16;
 
 static FILES: [File; FILES_MAX] =
     [const { File { fd: AtomicI32::new(NONE), owner: AtomicU64::new(0) } }; FILES_MAX];
 
-/// Who adds or removes a file takes this. The number of the last owner.
+/// The number of the last owner. Locked to add or remove a file.
 static OWNERS: Mutex<u64> = Mutex::new(0);
 
 /// No file descriptor.
 const NONE: c_int = -1;
 
 struct File {
-    /// The file's descriptor. SeqCst, as the count of writers is (`turn.rs`): either a writer sees that it was taken off, or
-    /// who took it off sees the writer.
+    /// The file descriptor. SeqCst, like the count of writers (`report_lock.rs`): either a writer sees that
+    /// the file was removed, or the thread that removed it sees the writer.
     fd: AtomicI32,
-    /// Written before the descriptor, whose store and load carry it: Relaxed.
+    /// Relaxed is enough: it is stored before the descriptor, whose store and load publish it.
     owner: AtomicU64,
 }
 
-/// Puts a file on the list; the number of its owner, never 0. None where the list is full.
+/// Adds a file, and returns the number of its owner, which is never 0. `None` if the list is full.
 pub(super) fn add(fd: c_int) -> Option<u64> {
     let mut owners = OWNERS.lock();
     let free = FILES.iter().find(|file| file.fd.load(Ordering::SeqCst) == NONE)?;
@@ -37,9 +37,9 @@ pub(super) fn add(fd: c_int) -> Option<u64> {
     Some(*owners)
 }
 
-/// Takes the owner's file off the list. When this returns, it may be closed.
+/// Removes the owner's file. After this returns, the file may be closed.
 pub(super) fn remove(owner: u64) {
-    // Held to the end, so that its place is given to nobody while it may be in use.
+    // Held to the end, so the slot is not reused while a writer may use the file.
     let _owners = OWNERS.lock();
     for file in FILES.iter().filter(|file| file.owner.load(Ordering::Relaxed) == owner) {
         file.fd.store(NONE, Ordering::SeqCst);
@@ -47,18 +47,18 @@ pub(super) fn remove(owner: u64) {
     wait_for_others();
 }
 
-/// Appends a line to the file of its owner, to all of them where that is 0. It is on the disk when this returns. Only in a
-/// [`ReportGuard`](super::turn::ReportGuard); safe in a signal handler.
+/// Appends a line to the file of its owner, or to all files if the owner is 0, and syncs it to the disk. The
+/// caller must hold a [`ReportGuard`](super::report_lock::ReportGuard). Async-signal-safe.
 pub(super) fn append(line: &[u8], owner: u64) {
     for file in &FILES {
         let fd = file.fd.load(Ordering::SeqCst);
         if fd == NONE || (owner != 0 && file.owner.load(Ordering::Relaxed) != owner) {
             continue;
         }
-        // SAFETY: the line can be read. The file is closed when nobody is in a report, and was opened for appending. Where it
-        // cannot be written there is nobody to tell.
+        // SAFETY: the line is readable. The file was opened for appending, and is closed only while no thread
+        // writes a report. A write error cannot be reported.
         unsafe { libc::write(fd, line.as_ptr().cast(), line.len()) };
-        // SAFETY: it takes a descriptor.
+        // SAFETY: as above.
         unsafe { libc::fsync(fd) };
     }
 }
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_goes_to_its_owner_and_to_all_where_it_has_none() {
+    fn a_line_goes_to_its_owner_or_to_all_files() {
         let ((one_path, one), (two_path, two)) = (file("one"), file("two"));
         let first = add(one.as_raw_fd()).unwrap();
         let second = add(two.as_raw_fd()).unwrap();

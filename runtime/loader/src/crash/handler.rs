@@ -1,6 +1,7 @@
-//! The handler of the fatal signals: it writes whose code it was, and hands the signal over.
+//! The handler of the fatal signals. It writes a report and forwards the signal.
 //!
-//! All of this file is run in a signal handler, and does only what is safe there: nothing allocates, locks, or waits for ever.
+//! All code in this file runs in a signal handler and is async-signal-safe: nothing allocates, locks, or
+//! waits without a limit.
 
 use std::ptr;
 
@@ -8,7 +9,7 @@ use libc::{c_int, c_void, siginfo_t, ucontext_t};
 
 use crate::{
     crash::{
-        actions::{action_displaced, current, displaced},
+        actions::{current_action, previous_action, previous_handler},
         attribute::{FaultSite, attribute},
         exit::is_ending,
         fatal::SIGNALS,
@@ -19,59 +20,59 @@ use crate::{
     signal_safe::handler::Handler,
 };
 
-/// What a signal says of itself.
+/// A fatal signal and its circumstances.
 struct Fault {
     signal: c_int,
-    /// Whether it comes again by itself, at the same instruction, when the handler returns.
+    /// Whether the same instruction raises it again when the handler returns.
     recurs: bool,
-    /// The process that sent it, where it was another one.
+    /// The process that sent it, if it was another one.
     sent_by: Option<i32>,
-    /// The address that was not to be reached, where it was that.
+    /// The address that could not be accessed, if that was the cause.
     address: Option<u64>,
     pc: u64,
     sp: u64,
 }
 
-/// [`on_signal`], as the kernel knows it.
+/// The address of [`on_signal`] for the kernel.
 pub(super) static ON_SIGNAL: Handler = Handler::new(on_signal);
 
-/// What is installed for the [`SIGNALS`].
+/// The handler that is installed for the [`SIGNALS`].
 extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
-    // SAFETY: the system hands over both, for the time of the call.
+    // SAFETY: the system passes both, and they are valid during the call.
     let (fault, is_ignored) = unsafe { (Fault::of(signal, &*info, &*context.cast()), is_ignored(&*info)) };
     if is_ignored {
         return;
     }
-    // SAFETY: it is where the calling thread's is, which the code that was interrupted may be about to look at.
+    // SAFETY: it is the calling thread's `errno`, which the interrupted code may be about to read.
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: as above.
     let before = unsafe { *errno };
     if !is_ending() {
-        with_report_lock(|turn| report(&fault, turn));
+        with_report_lock(|guard| report(&fault, guard));
     }
-    // Another thread may be in the midst of its report, and this one is about to end the process.
+    // Another thread may be writing its report, and this thread is about to end the process.
     wait_for_others();
     forward(&fault, info);
     // SAFETY: as above.
     unsafe { *errno = before };
 }
 
-/// Whether nothing would have come of it: who displaced "ignore" must not make more of it. Faults are never ignored, nor is
-/// `abort`, which does not come back.
+/// Whether the replaced action ignored the signal. Then this handler must ignore it too. Faults are never
+/// ignored, and neither is `abort`, which does not return.
 fn is_ignored(info: &siginfo_t) -> bool {
     let is_abort = info.si_signo == libc::SIGABRT && info.si_code == libc::SI_TKILL;
-    info.si_code <= 0 && !is_abort && displaced(info.si_signo) == Some(libc::SIG_IGN)
+    info.si_code <= 0 && !is_abort && previous_handler(info.si_signo) == Some(libc::SIG_IGN)
 }
 
 pub(super) fn is_ours(action: &libc::sigaction) -> bool {
     action.sa_sigaction == ON_SIGNAL.address()
 }
 
-fn report(fault: &Fault, turn: &mut ReportGuard) {
-    // SAFETY: it only asks for a number.
+fn report(fault: &Fault, guard: &mut ReportGuard) {
+    // SAFETY: it only returns a number.
     let tid = unsafe { libc::gettid() };
-    let workspace = turn.workspace();
-    // Where another process sent it, it is by chance what this thread was doing.
+    let workspace = guard.workspace();
+    // If another process sent it, the code that this thread was running has nothing to do with it.
     let found = match fault.sent_by {
         None => attribute(
             &TABLE,
@@ -95,29 +96,30 @@ fn report(fault: &Fault, turn: &mut ReportGuard) {
     report.write(line);
 }
 
-/// Has the process die as it would have. All signals are given back at once: what was there before may end the process
-/// by another one, which is no crash of its own.
+/// Forwards the signal to the replaced action, so the process dies as it would have died. The actions for all
+/// signals are restored at once: the replaced handler may end the process with another signal, which must not
+/// be reported again.
 fn forward(fault: &Fault, info: *mut siginfo_t) {
     for (signal, _) in SIGNALS {
-        // Who has displaced this handler meanwhile, and then called it, is not asked to go for signals that have not come.
-        if signal != fault.signal && !is_ours(&current(signal)) {
+        // A later handler replaced this one and called it. It keeps the signals that have not arrived.
+        if signal != fault.signal && !is_ours(&current_action(signal)) {
             continue;
         }
-        if let Some(action) = action_displaced(signal) {
-            // SAFETY: it is what was there.
+        if let Some(action) = previous_action(signal) {
+            // SAFETY: it is the replaced action.
             unsafe { libc::sigaction(signal, action, ptr::null_mut()) };
         }
     }
     if fault.recurs {
         return;
     }
-    // It is blocked until the handler returns, and then comes to this thread.
-    // SAFETY: they only ask for numbers.
+    // The signal is blocked until this handler returns. Then this thread gets it.
+    // SAFETY: they only return numbers.
     let (pid, tid) = unsafe { (libc::getpid(), libc::gettid()) };
-    // SAFETY: `info` is what the system handed over. A process may send itself what it likes.
+    // SAFETY: the system passed `info`. A process may send any `info` to itself.
     let sent = unsafe { libc::syscall(libc::SYS_rt_tgsigqueueinfo, pid, tid, fault.signal, info) };
     if sent != 0 {
-        // SAFETY: it takes numbers.
+        // SAFETY: it takes only numbers.
         unsafe { libc::syscall(libc::SYS_tgkill, pid, tid, fault.signal) };
     }
 }
@@ -129,29 +131,29 @@ impl Fault {
         let code = info.si_code;
         let is_memory = matches!(signal, libc::SIGSEGV | libc::SIGBUS);
         let is_instruction = is_memory || matches!(signal, libc::SIGILL | libc::SIGFPE);
-        // After a trap, or a system call that was refused, the next instruction would run; and a page that was found damaged
-        // need not be touched again.
-        let is_late = signal == libc::SIGBUS && code == libc::BUS_MCEERR_AO;
+        // After a trap or a refused system call the next instruction would run. A memory error that was found
+        // in the background (`BUS_MCEERR_AO`) does not repeat either.
+        let is_asynchronous = signal == libc::SIGBUS && code == libc::BUS_MCEERR_AO;
         let is_sent = matches!(code, libc::SI_USER | libc::SI_QUEUE | libc::SI_TKILL);
-        // SAFETY: a signal that was sent says by whom.
+        // SAFETY: the field is set for a signal that was sent.
         let sender = is_sent.then(|| unsafe { info.si_pid() });
-        // SAFETY: it only asks for a number.
+        // SAFETY: it only returns a number.
         let sent_by = sender.filter(|sender| *sender != unsafe { libc::getpid() });
-        // SAFETY: a fault says where.
+        // SAFETY: the field is set for a fault.
         let address = (code > 0 && is_instruction).then(|| unsafe { info.si_addr() }.addr() as u64);
         let (pc, sp) = registers(context);
-        Fault { signal, recurs: code > 0 && is_instruction && !is_late, sent_by, address, pc, sp }
+        Fault { signal, recurs: code > 0 && is_instruction && !is_asynchronous, sent_by, address, pc, sp }
     }
 }
 
-/// The address of the instruction, and the stack's.
+/// The instruction pointer and the stack pointer.
 #[cfg(target_arch = "x86_64")]
 fn registers(context: &ucontext_t) -> (u64, u64) {
     let registers = &context.uc_mcontext.gregs;
     (registers[libc::REG_RIP as usize] as u64, registers[libc::REG_RSP as usize] as u64)
 }
 
-/// The address of the instruction, and the stack's.
+/// The instruction pointer and the stack pointer.
 #[cfg(target_arch = "aarch64")]
 fn registers(context: &ucontext_t) -> (u64, u64) {
     (context.uc_mcontext.pc, context.uc_mcontext.sp)

@@ -1,4 +1,4 @@
-//! Asking for reports: the file, and the handler in its place.
+//! Installs crash reports: opens the file, and installs the handler.
 
 use std::{
     fs::{File, OpenOptions},
@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 use crate::{
     crash::{
-        actions::{DISPLACED, all_signals, current, default_action},
+        actions::{PREVIOUS, all_signals, current_action, default_action},
         exit,
         fatal::SIGNALS,
         files::{self, FILES_MAX},
@@ -25,52 +25,54 @@ use crate::{
     file::candidate::Staged,
 };
 
-/// Has a line written into a file when the process dies of a fatal signal, or a module ends it by `exit`, for as long as this is
-/// kept.
+/// Crash reports for this process, until this is dropped. When the process dies of a fatal signal, or a
+/// module ends it with `exit`, a line is written to a file.
 ///
-/// The line says which module, which version of it and where in its file the process was ([`CrashReport`](crate::CrashReport)).
-/// Then the process dies as it would have.
+/// The line names the module, its version and the place in its file ([`CrashReport`](crate::CrashReport)).
+/// Then the process dies as it would have died without it.
 #[derive(Debug)]
 pub struct CrashReports {
     owner: u64,
-    /// Closed after it was taken off the list, in [`Drop`].
+    /// Closed after [`Drop`] has removed it from the list.
     _file: File,
 }
 
-/// Who installs the handler takes this. Whether it is.
+/// Whether the handler is installed. Locked to install it.
 static IS_INSTALLED: Mutex<bool> = Mutex::new(false);
 
 // === impl CrashReports ===
 
 impl CrashReports {
-    /// Installs the handler, the first time in a process, and has reports appended to this file, which is made where there is
-    /// none. Read what an earlier process left in there ([`read_reports`](crate::read_reports)) before that.
+    /// Installs the handler, if the process does not have it yet, and appends reports to this file, which is
+    /// created if it does not exist. Read the reports of earlier processes
+    /// ([`read_reports`](crate::read_reports)) before.
     ///
-    /// A report of an image goes to whom it was [told to](crate::Staged::reported_to), and to all files of the process
-    /// where that is nobody, as does a report of a crash outside of every module.
+    /// The report of an image goes to the file that was set with
+    /// [`Staged::report_to`](crate::Staged::report_to). If none was set, or the crash is outside every
+    /// module, the report goes to all files of the process.
     ///
-    /// Handlers that others install **later** come first, and should hand on what they do not know; those that were there
-    /// **before** come after the report. A host that has such signals in the course of its work, and goes on after them (a
-    /// runtime of another language, say), installs its own later.
+    /// Handlers that are installed **later** run first, and should forward signals that they do not handle.
+    /// Handlers that were installed **before** run after the report. A host that uses such signals in normal
+    /// operation, for example for a runtime of another language, must install its handlers later.
     ///
     /// # Errors
     ///
-    /// Where the file cannot be opened, is no regular file, the handler cannot be installed, or 16 runtimes of the process have
-    /// reports already.
+    /// If the file cannot be opened or is not a regular file, if the handler cannot be installed, or if 16
+    /// runtimes of the process have reports already.
     pub fn install(file: &Path) -> Result<Self, io::Error> {
         let file = OpenOptions::new()
             .read(true)
             .append(true)
             .create(true)
             .mode(0o600)
-            // Not blocking: opening a pipe that nobody reads would wait for ever.
+            // Without blocking: to open a pipe without a reader would block for ever.
             .custom_flags(libc::O_NONBLOCK)
             .open(file)?;
-        let about = file.metadata()?;
-        if !about.is_file() {
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
-        end_partial_line(&file, about.len())?;
+        end_partial_line(&file, metadata.len())?;
         install_handler()?;
         exit::record_process();
         let owner = files::add(file.as_raw_fd()).ok_or_else(|| {
@@ -79,8 +81,8 @@ impl CrashReports {
         Ok(CrashReports { owner, _file: file })
     }
 
-    /// How many images of this process were mapped while the table of images was full. If one of them crashes, the report does
-    /// not name it.
+    /// The number of images that were mapped while the table of images was full. If one of them crashes, the
+    /// report does not name it.
     pub fn unattributed() -> u64 {
         TABLE.overflows()
     }
@@ -89,21 +91,21 @@ impl CrashReports {
 // === impl Staged ===
 
 impl Staged {
-    /// Has a crash in the image reported to this file alone, and not to all that the process has.
-    pub fn reported_to(mut self, reports: &CrashReports) -> Self {
-        self.reported_to = reports.owner;
+    /// Sends reports of crashes in the image to this file only, and not to all files of the process.
+    pub fn report_to(mut self, reports: &CrashReports) -> Self {
+        self.report_owner = reports.owner;
         self
     }
 }
 
-/// Reports go into this file no more; reports of images that were told to it go nowhere. The handler stays.
+/// No more reports go to this file. Reports of images that were assigned to it are lost. The handler stays.
 impl Drop for CrashReports {
     fn drop(&mut self) {
         files::remove(self.owner);
     }
 }
 
-/// A line that an earlier process wrote only half of must not spoil the next.
+/// Ends a partial line that an earlier process left, so it does not corrupt the next line.
 fn end_partial_line(mut file: &File, len: u64) -> io::Result<()> {
     let mut last = [b'\n'];
     if let Some(at) = len.checked_sub(1) {
@@ -119,14 +121,14 @@ fn install_handler() -> io::Result<()> {
     if *is_installed {
         return Ok(());
     }
-    // All are known before one is replaced: the handler may run at once.
-    let displaced = DISPLACED.get_or_init(|| SIGNALS.map(|(signal, _)| current(signal)));
+    // All actions are read before one is replaced, because the handler may run at once.
+    let previous = PREVIOUS.get_or_init(|| SIGNALS.map(|(signal, _)| current_action(signal)));
     for (done, (signal, _)) in SIGNALS.into_iter().enumerate() {
-        // SAFETY: the handler does only what may be done in a signal handler.
+        // SAFETY: the handler is async-signal-safe.
         if unsafe { libc::sigaction(signal, &handler_action(), ptr::null_mut()) } != 0 {
             let error = io::Error::last_os_error();
-            for ((signal, _), action) in SIGNALS.into_iter().zip(displaced).take(done) {
-                // SAFETY: it is what was there.
+            for ((signal, _), action) in SIGNALS.into_iter().zip(previous).take(done) {
+                // SAFETY: it is the previous action.
                 unsafe { libc::sigaction(signal, action, ptr::null_mut()) };
             }
             return Err(error);
@@ -136,8 +138,9 @@ fn install_handler() -> io::Result<()> {
     Ok(())
 }
 
-/// This handler. On the alternate stack where the thread has one: its own may be what has overflowed. All signals that it
-/// handles are blocked meanwhile, so that a fault in the handler itself ends the process at once.
+/// The action with this handler. It runs on the alternate stack, if the thread has one, because the thread's
+/// own stack may have overflowed. All fatal signals are blocked meanwhile, so a fault in the handler ends the
+/// process at once.
 fn handler_action() -> libc::sigaction {
     let mut action = default_action();
     action.sa_sigaction = ON_SIGNAL.address();

@@ -1,11 +1,12 @@
-//! One line of JSON, made by hand in memory of a fixed size.
+//! A line of JSON, written without allocation into a buffer of fixed size.
 
 use crate::crash::entry::Packed;
 
-/// How long a line may be, in bytes: enough for the longest name and version, and all numbers.
+/// The size of the buffer, in bytes: enough for the longest name and version and all numbers.
 const LINE_BYTES_MAX: usize = 768;
 
-/// A line that is being made. What does not fit is left out, and then the line is none that anybody takes.
+/// A line that is being written. A value that does not fit is omitted. Readers then skip the line, because it
+/// is invalid.
 pub(super) struct Line {
     bytes: [u8; LINE_BYTES_MAX],
     len: usize,
@@ -18,13 +19,13 @@ impl Line {
         Line { bytes: [0; LINE_BYTES_MAX], len: 0 }
     }
 
-    /// Begins, whatever was in there.
+    /// Starts a new line.
     pub(super) fn begin(&mut self) {
         self.len = 0;
         self.raw(b"{");
     }
 
-    /// A number, or null.
+    /// Adds a number or null.
     pub(super) fn number(&mut self, key: &str, value: Option<u64>) {
         self.key(key);
         match value {
@@ -33,7 +34,7 @@ impl Line {
         }
     }
 
-    /// A text that is a call with a number: `"exit(1)"`.
+    /// Adds a string that looks like a call with a number: `"exit(1)"`.
     pub(super) fn call(&mut self, key: &str, function: &str, argument: u64) {
         self.key(key);
         self.raw(b"\"");
@@ -57,7 +58,7 @@ impl Line {
         self.raw(&digits[digits.len() - len..]);
     }
 
-    /// A text, which must have nothing in it that JSON writes otherwise; or null.
+    /// Adds a string or null. The string must not need escaping.
     pub(super) fn text(&mut self, key: &str, value: Option<&str>) {
         self.key(key);
         let Some(value) = value else { return self.raw(b"null") };
@@ -66,7 +67,8 @@ impl Line {
         self.raw(b"\"");
     }
 
-    /// A text of the table of images, or null. By what the metadata allows, it has nothing in it that JSON writes otherwise.
+    /// Adds a string from the table of images, or null. The metadata allows only characters that need no
+    /// escaping.
     pub(super) fn packed(&mut self, key: &str, value: Option<Packed<'_>>) {
         self.key(key);
         let Some(value) = value else { return self.raw(b"null") };
@@ -75,7 +77,7 @@ impl Line {
         self.raw(b"\"");
     }
 
-    /// A digest, or null.
+    /// Adds a digest or null.
     pub(super) fn digest(&mut self, key: &str, value: Option<Packed<'_>>) {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         self.key(key);
@@ -85,7 +87,7 @@ impl Line {
         self.raw(b"\"");
     }
 
-    /// The line with its end.
+    /// Ends the line, and returns it.
     pub(super) fn end(&mut self) -> &[u8] {
         self.raw(b"}\n");
         &self.bytes[..self.len]
@@ -101,8 +103,8 @@ impl Line {
     }
 
     fn raw(&mut self, bytes: &[u8]) {
-        if let Some(room) = self.bytes.get_mut(self.len..self.len + bytes.len()) {
-            room.copy_from_slice(bytes);
+        if let Some(target) = self.bytes.get_mut(self.len..self.len + bytes.len()) {
+            target.copy_from_slice(bytes);
             self.len += bytes.len();
         }
     }
@@ -113,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_what_a_reader_of_json_expects() {
+    fn a_line_is_valid_json() {
         let mut line = Line::new();
         line.begin();
         line.number("zero", Some(0));
@@ -129,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_left_out() {
+    fn a_value_that_does_not_fit_is_omitted() {
         let mut line = Line::new();
         line.begin();
         line.packed("long", Some(Packed { words: &[7; LINE_BYTES_MAX], len: 8 * LINE_BYTES_MAX }));

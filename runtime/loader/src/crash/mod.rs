@@ -1,20 +1,23 @@
-//! Whose code it was: when the process dies of a fatal signal, or a module ends it by `exit`, a line in a file says which module.
+//! Crash reports: when the process dies of a fatal signal, or a module ends it with `exit`, a line in a file
+//! names the module. A line belongs here if it attributes the end of the process to an image, or writes or
+//! reads a report of it. Never use `signals` or a room above it.
 //!
 //! # The mechanism
 //!
-//! Each image has a row in a [table](table) of the whole process from before its first constructor runs until the dynamic
-//! linker's list says that it has left. A handler of the fatal signals ([`SIGNALS`]) looks the faulting address up in there,
-//! writes one line ([`line`]) into the files of those who asked for it ([`files`]), and hands the signal over to whatever
-//! was there before it ([`handler`]). The next process reads the lines ([`reports`]).
+//! Each image has a row in a [table](table) of the process, from before its first constructor runs until the
+//! dynamic linker's list no longer has it. A handler of the fatal signals ([`fatal`]) looks up the faulting
+//! address in the table, writes a line ([`line`]) to the files of the runtimes that requested reports
+//! ([`files`]), and forwards the signal to the action that it replaced ([`handler`]). The next process reads
+//! the lines ([`reports`]).
 //!
-//! In a signal handler nothing may be waited for, allocated or locked, since the thread may have been interrupted while it
-//! held whatever that needs. So the table is read by sequence numbers and not under a lock, the line is made by hand in memory
-//! that is there ([`turn`]), and functions are named later, by whoever reads the line and has the file ([`symbol`]). What a module
-//! that calls `exit` has written ([`exit`]) is made in the same way.
+//! A signal handler must not wait, allocate or lock, because the interrupted thread may hold what it needs.
+//! So the table is read with sequence numbers and without a lock, and the line is written into static memory
+//! ([`report_lock`]). The names of functions are found later, by a reader that has the file ([`symbol`]). The
+//! report of an `exit` ([`exit`]) is written in the same way.
 //!
-//! Several threads may crash at once. Each waits for its turn and then for those that wait, but never longer than a second:
-//! nothing here keeps a process alive that is to die. A fault in the handler itself ends the process, since the signals
-//! are blocked there.
+//! Several threads may crash at once. Each waits for the report lock, and then until the others have
+//! finished, but at most one second for each: nothing here keeps a dying process alive. A fault in the
+//! handler itself ends the process, because the signals are blocked there.
 
 pub(crate) mod actions;
 pub(crate) mod alternate_stack;

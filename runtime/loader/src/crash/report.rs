@@ -1,4 +1,4 @@
-//! What is written of the end of a process.
+//! The content of a report.
 
 use libc::c_int;
 
@@ -7,13 +7,13 @@ use crate::crash::{entry::Entry, files, line::Line, reports::AttributedBy};
 /// How a process ends.
 #[derive(Clone, Copy)]
 pub(super) enum ProcessEnd {
-    /// By a signal, with its name.
+    /// By this signal, with this name.
     Signal(c_int, &'static str),
-    /// By `exit`, with the status as the parent gets it.
+    /// By `exit`, with the status that the parent gets.
     Exit(u8),
 }
 
-/// One report: what [`CrashReport`](crate::CrashReport) says, while it is written.
+/// A report that is being written. [`CrashReport`](crate::CrashReport) is its form for readers.
 pub(super) struct Report<'a> {
     pub(super) end: ProcessEnd,
     pub(super) entry: Option<&'a Entry>,
@@ -24,7 +24,7 @@ pub(super) struct Report<'a> {
     pub(super) sent_by: Option<i32>,
 }
 
-// === impl End ===
+// === impl ProcessEnd ===
 
 impl ProcessEnd {
     pub(super) fn exit(status: c_int) -> Self {
@@ -48,10 +48,10 @@ impl ProcessEnd {
 // === impl Report ===
 
 impl Report<'_> {
-    /// Has it on the disk, in the file of the image's owner or in all of them. Safe in a signal handler, in a
-    /// [`ReportGuard`](super::turn::ReportGuard), whose line it is.
+    /// Writes the report to the file of the image's owner, or to all files, and syncs it to the disk. `line`
+    /// belongs to a [`ReportGuard`](super::report_lock::ReportGuard). Async-signal-safe.
     pub(super) fn write(&self, line: &mut Line) {
-        // SAFETY: they only ask for numbers.
+        // SAFETY: they only return numbers.
         let (pid, tid) = unsafe { (libc::getpid(), libc::gettid()) };
         let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: it writes `now`.
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_has_the_status_as_the_parent_gets_it() {
+    fn the_name_has_the_status_that_the_parent_gets() {
         for (status, expected) in [
             (0, "exit(0)"),
             (7, "exit(7)"),

@@ -1,7 +1,7 @@
-//! Who writes a report: one thread at a time, and what it needs for that.
+//! The report lock: one thread at a time writes a report, in a static workspace.
 //!
-//! The handler may run on an alternate stack, which `std` makes 8 KiB large, and nearly half of that may be the system's. So what is
-//! large lies in a static, and threads take turns to use it.
+//! The handler may run on an alternate stack. `std` makes it 8 KiB large, and the system may use nearly half
+//! of it. So large values are in a static, and one thread at a time uses it.
 
 use std::{
     cell::UnsafeCell,
@@ -14,14 +14,15 @@ use crate::crash::{
     line::Line,
 };
 
-/// How much of a stack is read at a time, in words.
+/// How many words of a stack are read at a time.
 pub(super) const STACK_WORDS: usize = 64;
 
-/// How long is waited for other threads, in milliseconds. A disk that hangs must not keep a process that is to die.
+/// How long to wait for other threads, in milliseconds. A disk that hangs must not keep a dying process
+/// alive.
 const WAIT_MAX_MS: u32 = 1000;
 
-/// How many threads are in a report, or wait for their turn. SeqCst, as the descriptors of the files are: either a writer sees
-/// that a file was taken off the list, or who took it off sees the writer.
+/// The number of threads that write a report or wait for the lock. SeqCst, like the file descriptors: either
+/// a writer sees that a file was removed, or the thread that removed it sees the writer.
 static WRITERS: AtomicU32 = AtomicU32::new(0);
 
 static WORKSPACE: LockedWorkspace = LockedWorkspace {
@@ -34,32 +35,32 @@ static WORKSPACE: LockedWorkspace = LockedWorkspace {
 };
 
 struct LockedWorkspace {
-    /// Acquire by who takes it, Release by who gives it back: each sees what the one before has written.
+    /// Acquire to lock, Release to unlock: each thread sees the writes of the previous one.
     is_taken: AtomicBool,
     workspace: UnsafeCell<Workspace>,
 }
 
-// SAFETY: the workspace is only reached through a `ReportGuard`, of which there is one at a time.
+// SAFETY: the workspace is accessed only through a `ReportGuard`, and there is one at a time.
 unsafe impl Sync for LockedWorkspace {}
 
-/// What a report is made in.
+/// The memory in which a report is written.
 pub(super) struct Workspace {
     /// The image that it names.
     pub(super) entry: Entry,
-    /// What is written.
+    /// The line of the report.
     pub(super) line: Line,
-    /// A piece of a stack.
+    /// A part of a stack.
     pub(super) stack: [u64; STACK_WORDS],
 }
 
-/// It is the calling thread's turn, until this is dropped.
+/// The calling thread holds the report lock, until this is dropped.
 pub(super) struct ReportGuard(());
 
-/// The calling thread is counted, until this is dropped.
+/// Counts the calling thread as a writer, until this is dropped.
 struct WriterCount;
 
-/// Has the calling thread write, when it is its turn. Not where that takes too long: no report is worth more than the end. Safe
-/// in a signal handler.
+/// Takes the report lock and calls the function. If the lock takes too long, does nothing: the process must
+/// be able to die. Async-signal-safe.
 pub(super) fn with_report_lock(write: impl FnOnce(&mut ReportGuard)) {
     WRITERS.fetch_add(1, Ordering::SeqCst);
     let _counted = WriterCount;
@@ -68,28 +69,29 @@ pub(super) fn with_report_lock(write: impl FnOnce(&mut ReportGuard)) {
     }
 }
 
-/// Waits until no thread is in a report, or until that takes too long. Safe in a signal handler.
+/// Waits, up to the limit, until no thread writes a report. Async-signal-safe.
 pub(super) fn wait_for_others() {
     wait_until(|| WRITERS.load(Ordering::SeqCst) == 0);
 }
 
-/// Whether it was so in time.
-fn wait_until(is_so: impl Fn() -> bool) -> bool {
+/// Waits until the condition holds. Returns false on timeout.
+fn wait_until(condition: impl Fn() -> bool) -> bool {
     for _ in 0..WAIT_MAX_MS {
-        if is_so() {
+        if condition() {
             return true;
         }
-        // SAFETY: it has no descriptors to look at, and waits for a millisecond.
+        // SAFETY: it polls no descriptor, and sleeps for a millisecond.
         unsafe { libc::poll(ptr::null_mut(), 0, 1) };
     }
     false
 }
 
-// === impl Turn, Counted ===
+// === impl ReportGuard, WriterCount ===
 
 impl ReportGuard {
     pub(super) fn workspace(&mut self) -> &mut Workspace {
-        // SAFETY: there is one `ReportGuard` at a time, and it is borrowed for as long.
+        // SAFETY: there is one `ReportGuard` at a time, and it is borrowed mutably while the workspace is
+        // used.
         unsafe { &mut *WORKSPACE.workspace.get() }
     }
 }
@@ -113,16 +115,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn threads_take_turns_and_are_waited_for() {
+    fn one_thread_at_a_time_holds_the_lock() {
         thread::scope(|scope| {
             for thread in 0..4 {
                 scope.spawn(move || {
                     for _ in 0..50 {
-                        with_report_lock(|turn| {
-                            let stack = &mut turn.workspace().stack;
+                        with_report_lock(|guard| {
+                            let stack = &mut guard.workspace().stack;
                             stack.fill(thread);
                             thread::yield_now();
-                            assert!(stack.iter().all(|word| *word == thread), "nobody else wrote");
+                            assert!(stack.iter().all(|word| *word == thread), "another thread wrote");
                         });
                     }
                 });

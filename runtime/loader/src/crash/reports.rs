@@ -1,4 +1,4 @@
-//! What was written when a process died, read by the next one.
+//! Reads and clears the reports of an earlier process.
 
 use std::{
     fs::{File, OpenOptions},
@@ -10,71 +10,72 @@ use serde::{Deserialize, Serialize};
 
 use crate::{crash::symbol::function_at, file::digest::Digest};
 
-/// What a process wrote of its own end: by a fatal signal, or by a module that called `exit`.
+/// A report of the end of a process, by a fatal signal or by a module that called `exit`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CrashReport {
     /// The signal's number; 0 for `exit`.
     pub signal: i32,
-    /// What it is called: `SIGSEGV`, or `exit(1)`, with the status.
+    /// The name, such as `SIGSEGV`, or `exit(1)` with the status.
     pub signal_name: String,
-    /// The module whose code it was; none where it was no module's.
+    /// The module that the end is attributed to; `None` if it is no module.
     pub module: Option<String>,
     /// Its version.
     pub version: Option<String>,
-    /// Which load it was.
+    /// Its generation.
     pub generation: Option<u64>,
     /// The digest of its file.
     pub digest: Option<Digest>,
-    /// How long before that its file was opened, in milliseconds, whatever the system's clock was set to meanwhile.
+    /// How long before the end its file was opened, in milliseconds, by the monotonic clock.
     pub age_ms: Option<u64>,
-    /// How long before that the image had left memory, in milliseconds; none if it was in memory.
+    /// How long before the end the image was unmapped, in milliseconds; `None` if it was mapped.
     #[serde(default)]
     pub left_ms: Option<u64>,
-    /// Where in the file it was, as the file counts addresses: [`symbol`](CrashReport::symbol) names the function. None while
-    /// the file was being opened, and for `exit`.
+    /// The address in the file; [`symbol`](CrashReport::symbol) names the function. `None` for `exit`, and
+    /// while the file was being opened.
     pub offset: Option<u64>,
-    /// By what the module was found.
+    /// How the module was found.
     pub attributed_by: Option<AttributedBy>,
     /// The address of the instruction; 0 for `exit`.
     pub pc: u64,
-    /// The address that it was not to reach, for a fault; none for a signal that was sent, such as that of `abort`.
+    /// The address that could not be accessed, for a fault; `None` for a signal that was sent, for example by
+    /// `abort`.
     pub address: Option<u64>,
-    /// The process that sent the signal, where it was another one. Then no module is named: what the thread was doing is by
-    /// chance.
+    /// The process that sent the signal, if it was another one. Then no module is named, because the code
+    /// that the thread was running is unrelated.
     pub sent_by: Option<i32>,
-    /// When, in seconds since 1970.
+    /// The time, in seconds since 1970.
     pub at: u64,
     /// The process that died.
     pub pid: i32,
-    /// The thread of it that had the signal.
+    /// The thread that got the signal.
     pub tid: i32,
 }
 
-/// By what a module was found to be the one that crashed.
+/// How a module was found to be the cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum AttributedBy {
-    /// The instruction was in it.
+    /// The instruction was in its code.
     Address,
-    /// The instruction was elsewhere, in libc or in the host, and of all modules this one's code was innermost on the
-    /// stack: it has most probably called what crashed, directly or not. A stack also has words that are left from calls
-    /// that have returned.
+    /// The instruction was elsewhere, in libc or in the host, and the innermost return address of any module
+    /// was in this one. Most probably it called the code that crashed, directly or indirectly. This is no
+    /// proof, because a stack also has words left from calls that have returned.
     Stack,
-    /// Its file was being opened by that thread: one of its constructors crashed, or the dynamic linker did over the file.
+    /// The thread was opening its file: one of its constructors crashed, or the dynamic linker did.
     Opening,
     /// It called `exit`.
     Exit,
-    /// It had left memory before, and something still called its code or used its memory: a callback that a library keeps, a
-    /// thread that the runtime does not see, a pointer that another module holds.
+    /// It was unmapped before, and something still called its code or used its memory: for example a callback
+    /// in a library, a thread that the runtime does not track, or a pointer in another module.
     Left,
 }
 
 // === impl AttributedBy ===
 
 impl AttributedBy {
-    /// As it is written. Safe in a signal handler.
+    /// The name in the report. Async-signal-safe.
     pub(super) fn name(self) -> &'static str {
         match self {
             AttributedBy::Address => "address",
@@ -89,44 +90,46 @@ impl AttributedBy {
 // === impl CrashReport ===
 
 impl CrashReport {
-    /// The function that it was in and how far, `name+0x1a`, as the module's file names it. None where this is not the
-    /// file, by its digest, and where it names no function there: a file that was stripped names few.
+    /// The function and the offset in it, such as `name+0x1a`, from the symbols of the module's file. `None`
+    /// if the digest of `file` differs, or if the file has no symbol for the function. A stripped file has
+    /// few symbols.
     pub fn symbol(&self, file: &[u8]) -> Option<String> {
         if Some(Digest::of(file)) != self.digest {
             return None;
         }
         let offset = self.offset?;
-        // What is on a stack is behind the call, and that may be the last of its function.
+        // A return address is past the call, which may be the last instruction of its function.
         let inside = match self.attributed_by {
             Some(AttributedBy::Stack) => offset.checked_sub(1)?,
             _ => offset,
         };
         let (name, start) = function_at(file, inside)?;
-        // Without the hash: which build it is, the digest says.
+        // `#` omits the hash: the digest identifies the build.
         Some(format!("{:#}+{:#x}", rustc_demangle::demangle(&name), offset - start))
     }
 }
 
 // === Reading ===
 
-/// Reads the reports in a file, the earliest first; none where there is no such file. A line that was written only half is passed
-/// over.
+/// Reads the reports in a file, the earliest first. Returns none if the file does not exist. Partial lines
+/// are skipped.
 ///
-/// To tell each once: read them, record what they say so that it lasts, and then [clear](clear_reports) them; before reports
-/// of this process are [installed](crate::CrashReports::install).
+/// To process each report once, read them, record them durably, and then [clear](clear_reports) them. Do this
+/// before the reports of this process are [installed](crate::CrashReports::install).
 ///
 /// # Errors
 ///
-/// Where the file cannot be read.
+/// If the file cannot be read.
 pub fn read_reports(path: &Path) -> Result<Vec<CrashReport>, io::Error> {
     Ok(lines(&read(path)?).filter_map(parse).collect())
 }
 
-/// Takes these reports, the first ones in the file, out of it. What was added since they were read stays.
+/// Removes these reports, which are the first ones in the file. Reports that were added since they were read
+/// stay.
 ///
 /// # Errors
 ///
-/// Where the file cannot be read or written; then they may be told again.
+/// If the file cannot be read or written. Then the reports may be read again.
 pub fn clear_reports(path: &Path, reports: &[CrashReport]) -> Result<(), io::Error> {
     let bytes = read(path)?;
     let mut reports = reports.iter();
@@ -139,7 +142,7 @@ pub fn clear_reports(path: &Path, reports: &[CrashReport]) -> Result<(), io::Err
     if bytes.is_empty() {
         return Ok(());
     }
-    // Not by another file in its place: this process may have it open for its own reports.
+    // In place, because this process may have the file open for its own reports.
     let mut file = OpenOptions::new().append(true).open(path)?;
     file.set_len(0)?;
     file.write_all(&rest)?;
@@ -182,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_are_read_and_cleared_and_what_came_meanwhile_stays() {
+    fn reading_and_clearing_keeps_later_reports() {
         let path = std::env::temp_dir().join(format!("segue-reports-{}", std::process::id()));
         assert_eq!(read_reports(&path).unwrap(), []);
         clear_reports(&path, &[]).unwrap();
@@ -194,7 +197,7 @@ mod tests {
         assert_eq!(modules(&reports), ["one", "two"]);
         assert_eq!(reports[0].attributed_by, Some(AttributedBy::Stack));
         assert_eq!((reports[0].digest, reports[0].offset), (Some(Digest::of(b"one")), Some(0x1234)));
-        assert_eq!(serde_json::to_string(&reports[0]).unwrap(), line("one"), "it is written as it is read");
+        assert_eq!(serde_json::to_string(&reports[0]).unwrap(), line("one"), "the format round-trips");
 
         fs::write(&path, format!("{}\n{half}\n{}\n{}\n", line("one"), line("two"), line("three"))).unwrap();
         clear_reports(&path, &reports).unwrap();
@@ -205,9 +208,9 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_other_bytes_names_no_function() {
+    fn another_file_names_no_function() {
         let report: CrashReport = serde_json::from_str(&line("one")).unwrap();
         assert_eq!(report.symbol(&fs::read(std::env::current_exe().unwrap()).unwrap()), None);
-        assert_eq!(report.symbol(b"one"), None, "and neither does one that is no ELF file");
+        assert_eq!(report.symbol(b"one"), None, "it is not an ELF file");
     }
 }

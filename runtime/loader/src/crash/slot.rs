@@ -1,10 +1,10 @@
-//! One entry that a signal handler can read while it is written.
+//! A slot for one entry, which a signal handler can read while another thread writes it.
 //!
 //! # Synchronization
 //!
 //! A slot has a sequence number that is odd while its words are written. A reader compares the number before
-//! and after. A reader that finds the number odd or changed passes the slot over: the image is just arriving,
-//! or has just left.
+//! and after. If it is odd or has changed, the reader skips the slot: the image is being mapped or was just
+//! unmapped.
 
 use std::{
     ops::Range,
@@ -16,7 +16,7 @@ use crate::crash::entry::{END, Entry, START, TEXT_END, TEXT_START, WORDS};
 pub(super) struct Slot {
     /// Odd while the words are written.
     sequence: AtomicU32,
-    /// All zero where the slot is free.
+    /// All zero if the slot is free.
     words: [AtomicU64; WORDS],
 }
 
@@ -33,8 +33,8 @@ impl Slot {
         Slot { sequence: AtomicU32::new(0), words: [const { AtomicU64::new(0) }; WORDS] }
     }
 
-    /// One word, which need not go with the others: Relaxed. What is concluded from it is looked at again in
-    /// what [`read`](Slot::read) answers.
+    /// One word, which may not match the others. Relaxed is enough: callers check the result again with
+    /// [`read`](Slot::read).
     pub(super) fn word(&self, at: usize) -> u64 {
         self.words[at].load(Ordering::Relaxed)
     }
@@ -51,22 +51,22 @@ impl Slot {
     pub(super) fn write(&self, entry: &Entry) {
         let sequence = self.sequence.load(Ordering::Relaxed);
         self.sequence.store(sequence.wrapping_add(1), Ordering::Relaxed);
-        // Release, with the Acquire fence in `read`: whoever has read a word from below sees the odd number
-        // after it.
+        // Release, with the Acquire fence in `read`: a reader that has read a word from below then sees the
+        // odd number.
         fence(Ordering::Release);
         for (word, value) in self.words.iter().zip(&entry.0) {
             word.store(*value, Ordering::Relaxed);
         }
-        // Release, with the first load in `read`: whoever sees the even number sees all words.
+        // Release, with the first load in `read`: a reader that sees the even number sees all words.
         self.sequence.store(sequence.wrapping_add(2), Ordering::Release);
     }
 
-    /// Frees it. Only one thread may write at a time.
+    /// Frees the slot. Only one thread may write at a time.
     pub(super) fn clear(&self) {
         self.write(&Entry([0; WORDS]));
     }
 
-    /// Reads the words; whether they go together.
+    /// Reads the words. Returns whether they are consistent.
     pub(super) fn read(&self, entry: &mut Entry) -> bool {
         // Acquire, with the last store in `write`.
         let before = self.sequence.load(Ordering::Acquire);

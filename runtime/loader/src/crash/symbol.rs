@@ -1,4 +1,4 @@
-//! Which function of a file an address is in: for who reads a report, not for the handler.
+//! Finds the function of a file that contains an address. Only for readers of reports, not for the handler.
 
 use object::{
     LittleEndian as LE, elf,
@@ -7,8 +7,7 @@ use object::{
 
 use crate::file::elf::header;
 
-/// The name of the function and where it begins, by the file's own symbols: all of them where it has them, else those that
-/// the dynamic linker needs.
+/// The name and the start of the function, from the file's symbol table, or else from its dynamic symbols.
 pub(super) fn function_at(file: &[u8], address: u64) -> Option<(String, u64)> {
     let sections = header(file).ok()?.sections(LE, file).ok()?;
     [elf::SHT_SYMTAB, elf::SHT_DYNSYM].into_iter().find_map(|kind| {
@@ -27,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_function_of_this_program_is_found_and_no_other() {
+    fn the_function_at_an_address_is_found() {
         let file = std::fs::read(std::env::current_exe().unwrap()).unwrap();
         let sections = header(&file).unwrap().sections(LE, &*file).unwrap();
         let symbols = sections.symbols(LE, &*file, elf::SHT_SYMTAB).unwrap();
@@ -37,11 +36,11 @@ mod tests {
             });
             found.unwrap().st_value(LE)
         };
-        let start = named("a_function_of_this_program_is_found_and_no_other");
-        let (name, begins) = function_at(&file, start + 1).unwrap();
-        assert!(name.contains("a_function_of_this_program"), "{name}");
-        assert_eq!(begins, start);
+        let start = named("the_function_at_an_address_is_found");
+        let (name, found_start) = function_at(&file, start + 1).unwrap();
+        assert!(name.contains("the_function_at_an_address_is_found"), "{name}");
+        assert_eq!(found_start, start);
         assert_eq!(function_at(&file, 0), None);
-        assert_eq!(function_at(b"no file", start), None);
+        assert_eq!(function_at(b"not a file", start), None);
     }
 }

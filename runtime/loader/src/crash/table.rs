@@ -2,8 +2,8 @@
 //!
 //! # Synchronization
 //!
-//! Writers take a lock. Readers, who may be in a signal handler of the very thread that writes, take none: they read
-//! each [slot](Slot) as it is.
+//! Writers take a lock. Readers take none, because they may run in a signal handler of the thread that
+//! writes. They use the sequence number of each [slot](Slot).
 
 use std::{
     ops::Range,
@@ -18,10 +18,10 @@ use crate::{
         slot::Slot,
         unmapped::UNMAPPED,
     },
-    linker::{linkmap::Place, reserve::reserve},
+    linker::{linkmap::Addresses, reserve::reserve},
 };
 
-/// How many images the table has room for. Of one more, nothing is told when it crashes ([`Table::overflows`]).
+/// The most images in the table. A crash in one more is not attributed ([`Table::overflows`]).
 const SLOTS: usize = 256;
 
 /// The images of this process.
@@ -32,11 +32,11 @@ pub(crate) struct Table {
     slots: [Slot; SLOTS],
     /// The serial number of the last entry. The lock makes writers take turns.
     serial: Mutex<u64>,
-    /// Only counted: Relaxed is enough.
+    /// Only a counter, so Relaxed is enough.
     overflows: AtomicU64,
 }
 
-/// An image's row, which is cleared when this is dropped: when the image has left memory, and not before.
+/// An image's row. Drop it after the image was unmapped, not before: this clears the row.
 pub(crate) struct Row {
     table: &'static Table,
     slot: &'static Slot,
@@ -50,7 +50,7 @@ impl Table {
         Table { slots: [const { Slot::new() }; SLOTS], serial: Mutex::new(0), overflows: AtomicU64::new(0) }
     }
 
-    /// Takes up an image. None where the table is full, which is counted.
+    /// Adds an image. `None` if the table is full, which is counted.
     pub(crate) fn insert(&'static self, mut entry: Entry) -> Option<Row> {
         let mut serial = self.serial.lock();
         let Some(slot) = self.slots.iter().find(|slot| slot.word(SERIAL) == 0) else {
@@ -63,33 +63,33 @@ impl Table {
         Some(Row { table: self, slot, entry })
     }
 
-    /// How many images there was no room for.
+    /// The number of images that did not fit.
     pub(super) fn overflows(&self) -> u64 {
         self.overflows.load(Ordering::Relaxed)
     }
 
-    /// The image that this address is in; whether there is one.
-    // They write to where they are told: whoever asks may have little stack.
-    pub(super) fn at(&self, address: u64, entry: &mut Entry) -> bool {
+    /// Finds the image at this address. Returns false if there is none.
+    // The result goes to `entry`, because the caller may have little stack.
+    pub(super) fn find(&self, address: u64, entry: &mut Entry) -> bool {
         self.newest(|slot| slot.span().contains(&address), entry) && entry.span().contains(&address)
     }
 
-    /// Whether this address is in an image. Not for signal handlers: it needs stack for an entry.
-    pub(crate) fn has(&self, address: usize) -> bool {
-        self.at(address as u64, &mut Entry([0; WORDS]))
+    /// Whether this address is in an image. Not for signal handlers, because it needs stack for an entry.
+    pub(crate) fn contains(&self, address: usize) -> bool {
+        self.find(address as u64, &mut Entry([0; WORDS]))
     }
 
-    /// The image whose code this address is in; whether there is one.
-    pub(super) fn at_text(&self, address: u64, entry: &mut Entry) -> bool {
+    /// Finds the image whose code is at this address. Returns false if there is none.
+    pub(super) fn find_text(&self, address: u64, entry: &mut Entry) -> bool {
         self.newest(|slot| slot.text().contains(&address), entry) && entry.text().contains(&address)
     }
 
-    /// The file that this thread is opening; whether there is one.
-    pub(super) fn opened_by(&self, tid: i32, entry: &mut Entry) -> bool {
+    /// Finds the file that this thread is opening. Returns false if there is none.
+    pub(super) fn find_opened_by(&self, tid: i32, entry: &mut Entry) -> bool {
         self.newest(|slot| slot.word(OPENED_BY) as i32 == tid, entry) && entry.opened_by() == tid
     }
 
-    /// From the first address of any image's code to behind the last: most words of a stack are outside of it.
+    /// From the first address of any image's code to past the last one. Most words on a stack are outside it.
     pub(super) fn text(&self) -> Range<u64> {
         let mut all = 0..0;
         for slot in &self.slots {
@@ -103,14 +103,14 @@ impl Table {
         all
     }
 
-    /// The entry that was made last of those that seem to be it. An image that has left memory is in the table for a moment
-    /// longer, in which another one may have taken its place there.
-    fn newest(&self, is_it: impl Fn(&Slot) -> bool, entry: &mut Entry) -> bool {
+    /// Finds the newest matching entry. An unmapped image stays in the table for a moment, and a new image
+    /// may already be mapped at its addresses.
+    fn newest(&self, matches: impl Fn(&Slot) -> bool, entry: &mut Entry) -> bool {
         let mut newest = None;
         let mut last = 0;
         for slot in &self.slots {
             let serial = slot.word(SERIAL);
-            if serial > last && is_it(slot) {
+            if serial > last && matches(slot) {
                 (newest, last) = (Some(slot), serial);
             }
         }
@@ -121,24 +121,24 @@ impl Table {
 // === impl Row ===
 
 impl Row {
-    /// The image has left memory: notes where it was, and keeps the place free for a while. Drop the row after this.
+    /// The image was unmapped: records its addresses and reserves them for a while. Drop the row after this.
     pub(crate) fn record_unmapped(&self) {
         UNMAPPED.record(&self.entry);
         let span = self.entry.span();
         reserve(span.start as usize..span.end as usize);
     }
 
-    /// The image is in memory, here.
-    pub(crate) fn set_place(&mut self, place: &Place) {
-        self.entry.set_place(place);
-        let _turn = self.table.serial.lock();
+    /// Sets the addresses: the image is mapped.
+    pub(crate) fn set_addresses(&mut self, addresses: &Addresses) {
+        self.entry.set_addresses(addresses);
+        let _lock = self.table.serial.lock();
         self.slot.write(&self.entry);
     }
 }
 
 impl Drop for Row {
     fn drop(&mut self) {
-        let _turn = self.table.serial.lock();
+        let _lock = self.table.serial.lock();
         self.slot.clear();
     }
 }
@@ -153,31 +153,31 @@ mod tests {
         Box::leak(Box::new(Table::new()))
     }
 
-    fn ask(ask: impl FnOnce(&mut Entry) -> bool) -> Option<Entry> {
+    fn lookup(find: impl FnOnce(&mut Entry) -> bool) -> Option<Entry> {
         let mut entry = Entry([0; WORDS]);
-        ask(&mut entry).then_some(entry)
+        find(&mut entry).then_some(entry)
     }
 
     fn at(table: &Table, address: u64) -> Option<Entry> {
-        ask(|entry| table.at(address, entry))
+        lookup(|entry| table.find(address, entry))
     }
 
     fn at_text(table: &Table, address: u64) -> Option<Entry> {
-        ask(|entry| table.at_text(address, entry))
+        lookup(|entry| table.find_text(address, entry))
     }
 
     fn opened_by(table: &Table, tid: i32) -> Option<Entry> {
-        ask(|entry| table.opened_by(tid, entry))
+        lookup(|entry| table.find_opened_by(tid, entry))
     }
 
     fn row(table: &'static Table, start: usize) -> Row {
         let mut row = table.insert(Entry([7; WORDS])).unwrap();
-        row.set_place(&Place { base: start, span: start..start + 100, text: start + 10..start + 20 });
+        row.set_addresses(&Addresses { base: start, span: start..start + 100, text: start + 10..start + 20 });
         row
     }
 
     #[test]
-    fn an_address_is_in_an_image_as_long_as_that_is_there() {
+    fn an_address_is_found_while_its_image_is_in_the_table() {
         let table = table();
         assert!(at(table, 1000).is_none() && table.text().is_empty());
         let (first, second) = (row(table, 1000), row(table, 2000));
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_at_one_place_it_is_the_newer() {
+    fn the_newer_of_two_overlapping_images_is_found() {
         let table = table();
         let base = |address| at(table, address).map(|entry| entry.base());
         let first = row(table, 9000);
@@ -210,13 +210,13 @@ mod tests {
     }
 
     #[test]
-    fn the_thread_that_opens_a_file_is_known_until_the_file_is_in_memory() {
+    fn the_thread_that_opens_a_file_is_known_until_it_is_mapped() {
         let table = table();
         let mut entry = Entry([0; WORDS]);
         entry.0[OPENED_BY] = 42;
         let mut row = table.insert(entry).unwrap();
         assert!(opened_by(table, 42).is_some() && opened_by(table, 43).is_none() && at(table, 0).is_none());
-        row.set_place(&Place { base: 0, span: 10..20, text: 10..20 });
+        row.set_addresses(&Addresses { base: 0, span: 10..20, text: 10..20 });
         assert!(
             opened_by(table, 42).is_none() && opened_by(table, 0).is_none_or(|entry| entry.opened_by() == 0)
         );
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn where_it_is_full_that_is_counted_and_room_is_found_again() {
+    fn an_overflow_is_counted_and_a_freed_row_is_reused() {
         let table = table();
         let mut rows: Vec<Row> = (0..SLOTS).map(|at| row(table, 1000 * (at + 1))).collect();
         assert!(table.insert(Entry([7; WORDS])).is_none());
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_while_it_is_written_goes_together() {
+    fn a_read_during_writes_is_consistent() {
         let table = table();
         let is_over = AtomicBool::new(false);
         let read = thread::scope(|scope| {
@@ -242,12 +242,12 @@ mod tests {
                 let mut row = row(table, 1000);
                 for round in 0..20_000 {
                     let start = 1000 + round % 7;
-                    row.set_place(&Place {
+                    row.set_addresses(&Addresses {
                         base: start,
                         span: start..start + 100,
                         text: start + 10..start + 20,
                     });
-                    // Now and then long enough to be read whole.
+                    // Pause sometimes, so the reader can finish a read.
                     if round % 16 == 0 {
                         thread::sleep(std::time::Duration::from_micros(1));
                     }
@@ -263,6 +263,6 @@ mod tests {
             }
             read
         });
-        assert!(read > 0, "it was never read");
+        assert!(read > 0, "no read succeeded");
     }
 }

@@ -63,7 +63,7 @@ pub struct Staged {
     /// The external libraries that the dynamic linker would map with it.
     pub(crate) survey: Survey,
     /// The id of the [`CrashReports`](crate::CrashReports) that get the report of a crash in it; 0 for all.
-    pub(crate) reported_to: u64,
+    pub(crate) report_owner: u64,
 }
 
 // === impl Candidate ===
@@ -234,7 +234,7 @@ impl Inspected {
         }
         let (metadata, libraries, digest) = (metadata.clone(), imports.external_libraries(), *digest);
         let (file, survey) = (file.clone(), self.survey());
-        Ok(Staged { path, metadata, digest, generation, libraries, heap, file, survey, reported_to: 0 })
+        Ok(Staged { path, metadata, digest, generation, libraries, heap, file, survey, report_owner: 0 })
     }
 }
 

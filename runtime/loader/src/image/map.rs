@@ -54,7 +54,7 @@ impl Staged {
     pub fn map(self, services: Box<dyn Services>) -> Result<Mapped, MapFailure> {
         let failed = |error, retained| MapFailure { error, retained };
         let staged = self;
-        if !linkmap::find_place(&staged.path).span.is_empty() {
+        if !linkmap::addresses_of(&staged.path).span.is_empty() {
             staged.discard();
             return Err(failed(MapError::NotNew, None));
         }
@@ -95,9 +95,9 @@ impl Staged {
         if staged.metadata.unload.is_some() {
             staged.libraries.iter().for_each(|library| linkmap::keep_mapped(library));
         }
-        let place = linkmap::find_place(&staged.path);
+        let addresses = linkmap::addresses_of(&staged.path);
         if let Some(row) = &mut row {
-            row.set_place(&place);
+            row.set_addresses(&addresses);
         }
         // SAFETY: the image has just been mapped, and `Mapped` keeps it mapped while the root module is used.
         let root = match unsafe { checked_root(&library) } {
@@ -124,7 +124,7 @@ impl Staged {
         Ok(Mapped {
             library: ManuallyDrop::new(library),
             backing: ManuallyDrop::new(backing),
-            range: place.span,
+            range: addresses.span,
             stale_libraries,
             context,
             root,

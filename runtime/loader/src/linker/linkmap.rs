@@ -60,19 +60,19 @@ pub(crate) fn collect_unused(path: &Path) {
 }
 
 /// The addresses of this image. Empty if it is not mapped.
-pub(crate) fn find_place(path: &Path) -> Place {
-    let mut place = Place::default();
+pub(crate) fn addresses_of(path: &Path) -> Addresses {
+    let mut addresses = Addresses::default();
     for_each_image(&mut |listed, here| {
         if listed == path {
-            place = here;
+            addresses = here;
         }
     });
-    place
+    addresses
 }
 
 /// The addresses of an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Addresses {
     /// The difference between an address in memory and in the file.
     pub(crate) base: usize,
     /// From its first byte to past its last byte.
@@ -82,7 +82,7 @@ pub(crate) struct Place {
 }
 
 /// A callback for each image, with its path and its addresses.
-pub(crate) type Visit<'a> = dyn FnMut(&Path, Place) + 'a;
+pub(crate) type Visit<'a> = dyn FnMut(&Path, Addresses) + 'a;
 
 pub(crate) fn for_each_image(visit: &mut Visit<'_>) {
     let mut visit: &mut Visit<'_> = visit;
@@ -104,8 +104,8 @@ unsafe extern "C" fn visit_entry(
         // SAFETY: `for_each_image` passes such a pointer.
         let visit = unsafe { &mut *data.cast::<&mut Visit<'_>>() };
         // SAFETY: as above.
-        let place = unsafe { place(&*info) };
-        visit(Path::new(OsStr::from_bytes(name.to_bytes())), place);
+        let addresses = unsafe { addresses(&*info) };
+        visit(Path::new(OsStr::from_bytes(name.to_bytes())), addresses);
     }
     0
 }
@@ -115,7 +115,7 @@ unsafe extern "C" fn visit_entry(
 /// # Safety
 ///
 /// The dynamic linker must be passing this entry to a callback now.
-unsafe fn place(info: &libc::dl_phdr_info) -> Place {
+unsafe fn addresses(info: &libc::dl_phdr_info) -> Addresses {
     let base = info.dlpi_addr as usize;
     // SAFETY: the caller guarantees a valid entry, which has that many headers.
     let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
@@ -128,7 +128,7 @@ unsafe fn place(info: &libc::dl_phdr_info) -> Place {
         ends.reduce(|(start, end), (from, to)| (start.min(from), end.max(to)))
             .map_or(0..0, |(start, end)| start..end)
     };
-    Place { base, span: span(0), text: span(libc::PF_X) }
+    Addresses { base, span: span(0), text: span(libc::PF_X) }
 }
 
 #[cfg(test)]
@@ -145,10 +145,13 @@ mod tests {
         });
         let libc = libc.expect("the test is linked to libc dynamically");
         assert!(is_mapped(&libc));
-        let (place, getpid) = (find_place(&libc), libc::getpid as *const () as usize);
-        assert!(place.span.contains(&getpid) && place.text.contains(&getpid), "{place:?}");
-        assert!(place.span.contains(&place.text.start) && place.span != place.text, "{place:?}");
-        assert_eq!(find_place(Path::new("/nowhere/to/be/found.so")), Place::default());
+        let (addresses, getpid) = (addresses_of(&libc), libc::getpid as *const () as usize);
+        assert!(addresses.span.contains(&getpid) && addresses.text.contains(&getpid), "{addresses:?}");
+        assert!(
+            addresses.span.contains(&addresses.text.start) && addresses.span != addresses.text,
+            "{addresses:?}"
+        );
+        assert_eq!(addresses_of(Path::new("/nowhere/to/be/found.so")), Addresses::default());
         assert!(mapped_below(libc.parent().unwrap()) >= 1);
         assert!(!is_mapped(Path::new("/nowhere/to/be/found.so")));
         assert_eq!(mapped_below(Path::new("/nowhere")), 0);

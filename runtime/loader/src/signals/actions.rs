@@ -42,7 +42,7 @@ impl Actions {
     /// The kernel's action is the host's, unless it was given to it here, or by an image that went past this.
     pub(super) fn record_host(&mut self, signal: c_int, now: sigaction) {
         let at = signal as usize;
-        if self.installed[at] == Some(now.sa_sigaction) || TABLE.has(now.sa_sigaction) {
+        if self.installed[at] == Some(now.sa_sigaction) || TABLE.contains(now.sa_sigaction) {
             return;
         }
         self.installed[at] = None;

@@ -5,7 +5,7 @@ use std::{ops::Range, ptr};
 use libc::{c_int, sigaction};
 
 use crate::{
-    crash::actions::{default_action, displaced},
+    crash::actions::{default_action, previous_handler},
     signals::{image_id::ImageId, kernel::kernel_handler, lock},
 };
 
@@ -68,7 +68,10 @@ pub(crate) fn remove_handlers(image: ImageId) -> Vec<c_int> {
 pub(crate) fn signals_handled_in(image: &Range<usize>) -> Vec<c_int> {
     // One that was displaced by the runtime's own handler gets its signals from that.
     let is_in = |signal: &c_int| {
-        [kernel_handler(*signal), displaced(*signal)].into_iter().flatten().any(|at| image.contains(&at))
+        [kernel_handler(*signal), previous_handler(*signal)]
+            .into_iter()
+            .flatten()
+            .any(|at| image.contains(&at))
     };
     (1..=libc::SIGRTMAX()).filter(is_in).collect()
 }
