@@ -1,38 +1,41 @@
-//! The heap of one image: what the module's global allocator takes its memory from, and where it tells what it maps and opens beside.
+//! The heap of one image. The module's global allocator takes its memory from it, and the module reports to
+//! it which memory it maps and which file descriptors it opens.
 //!
-//! It must be there before the first instruction of the module runs: constructors allocate, and the runtime is introduced
-//! only after them. So its address is written into the file's private copy before that is mapped: the file has a section
-//! named [`SECTION`], as large as a pointer and zero in the file as it was built.
+//! The heap must exist before the first instruction of the module runs, because constructors allocate, and
+//! the module is attached to the host only after them. So the host writes the heap's address into its private
+//! copy of the file before it maps that copy. The file has a section for it, named [`SECTION`], of the size
+//! of a pointer. In a newly built file the section is zero.
 
 use std::ffi::c_int;
 
-/// The name of the ELF section that the address of the [`ImageHeap`] is written into.
+/// The name of the ELF section for the address of the [`ImageHeap`].
 pub const SECTION: &str = ".segue_heap";
 
-/// What an [`ImageHeap`] hands back to its functions: the host knows what it is, a module does not.
+/// The context of an [`ImageHeap`]. Only the host knows its type.
 #[repr(C)]
 pub struct HeapContext {
     _private: [u8; 0],
 }
 
-/// A heap that the host owns, for one image. All that is left in it is freed when the image has left memory, and all that is mapped
-/// still is unmapped.
+/// A heap for one image. The host owns it. When the image is unmapped, the host frees all blocks that are
+/// left, and unmaps all memory that the module still has mapped.
 ///
 /// Sizes and alignments are in bytes. An alignment is a power of two.
 ///
 /// # Safety
 ///
-/// The functions are called with the `context` that stands beside them, from any thread, until the image has left memory.
-/// They never unwind. `size` is not zero; `old` and `old_size` are what the block was made with, and `align` is never changed.
+/// The functions may be called from any thread until the image is unmapped, with the `context` of the
+/// same value. They never unwind. `size` is not zero. `old` and `old_size` describe a block of this heap, and
+/// `align` is the alignment that the block was allocated with.
 #[repr(C)]
 pub struct ImageHeap {
-    /// Which heap.
+    /// The first argument of each function.
     pub context: *const HeapContext,
-    /// A new block, or null.
+    /// Allocates a block. Returns null if there is no memory.
     pub alloc: unsafe extern "C" fn(context: *const HeapContext, size: usize, align: usize) -> *mut u8,
-    /// A new block of zeros, or null.
+    /// Allocates a block of zeros. Returns null if there is no memory.
     pub alloc_zeroed: unsafe extern "C" fn(context: *const HeapContext, size: usize, align: usize) -> *mut u8,
-    /// The block, longer or shorter, perhaps elsewhere; or null, and it is as it was.
+    /// Resizes a block, and may move it. If it returns null, the block is unchanged.
     pub realloc: unsafe extern "C" fn(
         context: *const HeapContext,
         old: *mut u8,
@@ -42,13 +45,14 @@ pub struct ImageHeap {
     ) -> *mut u8,
     /// Frees a block.
     pub dealloc: unsafe extern "C" fn(context: *const HeapContext, old: *mut u8, old_size: usize),
-    /// The module has mapped memory of its own, from this address on, perhaps in the place of some that it had there.
+    /// Reports that the module has mapped memory at this address. It may replace an earlier mapping of the
+    /// module.
     pub mapped: unsafe extern "C" fn(context: *const HeapContext, start: usize, len: usize),
-    /// What the module has mapped there, wholly or partly, is not its own any more: it is about to be unmapped.
+    /// Reports that the module is about to unmap this range. The range may cover only a part of a mapping.
     pub unmapped: unsafe extern "C" fn(context: *const HeapContext, start: usize, len: usize),
-    /// `mremap`: the mapping, longer, shorter or elsewhere, as the kernel's flags say. The host asks the
-    /// kernel, because the old place may be another mapping's a moment later. The address, or an error number
-    /// of the kernel, negative.
+    /// `mremap`: resizes or moves a mapping, with the kernel's flags. The host makes the system call itself,
+    /// because another thread may map the old range right after it. Returns the new address, or a negative
+    /// error number.
     pub remap: unsafe extern "C" fn(
         context: *const HeapContext,
         old: usize,
@@ -57,8 +61,9 @@ pub struct ImageHeap {
         flags: c_int,
         to: usize,
     ) -> isize,
-    /// The module has opened this file descriptor. It waits for nothing, so a child after `fork` may call it.
+    /// Reports that the module has opened this file descriptor. The function never waits, so a child may call
+    /// it after `fork`.
     pub opened: unsafe extern "C" fn(context: *const HeapContext, file: c_int),
-    /// The module is about to close this file descriptor. It waits for nothing, as above.
+    /// Reports that the module is about to close this file descriptor. The function never waits either.
     pub closed: unsafe extern "C" fn(context: *const HeapContext, file: c_int),
 }

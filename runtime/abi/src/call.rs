@@ -1,4 +1,4 @@
-//! One call: the request that a module reads, and the reply that it writes into memory of the host.
+//! One call: the request that a module reads, and the reply that it writes into host memory.
 
 use abi_stable::{
     StableAbi,
@@ -11,7 +11,7 @@ use abi_stable::{
 pub struct HeaderRef<'a> {
     /// The name, in lower case.
     pub name: RStr<'a>,
-    /// The value: any bytes, as they came.
+    /// The value, as received. It may be any bytes.
     pub value: RSlice<'a, u8>,
 }
 
@@ -19,65 +19,67 @@ pub struct HeaderRef<'a> {
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy, Debug)]
 pub struct RequestRef<'a> {
-    /// The method, in capitals: `GET`.
+    /// The method, in upper case: `GET`.
     pub method: RStr<'a>,
-    /// The path inside the module, beginning with a slash.
+    /// The path inside the module. It starts with a slash.
     pub path: RStr<'a>,
-    /// What followed the question mark, still encoded; empty where there was none.
+    /// The query string after the question mark, still encoded. May be empty.
     pub query: RStr<'a>,
-    /// The headers, in the order in which they came.
+    /// The headers, in the order in which they were received.
     pub headers: RSlice<'a, HeaderRef<'a>>,
-    /// The whole body.
+    /// The complete body.
     pub body: RSlice<'a, u8>,
 }
 
-/// How a call into a module ended. The text that goes with anything but `Done` was handed to the host before.
+/// How a call into a module ended. Unless it is `Done`, the module has passed a text to the host before it
+/// returned.
 #[repr(u8)]
 #[derive(StableAbi, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The module did what it was asked.
+    /// The call succeeded.
     Done,
-    /// The module returned a fault, whose text it wrote through [`ReplyVTable::fault`].
+    /// The module returned a fault. It has written the text with [`ReplyVTable::fault`].
     Fault,
-    /// The module panicked. Its message went through [`HostVTable::panicked`](crate::HostVTable::panicked), and the
-    /// panic's payload was dropped inside the module.
+    /// The module panicked. It has reported the message with
+    /// [`HostVTable::panicked`](crate::HostVTable::panicked), and has dropped the panic's payload inside the
+    /// module.
     Panicked,
 }
 
-/// What a [`ReplyRef`] points at: the host knows what it is, a module does not.
+/// The context of a [`ReplyRef`]. Only the host knows its type.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct ReplySink {
     _private: [u8; 0],
 }
 
-/// A place in the host that takes one answer.
+/// Writes one reply into host memory.
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy)]
 pub struct ReplyRef {
-    /// Handed back to every function of the table.
+    /// The first argument of each function in the table.
     pub sink: *mut ReplySink,
-    /// What can be written.
+    /// The functions.
     pub vtable: ReplyVTableRef,
 }
 
-/// The host's functions that take an answer. Each copies what it is given before it returns.
+/// The host's functions that write a reply. Each copies its arguments before it returns.
 ///
 /// # Safety
 ///
-/// They are called with the `sink` of the [`ReplyRef`] they came with, during the call for which it was made, and on the
-/// thread of that call.
+/// Call them with the `sink` of the same [`ReplyRef`], during the call that the [`ReplyRef`] was made for,
+/// and on the thread of that call.
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = ReplyVTableRef)))]
 pub struct ReplyVTable {
-    /// Sets the status; 200 where it is never called.
+    /// Sets the status. Without it the status is 200.
     pub status: unsafe extern "C" fn(sink: *mut ReplySink, status: u16),
-    /// Adds a header. One that is no valid HTTP header is left out by whoever sends the answer.
+    /// Adds a header. The sender of the reply omits a header that is not valid in HTTP.
     pub header: unsafe extern "C" fn(sink: *mut ReplySink, name: RStr<'_>, value: RSlice<'_, u8>),
     /// Appends to the body.
     pub write: unsafe extern "C" fn(sink: *mut ReplySink, bytes: RSlice<'_, u8>),
-    /// Says why the call fails; followed by [`Outcome::Fault`].
+    /// Sets the text of a fault. The call then returns [`Outcome::Fault`].
     #[sabi(last_prefix_field)]
     pub fault: unsafe extern "C" fn(sink: *mut ReplySink, text: RStr<'_>),
 }

@@ -1,4 +1,4 @@
-//! What a module may ask of the host: to take its log records, its panics and its threads, and for other modules.
+//! The services of the host for a module: its log, its panics, its threads, and its links to other modules.
 
 use std::ffi::{c_int, c_void};
 
@@ -9,7 +9,7 @@ use abi_stable::{
 
 use crate::{FailureSink, Heap, InterfaceRef, Link, Outcome, ReplyRef, RequestRef, Visit, Visitor};
 
-/// How much a record matters.
+/// The severity of a record or a span.
 #[repr(u8)]
 #[derive(StableAbi, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -17,9 +17,9 @@ pub enum Level {
     Error,
     /// Something may be wrong.
     Warn,
-    /// What an operator wants to know.
+    /// For operators.
     Info,
-    /// What a developer wants to know.
+    /// For developers.
     Debug,
     /// Every step.
     Trace,
@@ -37,7 +37,7 @@ pub enum ValueRef<'a> {
     U64(u64),
     /// A float.
     F64(f64),
-    /// Text; also whatever has only a `Debug` form.
+    /// Text. A value that has only a `Debug` form is also text.
     Str(RStr<'a>),
 }
 
@@ -55,99 +55,103 @@ pub struct FieldRef<'a> {
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy, Debug)]
 pub struct RecordRef<'a> {
-    /// How much it matters.
+    /// Its severity.
     pub level: Level,
-    /// Which part of the module speaks: by default the path of the Rust module.
+    /// The part of the module that logs. By default it is the path of the Rust module.
     pub target: RStr<'a>,
-    /// The text.
+    /// Its message.
     pub message: RStr<'a>,
     /// The other fields.
     pub fields: RSlice<'a, FieldRef<'a>>,
-    /// The span it belongs to: that id, none at all (0), or, where nothing is said, the one its thread is in.
+    /// The id of the span that it belongs to, or 0 for none. If absent, it is the span that the thread has
+    /// entered.
     pub parent: ROption<u64>,
 }
 
-/// A span that begins, borrowed for the call.
+/// A new span, borrowed for the call.
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy, Debug)]
 pub struct SpanRef<'a> {
-    /// How much it matters.
+    /// Its severity.
     pub level: Level,
-    /// Which part of the module speaks.
+    /// The part of the module that logs.
     pub target: RStr<'a>,
     /// The span's name.
     pub name: RStr<'a>,
-    /// The fields that have a value already.
+    /// The fields that already have a value.
     pub fields: RSlice<'a, FieldRef<'a>>,
-    /// The span it is part of: that id, none at all (0), or, where nothing is said, the one its thread is in.
+    /// The id of its parent span, or 0 for none. If absent, it is the span that the thread has entered.
     pub parent: ROption<u64>,
 }
 
-/// What a [`HostRef`] points at: the host knows what it is, a module does not.
+/// The context of a [`HostRef`]. Only the host knows its type.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct HostContext {
     _private: [u8; 0],
 }
 
-/// The identity of a thread that the host started: a `pthread_t`.
+/// The id of a thread that the host started: a `pthread_t`.
 pub type NativeThread = usize;
 
-/// The attributes of a thread to start: a `pthread_attr_t`, or null.
+/// The attributes of a new thread: a `pthread_attr_t`, or null.
 pub type ThreadAttributes = *const c_void;
 
-/// What a thread runs: the start routine of `pthread_create`.
+/// The function that a thread runs: the start routine of `pthread_create`.
 #[repr(transparent)]
 #[derive(StableAbi, Clone, Copy)]
 pub struct ThreadStart(pub unsafe extern "C" fn(*mut c_void) -> *mut c_void);
 
-/// The host, as one image of a module sees it. Valid until the image has left memory.
+/// The host, as one image of a module sees it. Valid until the image is unmapped.
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy)]
 pub struct HostRef {
-    /// Handed back to every function of the table.
+    /// The first argument of each function in the table.
     pub context: *const HostContext,
-    /// What can be asked.
+    /// The functions.
     pub vtable: HostVTableRef,
-    /// Memory of the host.
+    /// Host memory.
     pub heap: &'static Heap,
-    /// Which load of the module this is.
+    /// The generation of this version.
     pub generation: u64,
-    /// The signal that wakes a thread of the module that is to end, which no such thread may block. 0 if
-    /// there is none. Its handler does nothing.
+    /// The signal that wakes a thread of the module that must end. Its handler does nothing, and no thread of
+    /// the module may block it. 0 if there is no such signal.
     pub wake_signal: c_int,
 }
 
-/// The host's functions. Each may be called from any thread, copies what it is given before it returns, and never unwinds.
+/// The host's functions. Each may be called from any thread, copies its arguments before it returns, and
+/// never unwinds.
 ///
 /// # Safety
 ///
-/// They are called with the `context` of the [`HostRef`] they came with, while the image is mapped.
+/// Call them with the `context` of the same [`HostRef`], while the image is mapped.
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = HostVTableRef)))]
 pub struct HostVTable {
-    /// Whether anybody listens to records of this level.
+    /// Whether the host wants records of this level.
     pub enabled: unsafe extern "C" fn(context: *const HostContext, level: Level) -> bool,
-    /// Takes a log record.
+    /// Logs a record.
     pub event: unsafe extern "C" fn(context: *const HostContext, record: &RecordRef<'_>),
-    /// Begins a span and gives it an id, never 0.
+    /// Creates a span, and returns its id, which is never 0.
     pub span_new: unsafe extern "C" fn(context: *const HostContext, span: &SpanRef<'_>) -> u64,
     /// Adds fields to a span.
     pub span_record:
         unsafe extern "C" fn(context: *const HostContext, span: u64, fields: RSlice<'_, FieldRef<'_>>),
-    /// The calling thread enters a span.
+    /// Enters a span on the calling thread.
     pub span_enter: unsafe extern "C" fn(context: *const HostContext, span: u64),
-    /// The calling thread leaves a span.
+    /// Exits a span on the calling thread.
     pub span_exit: unsafe extern "C" fn(context: *const HostContext, span: u64),
-    /// A span ends; its id is not used again.
+    /// Closes a span. Its id is not used again.
     pub span_close: unsafe extern "C" fn(context: *const HostContext, span: u64),
-    /// Takes the message and the place of a panic, on the thread that panics: before it unwinds, or, if a
-    /// hook of the module kept it away, when it has ended a call. Then the line is 0.
+    /// Records the message and the place of a panic, on the panicking thread. The panic hook calls it before
+    /// the thread unwinds. If the module has replaced that hook, it is called when the panic has ended a
+    /// call; then the line is 0.
     pub panicked:
         unsafe extern "C" fn(context: *const HostContext, message: RStr<'_>, file: RStr<'_>, line: u32),
-    /// `pthread_create`, for a thread that runs code of the module. The host's own trampoline is at the bottom of the
-    /// new thread's stack, so nothing of the module is left on it when the thread ends. Answers as `pthread_create` does.
+    /// `pthread_create`, for a thread that runs code of the module. The host's own trampoline is at the
+    /// bottom of the new thread's stack, so no frame of the module is left on it when the thread ends.
+    /// Returns what `pthread_create` returns.
     pub spawn: unsafe extern "C" fn(
         context: *const HostContext,
         thread: *mut NativeThread,
@@ -155,23 +159,24 @@ pub struct HostVTable {
         start: ThreadStart,
         argument: *mut c_void,
     ) -> c_int,
-    /// Whether what runs in this image is asked to come to its end.
+    /// Whether the calls and threads in this image should end.
     pub is_cancelled: unsafe extern "C" fn(context: *const HostContext) -> bool,
-    /// Takes the text of a fault of an interface's method, on the thread of the call; followed by
+    /// Sets the text of a fault of an interface method, on the thread of the call. The method then returns
     /// [`Outcome::Fault`](crate::Outcome::Fault).
     pub faulted: unsafe extern "C" fn(context: *const HostContext, text: RStr<'_>),
-    /// Makes a link to a module, which need not be loaded yet: to an interface of it, or, where that is null, to its `handle`.
-    /// Null where the host refuses; then the sink has got the reason. The interface is to be valid until `unlink`.
+    /// Creates a link to a module, which need not be loaded yet: to an interface of it, or to its `handle` if
+    /// `interface` is null. The interface must be valid until `unlink`. If the host refuses, it returns null
+    /// and passes the reason to the sink.
     pub link: unsafe extern "C" fn(
         context: *const HostContext,
         module: RStr<'_>,
         interface: *const InterfaceRef,
         refused: FailureSink,
     ) -> *const Link,
-    /// Ends a link, once. All of them end with the image at the latest.
+    /// Ends a link. Call it at most once for each link. All links end with the image at the latest.
     pub unlink: unsafe extern "C" fn(context: *const HostContext, link: *const Link),
-    /// Has the current version of a link's module answer a request: true where the reply has got its answer, whole. Else the
-    /// sink has got the reason, where there is one.
+    /// Sends a request to the current version of a link's module. Returns true if the reply is complete.
+    /// Otherwise the sink has received the reason, if there is one.
     pub call: unsafe extern "C" fn(
         context: *const HostContext,
         link: *const Link,
@@ -179,25 +184,26 @@ pub struct HostVTable {
         reply: ReplyRef,
         failed: FailureSink,
     ) -> bool,
-    /// Enters the current version of a link's module, runs the visitor inside, and leaves it. Where it cannot be entered, the
-    /// sink gets the reason instead.
+    /// Enters the current version of a link's module, runs the visitor inside, and leaves the version. If it
+    /// cannot be entered, the sink receives the reason instead.
     pub visit: unsafe extern "C" fn(
         context: *const HostContext,
         link: *const Link,
         visitor: Visitor,
         failed: FailureSink,
     ),
-    /// Tells why a method that a visitor called was not done, on the thread of the call.
+    /// Passes to the sink why a method that a visitor called failed. Call it on the thread of that method.
     pub failure: unsafe extern "C" fn(
         context: *const HostContext,
         visit: *const Visit,
         outcome: Outcome,
         failed: FailureSink,
     ),
-    /// The module is about to end the process by `exit`, with this status.
+    /// Reports that the module is about to end the process with `exit` and this status.
     pub exiting: unsafe extern "C" fn(context: *const HostContext, status: c_int),
-    /// `sigaction`, with two `struct sigaction` of libc, of which either may be null. The previous action is never one of
-    /// another image: that image may leave memory first. Answers and sets `errno` as `sigaction` does.
+    /// `sigaction`, with two `struct sigaction` of libc; either may be null. The previous action is never
+    /// that of another image, because that image may be unmapped first. Returns and sets `errno` as
+    /// `sigaction` does.
     #[sabi(last_prefix_field)]
     pub signal_action: unsafe extern "C" fn(
         context: *const HostContext,

@@ -1,4 +1,4 @@
-//! A typed interface: what it looks like to one side, and the table of functions behind it.
+//! A typed interface: its description, and its table of functions.
 
 use abi_stable::{
     StableAbi,
@@ -6,17 +6,19 @@ use abi_stable::{
     type_layout::TypeLayout,
 };
 
-/// One type that a method takes or answers, as one side knows it.
+/// The type of an argument or a return value, as one side knows it.
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy, Debug)]
 pub struct TypeRef {
-    /// The type as the interface's source has it: `Option<Cents>`.
+    /// The type, as in the interface's source: `Option<Cents>`.
     pub name: RStr<'static>,
-    /// How the types of the interface's crate in it are defined, separated by `; `. Empty where there are none.
+    /// The definitions of the types in it that belong to the interface's crate, separated by `; `. May be
+    /// empty.
     pub definition: RStr<'static>,
-    /// A hash of name and definition, through all that they name.
+    /// A hash of the name, the definition, and all types that they name.
     pub fingerprint: u64,
-    /// The layout, for the check. Of a type of the interface's crate it is a stand-in, built from its fields.
+    /// The layout, for the layout check. For a type of the interface's crate it is that of a stand-in with
+    /// the same fields.
     pub layout: &'static TypeLayout,
 }
 
@@ -36,15 +38,16 @@ pub struct ArgumentRef {
 pub struct MethodRef {
     /// Its name.
     pub name: RStr<'static>,
-    /// What it takes, `self` aside.
+    /// Its arguments, without `self`.
     pub arguments: RSlice<'static, ArgumentRef>,
-    /// What it answers.
+    /// Its return type.
     pub answer: TypeRef,
 }
 
-/// An interface as one side knows it. The other side may know more methods behind these, and nothing else may differ.
+/// An interface, as one side knows it. The other side may know further methods after these. Nothing else may
+/// differ.
 ///
-/// It lies in the image of the side that it describes, and is not to be used after that image has gone.
+/// It is in the image of the side that it describes. Do not use it after that image has been unmapped.
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy, Debug)]
 pub struct InterfaceRef {
@@ -54,8 +57,9 @@ pub struct InterfaceRef {
     pub methods: RSlice<'static, MethodRef>,
 }
 
-/// What the pointer of an [`ExportRef`] points at: a `#[repr(C)]` struct with one function pointer a method, in the order of
-/// the methods. Who calls knows the type from the interface's crate, after the description was checked.
+/// The table of an [`ExportRef`]: a `#[repr(C)]` struct with one function pointer for each method, in the
+/// order of the methods. The caller knows its type from the interface's crate. It checks the description
+/// before it uses the table.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct MethodTable {
@@ -66,23 +70,23 @@ pub struct MethodTable {
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy)]
 pub struct ExportRef {
-    /// What it looks like.
+    /// Its description.
     pub interface: InterfaceRef,
-    /// Its functions. Each takes the module's state first.
+    /// Its functions. The first argument of each is the module's state.
     pub table: *const MethodTable,
 }
 
-/// Memory of the host, for what outlives a call: texts and lists that a method answers.
+/// Host memory, for values that outlive a call: the texts and lists that a method returns.
 ///
 /// # Safety
 ///
-/// `release` is called once for what `allocate` answered, with the same size and alignment. Both may be called from any
-/// thread, and for as long as the process runs: they are the host's.
+/// Call `release` once for each block of `allocate`, with the same size and alignment. Both may be called
+/// from any thread, as long as the process runs, because they are functions of the host.
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy, Debug)]
 pub struct Heap {
-    /// A place of that size, which is not 0, and alignment. It ends the process where there is no memory.
+    /// Allocates a block. The size is not 0. If there is no memory, it ends the process.
     pub allocate: unsafe extern "C" fn(size: usize, align: usize) -> *mut u8,
-    /// Gives a place back.
+    /// Frees a block.
     pub release: unsafe extern "C" fn(place: *mut u8, size: usize, align: usize),
 }

@@ -1,14 +1,14 @@
-//! Types that stand in, in the layout check, for types of an interface's crate and of `segue-interface`.
+//! Stand-ins for types of an interface's crate and of `segue-interface`, for the layout check.
 //!
-//! They are never made. The check compares how types are built, so for each type there is one that is built of the same parts
-//! in the same order.
+//! No value of them exists. The layout check compares the structure of types, so each type has a stand-in
+//! with the same parts in the same order.
 
 use std::ffi::c_void;
 
 use abi_stable::StableAbi;
 
-/// A struct, or a variant of an enum: its fields, one after the other. An enum is its variants, one after the other. The last
-/// tail is `()`.
+/// The stand-in of a struct or of an enum's variant is a chain of its fields. The stand-in of an enum is a
+/// chain of its variants. A chain ends with `()`.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct Fields<Head, Tail> {
@@ -16,7 +16,7 @@ pub struct Fields<Head, Tail> {
     tail: Tail,
 }
 
-/// A list.
+/// Stands for a list.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct ListLayout<E> {
@@ -25,14 +25,14 @@ pub struct ListLayout<E> {
     heap: *const c_void,
 }
 
-/// Text.
+/// Stands for text.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct TextLayout {
     bytes: ListLayout<u8>,
 }
 
-/// Something borrowed.
+/// Stands for a reference.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct RefLayout<E> {

@@ -1,31 +1,31 @@
-//! The types that cross the boundary between the segue runtime and a module, and nothing else: no logic lives here.
+//! The types that cross the boundary between the segue runtime and a module. This crate has no logic.
 //!
-//! A module is a `cdylib` that exports one [`abi_stable`] root module, [`ModuleRoot`]. The host checks its layout, type by
-//! type, before it calls any of its functions. What the two sides tell each other is always one of two things:
+//! A module is a `cdylib` that exports one root module of [`abi_stable`], [`ModuleRoot`]. The host checks its
+//! layout, type by type, before it calls any of its functions. All data crosses in one of two ways:
 //!
-//! * **borrowed for the call**: a [`RequestRef`], a [`RecordRef`], a piece of text; whoever receives it copies what it wants
-//!   to keep;
-//! * **written into memory of the host**, through a table of the host's functions: an answer ([`ReplyRef`]), a log record,
-//!   a panic's message ([`HostRef`]).
+//! * **borrowed for the call**: a [`RequestRef`], a [`RecordRef`], a text. The receiver copies what it keeps.
+//! * **written into host memory**, through a table of the host's functions: a reply ([`ReplyRef`]), a log
+//!   record, a panic's message ([`HostRef`]).
 //!
-//! So nothing that a module allocated, and no pointer into its image, is ever left in the host, and the image can go.
+//! So the host never keeps memory that a module allocated, or a pointer into its image, and the image can be
+//! unmapped.
 //!
 //! # Concepts
 //!
-//! * [`ModuleRoot`]: what the host may ask of a module.
-//! * [`HostRef`]: what a module may ask of the host, once it was attached.
+//! * [`ModuleRoot`]: the functions of a module.
+//! * [`HostRef`]: the functions of the host, for an attached module.
 //! * [`RequestRef`] and [`ReplyRef`]: one call.
-//! * [`Outcome`]: how a call ended; the text of a fault has by then been written into the host's memory.
-//! * [`ExportRef`] and [`InterfaceRef`]: a typed interface that a module exports, and what it looks like to one side.
-//! * [`Link`]: one module's access to another one, through the host.
-//! * [`allocator`]: the heap that a module's memory comes from.
-//! * [`metadata`]: where a file says what it is, for reading without running anything.
+//! * [`Outcome`]: how a call ended. The text of a fault is in host memory by then.
+//! * [`ExportRef`] and [`InterfaceRef`]: a typed interface that a module exports, and its description.
+//! * [`Link`]: a module's access to another module, through the host.
+//! * [`allocator`]: the heap of a module.
+//! * [`metadata`]: the description in a module's file, which is read without running the file.
 //!
-//! # Growing
+//! # Compatibility
 //!
-//! The three tables of functions are *prefix types*: fields may be added behind the last one, and an older module, which
-//! does not have them, still loads. Anything else that changes here makes the layout check refuse, and needs a new
-//! [`metadata::REVISION`] so that it is refused with plainer words, before the file is mapped.
+//! The three tables of functions are *prefix types*. A field may be added after the last one: an older
+//! module, which does not have it, still loads. Any other change makes the layout check fail. It needs a new
+//! [`metadata::REVISION`], so that an older file is refused with a clearer error before it is mapped.
 
 pub mod allocator;
 mod call;

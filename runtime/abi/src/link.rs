@@ -1,4 +1,4 @@
-//! Modules that call modules: what a module gets of another one, through the host.
+//! Calls from module to module, through the host.
 
 use std::ffi::c_void;
 
@@ -6,14 +6,14 @@ use abi_stable::{StableAbi, std_types::RStr};
 
 use crate::{MethodTable, ModuleState};
 
-/// A module's access to another module: the host knows what it is, a module does not.
+/// A module's access to another module. Only the host knows its type.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct Link {
     _private: [u8; 0],
 }
 
-/// Why a call through a [`Link`] has no answer, in kinds.
+/// The kind of a failed call through a [`Link`].
 #[repr(u8)]
 #[derive(StableAbi, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureKind {
@@ -21,71 +21,73 @@ pub enum FailureKind {
     NoCurrent,
     /// The current version of the other module does not export the interface.
     NotExported,
-    /// The version that calls is being purged; module, version and generation are its own.
+    /// The calling version is being purged. Module, version and generation are those of the caller.
     Cancelled,
-    /// The other module said that it failed.
+    /// The other module returned a fault.
     Fault,
     /// The other module panicked.
     Panicked,
-    /// The host refuses what is asked; only for the making of a link.
+    /// The host refuses to create the link.
     Refused,
 }
 
-/// Why a call through a [`Link`] has no answer, borrowed for the call. What does not belong to the kind is empty.
+/// Why a call through a [`Link`] failed, borrowed for the call. Fields that do not apply to the kind are
+/// empty.
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy, Debug)]
 pub struct FailureRef<'a> {
-    /// What kind of failure it is.
+    /// The kind.
     pub kind: FailureKind,
     /// The module that was called.
     pub module: RStr<'a>,
-    /// The version of it that was called.
+    /// The version that was called.
     pub version: RStr<'a>,
     /// That version's generation.
     pub generation: u64,
     /// The fault's text, the panic's message, the interface's name, or the host's reason.
     pub text: RStr<'a>,
-    /// Where it panicked: the source file.
+    /// The source file of the panic.
     pub file: RStr<'a>,
-    /// The line in it.
+    /// The line of the panic.
     pub line: u32,
 }
 
-/// Takes one failure, during the call that it is handed to.
+/// Receives one failure, during the call that it is passed to.
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy)]
 pub struct FailureSink {
-    /// Handed back to `take`.
+    /// The first argument of `take`.
     pub argument: *mut c_void,
-    /// Copies what it is given before it returns.
+    /// Copies the failure before it returns.
     pub take: unsafe extern "C" fn(argument: *mut c_void, failure: &FailureRef<'_>),
 }
 
-/// What the host knows of the version that a visitor is in.
+/// The host's context of one visit. Only the host knows its type.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct Visit {
     _private: [u8; 0],
 }
 
-/// A version of another module, while the caller is counted into it.
+/// An entered version of another module. The caller is counted as inside it.
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy)]
 pub struct Entered {
-    /// What the methods take first.
+    /// The first argument of each method.
     pub state: *const ModuleState,
-    /// The methods of the interface that was asked for.
+    /// The methods of the link's interface.
     pub table: *const MethodTable,
-    /// To be handed back when a method was not [`Done`](crate::Outcome::Done).
+    /// For [`HostVTable::failure`](crate::HostVTable::failure), if a method is not
+    /// [`Done`](crate::Outcome::Done).
     pub visit: *const Visit,
 }
 
-/// What is to be run inside a version of another module.
+/// A function to run inside a version of another module.
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy)]
 pub struct Visitor {
-    /// Handed back to `enter`.
+    /// The first argument of `enter`.
     pub argument: *mut c_void,
-    /// Runs once, on the calling thread, and does not unwind.
+    /// Runs once, on the calling thread. It must not unwind.
     pub enter: unsafe extern "C" fn(argument: *mut c_void, entered: &Entered),
 }

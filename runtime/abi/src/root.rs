@@ -1,4 +1,4 @@
-//! What the host may ask of a module.
+//! The functions of a module that the host calls.
 
 use std::ffi::c_int;
 
@@ -8,72 +8,77 @@ use abi_stable::{
 
 use crate::{ExportRef, HostRef, Outcome, ReplyRef, RequestRef};
 
-/// What a module made in `on_load`: the module knows what it is, the host only keeps the pointer.
+/// The value that a module created in `on_load`. Only the module knows its type; the host keeps the pointer.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct ModuleState {
     _private: [u8; 0],
 }
 
-/// What an image still has in this process that could run its code later.
+/// What an image has left in this process that could run its code later.
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Audit {
-    /// Destructors of thread-locals that are registered and have not run.
+    /// Registered destructors of thread-locals that have not run.
     pub destructors: u64,
-    /// pthread keys that it made and that still exist.
+    /// Its pthread keys that still exist.
     pub keys: u32,
-    /// Threads that its constructors started before the host was attached, so that the host does not know them.
+    /// Threads that its constructors started before the module was attached. The host does not know them.
     pub unknown_threads: u32,
 }
 
-/// The table of functions that a module exports: its root module, in the words of `abi_stable`.
+/// The table of functions that a module exports. `abi_stable` calls it the root module.
 ///
-/// Every function keeps panics of the module inside the module.
+/// No function lets a panic of the module out.
 ///
 /// # Safety
 ///
-/// * `attach` is called first, once, and the [`HostRef`] is valid until the image has left memory.
-/// * `on_load` is called once; only where it answers [`Outcome::Done`] may `handle` be called, from any thread, with the
-///   state it made, until `unload`, which is called once.
-/// * `detach_thread` runs, on its own thread, what that thread has left to destroy in the image; after it the thread must
-///   never run code of the image again. Where it does, `std` aborts the process.
-/// * `release` is called once, when no thread will ever run code of the image again; after it the image may be unmapped.
+/// * Call `attach` first, and once. The [`HostRef`] must be valid until the image is unmapped.
+/// * Call `on_load` once. Only if it returns [`Outcome::Done`] may `handle` be called, from any thread, with
+///   the state that `on_load` created, until `unload`. Call `unload` once.
+/// * `detach_thread` destroys what the calling thread has left in the image. After it the thread must never
+///   run code of the image again; otherwise `std` aborts the process.
+/// * Call `release` once, when no thread will ever run code of the image again. After it the image may be
+///   unmapped.
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = ModuleRootRef)))]
 pub struct ModuleRoot {
-    /// Introduces the host, and takes over panics and log records.
+    /// Attaches the module to the host. From then on the module passes its panics and log records to the
+    /// host.
     pub attach: unsafe extern "C" fn(host: HostRef),
-    /// Makes the module's state; a fault is a veto.
+    /// Creates the module's state. A fault refuses the load.
     pub on_load: unsafe extern "C" fn(reply: ReplyRef, state: &mut *mut ModuleState) -> Outcome,
     /// Answers one request.
     pub handle:
         unsafe extern "C" fn(state: *const ModuleState, request: &RequestRef<'_>, reply: ReplyRef) -> Outcome,
     /// Drops the module's state.
     pub unload: unsafe extern "C" fn(state: *mut ModuleState) -> Outcome,
-    /// Runs the destructors that the calling thread has registered, and says how many ran.
+    /// Runs the destructors that the calling thread has registered. Returns how many ran.
     pub detach_thread: unsafe extern "C" fn() -> u64,
-    /// Says what is left.
+    /// Counts what is left.
     pub audit: unsafe extern "C" fn() -> Audit,
-    /// Runs the image's exit handlers, gives the pthread keys back, and says what is left: destructors that will never run.
+    /// Runs the image's exit handlers, and deletes its pthread keys. Returns what is left: destructors that
+    /// never run.
     pub release: unsafe extern "C" fn() -> Audit,
-    /// The typed interfaces that the module exports. The functions of a table are called like `handle`: with the state, from
-    /// any thread, between `on_load` and `unload`.
+    /// The typed interfaces that the module exports. Call the functions of a table as you call `handle`: with
+    /// the state, from any thread, between `on_load` and `unload`.
     #[sabi(last_prefix_field)]
     pub interfaces: unsafe extern "C" fn() -> RSlice<'static, ExportRef>,
-    /// Writes the text that the module has printed and that its `std` keeps, since no line of it has ended. Called after `unload`.
+    /// Writes the printed text that the module's `std` still buffers, because its line has not ended. Call it
+    /// after `unload`.
     pub flush_output: unsafe extern "C" fn(),
-    /// Ends the threads that the module started, if there are `expected` and every one waits: for a lock, in a sleep, for a
-    /// socket. What is on their stacks is not dropped. Answers how many are about to end; 0 if one runs, and then nothing has
-    /// changed. `signal` is one that a handler of the host does nothing at; it wakes a thread from a system call. Called after
-    /// `unload`, when no call is inside, and again while threads are left.
+    /// Ends the threads that the module started, if there are `expected` of them and each one waits: for a
+    /// lock, in a sleep, for a socket. The values on their stacks are not dropped. Returns how many are about
+    /// to end. If one runs, it returns 0, and nothing has changed. `signal` wakes a thread from a system
+    /// call; the host's handler for it does nothing. Call it after `unload`, when no call is inside, and
+    /// again while threads are left.
     #[sabi(last_prefix_field)]
     pub end_idle_threads: unsafe extern "C" fn(expected: u32, signal: c_int) -> u32,
 }
 
-/// Lets `abi_stable` name the table. Its own way of loading is not used: it keeps one library for ever, and compares
-/// layouts against a cache that outlives the libraries in it.
+/// Lets `abi_stable` name the table. The loader of `abi_stable` is not used: it never unloads a library, and
+/// it compares layouts against a cache that outlives the libraries in it.
 impl RootModule for ModuleRootRef {
     abi_stable::declare_root_module_statics! {ModuleRootRef}
 
