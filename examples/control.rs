@@ -1,6 +1,6 @@
-//! A client of the control socket: it loads, replaces and rolls back a module of a running runtime, and reads the
-//! events. Here the runtime is in the same program; usually it is in a process of its own, such as `segue serve`. Run
-//! it with
+//! A client of the control socket: it loads, replaces and rolls back a module of a running runtime, and reads
+//! the events. Here the runtime is in the same program; usually it is in a process of its own, such as `segue
+//! serve`. Run it with
 //!
 //! ```text
 //! cargo run --example control
@@ -49,7 +49,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 async fn command(socket: &Path, first: &Path, second: &Path) -> Result<(), Box<dyn Error>> {
     let client = Client::new(socket);
 
-    // A file that the runtime can read is loaded by its path. Any other file is uploaded, and loaded by its digest.
+    // A file that the runtime can read is loaded by its path. Any other file is uploaded, and loaded by its
+    // digest.
     client.load(&LoadRequest::new(ImageRef::Path(first.to_owned()))).await?;
     let digest = client.put_image(std::fs::read(second)?).await?;
     client.load(&LoadRequest::new(ImageRef::Digest(digest))).await?;

@@ -1,12 +1,13 @@
-//! A host program of its own: no server, no socket, only the library. Run it with
+//! A host without a server or a socket: it embeds only the library. Run it with
 //!
 //! ```text
 //! cargo run --example embed
 //! ```
 //!
-//! It has cargo build the module `greeter` as two versions, and loads the first. Four threads call it without a pause,
-//! and one makes a slow call. Meanwhile the second version replaces the first, is rolled back while the slow call keeps
-//! the first alive, and is loaded again, for good. To use files that are built already:
+//! It builds two versions of the module `greeter`, and loads the first. Four threads call it in a loop, and
+//! one thread makes a slow call. Meanwhile the second version replaces the first. A rollback makes the first
+//! current again, while the slow call still keeps it in memory. Then the second version is loaded again. To
+//! use files that are already built:
 //!
 //! ```text
 //! cargo run --example embed -- FIRST.so SECOND.so
@@ -29,19 +30,19 @@ use std::{
 
 use segue::{CallError, ModuleHandle, Request, Runtime};
 
-/// How many threads call without a pause.
+/// The number of threads that call in a loop.
 const CALLERS: usize = 4;
 
-/// How long they call between two things that happen.
-const A_WHILE: Duration = Duration::from_millis(300);
+/// How long they call between two changes.
+const PAUSE: Duration = Duration::from_millis(300);
 
-/// How long the slow call takes: longer than all that happens meanwhile.
-const SLOW: &str = "wait_ms=1500";
+/// The query of the slow call. It outlasts all changes.
+const SLOW_QUERY: &str = "wait_ms=1500";
 
-/// The longest wait for an old version to be gone, and for the end of everything.
+/// The longest wait for a version to be unloaded.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// How many answers each version gave.
+/// The number of answers of each version.
 type Answers = BTreeMap<String, u64>;
 
 fn main() -> ExitCode {
@@ -62,16 +63,16 @@ fn run() -> Result<(), Box<dyn Error>> {
     let loaded = runtime.load(&first)?;
     println!("loaded {} {} in {} µs", loaded.module, loaded.version, loaded.took_us.total);
 
-    // Cheap to clone, usable from any thread; each call goes to whatever is current then.
+    // Cheap to clone, usable from any thread. Each call goes to the version that is current at that moment.
     let greeter = runtime.module("greeter")?;
     let stop = AtomicBool::new(false);
     let answers = thread::scope(|scope| -> Result<Answers, Box<dyn Error>> {
-        // However this scope is left, the callers must end, or it would wait for them for ever.
-        let _stop = RaiseOnDrop(&stop);
+        // The scope waits for the callers, so they must also stop if this closure returns an error.
+        let _stop = SetOnDrop(&stop);
         let callers: Vec<_> =
             (0..CALLERS).map(|_| scope.spawn(|| call_until(&stop, &runtime, &greeter))).collect();
         let slow = scope.spawn(|| slow_call(&greeter));
-        thread::sleep(A_WHILE);
+        thread::sleep(PAUSE);
 
         let replaced = runtime.load(&second)?;
         println!(
@@ -79,27 +80,29 @@ fn run() -> Result<(), Box<dyn Error>> {
             replaced.version,
             replaced.took_us.publish.unwrap_or(0)
         );
-        thread::sleep(A_WHILE);
+        thread::sleep(PAUSE);
         print_status(&runtime)?;
 
         let back = runtime.rollback("greeter")?;
         println!("rolled back to {}, in {} µs", back.current, back.took_us);
-        println!("{} is out of memory: {}", back.old, is_gone(&runtime)?);
+        println!("{} is unloaded: {}", back.old, is_unloaded(&runtime)?);
         print_status(&runtime)?;
 
         match slow.join().map_err(|_| "the slow caller panicked")? {
-            Ok((version, text)) => println!("the slow call ended where it began, in {version}: {text}"),
+            Ok((version, text)) => {
+                println!("the slow call ended in the version that it entered, {version}: {text}")
+            }
             Err(error) => println!("the slow call failed: {error}"),
         }
 
         let again = runtime.load(&second)?;
         println!(
-            "{} is current again, and the one before it is out of memory: {}",
+            "{} is current again, and the previous version is unloaded: {}",
             again.version,
-            is_gone(&runtime)?
+            is_unloaded(&runtime)?
         );
-        thread::sleep(A_WHILE);
-        println!("images of modules in memory: {}", runtime.images_mapped());
+        thread::sleep(PAUSE);
+        println!("images in memory: {}", runtime.images_mapped());
 
         stop.store(true, Ordering::Relaxed);
         let mut answers = Answers::new();
@@ -111,78 +114,78 @@ fn run() -> Result<(), Box<dyn Error>> {
         Ok(answers)
     })?;
 
-    println!("answers, none lost:");
+    println!("answers; no call failed:");
     for (version, count) in answers {
         println!("  {version}  {count}");
     }
     runtime.shutdown(DEADLINE)?;
-    println!("images of modules in memory after the end: {}", runtime.images_mapped());
+    println!("images in memory after the shutdown: {}", runtime.images_mapped());
     Ok(())
 }
 
-/// Calls without a pause, and counts who answered. The first call that fails ends it.
+/// Calls in a loop, and counts the answers of each version. It ends with the first call that fails.
 fn call_until(stop: &AtomicBool, runtime: &Runtime, greeter: &ModuleHandle) -> Result<Answers, CallError> {
-    // A thread that lives long and calls modules is a resident: a version that leaves memory has its thread-locals
-    // destroyed here, on the thread that made them.
-    let resident = runtime.register_thread();
+    // Register long-lived threads that call modules. Before a version is unloaded, each thread destroys the
+    // thread-locals that the version left on it.
+    let registered_thread = runtime.register_thread();
     let mut answers = Answers::new();
     while !stop.load(Ordering::Relaxed) {
-        // To know who answers, enter first; `greeter.call(…)` does both.
+        // `greeter.call(…)` would enter and call in one step. This also shows which version answers.
         let version = greeter.enter()?;
         version.call(&Request::get("/ada"))?;
         *answers.entry(version.version().to_string()).or_default() += 1;
         drop(version);
-        while let Ok(errand) = resident.inbox().try_recv() {
-            errand.run();
+        while let Ok(task) = registered_thread.inbox().try_recv() {
+            task.run();
         }
     }
     Ok(answers)
 }
 
-/// A call that outlives its version's time as current.
+/// Makes a call that lasts longer than its version is current.
 fn slow_call(greeter: &ModuleHandle) -> Result<(String, String), CallError> {
     let version = greeter.enter()?;
-    let reply = version.call(&Request { query: SLOW, ..Request::get("/the patient") })?;
+    let reply = version.call(&Request { query: SLOW_QUERY, ..Request::get("/slow") })?;
     let text = String::from_utf8_lossy(&reply.body);
     Ok((version.version().to_string(), text.trim_end().to_owned()))
 }
 
-/// Waits for the old version to be gone. There may be none to wait for: it goes by itself, and may have been quick.
-fn is_gone(runtime: &Runtime) -> Result<bool, segue::Error> {
+/// Waits until the old version is unloaded. The runtime unloads it without a command, so it may be gone already.
+fn is_unloaded(runtime: &Runtime) -> Result<bool, segue::Error> {
     runtime.purge("greeter", DEADLINE)?;
     Ok(runtime.status("greeter")?.old.is_none())
 }
 
 fn print_status(runtime: &Runtime) -> Result<(), segue::Error> {
     let status = runtime.status("greeter")?;
-    for (place, version) in [("current", &status.current), ("old", &status.old)] {
+    for (role, version) in [("current", &status.current), ("old", &status.old)] {
         match version {
             Some(version) => println!(
-                "  {place:8} {}+g{}, {} calls inside, {} calls in all",
+                "  {role:8} {}+g{}, {} calls inside, {} calls so far",
                 version.version, version.generation, version.inside, version.calls
             ),
-            None => println!("  {place:8} none"),
+            None => println!("  {role:8} none"),
         }
     }
     Ok(())
 }
 
-/// The two files: those that were named, or those that cargo builds.
+/// The two files: the arguments of the program, or newly built modules.
 fn files() -> Result<[PathBuf; 2], Box<dyn Error>> {
-    let named: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
-    match <[PathBuf; 2]>::try_from(named) {
+    let arguments: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
+    match <[PathBuf; 2]>::try_from(arguments) {
         Ok(files) => Ok(files),
-        Err(none) if none.is_empty() => {
+        Err(arguments) if arguments.is_empty() => {
             Ok([modules::build("greeter", "1.0.0", &[])?, modules::build("greeter", "1.1.0", &[])?])
         }
-        Err(_) => Err("name two files, or none".into()),
+        Err(_) => Err("pass two files, or none".into()),
     }
 }
 
-/// Raises the flag when it is dropped.
-struct RaiseOnDrop<'a>(&'a AtomicBool);
+/// Sets the flag when it is dropped.
+struct SetOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for RaiseOnDrop<'_> {
+impl Drop for SetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }

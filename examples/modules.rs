@@ -1,4 +1,4 @@
-//! Has cargo build the modules that the examples load.
+//! Builds the modules that the examples load.
 
 use std::{
     env,
@@ -8,10 +8,11 @@ use std::{
     process::Command,
 };
 
-/// Has cargo build a module of this workspace, stamped with a version. A second time, that takes a moment.
+/// Builds a module of this workspace with this version number, and returns its file. The first build takes a
+/// minute.
 pub(crate) fn build(package: &str, version: &str, features: &[&str]) -> Result<PathBuf, Box<dyn Error>> {
     println!("building {package} {version}");
-    // Beside the programs of the examples, and not where they are run from.
+    // Next to the compiled example, so that it does not depend on the current directory.
     let directory = env::current_exe()?.with_file_name("modules");
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["build", "--quiet", "--release", "--package", package, "--features", &features.join(",")])
@@ -25,8 +26,8 @@ pub(crate) fn build(package: &str, version: &str, features: &[&str]) -> Result<P
     }
     let (prefix, suffix) = (env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX);
     let built = directory.join("release").join(format!("{prefix}{}{suffix}", package.replace('-', "_")));
-    // Cargo keeps one file a package, so the next version would overwrite it.
-    let kept = directory.join(format!("{package}-{version}{suffix}"));
-    fs::copy(built, &kept)?;
-    Ok(kept)
+    // Cargo keeps one file for each package, so the next version would overwrite it.
+    let copy = directory.join(format!("{package}-{version}{suffix}"));
+    fs::copy(built, &copy)?;
+    Ok(copy)
 }

@@ -1,5 +1,5 @@
-//! A long-lived thread that calls modules, registered with the runtime. When a version is unloaded, the thread destroys
-//! the thread-locals that the version left on it. Run it with
+//! A long-lived thread that calls modules, registered with the runtime. When a version is unloaded, the
+//! thread destroys the thread-locals that the version left on it. Run it with
 //!
 //! ```text
 //! cargo run --example registered_thread
@@ -21,7 +21,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 type Job = (String, Sender<Result<segue::Reply, segue::CallError>>);
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // This module keeps a thread-local value. Its destructor appends a line to the file that the request names.
+    // This module keeps a thread-local value. Its destructor appends a line to the file that the request
+    // names.
     let first = modules::build("tls-owner", "1.0.0", &[])?;
     let second = modules::build("tls-owner", "1.1.0", &[])?;
     let state = tempfile::tempdir()?;
@@ -35,7 +36,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         move || work(&runtime, &queue)
     });
 
-    // The worker calls the first version, which leaves a value on the worker's thread. Then it waits for jobs.
+    // The worker calls the first version, which leaves a value on the worker's thread. Then it waits for
+    // jobs.
     let (reply, replied) = bounded(1);
     jobs.send((format!("file={}", log.display()), reply))?;
     replied.recv_timeout(DEADLINE)??;

@@ -1,5 +1,5 @@
-//! The HTTP server `segue-serve` inside a program of your own. The program sends itself requests over TCP while it
-//! replaces the module that answers them. Run it with
+//! The HTTP server `segue-serve` inside a program of your own. The program sends itself requests over TCP
+//! while it replaces the module that answers them. Run it with
 //!
 //! ```text
 //! cargo run --example server

@@ -1,5 +1,5 @@
-//! A set: two modules are replaced as a unit, and a snapshot sees both as they were before or both as they are after.
-//! Run it with
+//! A set: two modules are replaced as a unit, and a snapshot sees both as they were before or both as they
+//! are after. Run it with
 //!
 //! ```text
 //! cargo run --example set

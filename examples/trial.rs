@@ -1,5 +1,5 @@
-//! Trial and rollback: a new version is current for a limited time, and the previous one returns unless you confirm
-//! it. Run it with
+//! Trial and rollback: a new version is current for a limited time, and the previous one returns unless you
+//! confirm it. Run it with
 //!
 //! ```text
 //! cargo run --example trial
@@ -41,7 +41,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     assert_eq!(current(&runtime)?, "1.0.0");
 
-    // 2. You do not like what you see. The previous version is still in memory, so a rollback is one atomic store.
+    // 2. You do not like what you see. The previous version is still in memory, so a rollback is one atomic
+    //    store.
     load_on_trial(&runtime, &second, TRIAL)?;
     let back = runtime.rollback("greeter")?;
     println!("rolled back from {} to {} in {} µs", back.old, back.current, back.took_us);
@@ -58,7 +59,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Makes the file current, on trial. If an old version is still in memory, the load waits until it is unloaded.
+/// Makes the file current, on trial. If an old version is still in memory, the load waits until it is
+/// unloaded.
 fn load_on_trial(runtime: &Runtime, file: &Path, length: Duration) -> Result<(), segue::Error> {
     let trial = Trial { length, at_end: TrialEnd::RollBack };
     let options = LoadOptions { policy: Policy::Wait, deadline: DEADLINE, trial: Some(trial) };

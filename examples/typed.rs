@@ -1,12 +1,13 @@
-//! A host that calls a module through a typed interface, which gains a method while the host runs. Run it with
+//! A typed interface that gains a method while its host runs. Run it with
 //!
 //! ```text
 //! cargo run --example typed
 //! ```
 //!
-//! It has cargo build the module `shop` twice: as it was, and as it has grown by a method. The host itself was compiled with the
-//! interface as it was; it goes on calling the version that has grown, without a pause. A part of the host that knows the new method
-//! gets a handle as soon as there is a version that has it; from then on the old version is refused, before anything of it runs.
+//! It builds two versions of the module `shop`. The second one has one more method. Most of the host was
+//! compiled with the first version of the interface, and keeps calling while the module is replaced. One part
+//! of the host knows the new method, and gets a handle to it once a version with the method is current. From
+//! then on the runtime refuses to load the first version, before any of its code runs.
 
 #![forbid(unsafe_code)]
 
@@ -21,14 +22,14 @@ use std::{
 };
 
 use segue::{InterfaceHandle, Runtime};
-// `grown` is for the part of this host that knows the new method. In a project of your own that is simply the next version of
-// the crate, and another program.
+// `grown` is the second version of the interface. In a real project it is the next version of the crate, in
+// another program.
 use shop_interface::{Cents, Pricing, grown};
 
-/// How long customers ask between two things that happen.
-const A_WHILE: Duration = Duration::from_millis(200);
+/// How long the customers ask between two changes.
+const PAUSE: Duration = Duration::from_millis(200);
 
-/// The longest wait for the end of everything.
+/// The longest wait for a version to be unloaded.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
@@ -48,14 +49,14 @@ fn run() -> Result<(), Box<dyn Error>> {
     let runtime = Runtime::builder().state_dir(state.path()).build()?;
 
     runtime.load(&first)?;
-    // Checked now, and against every version that will be loaded. Clone, Send, Sync.
+    // Checked now, and again by each load. The handle is Clone, Send and Sync.
     let pricing = runtime.interface::<Pricing>("shop")?;
     for article in &pricing.enter()?.articles()? {
         println!("  {:14} {}", article.sku, money(article.price));
     }
     match runtime.interface::<grown::Pricing>("shop") {
-        Err(error) => println!("the new method is not there yet: {error}"),
-        Ok(_) => return Err("a method was found that nobody has written".into()),
+        Err(error) => println!("no version has the new method yet: {error}"),
+        Ok(_) => return Err("the first version has no method `discount_percent`".into()),
     }
 
     let (stop, quotes) = (AtomicBool::new(false), AtomicU64::new(0));
@@ -68,53 +69,53 @@ fn run() -> Result<(), Box<dyn Error>> {
         }
         released
     })?;
-    println!("{} quotes meanwhile, and none failed", quotes.into_inner());
+    println!("{} quotes meanwhile, none failed", quotes.into_inner());
 
     drop(pricing);
     runtime.shutdown(DEADLINE)?;
     Ok(())
 }
 
-/// What happens while customers ask.
+/// Releases the second version while the customers ask.
 fn release(
     runtime: &Runtime,
     pricing: &InterfaceHandle<Pricing>,
     [first, second]: [&std::path::PathBuf; 2],
 ) -> Result<(), Box<dyn Error>> {
-    thread::sleep(A_WHILE);
+    thread::sleep(PAUSE);
     let loaded = runtime.load(second)?;
     println!("shop {} is current, published in {:?} µs", loaded.version, loaded.took_us.publish.unwrap_or(0));
 
     let version = pricing.enter()?;
-    let price = version.quote("anvil".into(), 10)?.ok_or("there are anvils")?;
-    println!("the host as it was compiled calls {}: ten anvils cost {}", version.version(), money(price));
+    let price = version.quote("anvil".into(), 10)?.ok_or("the shop has no anvils")?;
+    println!("through the first interface, {} says: ten anvils cost {}", version.version(), money(price));
     drop(version);
 
     let grown = runtime.interface::<grown::Pricing>("shop")?;
-    println!("the new method says that ten are cheaper by {} %", grown.enter()?.discount_percent(10)?);
+    println!("through the second interface: ten are {} % cheaper", grown.enter()?.discount_percent(10)?);
 
     runtime.purge("shop", DEADLINE)?;
     match runtime.load(first) {
-        Err(error) => println!("the version without it is refused now: {error}"),
-        Ok(_) => return Err("a version was loaded that lacks a method which is called".into()),
+        Err(error) => println!("the first version is refused now: {error}"),
+        Ok(_) => return Err("the first version was loaded, although a handle needs the new method".into()),
     }
-    thread::sleep(A_WHILE);
+    thread::sleep(PAUSE);
     Ok(())
 }
 
-/// Asks without a pause. The first quote that fails ends it.
+/// Asks for quotes in a loop. It ends with the first quote that fails.
 fn ask_until(
     stop: &AtomicBool,
     pricing: &InterfaceHandle<Pricing>,
     quotes: &AtomicU64,
 ) -> Result<(), segue::CallError> {
-    let mut asked = 0;
+    let mut count = 0;
     while !stop.load(Ordering::Relaxed) {
-        // A guard stays in the version that it entered; here it is left again at the end of the line.
+        // The guard leaves the version at the end of this statement.
         pricing.enter()?.quote("rocket skates".into(), 2)?;
-        asked += 1;
+        count += 1;
     }
-    quotes.fetch_add(asked, Ordering::Relaxed);
+    quotes.fetch_add(count, Ordering::Relaxed);
     Ok(())
 }
 

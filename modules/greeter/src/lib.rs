@@ -1,13 +1,13 @@
 //! The smallest module: it greets.
 //!
-//! `GET /greeter/ada` answers `Hello, ada! This is greeter 1.0.0.`. With `?wait_ms=3000` it takes its time, so that you can
-//! watch a version finish what it began while the next one already answers.
+//! `GET /greeter/ada` answers `Hello, ada! This is greeter 1.0.0.`. With `?wait_ms=3000` it waits before it
+//! answers. So you can watch an old version finish its calls while the new version already answers others.
 
 use std::{thread, time::Duration};
 
 use segue_sdk::prelude::*;
 
-/// The longest wait that can be asked for, in milliseconds: a thread of the server waits with it.
+/// The longest `wait_ms`. The call blocks a thread of the server for that long.
 const WAIT_MS_MAX: u64 = 30_000;
 
 struct Greeter {
@@ -23,7 +23,7 @@ impl Module for Greeter {
     fn handle(&self, request: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
         if let Some(wait_ms) = request.param("wait_ms") {
             let Ok(wait_ms @ ..=WAIT_MS_MAX) = wait_ms.parse() else {
-                reply.status(400).text(&format!("wait_ms is a number up to {WAIT_MS_MAX}\n"));
+                reply.status(400).text(&format!("wait_ms must be a number from 0 to {WAIT_MS_MAX}\n"));
                 return Ok(());
             };
             thread::sleep(Duration::from_millis(wait_ms));
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn it_refuses_a_wait_that_is_none() {
+    fn an_invalid_wait_is_refused() {
         let greeter = testing::load::<Greeter>().unwrap();
         assert_eq!(greeter.get("/ada?wait_ms=soon").unwrap().status, 400);
         assert_eq!(greeter.get("/ada?wait_ms=60000").unwrap().status, 400);

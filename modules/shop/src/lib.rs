@@ -1,13 +1,14 @@
-//! A module with a typed interface: it tells prices.
+//! A module with a typed interface: prices and orders.
 //!
-//! As requests it understands `GET /<sku>`, and with `?quantity=N` so many of them.
+//! It also answers requests: `GET /<sku>` returns the price in cents, and `?quantity=N` the price of N of
+//! them.
 
 #![forbid(unsafe_code)]
 
 use segue_sdk::prelude::*;
 use shop_interface::{Article, Cents, Line, Pricing, ProvidePricing};
 
-/// What is sold, and for how many cents.
+/// The articles, with their prices in cents.
 const ARTICLES: [(&str, i64); 3] = [("anvil", 12_999), ("rocket skates", 4_999), ("bird seed", 349)];
 
 struct Shop;
@@ -22,7 +23,7 @@ impl Module for Shop {
         let quantity = request.param("quantity").map_or(Ok(1), |text| text.parse())?;
         match self.quote(sku.into(), quantity) {
             Some(Cents(cents)) => reply.text(&format!("{cents}\n")),
-            None => reply.status(404).text("there is no such article\n"),
+            None => reply.status(404).text("no such article\n"),
         };
         Ok(())
     }
@@ -45,9 +46,11 @@ impl ProvidePricing for Shop {
         let mut sum = 0_i64;
         for Line { sku, quantity } in &order {
             let Some(Cents(cents)) = self.quote(sku.as_str().into(), *quantity) else {
-                return Err(Fault::new(format!("there is no article {sku:?}, or there are not so many")));
+                return Err(Fault::new(format!(
+                    "no price for {quantity} of {sku:?}: unknown article, or amount too large"
+                )));
             };
-            sum = sum.checked_add(cents).ok_or_else(|| Fault::new("the order costs more than there is"))?;
+            sum = sum.checked_add(cents).ok_or_else(|| Fault::new("the total of the order is too large"))?;
         }
         Ok(Cents(sum))
     }

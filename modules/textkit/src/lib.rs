@@ -11,11 +11,11 @@
 //!
 //! # Files
 //!
-//! `router.rs` has the table of routes. Each route has a file: `describe.rs`, `markdown.rs`, `pointer.rs`, `search.rs`.
-//! All of them return an `Answer` or a `Refusal` (`answer.rs`).
+//! `router.rs` has the table of routes. Each route has a file: `describe.rs`, `markdown.rs`, `pointer.rs`,
+//! `search.rs`. All of them return an `Answer` or a `Refusal` (`answer.rs`).
 //!
-//! Version 1.0.0 is the plain build. Version 1.1.0 is built with `SEGUE_MODULE_VERSION=1.1.0` and `--features tables`.
-//! It also renders tables and strikethrough, so that the replies of the two versions differ.
+//! Version 1.0.0 is the plain build. Version 1.1.0 is built with `SEGUE_MODULE_VERSION=1.1.0` and `--features
+//! tables`. It also renders tables and strikethrough, so that the replies of the two versions differ.
 
 mod answer;
 mod body;

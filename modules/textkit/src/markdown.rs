@@ -1,8 +1,8 @@
 //! `POST /markdown`: converts Markdown to an HTML fragment that a page can include.
 //!
-//! Markdown may contain HTML, and a link may run a script. Neither may reach the page. HTML in the text is *escaped*,
-//! so a reader sees it as it was typed. A link or an image keeps its target only if the target is relative or has one
-//! of the [`SCHEMES`]. Otherwise its target is empty.
+//! Markdown may contain HTML, and a link may run a script. Neither may reach the page. HTML in the text is
+//! *escaped*, so a reader sees it as it was typed. A link or an image keeps its target only if the target is
+//! relative or has one of the [`SCHEMES`]. Otherwise its target is empty.
 
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 use segue_sdk::prelude::*;
@@ -63,7 +63,8 @@ fn sanitize_target(target: CowStr<'_>) -> CowStr<'_> {
     }
 }
 
-/// The scheme of a link as a browser reads it, in lower case. A browser ignores control characters and white space.
+/// The scheme of a link as a browser reads it, in lower case. A browser ignores control characters and white
+/// space.
 fn scheme(target: &str) -> Option<String> {
     let (before, _) = target.split_once(':')?;
     if before.contains(['/', '?', '#']) {

@@ -1,7 +1,8 @@
 //! `POST /json/pointer?p=/a/0`: finds the value at a JSON pointer (RFC 6901), exactly as the body spells it.
 //!
-//! The document is read once and never built in memory. Values off the path are skipped, and the value at its end is
-//! returned as it was written. So a number keeps all its digits, and an object keeps the order of its keys.
+//! The document is read once and never built in memory. Values off the path are skipped, and the value at its
+//! end is returned as it was written. So a number keeps all its digits, and an object keeps the order of its
+//! keys.
 
 use std::{borrow::Cow, fmt};
 

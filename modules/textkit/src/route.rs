@@ -24,8 +24,8 @@ pub(crate) struct Route {
 // === impl Route ===
 
 impl Route {
-    /// The allowed methods, as in the header `allow`. A route that allows GET also allows HEAD: the server omits the
-    /// body.
+    /// The allowed methods, as in the header `allow`. A route that allows GET also allows HEAD: the server
+    /// omits the body.
     pub(crate) fn allow(&self) -> &'static str {
         if self.method == "GET" { "GET, HEAD" } else { self.method }
     }

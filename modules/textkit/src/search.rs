@@ -1,8 +1,8 @@
 //! `POST /regex?re=…`: finds the matches of a regular expression in the body.
 //!
-//! The syntax is that of the crate `regex`. It has no look-around and no back-references, so the search for one match
-//! takes time proportional to the text. The remaining costs have limits: the length of the expression, its compiled
-//! size, and the number of matches.
+//! The syntax is that of the crate `regex`. It has no look-around and no back-references, so the search for
+//! one match takes time proportional to the text. The remaining costs have limits: the length of the
+//! expression, its compiled size, and the number of matches.
 
 use regex::{Captures, Regex, RegexBuilder};
 use segue_sdk::prelude::*;

@@ -1,18 +1,18 @@
-//! The interface as it has grown: by a method behind the last one.
+//! The second version of the interface: one more method, after the others.
 
 use segue::{Fault, List, Str};
 
 use crate::{Article, Cents, Line};
 
-/// Tells what things cost.
+/// The prices of the shop.
 #[segue::interface]
 pub trait Pricing {
-    /// What so many of an article cost; none where there is no such article.
+    /// The price of `quantity` of an article. `None` if there is no such article, or the amount is too large.
     fn quote(&self, sku: Str<'_>, quantity: u32) -> Option<Cents>;
-    /// Everything that can be bought.
+    /// All articles.
     fn articles(&self) -> List<'static, Article>;
-    /// What an order costs. It fails where an article of it is not known.
+    /// The price of an order. It fails if an article is unknown, or the amount is too large.
     fn total(&self, order: List<'_, Line>) -> Result<Cents, Fault>;
-    /// By how many percent an order of so many is cheaper.
+    /// The discount for this quantity, in percent.
     fn discount_percent(&self, quantity: u32) -> u8;
 }

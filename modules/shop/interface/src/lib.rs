@@ -1,7 +1,8 @@
-//! The typed interface of the module `shop`: what it can be asked, by a host or by other modules.
+//! The typed interface of the module `shop`, for hosts and for other modules.
 //!
-//! It is defined twice, as it was and as it has grown, for an example and tests that load both; the feature `discounts` says
-//! which of the two is the interface. In a project of your own the method would be added behind the others, and that is all.
+//! This crate has two versions of the interface, because an example and some tests load both. The feature
+//! `discounts` selects the second one. In a real project there is one version: you add the method after the
+//! others, and that is all.
 
 pub mod first;
 pub mod grown;
@@ -18,13 +19,13 @@ use segue::Str;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cents(pub i64);
 
-/// Something that can be bought.
+/// An article of the shop.
 #[segue::data]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Article {
-    /// What it is ordered by.
+    /// Its name in orders.
     pub sku: Str<'static>,
-    /// What one costs.
+    /// The price of one.
     pub price: Cents,
 }
 
