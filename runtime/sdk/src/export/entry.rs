@@ -13,7 +13,7 @@ use segue_abi::{
 
 use crate::{
     Fault,
-    api::{Host, Module, Reply, Request, pools},
+    api::{Host, Module, Reply, Request, pools::end_hooks},
     boundary::attached,
     idle,
     interpose::{output, release, signals, thread_locals, timers},
@@ -98,7 +98,7 @@ pub(crate) unsafe extern "C" fn on_load<M: Module + Identity>(
     });
     if outcome != Outcome::Done {
         // There is no value whose drop would end them.
-        pools::end_all();
+        end_hooks::end_all();
         timers::delete_all();
     }
     outcome
@@ -129,7 +129,7 @@ pub(crate) unsafe extern "C" fn unload<M: Module>(state: *mut ModuleState) -> Ou
         Outcome::Done
     });
     // After the value's `Drop`, which may use them.
-    pools::end_all();
+    end_hooks::end_all();
     timers::delete_all();
     outcome
 }

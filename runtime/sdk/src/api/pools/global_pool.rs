@@ -16,8 +16,14 @@ use std::{
 use rayon::{ThreadBuilder, ThreadPool, ThreadPoolBuilder, Yield};
 use segue_interface::Fault;
 
-use super::{lock, on_end};
-use crate::{api::host::Host, idle, interpose::thread_locals};
+use crate::{
+    api::{
+        host::Host,
+        pools::end_hooks::{lock, on_end},
+    },
+    idle,
+    interpose::thread_locals,
+};
 
 /// rayon's global pool of this version: see [`Host::pool`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,8 +5,10 @@ use std::sync::Mutex;
 use segue_interface::Fault;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use super::{lock, on_end};
-use crate::api::host::Host;
+use crate::api::{
+    host::Host,
+    pools::end_hooks::{lock, on_end},
+};
 
 static RUNTIME: Mutex<Option<Runtime>> = Mutex::new(None);
 
