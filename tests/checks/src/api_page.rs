@@ -1,10 +1,10 @@
-//! The guide's page of the control API, made from `openapi.json`.
+//! The guide's page on the control API, generated from `openapi.json`.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-/// The page, as Markdown.
+/// Returns the page as Markdown.
 pub fn page(description: &Value) -> String {
     let mut page =
         "# Control API\n\n<!-- Made from openapi.json by `cargo run -p segue-checks -- api`. -->\n\n"
@@ -50,19 +50,19 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// A text inside a table.
+/// Escapes a text for a table cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
 
-/// The name of the schema of a body, with a link.
+/// Returns the name of a body's schema with a link to it.
 fn schema(content: &Value) -> String {
     let Some((kind, of)) = entries(content).next() else { return String::new() };
     let name = type_of(&of["schema"]);
     if name.is_empty() { format!("`{kind}`") } else { name }
 }
 
-/// A type in words: a link to an object, `string`, or a list of one of these.
+/// Describes a type: a link to an object, `string`, or a list of these.
 fn type_of(schema: &Value) -> String {
     if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
         return format!("[{name}](#{})", name.to_lowercase());

@@ -1,8 +1,8 @@
-//! Runs the commands of a Markdown file as they are written.
+//! Runs the commands of a Markdown file as written.
 //!
-//! All `sh` blocks of one file are one session of bash, in an empty directory, so a block may use what an earlier one made. A
-//! comment before a block changes that: `<!-- run by .ci/run -->` leaves the block out, and `<!-- needs: gdb -->` leaves it
-//! out on a system without that program.
+//! All `sh` blocks of a file run in one bash session in an empty directory, so a block may use files of an earlier
+//! one. A comment before a block changes that: `<!-- run by .ci/run -->` skips the block, and `<!-- needs: gdb -->`
+//! skips it on a system without that program.
 
 use std::{
     fmt::Write as _,
@@ -13,10 +13,10 @@ use std::{
 
 use crate::markdown::{self, Block};
 
-/// The note of a block that something else runs.
+/// The note of a block that `.ci/run` runs itself.
 const RUN_ELSEWHERE: &str = "run by .ci/run";
 
-/// Why the commands of a file were not run to their end.
+/// Why not all commands of a file succeeded.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandsError {
     /// The file cannot be read.
@@ -24,15 +24,15 @@ pub enum CommandsError {
     Read {
         /// The file.
         path: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
     },
-    /// The session cannot be set up or started.
+    /// The session cannot start.
     #[error("cannot start bash for {}", path.display())]
     Start {
         /// The file.
         path: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
     },
     /// A command failed.
@@ -40,12 +40,12 @@ pub enum CommandsError {
     Failed {
         /// The file.
         path: PathBuf,
-        /// How bash ended.
+        /// The exit status of bash.
         status: ExitStatus,
     },
 }
 
-/// Runs the commands of a file. `programs` is searched first for programs. Returns how many blocks ran.
+/// Runs the commands of a file and returns how many blocks ran. `programs` is the first directory in `PATH`.
 ///
 /// # Errors
 ///
@@ -73,7 +73,7 @@ pub fn run(path: &Path, programs: &Path) -> Result<usize, CommandsError> {
     Ok(blocks.len())
 }
 
-/// Whether a block is one of commands, is not run elsewhere, and has the programs that it needs.
+/// Whether a block has commands, `.ci/run` does not run it itself, and its programs are installed.
 fn is_to_run(block: &Block) -> bool {
     let is_missing = |program: &str| {
         let found = Command::new("sh").args(["-c", "command -v \"$0\"", program]).output();
@@ -83,7 +83,7 @@ fn is_to_run(block: &Block) -> bool {
     block.language == "sh" && block.note != RUN_ELSEWHERE && !needs.split_whitespace().any(is_missing)
 }
 
-/// One session with all blocks. What still runs in the background at the end is ended.
+/// Returns a script with all blocks. It kills background jobs at the end.
 fn script(path: &Path, blocks: &[Block]) -> String {
     let mut script = "set -euo pipefail\n\
                       trap 'code=$?; kill $(jobs -p) 2> /dev/null || true; wait || true; exit $code' EXIT\n"
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_can_be_left_out() {
+    fn a_block_can_be_skipped() {
         let page = "<!-- run by .ci/run -->\n```sh\nfalse\n```\n\n<!-- needs: no-such-program -->\n```sh\nfalse\n```\n";
         assert_eq!(run_text(page).unwrap(), 0);
     }

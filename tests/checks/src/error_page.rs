@@ -1,8 +1,8 @@
-//! Whether the guide explains each event and each error code.
+//! Events and error codes that the guide does not explain.
 
 use serde_json::Value;
 
-/// Events and error codes of the description that the page does not have in backticks.
+/// Returns the events and error codes of the description that do not appear in backticks on the page.
 pub fn missing(description: &Value, page: &str) -> Vec<String> {
     let schemas = &description["components"]["schemas"];
     let names = [
@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_the_page_lacks_is_found() {
+    fn a_name_missing_from_the_page_is_found() {
         let description = json!({"components": {"schemas": {
             "Record": {"properties": {"event": {"enum": ["loaded", "purged"]}}},
             "ErrorObject": {"properties": {"code": {"enum": ["busy"]}}}

@@ -1,14 +1,14 @@
 //! The `use` lines of a source file.
 
-/// The paths below `crate::` that a file imports, each as its segments. Tests inside the file are left out, since they may
-/// look at anything.
-pub fn of_crate(source: &str) -> Vec<Vec<String>> {
+/// Returns the paths that a file imports, each as its segments. It skips the file's `mod tests`, which may import
+/// anything.
+pub fn paths(source: &str) -> Vec<Vec<String>> {
     let mut paths = Vec::new();
     let mut rest = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-    while let Some(at) = rest.find("use crate::") {
-        let begins_line = rest[..at].rsplit('\n').next().is_some_and(is_before_use);
-        rest = &rest[at + "use crate::".len()..];
-        if !begins_line {
+    while let Some(at) = rest.find("use ") {
+        let is_statement = rest[..at].rsplit('\n').next().is_some_and(is_before_use);
+        rest = &rest[at + "use ".len()..];
+        if !is_statement {
             continue;
         }
         let Some(end) = rest.find(';') else { break };
@@ -18,13 +18,13 @@ pub fn of_crate(source: &str) -> Vec<Vec<String>> {
     paths
 }
 
-/// What may stand before `use` on its line: nothing but a visibility.
+/// Whether a line may continue with a `use` statement: it is empty so far, or a visibility.
 fn is_before_use(text: &str) -> bool {
     let text = text.trim();
     text.is_empty() || text.starts_with("pub") && !text.contains("//")
 }
 
-/// Adds each path of a use tree: `a::{b, c::d}` is `a::b` and `a::c::d`.
+/// Adds each path of a use tree: `a::{b, c::d}` has `a::b` and `a::c::d`.
 fn expand(tree: &str, before: &[String], paths: &mut Vec<Vec<String>>) {
     let tree = tree.trim();
     if tree.is_empty() {
@@ -33,7 +33,10 @@ fn expand(tree: &str, before: &[String], paths: &mut Vec<Vec<String>>) {
     let Some((path, group)) = tree.split_once('{') else {
         let name = tree.split(" as ").next().unwrap_or_default();
         let mut path = before.to_vec();
-        path.extend(name.split("::").map(str::trim).filter(|part| *part != "self").map(str::to_owned));
+        let is_self_of_group = |part: &str| part == "self" && !before.is_empty();
+        path.extend(
+            name.split("::").map(str::trim).filter(|part| !is_self_of_group(part)).map(str::to_owned),
+        );
         return paths.push(path);
     };
     let mut before = before.to_vec();
@@ -63,9 +66,16 @@ mod tests {
         let source = "use std::fs;\n\nuse crate::{\n    api::{Error, Event as E},\n    load,\n    module::state::{self, Old},\n};\n\
                       // use crate::comment;\npub(crate) use crate::shared::Shared;\n\
                       #[cfg(test)]\nmod tests {\n    use crate::anything;\n}\n";
-        let paths: Vec<String> = of_crate(source).iter().map(|path| path.join("::")).collect();
-        let expected =
-            ["api::Error", "api::Event", "load", "module::state", "module::state::Old", "shared::Shared"];
+        let paths: Vec<String> = paths(source).iter().map(|path| path.join("::")).collect();
+        let expected = [
+            "std::fs",
+            "crate::api::Error",
+            "crate::api::Event",
+            "crate::load",
+            "crate::module::state",
+            "crate::module::state::Old",
+            "crate::shared::Shared",
+        ];
         assert_eq!(paths, expected);
     }
 }

@@ -1,6 +1,6 @@
-//! Checks of the tree itself.
+//! Checks of the source tree.
 //!
-//! | check | what it finds |
+//! | check | finds |
 //! | --- | --- |
 //! | [`rooms`] | a file that imports from a room above its own, and import cycles |
 //! | [`widths`] | comment lines that are too long, and source files that are too long without a reason |
@@ -9,7 +9,8 @@
 //! | [`api_page`] | a page of the control API that differs from `openapi.json` |
 //! | [`error_page`] | an event or an error code that the guide does not explain |
 //!
-//! `cargo test -p segue-checks` runs all but the commands, which need the built program: `.ci/run` runs those.
+//! `cargo test -p segue-checks` runs all of them except the commands, which need the built program: `.ci/run` runs
+//! those.
 
 #![forbid(unsafe_code)]
 

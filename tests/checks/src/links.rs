@@ -1,10 +1,11 @@
-//! Links in Markdown that lead nowhere.
+//! Broken links in Markdown.
 
 use std::{fs, io, path::Path};
 
 use crate::{markdown, tree};
 
-/// Links of all Markdown files below a directory whose file or heading does not exist. Links to other hosts are not followed.
+/// Returns the links in Markdown files below a directory whose file or heading does not exist. It does not follow
+/// links to other hosts.
 ///
 /// # Errors
 ///
@@ -22,20 +23,20 @@ pub fn broken(directory: &Path) -> io::Result<Vec<String>> {
                 "" => path.clone(),
                 file => path.parent().unwrap_or(directory).join(file),
             };
-            let is_there = match (target.exists(), anchor) {
+            let does_exist = match (target.exists(), anchor) {
                 (false, _) => false,
                 (true, "") => true,
                 (true, anchor) => has_anchor(&target, anchor)?,
             };
-            if !is_there {
-                wrong.push(format!("{}:{line}: {link} leads nowhere", path.display()));
+            if !does_exist {
+                wrong.push(format!("{}:{line}: the target of {link} does not exist", path.display()));
             }
         }
     }
     Ok(wrong)
 }
 
-/// Whether a heading of a document has this anchor. Lines of source files (`#L12`) count as there.
+/// Whether a heading of a document has this anchor. Anchors in source files (`#L12`) are accepted.
 fn has_anchor(target: &Path, anchor: &str) -> io::Result<bool> {
     if target.extension().is_none_or(|extension| extension != "md") {
         return Ok(true);
@@ -48,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_to_a_file_or_heading_that_is_not_there_is_found() {
+    fn a_link_to_a_missing_file_or_heading_is_found() {
         let directory = tempfile::tempdir().unwrap();
         let text = "# One\n[a](b.md) [b](a.md#one) [c](#two) [d](missing.rs) [e](https://example.org/x)\n";
         fs::write(directory.path().join("a.md"), text).unwrap();

@@ -1,4 +1,4 @@
-//! `segue-checks`: the checks that need more than a test. See the library's doc for all of them.
+//! `segue-checks`: the checks that are no tests. The library's docs list all checks.
 
 #![forbid(unsafe_code)]
 
@@ -7,14 +7,14 @@ use std::{error::Error, fs, path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use segue_checks::{api_page, commands, tree};
 
-/// Where the description of the control API is.
+/// The description of the control API.
 const DESCRIPTION: &str = "runtime/control/src/server/openapi.json";
 
-/// The page that is made from it.
+/// The page that is generated from it.
 const PAGE: &str = "runtime/host/guide/control-api.md";
 
 #[derive(Parser)]
-#[command(about = "Checks of the tree itself")]
+#[command(about = "Check the source tree")]
 struct Cli {
     #[command(subcommand)]
     check: Check,
@@ -22,16 +22,16 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Check {
-    /// Run the commands of Markdown files as they are written
+    /// Run the commands in Markdown files as written
     Commands {
-        /// A directory that is searched first for programs: where `segue` is
+        /// The directory with `segue`; it is searched first for programs
         #[arg(long, value_name = "DIR")]
         programs: PathBuf,
-        /// The files
+        /// The Markdown files
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
-    /// Write the guide's page of the control API
+    /// Generate the guide's page on the control API from openapi.json
     Api,
 }
 
@@ -57,7 +57,7 @@ fn run(check: Check) -> Result<(), Box<dyn Error>> {
             let programs = programs.canonicalize()?;
             for file in files {
                 let blocks = commands::run(&file.canonicalize()?, &programs)?;
-                println!("{}: {blocks} blocks of commands ran", file.display());
+                println!("{}: ran {blocks} blocks of commands", file.display());
             }
         }
         Check::Api => {

@@ -1,19 +1,19 @@
-//! What the checks need of Markdown: fenced blocks, headings and links.
+//! Fenced blocks, headings and links of Markdown.
 
 /// A fenced block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// What follows the opening fence: `sh`.
+    /// The word after the opening fence, such as `sh`.
     pub language: String,
     /// The line of the opening fence, from 1.
     pub line: usize,
     /// The lines between the fences.
     pub text: String,
-    /// The comment on the line before the fence, without its marks; empty if there is none.
+    /// The text of an HTML comment on the line before the fence, or an empty string.
     pub note: String,
 }
 
-/// The fenced blocks of a document.
+/// Returns the fenced blocks of a document.
 pub fn blocks(document: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;
@@ -42,7 +42,7 @@ pub fn blocks(document: &str) -> Vec<Block> {
     blocks
 }
 
-/// The lines of a document outside of its fenced blocks, numbered from 1.
+/// Returns the lines outside fenced blocks, numbered from 1.
 fn prose(document: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut is_inside = false;
     document.lines().enumerate().filter_map(move |(number, line)| {
@@ -52,7 +52,7 @@ fn prose(document: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// The targets of links and images, with their lines: `[text](target)`.
+/// Returns the targets of links and images (`[text](target)`) with their line numbers.
 pub fn links(document: &str) -> Vec<(usize, String)> {
     let mut links = Vec::new();
     for (number, line) in prose(document) {
@@ -67,7 +67,7 @@ pub fn links(document: &str) -> Vec<(usize, String)> {
     links
 }
 
-/// The anchors of a document's headings, as they are in links: `## With systemd` is `with-systemd`.
+/// Returns the anchors of a document's headings: `## With systemd` has `with-systemd`.
 pub fn anchors(document: &str) -> Vec<String> {
     let headings = prose(document).filter(|(_, line)| line.starts_with('#'));
     headings.map(|(_, line)| anchor(line.trim_start_matches('#'))).collect()
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn links_and_headings_are_those_outside_of_blocks() {
+    fn links_and_headings_inside_blocks_do_not_count() {
         assert_eq!(links(DOCUMENT), [(3, "a.md#b".to_owned()), (3, "p.svg".to_owned())]);
         assert_eq!(anchors(DOCUMENT), ["a-title-with-code", "next"]);
     }

@@ -16,15 +16,13 @@ pub const HOST: &[&str] = &[
     "call", "store", "module", "threads", "api", "clock",
 ];
 
-/// Imports that run upward all the same, each with its reason: `(file, path)`.
+/// Upward imports that are allowed, each with its reason: `(file, path)`.
 pub const HOST_EXCEPTIONS: &[(&str, &str)] = &[
     // A cleanup task names the version whose thread-locals it destroys. The file imports nothing else of the room.
     ("threads/registered.rs", "module::version"),
 ];
 
-/// The rooms of `runtime/loader/src`.
-///
-/// A test calls `upward(&imports_of("runtime/loader/src")?, LOADER, &[])`. There are no exceptions.
+/// The rooms of `runtime/loader/src`. There are no exceptions.
 pub const LOADER: &[&str] = &[
     "image",
     "boundary",
@@ -70,10 +68,10 @@ pub const CORE: &[&str] = &[
     "sync",
 ];
 
-/// A file, by its path below `src` without `.rs` and `/mod`.
+/// The path of a file below `src`, without `.rs` and `/mod`.
 type Name = String;
 
-/// The imports of each file of a crate, as files.
+/// Returns the files that each file of a crate imports from. `lib.rs` and `main.rs` are not included.
 ///
 /// # Errors
 ///
@@ -84,15 +82,38 @@ pub fn imports_of(source: &Path) -> io::Result<BTreeMap<Name, BTreeSet<Name>>> {
         let below = path.strip_prefix(source).unwrap_or(&path).with_extension("");
         let name = below.to_string_lossy().replace('\\', "/");
         let name = name.strip_suffix("/mod").unwrap_or(&name).to_owned();
-        files.insert(name, imports::of_crate(&fs::read_to_string(&path)?));
+        if !matches!(name.as_str(), "lib" | "main") {
+            files.insert(name, imports::paths(&fs::read_to_string(&path)?));
+        }
     }
     let names: BTreeSet<Name> = files.keys().cloned().collect();
-    let resolve = |path: &Vec<String>| {
-        // The longest prefix that is a file has the thing.
-        let candidates = (1..=path.len()).rev().map(|length| path[..length].join("/"));
-        candidates.into_iter().find(|name| names.contains(name))
+    let files_of = |name: &Name, paths: &[Vec<String>]| {
+        paths.iter().filter_map(|path| imported_file(name, path, &names)).collect()
     };
-    Ok(files.iter().map(|(name, paths)| (name.clone(), paths.iter().filter_map(resolve).collect())).collect())
+    Ok(files.iter().map(|(name, paths)| (name.clone(), files_of(name, paths))).collect())
+}
+
+/// Returns the file of this crate that has the item at `path`, for a `use` line in the file `name`. `None` for an
+/// item of another crate.
+fn imported_file(name: &str, path: &[String], names: &BTreeSet<Name>) -> Option<Name> {
+    let own: Vec<&str> = name.split('/').collect();
+    let mut rest: Vec<&str> = path.iter().map(String::as_str).collect();
+    let child = format!("{name}/{}", rest.first()?);
+    let mut module = match *rest.first()? {
+        "crate" => Vec::new(),
+        "self" | "super" => own,
+        _ if names.contains(&child) => own,
+        _ => return None,
+    };
+    while let Some("crate" | "self" | "super") = rest.first().copied() {
+        if rest.remove(0) == "super" {
+            module.pop();
+        }
+    }
+    module.extend(rest);
+    // The longest prefix that is a file has the item.
+    let candidates = (1..=module.len()).rev().map(|length| module[..length].join("/"));
+    candidates.into_iter().find(|candidate| names.contains(candidate))
 }
 
 /// The room of a file.
@@ -100,7 +121,7 @@ fn room(name: &str) -> &str {
     name.split('/').next().unwrap_or(name)
 }
 
-/// Imports that run upward by this table of rooms, and files that are in no room of it, in words.
+/// Describes the imports that run upward by this table of rooms, and the files that are in none of its rooms.
 pub fn upward(
     files: &BTreeMap<Name, BTreeSet<Name>>,
     rooms: &[&str],
@@ -108,8 +129,7 @@ pub fn upward(
 ) -> Vec<String> {
     let level = |name: &str| rooms.iter().position(|of| *of == room(name));
     let mut wrong = Vec::new();
-    for (name, imports) in files.iter().filter(|(name, _)| !matches!(name.as_str(), "lib" | "main" | "guide"))
-    {
+    for (name, imports) in files.iter().filter(|(name, _)| *name != "guide") {
         let Some(own) = level(name) else {
             wrong.push(format!("{name}.rs is in no room"));
             continue;
@@ -126,7 +146,7 @@ pub fn upward(
     wrong
 }
 
-/// Groups of files that import each other in a circle.
+/// Returns the groups of files that import each other in a cycle.
 pub fn cycles(files: &BTreeMap<Name, BTreeSet<Name>>) -> Vec<Vec<Name>> {
     let reach = |from: &Name| {
         let (mut seen, mut next) = (BTreeSet::new(), vec![from.clone()]);
@@ -162,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn an_import_that_runs_upward_is_found() {
+    fn an_upward_import_is_found() {
         let files = graph(&[("a/x", &["b"]), ("b", &["a/x"]), ("c", &[])]);
         assert_eq!(
             upward(&files, &["a", "b", "c"], &[]),
@@ -173,10 +193,25 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_is_found_and_a_tree_is_not() {
+    fn every_way_to_name_a_file_of_the_crate_is_resolved() {
+        let names: BTreeSet<Name> = ["a", "a/x", "a/x/y", "b"].map(str::to_owned).into();
+        let file = |name: &str, path: &str| {
+            let path: Vec<String> = path.split("::").map(str::to_owned).collect();
+            imported_file(name, &path, &names).unwrap_or_default()
+        };
+        assert_eq!(file("b", "crate::a::x::Item"), "a/x");
+        assert_eq!(file("a/x", "super::Item"), "a");
+        assert_eq!(file("a/x", "super::super::b::Item"), "b");
+        assert_eq!(file("a/x", "self::y::Item"), "a/x/y");
+        assert_eq!(file("a", "x::Item"), "a/x", "a child");
+        assert_eq!(file("a", "std::fs"), "");
+    }
+
+    #[test]
+    fn a_cycle_is_found_and_a_tree_is_not() {
         let tree = graph(&[("a", &["b", "c"]), ("b", &["c"]), ("c", &["c"])]);
         assert_eq!(cycles(&tree), [[""; 0]; 0]);
-        let circle = graph(&[("a", &["b"]), ("b", &["c"]), ("c", &["a"]), ("d", &["a"])]);
-        assert_eq!(cycles(&circle), [["a", "b", "c"]]);
+        let cycle = graph(&[("a", &["b"]), ("b", &["c"]), ("c", &["a"]), ("d", &["a"])]);
+        assert_eq!(cycles(&cycle), [["a", "b", "c"]]);
     }
 }

@@ -1,16 +1,16 @@
-//! The files of the tree.
+//! The files of the source tree.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
-/// The root of the checkout.
+/// Returns the root of the checkout.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap_or_default()
 }
 
-/// All files below a directory whose names end in `extension`, in order. Build outputs and hidden directories are left out.
+/// Returns all files below a directory with this extension, sorted. It skips build outputs and hidden directories.
 ///
 /// # Errors
 ///

@@ -1,19 +1,19 @@
-//! Lines of comments, and whole files, that are too long to read.
+//! Comment lines and source files that are too long.
 
 use std::{fs, io, path::Path};
 
 use crate::tree;
 
-/// The longest line of a comment or a document, in characters: the same as code.
+/// The longest comment line, in characters. Code has the same limit.
 pub const LINE_MAX: usize = 110;
 
 /// The longest source file without a reason in its header, in lines.
 pub const FILE_MAX: usize = 350;
 
-/// What a file's header says if it is longer.
+/// How the header of a longer file begins its reason.
 const REASON: &str = "This file is long because";
 
-/// Comment lines of Rust files below a directory that are too long: `file:line: length`.
+/// Returns the comment lines of Rust files below a directory that are too long, as `file:line: length`.
 ///
 /// # Errors
 ///
@@ -31,7 +31,7 @@ pub fn long_comments(directory: &Path) -> io::Result<Vec<String>> {
     Ok(wrong)
 }
 
-/// Source files below a directory that are too long and do not say why.
+/// Returns the source files below a directory that are too long and give no reason.
 ///
 /// # Errors
 ///
@@ -50,7 +50,7 @@ pub fn long_files(directory: &Path) -> io::Result<Vec<String>> {
     Ok(wrong)
 }
 
-/// Whether a line is, or ends in, a comment. A link, and a row of a table, cannot be broken.
+/// Whether a line is a comment or ends in one. Links and table rows do not count: they cannot be wrapped.
 fn is_comment(line: &str) -> bool {
     let text = line.trim_start();
     let is_all_comment = text.starts_with("//");

@@ -1,4 +1,4 @@
-//! The checks, on this tree.
+//! The checks, applied to this source tree.
 
 #![allow(clippy::unwrap_used, reason = "a test says what it means by failing")]
 
@@ -62,12 +62,12 @@ fn no_files_of_a_crate_import_each_other_in_a_cycle() {
 }
 
 #[test]
-fn links_in_documents_lead_somewhere() {
+fn every_link_in_a_document_resolves() {
     none(&links::broken(&tree::root()).unwrap(), "broken links");
 }
 
 #[test]
-fn the_page_of_the_control_api_is_made_from_its_description() {
+fn the_page_of_the_control_api_is_generated_from_its_description() {
     let page = fs::read_to_string(tree::root().join("runtime/host/guide/control-api.md")).unwrap_or_default();
     let is_same = page == api_page::page(&description());
     assert!(is_same, "run `cargo run -p segue-checks -- api`");
@@ -77,5 +77,5 @@ fn the_page_of_the_control_api_is_made_from_its_description() {
 fn the_guide_explains_each_event_and_each_error_code() {
     let page = fs::read_to_string(tree::root().join("runtime/host/guide/errors.md")).unwrap();
     none(&error_page::missing(&description(), &page), "not explained in errors.md");
-    assert!(Path::new(&tree::root().join("README.md")).exists(), "the root was found");
+    assert!(Path::new(&tree::root().join("README.md")).exists(), "this is the root of the checkout");
 }

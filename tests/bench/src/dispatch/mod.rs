@@ -58,10 +58,11 @@
 //!
 //! # Where things are
 //! `way` has the timed loop and `ways` its bodies; `served` has the module for `typed` and `bytes`, and `step` its
-//! interface. `rounds` interleaves the ways, `pair` runs the second thread, `start` lets threads start together,
+//! interface. `plan` says how much is measured, `rounds` interleaves the ways, `pair` runs the second thread, `start` lets threads start together,
 //! and `publish` has the storm.
 
 mod pair;
+mod plan;
 mod publish;
 mod rounds;
 mod served;
@@ -70,25 +71,14 @@ mod step;
 mod way;
 mod ways;
 
-use std::time::Duration;
-
 use crate::{Error, Figure, Progress};
 use rounds::{Measured, THREADS};
 use served::Served;
 
+pub(crate) use plan::Plan;
+
 /// The progress steps of a round: the ways to call, and the storm.
 pub(crate) const PARTS: u64 = 2;
-
-/// How much to measure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Plan {
-    /// The number of rounds.
-    pub(crate) rounds: u32,
-    /// How long one way is called in a round: many thousand calls, yet shorter than most disturbances.
-    pub(crate) span: Duration,
-    /// How long the callers are measured in a round, with a storm and without.
-    pub(crate) phase: Duration,
-}
 
 /// Measures all figures of `dispatch`.
 pub(crate) fn run(plan: &Plan, progress: &Progress) -> Result<Vec<Figure>, Error> {
@@ -124,38 +114,10 @@ fn of_calls(measured: &[Measured]) -> Vec<Figure> {
     figures
 }
 
-// === impl Plan ===
-
-impl Default for Plan {
-    fn default() -> Self {
-        Plan { rounds: 101, span: Duration::from_millis(4), phase: Duration::from_millis(25) }
-    }
-}
-
-impl Plan {
-    /// A smoke test.
-    pub(crate) fn quick() -> Self {
-        Plan { rounds: 11, span: Duration::from_millis(1), phase: Duration::from_millis(10) }
-    }
-
-    /// The line below the table.
-    pub(crate) fn describe(&self) -> String {
-        let fences = if segue_core::Fences::detect().is_asymmetric() {
-            "callers execute no fence (membarrier)"
-        } else {
-            "callers execute fences (no membarrier here)"
-        };
-        format!(
-            "medians of {} rounds; {} ms per way and {} ms per storm; {fences}",
-            self.rounds,
-            self.span.as_millis(),
-            self.phase.as_millis()
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

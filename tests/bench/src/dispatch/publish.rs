@@ -11,7 +11,7 @@ use std::{
 use segue_core::{Cell, Fences, Role, VacateOutcome};
 
 use super::{
-    Plan,
+    plan::Plan,
     start::StartLine,
     ways::{Version, call_in, cell},
 };

@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use super::{Plan, pair::Pair, way::Way};
+use super::{pair::Pair, plan::Plan, way::Way};
 use crate::{Error, Progress, median::median};
 
 /// The numbers of threads that call at once.
