@@ -97,12 +97,12 @@ impl<T: Occupant> Cell<T> {
     /// Counts the calling thread into the current lane, or into the null lane. Also returns the thread's
     /// stripe.
     ///
-    /// It finds the stripe before it reads `current`. A thread that gets its stripe now is then seen by all
-    /// sums made later, and reads in `current` everything that was stored before the sums made earlier.
+    /// It finds the stripe before it reads `current`. If the thread gets its stripe now, all later sums
+    /// include it, and its read of `current` sees every store that came before an earlier sum.
     #[inline(always)]
     pub(crate) fn enter_lane(&self) -> (Entry<'_, T>, &Stripe) {
         let (stripe, offset) = match self.near_stripe() {
-            // A stripe is in the near table only if callers need no fence.
+            // Found in the near table: the callers of this cell need no fence (see `Cell::near`).
             Some(stripe) => {
                 let offset = self.try_enter(stripe, Fences::light_if_asymmetric);
                 (stripe, offset.unwrap_or_else(|| self.enter_slow(stripe)))

@@ -4,166 +4,21 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 #![allow(dead_code, reason = "each test binary uses a part of `support`")]
 
+mod reference;
+mod step;
+#[path = "../support/mod.rs"]
 mod support;
 
 use proptest::prelude::*;
+use reference::{Generation, Reference};
 use segue_core::{
     CallGuard, Cell, Fences, OwnedCallGuard, ProjectionError, ProjectionGuard, Quarantine, ReserveError,
     Role, ThreadId, VacateOutcome,
 };
+use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::{Arc, Mutex};
+use step::{Step, step};
 use support::{Log, Partial, Tracked, both_fences, empty_cell, has_value};
-
-/// One generation, in the reference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Generation {
-    number: u64,
-    inside: u64,
-    calls: u64,
-}
-
-/// The reference: everything is under one mutex.
-#[derive(Default)]
-struct Reference(Mutex<Generations>);
-
-#[derive(Default)]
-struct Generations {
-    current: Option<Generation>,
-    old: Option<Generation>,
-    /// With the name that the cell returned.
-    quarantined: Vec<(Quarantine, Generation)>,
-}
-
-/// The number of generations that fit in a cell.
-const LANES: usize = 8;
-
-impl Reference {
-    fn enter(&self) -> Option<u64> {
-        let mut generations = self.0.lock().unwrap();
-        let current = generations.current.as_mut()?;
-        current.inside += 1;
-        current.calls += 1;
-        Some(current.number)
-    }
-
-    fn leave(&self, number: u64) {
-        let mut generations = self.0.lock().unwrap();
-        let Generations { current, old, quarantined } = &mut *generations;
-        let quarantined = quarantined.iter_mut().map(|(_, generation)| generation);
-        let mut all = [current, old].into_iter().flatten().chain(quarantined);
-        let entered = all.find(|generation| generation.number == number);
-        entered.expect("a generation with a caller inside is present").inside -= 1;
-    }
-
-    fn publish(&self, number: u64) -> Result<Option<u64>, ReserveError> {
-        let mut generations = self.0.lock().unwrap();
-        if generations.old.is_some() {
-            return Err(ReserveError::OldPresent);
-        }
-        if usize::from(generations.current.is_some()) + generations.quarantined.len() == LANES {
-            return Err(ReserveError::NoFreeLane);
-        }
-        generations.old = generations.current.replace(Generation { number, inside: 0, calls: 0 });
-        Ok(generations.old.map(|old| old.number))
-    }
-
-    fn rollback(&self) -> bool {
-        let mut generations = self.0.lock().unwrap();
-        let Generations { current, old, .. } = &mut *generations;
-        let is_possible = old.is_some();
-        if is_possible {
-            std::mem::swap(current, old);
-        }
-        is_possible
-    }
-
-    fn withdraw(&self) -> bool {
-        let mut generations = self.0.lock().unwrap();
-        let is_possible = generations.old.is_none() && generations.current.is_some();
-        if is_possible {
-            generations.old = generations.current.take();
-        }
-        is_possible
-    }
-
-    fn quarantine(&self, name: Option<Quarantine>) -> bool {
-        let mut generations = self.0.lock().unwrap();
-        let old = generations.old.take();
-        generations.quarantined.extend(name.zip(old));
-        name.is_some() == old.is_some()
-    }
-
-    /// The generation that was taken out, or the number of callers inside. `None` if there is no such
-    /// generation.
-    fn vacate(&self, role: Role) -> Option<Result<u64, u64>> {
-        let generation = self.find(role)?;
-        if generation.inside > 0 {
-            return Some(Err(generation.inside));
-        }
-        let mut generations = self.0.lock().unwrap();
-        generations.old.take_if(|old| old.number == generation.number);
-        generations.quarantined.retain(|(_, quarantined)| quarantined.number != generation.number);
-        Some(Ok(generation.number))
-    }
-
-    fn find(&self, role: Role) -> Option<Generation> {
-        let generations = self.0.lock().unwrap();
-        match role {
-            Role::Current => generations.current,
-            Role::Old => generations.old,
-            Role::Quarantined(name) => generations
-                .quarantined
-                .iter()
-                .find(|(other, _)| *other == name)
-                .map(|(_, generation)| *generation),
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Step {
-    Enter,
-    EnterOwned,
-    /// Through a projection made at the start.
-    EnterProjection,
-    /// Through a projection made now.
-    EnterNewProjection,
-    /// Drops a guard. The index is taken modulo the number of guards.
-    Leave(usize),
-    /// Drops an owned guard on another thread.
-    LeaveOnOtherThread(usize),
-    Publish,
-    Abandon,
-    DropReservation,
-    Rollback,
-    Withdraw,
-    Watch,
-    Vacate,
-    Quarantine,
-    /// Vacates by a quarantine name. The index is taken modulo the number of names ever returned.
-    VacateQuarantined(usize),
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        4 => Just(Step::Enter),
-        3 => Just(Step::EnterOwned),
-        3 => Just(Step::EnterProjection),
-        1 => Just(Step::EnterNewProjection),
-        4 => any::<usize>().prop_map(Step::Leave),
-        2 => any::<usize>().prop_map(Step::LeaveOnOtherThread),
-        4 => Just(Step::Publish),
-        1 => Just(Step::Abandon),
-        1 => Just(Step::DropReservation),
-        2 => Just(Step::Rollback),
-        2 => Just(Step::Withdraw),
-        1 => Just(Step::Watch),
-        4 => Just(Step::Vacate),
-        2 => Just(Step::Quarantine),
-        2 => any::<usize>().prop_map(Step::VacateQuarantined),
-    ]
-}
 
 /// Runs the steps on a cell and on the reference.
 fn run(fences: Fences, steps: &[Step]) {
