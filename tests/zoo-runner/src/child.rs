@@ -1,4 +1,4 @@
-//! Releases one module in this process, while threads call it without a pause.
+//! Releases one module in this process while threads call it.
 
 use std::{
     error::Error,
@@ -23,10 +23,10 @@ pub(crate) const LOADED: &str = "loaded";
 const CALLERS: usize = 3;
 
 /// How long each version serves before it is replaced.
-const SERVES: Duration = Duration::from_millis(30);
+const SERVICE_TIME: Duration = Duration::from_millis(30);
 
-/// The longest wait for a version to leave. What stays longer counts as staying.
-const LEAVES: Duration = Duration::from_secs(20);
+/// How long a version may take to be unloaded. After that it counts as staying.
+const UNLOAD_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What the callers share. Relaxed everywhere: the end of the scope orders the counts before they are read.
 #[derive(Default)]
@@ -37,23 +37,23 @@ struct Traffic {
     first: Mutex<Option<String>>,
 }
 
-/// How long the process goes on when the last version has left.
-const AFTERWARDS: Duration = Duration::from_millis(100);
+/// How long the process keeps running after the last version was unloaded.
+const TIME_AFTER_UNLOAD: Duration = Duration::from_millis(100);
 
 /// How the module is released.
 pub(crate) struct Plan {
     pub(crate) releases: u32,
-    /// How long threads that only wait may stay, if not as long as the runtime lets them.
-    pub(crate) patience: Option<Duration>,
+    /// The timeout for threads that only wait, if not the runtime's default.
+    pub(crate) idle_thread_timeout: Option<Duration>,
     /// Whether the last version is deleted at the end.
     pub(crate) deletes: bool,
-    /// How the reason begins for which versions stay. One in quarantine for another reason may leave yet.
+    /// The start of the reason for which versions stay. A version quarantined for another reason may still be unloaded.
     pub(crate) reason: Option<String>,
 }
 
 pub(crate) fn run(name: &str, file: &Path, plan: &Plan) -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
-    // Two files that differ in their last byte only: the dynamic linker does not read behind the sections.
+    // Two files that differ only in their last byte: the dynamic linker does not read beyond the sections.
     let versions = [0_u8, 1].map(|mark| directory.path().join(format!("lib{name}-{mark}.so")));
     for (mark, version) in versions.iter().enumerate() {
         let mut bytes = fs::read(file)?;
@@ -61,8 +61,8 @@ pub(crate) fn run(name: &str, file: &Path, plan: &Plan) -> Result<(), Box<dyn Er
         fs::write(version, bytes)?;
     }
     let mut builder = Runtime::builder().state_dir(directory.path().join("state"));
-    if let Some(patience) = plan.patience {
-        builder = builder.idle_thread_timeout(patience);
+    if let Some(timeout) = plan.idle_thread_timeout {
+        builder = builder.idle_thread_timeout(timeout);
     }
     let runtime = builder.build()?;
     runtime.load(&versions[0])?;
@@ -76,7 +76,7 @@ pub(crate) fn run(name: &str, file: &Path, plan: &Plan) -> Result<(), Box<dyn Er
             scope.spawn(|| call(&module, name, &traffic));
         }
         for release in 1..=plan.releases {
-            thread::sleep(SERVES);
+            thread::sleep(SERVICE_TIME);
             let next = &versions[usize::from(release % 2 == 1)];
             let displaced = current(&runtime, name);
             if let Err(error) = runtime.load(next) {
@@ -84,12 +84,12 @@ pub(crate) fn run(name: &str, file: &Path, plan: &Plan) -> Result<(), Box<dyn Er
                 break;
             }
             counts.releases += 1;
-            match stays(&runtime, name, displaced, plan) {
-                None => counts.left += 1,
-                Some(why) => counts.reason = Some(why),
+            match reason_to_stay(&runtime, name, displaced, plan) {
+                None => counts.unloaded += 1,
+                Some(reason) => counts.reason = Some(reason),
             }
         }
-        thread::sleep(SERVES);
+        thread::sleep(SERVICE_TIME);
         traffic.stop.store(true, Ordering::Relaxed);
     });
     if plan.deletes {
@@ -99,7 +99,7 @@ pub(crate) fn run(name: &str, file: &Path, plan: &Plan) -> Result<(), Box<dyn Er
     counts.wrong = traffic.wrong.load(Ordering::Relaxed);
     counts.first_wrong = traffic.first.into_inner().unwrap_or_default();
     println!("{}", serde_json::to_string(&counts)?);
-    // No shutdown: how a process ends with versions that stay is not what is measured here.
+    // No shutdown: this does not test how a process ends with versions that stay.
     std::process::exit(0)
 }
 
@@ -118,51 +118,51 @@ fn call(module: &ModuleHandle, name: &str, traffic: &Traffic) {
                 first.get_or_insert(wrong);
             }
         }
-        // Not without a pause: a purge needs the processor too.
+        // A purge needs the processor too.
         thread::sleep(Duration::from_micros(200));
     }
 }
 
-/// Deletes the module; why its last version is still in memory then.
+/// Deletes the module. Returns why its last version is still in memory, if it is.
 ///
-/// The next version hides what one leaves in the process: a timer whose signal it handles, a variable of the
-/// environment that it sets too. After the last one, such a thing ends the process.
+/// The next version hides what a version leaves in the process: it handles the signal of a left timer, and sets the
+/// same environment variable. After the last version, such a thing ends the process.
 fn delete(runtime: &Runtime, name: &str, plan: &Plan) -> Option<String> {
     let last = current(runtime, name);
     if let Err(error) = runtime.delete(name) {
         return Some(error.to_string());
     }
-    let why = stays(runtime, name, last, plan);
-    thread::sleep(AFTERWARDS);
+    let reason = reason_to_stay(runtime, name, last, plan);
+    thread::sleep(TIME_AFTER_UNLOAD);
     // Reads each variable.
     let _ = std::env::vars_os().count();
-    why
+    reason
 }
 
-/// Which load is current.
+/// Returns the generation of current.
 fn current(runtime: &Runtime, name: &str) -> Option<u64> {
     runtime.status(name).ok()?.current.map(|version| version.generation)
 }
 
-/// Why the version that was just displaced is still in memory; `None` when it left.
-fn stays(runtime: &Runtime, name: &str, displaced: Option<u64>, plan: &Plan) -> Option<String> {
+/// Waits until the version that was just displaced is unloaded, and returns `None`; or returns why it stays.
+fn reason_to_stay(runtime: &Runtime, name: &str, displaced: Option<u64>, plan: &Plan) -> Option<String> {
     let Some(displaced) = displaced else { return Some("no version was displaced".to_owned()) };
-    let began = Instant::now();
+    let start = Instant::now();
     loop {
         let status = match runtime.status(name) {
             Ok(status) => status,
             Err(error) => return Some(error.to_string()),
         };
-        // It may be in quarantine before this function begins.
-        let is_it = |version: &&VersionStatus| version.generation == displaced;
-        let in_quarantine = status.quarantined.iter().find(is_it);
-        match status.old.iter().find(is_it).or(in_quarantine) {
+        // It may already be quarantined when this function starts.
+        let is_displaced = |version: &&VersionStatus| version.generation == displaced;
+        let in_quarantine = status.quarantined.iter().find(is_displaced);
+        match status.old.iter().find(is_displaced).or(in_quarantine) {
             None => return None,
             Some(version) => {
-                let why = why(version);
-                let is_it = plan.reason.as_ref().is_some_and(|reason| why.starts_with(reason));
-                if in_quarantine.is_some() && is_it || began.elapsed() > LEAVES {
-                    return Some(why);
+                let pins = describe_pins(version);
+                let is_final = plan.reason.as_ref().is_some_and(|reason| pins.starts_with(reason));
+                if in_quarantine.is_some() && is_final || start.elapsed() > UNLOAD_TIMEOUT {
+                    return Some(pins);
                 }
                 thread::sleep(Duration::from_millis(1));
             }
@@ -170,8 +170,8 @@ fn stays(runtime: &Runtime, name: &str, displaced: Option<u64>, plan: &Plan) -> 
     }
 }
 
-/// What keeps it.
-fn why(version: &VersionStatus) -> String {
+/// Describes what keeps a version in memory.
+fn describe_pins(version: &VersionStatus) -> String {
     let pins: Vec<_> = version.pins.iter().map(|pin| pin.detail.as_str()).collect();
     if pins.is_empty() { "no pins".to_owned() } else { pins.join("; ") }
 }

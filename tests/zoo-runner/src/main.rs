@@ -1,5 +1,5 @@
-//! Builds the modules of `tests/zoo`, releases each under traffic in a process of its own, and compares what happens with what
-//! the module's `Cargo.toml` says.
+//! Builds the modules of `tests/zoo`, releases each under traffic in its own process, and compares the result with
+//! the row in the module's `Cargo.toml`.
 
 #![forbid(unsafe_code)]
 
@@ -21,7 +21,7 @@ use clap::Parser;
 
 use crate::{child::Plan, report::Report, row::Row};
 
-/// The rows that `.ci/run` covers: quick to build, and each class among them.
+/// The rows that `.ci/run` covers: quick to build, and at least one of each class.
 const QUICK: [&str; 13] = [
     "zbgthread",
     "zcpool",
@@ -38,35 +38,35 @@ const QUICK: [&str; 13] = [
     "ztlsdrop",
 ];
 
-/// The longest time for one row, apart from its releases. A child that takes longer counts as hung.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The time limit for one row, without its releases. A child that takes longer counts as hung.
+const ROW_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The longest time for one release.
-const PER_RELEASE: Duration = Duration::from_secs(21);
+/// The time limit for one release.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(21);
 
-/// Releases the modules of the zoo.
+/// Release the modules of the zoo under traffic.
 #[derive(Parser)]
 struct Arguments {
-    /// Cover all rows, not only the quick ones.
+    /// Cover all rows, not only the quick ones
     #[arg(long)]
     full: bool,
-    /// Cover these rows only.
+    /// Cover only this row; may be repeated
     #[arg(long)]
     only: Vec<String>,
-    /// How often each module is released.
+    /// The number of releases of each module
     #[arg(long, default_value_t = 10)]
     releases: u32,
-    /// How long threads that only wait may stay, in milliseconds, before the runtime ends them; five seconds
-    /// by default, as in the runtime. A release of a module with such threads takes as long.
+    /// The time in milliseconds after which the runtime ends threads that only wait [default: the runtime's 5000].
+    /// A release of a module with such threads takes at least this long
     #[arg(long, value_name = "MS")]
     idle_thread_timeout: Option<u64>,
-    /// Release this file, in this process. The runner starts itself with it.
+    /// Release this file in this process. The runner starts itself with this option
     #[arg(long, hide = true, num_args = 2, value_names = ["NAME", "FILE"])]
     child: Vec<String>,
-    /// Delete the module at the end.
+    /// Delete the module at the end
     #[arg(long, hide = true)]
     deletes: bool,
-    /// How the reason begins for which versions stay.
+    /// The start of the reason for which versions stay
     #[arg(long, hide = true)]
     reason: Option<String>,
 }
@@ -77,7 +77,7 @@ fn main() -> ExitCode {
         [name, file] => {
             let plan = Plan {
                 releases: arguments.releases,
-                patience: arguments.idle_thread_timeout.map(Duration::from_millis),
+                idle_thread_timeout: arguments.idle_thread_timeout.map(Duration::from_millis),
                 deletes: arguments.deletes,
                 reason: arguments.reason.clone(),
             };
@@ -95,7 +95,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether all rows are as they say.
+/// Releases the chosen rows. Returns whether all results match their rows.
 fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let zoo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../zoo");
     let all = row::read(&zoo)?;
@@ -105,14 +105,14 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
         return Err("no row has that name: `ls tests/zoo` lists them".into());
     }
     build(&zoo, &chosen)?;
-    let mut good = true;
+    let mut do_all_match = true;
     for row in &chosen {
         let report = release(&zoo, row, arguments)?;
         let verdict = report.verdict(row, arguments.releases);
-        good &= verdict.is_ok();
-        println!("{:14} {:8} {report} {}", row.name, row.expect, verdict.err().unwrap_or("as it says"));
+        do_all_match &= verdict.is_ok();
+        println!("{:14} {:8} {report} {}", row.name, row.expect, verdict.err().unwrap_or("as expected"));
     }
-    Ok(good)
+    Ok(do_all_match)
 }
 
 fn is_chosen(arguments: &Arguments, name: &str) -> bool {
@@ -132,18 +132,18 @@ fn build(zoo: &Path, rows: &[Row]) -> Result<(), Box<dyn Error>> {
     if cargo.status()?.success() {
         Ok(())
     } else {
-        Err("the zoo does not build: see cargo's words above".into())
+        Err("the zoo does not build: see cargo's output above".into())
     }
 }
 
-/// Releases one module in a child, which may crash, and sends it the row's signal meanwhile.
+/// Releases one module in a child process, which may crash, and sends it the row's signal meanwhile.
 fn release(zoo: &Path, row: &Row, arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
     let file = zoo.join(format!("target/debug/lib{}.so", row.name));
     let output = tempfile::NamedTempFile::new()?;
     let mut command = Command::new(env::current_exe()?);
     command.arg("--releases").arg(arguments.releases.to_string());
-    if let Some(patience) = arguments.idle_thread_timeout {
-        command.arg("--idle-thread-timeout").arg(patience.to_string());
+    if let Some(timeout) = arguments.idle_thread_timeout {
+        command.arg("--idle-thread-timeout").arg(timeout.to_string());
     }
     if row.is_deleted() {
         command.arg("--deletes");
@@ -158,13 +158,13 @@ fn release(zoo: &Path, row: &Row, arguments: &Arguments) -> Result<Report, Box<d
         .stdout(Stdio::from(File::create(output.path())?))
         .stderr(Stdio::null())
         .spawn()?;
-    let began = Instant::now();
+    let start = Instant::now();
     let mut signals = 0;
-    let ended = loop {
+    let status = loop {
         if let Some(status) = child.try_wait()? {
             break Some(status);
         }
-        if began.elapsed() > PATIENCE + PER_RELEASE * arguments.releases {
+        if start.elapsed() > ROW_TIMEOUT + RELEASE_TIMEOUT * arguments.releases {
             child.kill()?;
             child.wait()?;
             break None;
@@ -182,7 +182,7 @@ fn release(zoo: &Path, row: &Row, arguments: &Arguments) -> Result<Report, Box<d
             signals += 1;
         }
     };
-    Ok(Report::read(&fs::read_to_string(output.path())?, ended, signals))
+    Ok(Report::read(&fs::read_to_string(output.path())?, status, signals))
 }
 
 #[cfg(test)]
@@ -194,11 +194,11 @@ mod tests {
     }
 
     #[test]
-    fn the_guide_has_the_rows() {
+    fn the_guide_has_exactly_the_rows() {
         let zoo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../zoo");
         let mut rows = rows();
         row::check_table(&zoo, &rows).unwrap();
-        // The control: a row that says something else, and one that is not there.
+        // The control: a row with another result, and a missing row.
         rows[0].expect.push('x');
         row::check_table(&zoo, &rows).unwrap_err();
         rows.remove(0);
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_quick_rows_are_there_and_of_each_class() {
+    fn the_quick_rows_exist_and_cover_each_class() {
         let quick: Vec<Row> = rows().into_iter().filter(|row| QUICK.contains(&row.name.as_str())).collect();
         assert_eq!(quick.len(), QUICK.len());
         for class in ["works", "setting", "kept"] {

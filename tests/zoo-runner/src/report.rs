@@ -1,4 +1,4 @@
-//! What happened to one module.
+//! The result of releasing one module, and whether it matches the row.
 
 use std::{fmt, os::unix::process::ExitStatusExt, process::ExitStatus};
 
@@ -11,16 +11,16 @@ use crate::row::Row;
 pub(crate) struct Counts {
     pub(crate) calls: u64,
     pub(crate) wrong: u64,
-    /// The first wrong answer.
+    /// The first wrong response.
     pub(crate) first_wrong: Option<String>,
     pub(crate) releases: u32,
-    /// How many displaced versions left memory.
-    pub(crate) left: u32,
-    /// Why the last one that stayed did, in the runtime's words.
+    /// How many displaced versions were unloaded.
+    pub(crate) unloaded: u32,
+    /// Why the last version that stayed did, as the runtime reports it.
     pub(crate) reason: Option<String>,
     /// Why the runtime refused a load.
     pub(crate) refused: Option<String>,
-    /// Why the last version stayed, when the module was deleted.
+    /// Why the last version stayed after the module was deleted.
     pub(crate) last: Option<String>,
 }
 
@@ -28,31 +28,33 @@ pub(crate) struct Counts {
 pub(crate) struct Report {
     counts: Option<Counts>,
     end: String,
-    clean: bool,
+    is_success: bool,
     signals: u32,
 }
 
 impl Report {
-    /// `ended` is `None` when the child hung.
-    pub(crate) fn read(output: &str, ended: Option<ExitStatus>, signals: u32) -> Report {
+    /// `status` is `None` if the child hung.
+    pub(crate) fn read(output: &str, status: Option<ExitStatus>, signals: u32) -> Report {
         let counts = output.lines().last().and_then(|line| serde_json::from_str(line).ok());
-        let end = match ended {
+        let end = match status {
             None => "hung".to_owned(),
             Some(status) => match status.signal() {
                 Some(signal) => format!("killed by signal {signal}"),
                 None => format!("exit {}", status.code().unwrap_or(-1)),
             },
         };
-        Report { counts, end, clean: ended.is_some_and(|status| status.success()), signals }
+        Report { counts, end, is_success: status.is_some_and(|status| status.success()), signals }
     }
 
-    /// What is not as the row says.
+    /// # Errors
+    ///
+    /// How the result differs from the row.
     pub(crate) fn verdict(&self, row: &Row, releases: u32) -> Result<(), &'static str> {
-        let Some(counts) = self.counts.as_ref().filter(|_| self.clean) else {
+        let Some(counts) = self.counts.as_ref().filter(|_| self.is_success) else {
             return Err("CRASHED");
         };
         if counts.wrong > 0 {
-            return Err("WRONG ANSWERS");
+            return Err("WRONG RESPONSES");
         }
         if counts.calls == 0 {
             return Err("NO CALLS");
@@ -63,11 +65,11 @@ impl Report {
         if counts.last.is_some() {
             return Err("THE LAST VERSION STAYED");
         }
-        let all_left = counts.releases == releases && counts.left == releases;
-        match (row.expect.as_str(), all_left) {
+        let are_all_unloaded = counts.releases == releases && counts.unloaded == releases;
+        match (row.expect.as_str(), are_all_unloaded) {
             ("works" | "setting", true) => Ok(()),
             ("works" | "setting", false) => Err("STAYED"),
-            _ if counts.left > 0 => Err("LEFT, BUT THE ROW SAYS THAT IT STAYS"),
+            _ if counts.unloaded > 0 => Err("UNLOADED, BUT THE ROW SAYS KEPT"),
             _ if counts.reason.is_none() => Err("STAYED WITHOUT A REASON"),
             _ if counts.refused.is_some() => Err("REFUSED"),
             _ if !counts.reason.as_ref().is_some_and(|why| why.starts_with(&row.reason)) => {
@@ -84,8 +86,8 @@ impl fmt::Display for Report {
         if let Some(counts) = &self.counts {
             write!(
                 f,
-                " calls={} wrong={} left={}/{}",
-                counts.calls, counts.wrong, counts.left, counts.releases
+                " calls={} wrong={} unloaded={}/{}",
+                counts.calls, counts.wrong, counts.unloaded, counts.releases
             )?;
             let notes = [
                 ("reason", &counts.reason),
@@ -127,14 +129,14 @@ mod tests {
         }
     }
 
-    /// What a child of a row that works counts.
-    fn all_left() -> Counts {
-        Counts { calls: 100, releases: RELEASES, left: RELEASES, ..Counts::default() }
+    /// The counts for a row that works.
+    fn all_unloaded() -> Counts {
+        Counts { calls: 100, releases: RELEASES, unloaded: RELEASES, ..Counts::default() }
     }
 
-    /// What a child of a row that is kept counts.
+    /// The counts for a row that is kept.
     fn all_stayed(reason: &str) -> Counts {
-        Counts { left: 0, reason: Some(reason.to_owned()), ..all_left() }
+        Counts { unloaded: 0, reason: Some(reason.to_owned()), ..all_unloaded() }
     }
 
     fn verdict(row: &Row, counts: &Counts, status: i32, signals: u32) -> Result<(), &'static str> {
@@ -143,17 +145,17 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_is_as_it_says_is_good() {
-        assert_eq!(verdict(&row("works"), &all_left(), CLEAN, 0), Ok(()));
-        assert_eq!(verdict(&row("setting"), &all_left(), CLEAN, 0), Ok(()));
+    fn a_result_that_matches_its_row_passes() {
+        assert_eq!(verdict(&row("works"), &all_unloaded(), CLEAN, 0), Ok(()));
+        assert_eq!(verdict(&row("setting"), &all_unloaded(), CLEAN, 0), Ok(()));
         assert_eq!(verdict(&row("kept"), &all_stayed(LINKS), CLEAN, 0), Ok(()));
     }
 
     #[test]
     fn a_process_that_crashed_fails_whatever_it_counted() {
         for expect in ["works", "setting", "kept"] {
-            assert_eq!(verdict(&row(expect), &all_left(), SIGSEGV, 0), Err("CRASHED"));
-            assert_eq!(verdict(&row(expect), &all_left(), EXIT_1, 0), Err("CRASHED"));
+            assert_eq!(verdict(&row(expect), &all_unloaded(), SIGSEGV, 0), Err("CRASHED"));
+            assert_eq!(verdict(&row(expect), &all_unloaded(), EXIT_1, 0), Err("CRASHED"));
             assert_eq!(verdict(&row(expect), &all_stayed(LINKS), SIGSEGV, 0), Err("CRASHED"));
         }
     }
@@ -163,45 +165,48 @@ mod tests {
         let clean = Some(ExitStatus::from_raw(CLEAN));
         assert_eq!(Report::read("", clean, 0).verdict(&row("works"), RELEASES), Err("CRASHED"));
         assert_eq!(Report::read("loaded\n", clean, 0).verdict(&row("kept"), RELEASES), Err("CRASHED"));
-        let output = serde_json::to_string(&all_left()).unwrap();
+        let output = serde_json::to_string(&all_unloaded()).unwrap();
         assert_eq!(Report::read(&output, None, 0).verdict(&row("works"), RELEASES), Err("CRASHED"));
     }
 
     #[test]
-    fn one_wrong_answer_fails() {
-        let counts = Counts { wrong: 1, ..all_left() };
-        assert_eq!(verdict(&row("works"), &counts, CLEAN, 0), Err("WRONG ANSWERS"));
+    fn one_wrong_response_fails() {
+        let counts = Counts { wrong: 1, ..all_unloaded() };
+        assert_eq!(verdict(&row("works"), &counts, CLEAN, 0), Err("WRONG RESPONSES"));
         let counts = Counts { wrong: 1, ..all_stayed(LINKS) };
-        assert_eq!(verdict(&row("kept"), &counts, CLEAN, 0), Err("WRONG ANSWERS"));
+        assert_eq!(verdict(&row("kept"), &counts, CLEAN, 0), Err("WRONG RESPONSES"));
     }
 
     #[test]
     fn a_row_without_calls_or_without_its_signal_fails() {
-        let counts = Counts { calls: 0, ..all_left() };
+        let counts = Counts { calls: 0, ..all_unloaded() };
         assert_eq!(verdict(&row("works"), &counts, CLEAN, 0), Err("NO CALLS"));
         let signalled = Row { signal: Some("USR1".to_owned()), ..row("works") };
-        assert_eq!(verdict(&signalled, &all_left(), CLEAN, 0), Err("NO SIGNAL WAS SENT"));
-        assert_eq!(verdict(&signalled, &all_left(), CLEAN, 1), Ok(()));
+        assert_eq!(verdict(&signalled, &all_unloaded(), CLEAN, 0), Err("NO SIGNAL WAS SENT"));
+        assert_eq!(verdict(&signalled, &all_unloaded(), CLEAN, 1), Ok(()));
     }
 
     #[test]
     fn one_version_that_stays_fails_a_row_that_works() {
-        let counts =
-            Counts { left: RELEASES - 1, reason: Some("thread pool-1 waits".to_owned()), ..all_left() };
+        let counts = Counts {
+            unloaded: RELEASES - 1,
+            reason: Some("thread pool-1 waits".to_owned()),
+            ..all_unloaded()
+        };
         assert_eq!(verdict(&row("works"), &counts, CLEAN, 0), Err("STAYED"));
         assert_eq!(verdict(&row("setting"), &counts, CLEAN, 0), Err("STAYED"));
     }
 
     #[test]
     fn a_last_version_that_stays_fails() {
-        let counts = Counts { last: Some("a call is inside".to_owned()), ..all_left() };
+        let counts = Counts { last: Some("a call is inside".to_owned()), ..all_unloaded() };
         assert_eq!(verdict(&row("works"), &counts, CLEAN, 0), Err("THE LAST VERSION STAYED"));
     }
 
     #[test]
     fn a_refused_load_fails() {
         let refused = Some("too many versions stay".to_owned());
-        let counts = Counts { releases: 2, left: 2, refused: refused.clone(), ..all_left() };
+        let counts = Counts { releases: 2, unloaded: 2, refused: refused.clone(), ..all_unloaded() };
         assert_eq!(verdict(&row("works"), &counts, CLEAN, 0), Err("STAYED"));
         let counts = Counts { releases: 2, refused, ..all_stayed(LINKS) };
         assert_eq!(verdict(&row("kept"), &counts, CLEAN, 0), Err("REFUSED"));
@@ -218,11 +223,11 @@ mod tests {
     }
 
     #[test]
-    fn a_version_that_leaves_though_the_row_says_kept_fails() {
-        let error = verdict(&row("kept"), &all_left(), CLEAN, 0);
-        assert_eq!(error, Err("LEFT, BUT THE ROW SAYS THAT IT STAYS"));
-        let one = Counts { left: 1, ..all_stayed(LINKS) };
+    fn an_unloaded_version_of_a_row_that_says_kept_fails() {
+        let error = verdict(&row("kept"), &all_unloaded(), CLEAN, 0);
+        assert_eq!(error, Err("UNLOADED, BUT THE ROW SAYS KEPT"));
+        let one = Counts { unloaded: 1, ..all_stayed(LINKS) };
         let error = verdict(&row("kept"), &one, CLEAN, 0);
-        assert_eq!(error, Err("LEFT, BUT THE ROW SAYS THAT IT STAYS"));
+        assert_eq!(error, Err("UNLOADED, BUT THE ROW SAYS KEPT"));
     }
 }

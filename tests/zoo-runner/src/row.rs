@@ -1,10 +1,10 @@
-//! What each module says of itself in its `Cargo.toml`, and the table that an author reads.
+//! The row in each module's `Cargo.toml`, and the table in the guide.
 
 use std::{error::Error, fs, path::Path, process::Command};
 
 use serde_json::Value;
 
-/// The guide with the table, from the zoo.
+/// The page with the table, relative to the zoo.
 const GUIDE: &str = "../../runtime/host/guide/crates.md";
 
 /// One module of the zoo.
@@ -13,22 +13,22 @@ pub(crate) struct Row {
     pub(crate) krate: String,
     /// `works`, `setting` or `kept`.
     pub(crate) expect: String,
-    /// What to set, or why it is kept.
+    /// The setting, or why the module is kept.
     pub(crate) note: String,
-    /// How the runtime's reason begins, for a row that is kept.
+    /// The start of the runtime's reason, for a row that is kept.
     pub(crate) reason: String,
-    /// The signal that the module handles, as `kill` names it.
+    /// The signal that the module handles, by its name for `kill`.
     pub(crate) signal: Option<String>,
 }
 
 impl Row {
-    /// Whether the runner deletes the module at the end. A signal that nothing handles any more ends the process.
+    /// Whether the runner deletes the module at the end. Afterwards the row's signal would end the process.
     pub(crate) fn is_deleted(&self) -> bool {
         self.expect != "kept" && self.signal.is_none()
     }
 }
 
-/// The rows, in the order of their names.
+/// Returns the rows, sorted by name.
 pub(crate) fn read(zoo: &Path) -> Result<Vec<Row>, Box<dyn Error>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
@@ -53,7 +53,7 @@ fn row(package: &Value) -> Result<Row, Box<dyn Error>> {
     let expect = expect.ok_or_else(|| format!("{name}: `expect` is none of works, setting, kept"))?;
     let note = text("setting").or_else(|| text("why")).unwrap_or_default();
     if expect != "works" && note.is_empty() {
-        return Err(format!("{name}: say the setting, or why it is kept").into());
+        return Err(format!("{name}: add `setting` or `why`").into());
     }
     let krate = text("crate").ok_or_else(|| format!("{name}: `crate` is missing"))?;
     let reason = text("reason").unwrap_or_else(|| "kept: links".to_owned());
@@ -67,11 +67,11 @@ pub(crate) fn check_table(zoo: &Path, rows: &[Row]) -> Result<(), Box<dyn Error>
     for row in rows {
         let line = format!("| {} | {} | {} | `{}` |", row.krate, row.expect, row.note, row.name);
         if !table.contains(&line.as_str()) {
-            return Err(format!("runtime/host/guide/crates.md lacks this line, put it in:\n{line}").into());
+            return Err(format!("add this line to runtime/host/guide/crates.md:\n{line}").into());
         }
     }
     if table.len() != rows.len() {
-        return Err("runtime/host/guide/crates.md has a row without a module: delete it".into());
+        return Err("runtime/host/guide/crates.md has a row without a module: delete the row".into());
     }
     Ok(())
 }

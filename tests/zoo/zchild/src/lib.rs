@@ -1,4 +1,4 @@
-//! A thread that waits for a child process, which ends when the module closes its input: never.
+//! A thread that waits for a child process, which ends when the module closes its input, so never.
 
 use segue_sdk::prelude::*;
 use std::{

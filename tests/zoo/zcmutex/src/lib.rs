@@ -1,4 +1,4 @@
-//! A thread that waits for ever for a lock of C.
+//! A thread that waits forever for a lock of C.
 
 use segue_sdk::prelude::*;
 
@@ -11,7 +11,7 @@ struct Row;
 
 impl Module for Row {
     fn on_load(_: &Host) -> Result<Self, Fault> {
-        // SAFETY: it takes nothing, and only the load calls it.
+        // SAFETY: it takes no argument, and only `on_load` calls it.
         if unsafe { zcmutex_start() } != 0 {
             return Err(Fault::new("it does not start"));
         }
@@ -19,7 +19,7 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        // SAFETY: it takes a number, and may be called from any thread.
+        // SAFETY: it takes a number, and any thread may call it.
         let answer = unsafe { zcmutex_work(41) };
         if answer != 42 {
             return Err(Fault::new(format!("wrong result: {answer}")));

@@ -9,10 +9,10 @@ extern "C" fn on_signal(_: i32) {
     SEEN.fetch_add(1, Relaxed);
 }
 
-/// Runs while the file is mapped, before `on_load`.
+/// Runs while the file is being mapped, before `on_load`.
 #[ctor::ctor]
 fn before_all() {
-    // SAFETY: the handler does nothing but add.
+    // SAFETY: the handler only adds.
     unsafe { libc::signal(libc::SIGUSR1, on_signal as extern "C" fn(i32) as libc::sighandler_t) };
 }
 

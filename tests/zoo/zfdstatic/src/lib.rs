@@ -1,9 +1,9 @@
-//! Files that a static owns.
+//! Files in a static.
 
 use segue_sdk::prelude::*;
 use std::{fs::File, io::Write, sync::LazyLock};
 
-/// Rust drops no statics: these stay open, and the history says so.
+/// Rust does not drop statics, so these stay open. The history reports them.
 static FILES: LazyLock<std::io::Result<[File; 2]>> =
     LazyLock::new(|| Ok([File::create("/dev/null")?, File::open("/proc/self/exe")?]));
 

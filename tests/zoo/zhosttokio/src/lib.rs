@@ -12,7 +12,7 @@ struct Row {
 impl Module for Row {
     fn on_load(host: &Host) -> Result<Self, Fault> {
         let tokio = host.tokio()?;
-        // It never ends by itself.
+        // It never ends.
         tokio.spawn(async {
             loop {
                 sleep(Duration::from_millis(1)).await;

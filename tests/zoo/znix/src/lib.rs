@@ -16,7 +16,7 @@ extern "C" fn on_signal(_: i32) {
     SEEN.fetch_add(1, Relaxed);
 }
 
-/// Its pipe closes with it.
+/// Dropping it closes the pipe.
 struct Row {
     read: OwnedFd,
     write: OwnedFd,
@@ -25,7 +25,7 @@ struct Row {
 impl Module for Row {
     fn on_load(_: &Host) -> Result<Self, Fault> {
         let action = SigAction::new(SigHandler::Handler(on_signal), SaFlags::SA_RESTART, SigSet::empty());
-        // SAFETY: the handler does nothing but add.
+        // SAFETY: the handler only adds.
         unsafe { sigaction(Signal::SIGUSR1, &action) }?;
         raise(Signal::SIGUSR1)?;
         if SEEN.load(Relaxed) == 0 {

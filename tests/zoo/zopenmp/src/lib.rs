@@ -14,7 +14,7 @@ impl Module for Row {
     }
 
     fn handle(&self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        // SAFETY: it takes a number, and may be called from any thread.
+        // SAFETY: it takes a number, and any thread may call it.
         let answer = unsafe { zopenmp_work(41) };
         if answer != 42 {
             return Err(Fault::new(format!("wrong result: {answer}")));

@@ -1,4 +1,4 @@
-//! A thread that panics, at every call.
+//! A thread that panics on each call.
 
 use segue_sdk::prelude::*;
 

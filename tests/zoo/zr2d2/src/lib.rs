@@ -4,7 +4,7 @@ use r2d2::{ManageConnection, Pool};
 use segue_sdk::prelude::*;
 use std::{convert::Infallible, sync::LazyLock};
 
-/// Its threads open connections, and are never ended.
+/// Its threads open connections and never end.
 static POOL: LazyLock<Pool<Numbers>> =
     LazyLock::new(|| Pool::builder().max_size(4).build(Numbers).expect("a pool"));
 

@@ -1,4 +1,4 @@
-//! Threads of a scope that use variables of the thread that waits for them, for ever.
+//! Threads of a scope that use variables of the thread that waits for them, forever.
 
 use segue_sdk::prelude::*;
 use std::{thread, time::Duration};

@@ -14,7 +14,7 @@ struct Row;
 impl Module for Row {
     fn on_load(_: &Host) -> Result<Self, Fault> {
         let mut signals = Signals::new([SIGUSR1])?;
-        // Nobody ends it.
+        // Nobody stops it.
         thread::spawn(move || {
             for _ in signals.forever() {
                 SEEN.fetch_add(1, Relaxed);

@@ -7,7 +7,7 @@ struct Row;
 
 impl Module for Row {
     fn on_load(_: &Host) -> Result<Self, Fault> {
-        // The runtime's logger is there before; a logger of one's own is refused, which is no reason to stop.
+        // The runtime has set its logger, so this one is refused. That is no reason to fail.
         let _ = simplelog::WriteLogger::init(LevelFilter::Info, Config::default(), std::io::sink());
         Ok(Row)
     }

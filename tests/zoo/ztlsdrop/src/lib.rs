@@ -1,4 +1,4 @@
-//! A thread-local on every thread that calls. Its destructor looks at memory of the module.
+//! A thread-local on each calling thread. Its destructor reads memory of the module.
 
 use segue_sdk::prelude::*;
 use std::cell::RefCell;

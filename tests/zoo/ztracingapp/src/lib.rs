@@ -27,7 +27,7 @@ impl Module for Row {
 fn works() -> Result<bool, Fault> {
     let (mut writer, guard) = tracing_appender::non_blocking(std::io::sink());
     writer.write_all(b"one line\n")?;
-    // The guard is lost, and with it the way to end the writer's thread.
+    // Dropping the guard is the only way to end the writer's thread, and it is forgotten.
     if CALLS.fetch_add(1, Relaxed) == 0 {
         std::mem::forget(guard);
     }

@@ -27,7 +27,7 @@ impl Module for Row {
 }
 
 fn works() -> Result<bool, Fault> {
-    // It handles SIGCHLD from the first call on, and keeps a pipe in a static.
+    // From the first call on it handles SIGCHLD and keeps a pipe in a static.
     if CALLS.fetch_add(1, Relaxed) % 20 != 0 {
         return Ok(true);
     }
