@@ -1,16 +1,16 @@
-//! A signal handler of the runtime, with the one address by which it is known.
+//! A signal handler of the runtime with a unique address.
 
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::{c_int, c_void, siginfo_t};
 
-/// A handler with three arguments. One that expects a single argument does not look at the others.
+/// A handler with three arguments. A handler that expects one argument ignores the others.
 pub(crate) type Function = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
 
-/// A handler whose address is compared with the one that the kernel has.
+/// A handler whose address is compared with the one in the kernel.
 ///
-/// The compiler may place several copies of a function, each with its own address, and it did so in a release
-/// build. The address is taken once, here. It never changes, so Relaxed is enough.
+/// The compiler may emit several copies of a function with different addresses. It did so in a release build.
+/// So the address is taken only once, here. It never changes, so Relaxed is enough.
 pub(crate) struct Handler(AtomicPtr<()>);
 
 impl Handler {
@@ -18,7 +18,7 @@ impl Handler {
         Handler(AtomicPtr::new(function as *mut ()))
     }
 
-    /// The address. Safe in a signal handler.
+    /// The address. Async-signal-safe.
     pub(crate) fn address(&self) -> usize {
         self.0.load(Ordering::Relaxed).expose_provenance()
     }

@@ -1,13 +1,13 @@
-//! A list that only grows, which a signal handler can read while it grows.
+//! A list that only grows, and that a signal handler can read meanwhile.
 
 use std::sync::OnceLock;
 
-/// How many slots are made at a time.
+/// The number of slots in a chunk.
 const SLOTS: usize = 64;
 
-/// A list of slots. A slot never moves and is never freed: a free slot is one whose own state says so.
+/// A list of slots. A slot never moves and is never freed. Its own state says whether it is in use.
 pub(crate) struct SlotList<T: 'static> {
-    // `OnceLock::get` is one load, so a signal handler may call it. It sees the chunk as it was made.
+    // `OnceLock::get` is one load, so a signal handler may call it. It sees the initialized chunk.
     first: OnceLock<&'static Chunk<T>>,
 }
 
@@ -21,7 +21,7 @@ impl<T: Default> SlotList<T> {
         SlotList { first: OnceLock::new() }
     }
 
-    /// The slots that there are. Safe in a signal handler.
+    /// The existing slots. Async-signal-safe.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &'static T> {
         let mut chunks = self;
         std::iter::from_fn(move || {
@@ -32,7 +32,7 @@ impl<T: Default> SlotList<T> {
         .flatten()
     }
 
-    /// The first slot that is free, or a new one. Only one thread may look for a slot at a time.
+    /// The first free slot, or a new one. Only one thread at a time may call this.
     pub(crate) fn free_slot(&self, is_free: impl Fn(&T) -> bool) -> &'static T {
         if let Some(slot) = self.iter().find(|slot| is_free(slot)) {
             return slot;
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_grows_and_a_free_slot_is_used_again() {
+    fn the_list_grows_and_reuses_free_slots() {
         let chunks: SlotList<AtomicUsize> = SlotList::new();
         assert_eq!(chunks.iter().count(), 0);
         let is_free = |slot: &AtomicUsize| slot.load(Relaxed) == 0;

@@ -1,4 +1,4 @@
-//! The actions of the images and of the host.
+//! The signal actions of the images and of the host, and the action that the kernel gets for both.
 
 use std::{ptr, sync::atomic::Ordering::SeqCst};
 
@@ -12,25 +12,25 @@ use crate::{
         host::{HOST_HANDLERS, SIGNALS_MAX, TIMER_SIGNALS},
         image_id::ImageId,
         kernel::kernel_handler,
-        wake::leave_unblocked,
+        wake::unblock_wake_signal,
     },
 };
 
-/// What only those know who change it.
+/// The signal actions. Guarded by the lock in [`lock`](super::lock).
 pub(super) struct Actions {
     pub(super) image_actions: Vec<ImageAction>,
-    /// What the host did before a module handled the signal.
+    /// The host's action from before a module handled the signal.
     pub(super) host_actions: [Option<sigaction>; SIGNALS_MAX],
-    /// The handler that was given to the kernel here last.
+    /// The handler that this module installed in the kernel last.
     pub(super) installed: [Option<usize>; SIGNALS_MAX],
     /// The last serial number.
     pub(super) serial: u64,
-    /// Handlers that were removed while a thread was in them. There is room for all that `image_actions` has:
-    /// they may be removed in a signal handler, where nothing can be allocated.
+    /// Handlers that were removed while a thread was running them. It has capacity for all `image_actions`,
+    /// because they may be removed in a signal handler, which must not allocate.
     pub(super) running: Vec<(ImageId, c_int, &'static HandlerSlot)>,
 }
 
-/// What one image does at one signal.
+/// The action of one image for one signal.
 pub(super) struct ImageAction {
     pub(super) image: ImageId,
     pub(super) signal: c_int,
@@ -39,7 +39,8 @@ pub(super) struct ImageAction {
 }
 
 impl Actions {
-    /// The kernel's action is the host's, unless it was given to it here, or by an image that went past this.
+    /// Records the kernel's action as the host's, unless this module or an image without the SDK installed
+    /// it.
     pub(super) fn record_host(&mut self, signal: c_int, now: sigaction) {
         let at = signal as usize;
         if self.installed[at] == Some(now.sa_sigaction) || TABLE.contains(now.sa_sigaction) {
@@ -50,7 +51,7 @@ impl Actions {
         HOST_HANDLERS[at].store(now.sa_sigaction, SeqCst);
     }
 
-    /// What an image is told that the action is.
+    /// The action that an image sees as the current one.
     pub(super) fn visible_to(&self, image: ImageId, signal: c_int) -> sigaction {
         if let Some(own) = self.image_actions.iter().find(|it| it.image == image && it.signal == signal) {
             return own.action;
@@ -67,17 +68,17 @@ impl Actions {
     pub(super) fn set(&mut self, image: ImageId, signal: c_int, action: sigaction) {
         let at = self.image_actions.iter().position(|it| it.image == image && it.signal == signal);
         let is_once = action.sa_flags & libc::SA_RESETHAND != 0;
-        // The dispatcher calls functions only.
+        // The dispatcher only calls functions.
         let function = if action.sa_sigaction == SIG_IGN { 0 } else { action.sa_sigaction };
-        let is_none = function == PREVIOUS.address() || action.sa_sigaction == SIG_DFL;
+        let is_removal = function == PREVIOUS.address() || action.sa_sigaction == SIG_DFL;
         match at {
-            Some(at) if is_none => self.remove_action(at),
+            Some(at) if is_removal => self.remove_action(at),
             Some(at) => {
                 let own = &mut self.image_actions[at];
                 own.action = action;
                 own.slot.set(function, is_once);
             }
-            None if is_none => return,
+            None if is_removal => return,
             None => {
                 self.serial += 1;
                 let slot = HANDLERS[signal as usize].add(image, self.serial, function, is_once);
@@ -89,7 +90,7 @@ impl Actions {
         self.install(signal);
     }
 
-    /// Takes a handler away, and allocates nothing.
+    /// Removes a handler without allocating.
     pub(super) fn remove_action(&mut self, at: usize) {
         let ImageAction { image, signal, slot, .. } = self.image_actions.swap_remove(at);
         slot.remove();
@@ -98,13 +99,13 @@ impl Actions {
         }
     }
 
-    /// Whether a timer that a module has left behind may send it: nobody can say who set that timer, and the
-    /// default action would end the process.
+    /// Whether a timer that a module left running may send this signal. The owner of a timer is unknown, and
+    /// the default action would end the process.
     fn is_timer_signal(&self, signal: c_int) -> bool {
         TIMER_SIGNALS.contains(&signal) && self.installed[signal as usize].is_some()
     }
 
-    /// Gives the kernel what the images and the host together want.
+    /// Installs the combined action of the images and the host in the kernel.
     pub(super) fn install(&mut self, signal: c_int) {
         let at = signal as usize;
         let host = self.host_actions[at].unwrap_or_else(default_action);
@@ -119,23 +120,21 @@ impl Actions {
         } else {
             host
         };
-        // Where the host, or a module past this, has taken the signal over since, it is not taken back for
-        // the host.
+        // If the host, or a module without the SDK, has installed a handler meanwhile, it stays.
         if wanted.sa_sigaction == host.sa_sigaction && kernel_handler(signal) != self.installed[at] {
             return;
         }
-        // SAFETY: the handler does only what may be done in a signal handler, or the action is one that was
-        // there.
+        // SAFETY: the handler is async-signal-safe, or the action is a previous one.
         let error = unsafe { libc::sigaction(signal, &wanted, ptr::null_mut()) };
-        debug_assert_eq!(error, 0, "the kernel has accepted the number before");
+        debug_assert_eq!(error, 0, "the kernel accepted this signal before");
         self.installed[at] = Some(wanted.sa_sigaction).filter(|handler| *handler != host.sa_sigaction);
     }
 }
 
-/// The dispatcher's action, with what these want. It blocks all signals that one of them wants blocked, and
-/// runs on the alternate stack if one wants that: that stack is small, so a handler must not get it unasked.
-/// A fatal signal always gets it: the thread's own stack may be what overflowed. An interrupted system call
-/// goes on, and a stopped child causes no signal, if all want that.
+/// The dispatcher's action, with the combined flags and masks of these actions. It blocks each signal that
+/// one of them blocks. It runs on the alternate stack if one of them requests that; otherwise not, because
+/// that stack is small. A fatal signal always uses it, because the thread's own stack may have overflowed.
+/// `SA_RESTART` and `SA_NOCLDSTOP` are set if all of them set the flag.
 fn combine<'a>(signal: c_int, actions: impl Iterator<Item = &'a sigaction> + Clone) -> sigaction {
     const IF_ALL: c_int = libc::SA_RESTART | libc::SA_NOCLDSTOP;
     const IF_ANY: c_int = libc::SA_NOCLDWAIT | libc::SA_ONSTACK;
@@ -143,8 +142,8 @@ fn combine<'a>(signal: c_int, actions: impl Iterator<Item = &'a sigaction> + Clo
     combined.sa_sigaction = DISPATCH.address();
     let all = actions.clone().fold(IF_ALL, |flags, action| flags & action.sa_flags);
     let any = actions.clone().fold(0, |flags, action| flags | action.sa_flags) & IF_ANY;
-    let of_fatal = if is_fatal(signal) { libc::SA_ONSTACK } else { 0 };
-    combined.sa_flags = libc::SA_SIGINFO | all | any | of_fatal;
+    let for_fatal = if is_fatal(signal) { libc::SA_ONSTACK } else { 0 };
+    combined.sa_flags = libc::SA_SIGINFO | all | any | for_fatal;
     for other in 1..=libc::SIGRTMAX() {
         // SAFETY: both sets are initialized.
         unsafe {
@@ -153,6 +152,6 @@ fn combine<'a>(signal: c_int, actions: impl Iterator<Item = &'a sigaction> + Clo
             }
         }
     }
-    leave_unblocked(&mut combined.sa_mask);
+    unblock_wake_signal(&mut combined.sa_mask);
     combined
 }

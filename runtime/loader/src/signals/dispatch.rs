@@ -1,12 +1,12 @@
-//! The handler that the kernel knows for each signal that a module handles. All of this file runs in signal
-//! handlers.
+//! The handler that the kernel calls for each signal that a module handles. All code in this file runs in
+//! signal handlers.
 //!
-//! A signal that something sent goes to every image that handles it, newest first, and then to the host. A
-//! signal that means that code has gone wrong goes to the newest image alone, and on from there if that hands
-//! it on: the first one that can mend it returns.
+//! An ordinary signal goes to every image that handles it, newest first, and then to the host. A fatal signal
+//! goes only to the newest image. That image may forward it to the next one. The first handler that can
+//! repair the fault returns.
 //!
-//! A module that hands a signal on calls what it was told is the previous handler: [`previous`]. That calls
-//! the host at most once for one signal, however many images do so.
+//! A module forwards a signal by calling the previous handler, which for a module is [`previous`]. That calls
+//! the host at most once for each signal, however many images forward it.
 
 use std::{cell::Cell, ptr};
 
@@ -22,49 +22,50 @@ use crate::{
     },
 };
 
-/// [`dispatch`], as the kernel knows it.
+/// The address of [`dispatch`] for the kernel.
 pub(super) static DISPATCH: Handler = Handler::new(dispatch);
 
-/// [`previous`], as modules know it.
+/// The address of [`previous`] for modules.
 pub(super) static PREVIOUS: Handler = Handler::new(previous);
 
-/// What a thread is doing with one signal. It is copied, and never referred to: a handler may leave by
+/// The delivery of one signal to one thread. It is copied and never borrowed, because a handler may exit with
 /// `longjmp`.
 #[derive(Clone, Copy)]
 struct Delivery {
     signal: c_int,
-    /// Where the kernel put what it says of the signal, by which a nested call for the same signal is known.
+    /// The address of the kernel's `siginfo`. It identifies a nested call for the same signal.
     info: usize,
     /// An address on the stack of this delivery.
     frame: usize,
-    /// Whether the host has had it.
+    /// Whether the host has got it.
     is_with_host: bool,
-    /// Whether a handler of the host is running that does not hand `info` on.
+    /// Whether a handler of the host is running. It may not forward `info`.
     is_info_lost: bool,
-    /// The serial number of the handler that has it.
-    at: u64,
+    /// The serial number of the handler that is running.
+    serial: u64,
 }
 
 const NO_DELIVERY: Delivery =
-    Delivery { signal: 0, info: 0, frame: 0, is_with_host: false, is_info_lost: false, at: 0 };
+    Delivery { signal: 0, info: 0, frame: 0, is_with_host: false, is_info_lost: false, serial: 0 };
 
 thread_local! {
-    // Without a destructor and made at compile time, so a signal handler may use it.
+    // Without a destructor and with a constant initializer, so a signal handler may use it.
     static DELIVERY: Cell<Delivery> = const { Cell::new(NO_DELIVERY) };
 }
 
-/// What the kernel calls.
+/// The kernel calls this.
 extern "C" fn dispatch(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let Some(handlers) = usize::try_from(signal).ok().and_then(|signal| HANDLERS.get(signal)) else { return };
     let frame = ptr::from_ref(&signal).addr();
     let outer = DELIVERY.get();
-    // A handler that the host installed later hands the signal on to this one, which has called it: enough.
+    // This function called a later handler of the host, and that handler forwards the signal back. Every
+    // handler has got it.
     let is_nested =
         outer.signal == signal && frame < outer.frame && (outer.info == info.addr() || outer.is_info_lost);
     if is_nested {
         return;
     }
-    // A host that has installed a handler since, and hands the signal on to this one, has had it.
+    // A later handler of the host called this function, so the host has got the signal.
     let is_with_host = kernel_handler(signal) != Some(DISPATCH.address());
     let delivery = Delivery { signal, info: info.addr(), frame, is_with_host, ..NO_DELIVERY };
     DELIVERY.set(delivery);
@@ -76,21 +77,21 @@ extern "C" fn dispatch(signal: c_int, info: *mut siginfo_t, context: *mut c_void
     DELIVERY.set(outer);
 }
 
-/// What a module gets as the previous handler.
+/// A module gets this as the previous handler.
 extern "C" fn previous(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let Some(handlers) = usize::try_from(signal).ok().and_then(|signal| HANDLERS.get(signal)) else { return };
     let delivery = DELIVERY.get();
     if delivery.signal != signal {
-        // The module calls it by itself.
+        // The module calls it outside of a delivery.
         call_host(signal, info, context);
     } else if is_fatal(signal) {
-        forward_below(handlers, delivery.at, signal, info, context);
+        forward_below(handlers, delivery.serial, signal, info, context);
     } else if !delivery.is_with_host {
         call_host(signal, info, context);
     }
 }
 
-/// Every image, and then the host.
+/// Delivers the signal to every image, and then to the host.
 fn broadcast(handlers: &Handlers, signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let mut is_handled = false;
     let mut last = u64::MAX;
@@ -105,12 +106,12 @@ fn broadcast(handlers: &Handlers, signal: c_int, info: *mut siginfo_t, context: 
     }
 }
 
-/// The newest image below this serial number, or else the host.
+/// Delivers the signal to the newest image below this serial number, or else to the host.
 fn forward_below(handlers: &Handlers, below: u64, signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let mut last = below;
     while let Some(found) = handlers.newest_below(last) {
         last = found.serial;
-        DELIVERY.set(Delivery { at: last, ..DELIVERY.get() });
+        DELIVERY.set(Delivery { serial: last, ..DELIVERY.get() });
         if found.run(|function| call(function, signal, info, context)) {
             return;
         }
@@ -133,15 +134,15 @@ fn call_host(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     }
 }
 
-/// What the system does with a signal that nobody handles.
+/// Does what the system does with a signal without a handler.
 fn do_default(signal: c_int) {
     let is_nothing = matches!(signal, libc::SIGCHLD | libc::SIGURG | libc::SIGWINCH | libc::SIGCONT);
     if is_nothing || TIMER_SIGNALS.contains(&signal) {
         return;
     }
     let action = default_action();
-    // SAFETY: the default action; the signal comes to this thread again when the handler returns, since it is
-    // blocked until then.
+    // SAFETY: it sets the default action. The signal is blocked until this handler returns. Then this thread
+    // gets it again.
     unsafe {
         libc::sigaction(signal, &action, ptr::null_mut());
         libc::syscall(libc::SYS_tgkill, libc::getpid(), libc::gettid(), signal);
@@ -149,9 +150,9 @@ fn do_default(signal: c_int) {
 }
 
 fn call(function: usize, signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
-    // SAFETY: it was given to `sigaction` as a handler of this signal, and its image is in memory:
-    // `Found::run` sees to that, and the host's stays. The calling conventions of x86_64 and aarch64 let a
-    // function ignore arguments.
+    // SAFETY: it was passed to `sigaction` as a handler of this signal, and its image is in memory:
+    // `FoundHandler::run` ensures that, and the host's code stays. On x86_64 and aarch64 a function may
+    // ignore arguments.
     let function: Function = unsafe { std::mem::transmute(function) };
     function(signal, info, context);
 }

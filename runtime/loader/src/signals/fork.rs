@@ -1,8 +1,8 @@
 //! Keeps the lock of signal actions usable in the child after a fork.
 //!
 //! A child may call `sigaction`, which POSIX lists as async-signal-safe, and it has only the thread that
-//! forked. If another thread held the lock at that moment, nobody would ever release it in the child. So the
-//! forking thread takes the lock before the fork, and both processes release it afterwards.
+//! forked. If another thread held the lock at that moment, no thread would ever release it in the child. So
+//! the forking thread takes the lock before the fork, and both processes release it afterwards.
 
 use std::{cell::UnsafeCell, sync::Once};
 
@@ -12,7 +12,8 @@ use crate::signals::lock::{ActionsGuard, actions};
 struct ForkGuard(UnsafeCell<Option<ActionsGuard>>);
 
 // SAFETY: only the thread that holds the lock of signal actions reads or writes it: `before` stores the guard
-// after it has taken the lock, and `after` takes the guard out on the same thread, before it releases the lock.
+// after it has taken the lock, and `after` takes the guard out on the same thread, before it releases the
+// lock.
 unsafe impl Sync for ForkGuard {}
 
 static GUARD: ForkGuard = ForkGuard(UnsafeCell::new(None));
@@ -21,19 +22,19 @@ static GUARD: ForkGuard = ForkGuard(UnsafeCell::new(None));
 pub(crate) fn register_fork_handlers() {
     static IS_REGISTERED: Once = Once::new();
     IS_REGISTERED.call_once(|| {
-        // SAFETY: the runtime is never unmapped, so the functions stay. The call fails only for want of memory;
-        // then the child of a fork must not call `sigaction`.
+        // SAFETY: the runtime is never unmapped, so the functions stay. The call fails only if memory runs
+        // out; then the child of a fork must not call `sigaction`.
         unsafe { libc::pthread_atfork(Some(before), Some(after), Some(after)) };
     });
 }
 
 extern "C" fn before() {
     let guard = actions();
-    // SAFETY: this thread has the lock.
+    // SAFETY: this thread holds the lock.
     unsafe { *GUARD.0.get() = Some(guard) };
 }
 
 extern "C" fn after() {
-    // SAFETY: this thread took the lock in `before` and has it still. In the child it is the only thread.
+    // SAFETY: this thread took the lock in `before` and still holds it. In the child it is the only thread.
     drop(unsafe { (*GUARD.0.get()).take() });
 }

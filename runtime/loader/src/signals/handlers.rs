@@ -1,16 +1,16 @@
-//! The handlers of one signal, one for each image that has one, which the dispatcher reads in a signal
+//! The handlers of each signal, one for each image that has one. The dispatcher reads them in a signal
 //! handler.
 //!
 //! # Synchronization
 //!
-//! The dispatcher counts itself in before it looks whether a handler is still there, and a writer takes the
-//! handler away before it looks whether somebody is counted in. Both are SeqCst, so one of them sees the
-//! other: either the handler is not called, or its image waits.
+//! The dispatcher increments a count before it checks that the handler is still there. A writer removes the
+//! handler before it checks the count. Both use SeqCst, so at least one sees the other: either the handler is
+//! not called, or its image waits.
 //!
 //! # Handlers that do not return
 //!
-//! A handler may leave by `longjmp`, and then nobody counts it out. So each thread knows which functions it
-//! is in. When it is in no code of an image any more, it counts itself out: [`forget_running`].
+//! A handler may exit with `longjmp`, which skips the decrement. So each thread notes which functions it is
+//! running. When it no longer runs any code of an image, it decrements the counts itself: [`forget_running`].
 
 use std::{
     cell::Cell,
@@ -19,8 +19,8 @@ use std::{
 };
 
 use crate::{
-    signals::host::SIGNALS_MAX,
-    {signal_safe::slot_list::SlotList, signals::image_id::ImageId},
+    signal_safe::slot_list::SlotList,
+    signals::{host::SIGNALS_MAX, image_id::ImageId},
 };
 
 /// The handlers of one signal.
@@ -32,15 +32,15 @@ pub(super) static HANDLERS: [Handlers; SIGNALS_MAX] = [const { Handlers::new() }
 /// The handler of one image.
 #[derive(Default)]
 pub(super) struct HandlerSlot {
-    /// Larger for an image that began to handle the signal later. 0 if the slot is free.
+    /// Larger for an image that started to handle the signal later. 0 if the slot is free.
     serial: AtomicU64,
-    /// Whose it is, or was.
+    /// The image, also after the handler was removed.
     image: AtomicUsize,
-    /// The function. 0 if it does nothing any more.
+    /// The function; 0 if there is nothing to call.
     function: AtomicUsize,
-    /// Whether it is called for the next signal only.
+    /// Whether it is called only for the next signal.
     is_once: AtomicBool,
-    /// How many threads are in the function, or are about to look whether it is there.
+    /// The number of threads that run the function, or are about to check that it is still there.
     running: AtomicU32,
 }
 
@@ -56,7 +56,7 @@ impl Handlers {
         Handlers(SlotList::new())
     }
 
-    /// Adds the handler of an image. Only under the lock of the writers.
+    /// Adds the handler of an image. The caller must hold the lock of the actions.
     pub(super) fn add(
         &self,
         image: ImageId,
@@ -71,14 +71,14 @@ impl Handlers {
         slot
     }
 
-    /// The newest handler that is older than this serial number. Safe in a signal handler.
+    /// The newest handler below this serial number. Async-signal-safe.
     pub(super) fn newest_below(&self, serial: u64) -> Option<FoundHandler> {
         let mut newest: Option<FoundHandler> = None;
         for slot in self.0.iter() {
-            let it = slot.serial.load(SeqCst);
-            let is_newer = it > newest.map_or(0, |newest| newest.serial);
-            if it < serial && is_newer && slot.function.load(SeqCst) != 0 {
-                newest = Some(FoundHandler { slot, serial: it });
+            let number = slot.serial.load(SeqCst);
+            let is_newer = number > newest.map_or(0, |newest| newest.serial);
+            if number < serial && is_newer && slot.function.load(SeqCst) != 0 {
+                newest = Some(FoundHandler { slot, serial: number });
             }
         }
         newest
@@ -86,27 +86,27 @@ impl Handlers {
 }
 
 impl HandlerSlot {
-    /// Changes the function. Only under the lock of the writers.
+    /// Changes the function. The caller must hold the lock of the actions.
     pub(super) fn set(&self, function: usize, is_once: bool) {
         self.is_once.store(is_once, SeqCst);
         self.function.store(function, SeqCst);
     }
 
-    /// Takes the handler away. A thread may still be in it: [`is_running`](HandlerSlot::is_running).
+    /// Removes the handler. A thread may still run it: [`is_running`](HandlerSlot::is_running).
     pub(super) fn remove(&self) {
         self.serial.store(0, SeqCst);
     }
 
-    /// Whether a thread is in the function.
+    /// Whether a thread is running the function.
     pub(super) fn is_running(&self) -> bool {
         self.running.load(SeqCst) != 0
     }
 }
 
 impl FoundHandler {
-    /// Calls `run` with the function, if the handler is still there; whether it was. Safe in a signal
-    /// handler.
-    pub(super) fn run(self, run: impl FnOnce(usize)) -> bool {
+    /// Calls `call` with the function, if the handler is still there. Returns whether it was.
+    /// Async-signal-safe.
+    pub(super) fn run(self, call: impl FnOnce(usize)) -> bool {
         let FoundHandler { slot, serial } = self;
         slot.running.fetch_add(1, SeqCst);
         enter(slot);
@@ -116,7 +116,7 @@ impl FoundHandler {
             function = if is_once { slot.function.swap(0, SeqCst) } else { slot.function.load(SeqCst) };
         }
         if function != 0 {
-            run(function);
+            call(function);
         }
         exit(slot);
         slot.running.fetch_sub(1, SeqCst);
@@ -124,17 +124,18 @@ impl FoundHandler {
     }
 }
 
-/// The functions that a thread is in. In more than that at once it is not.
+/// The most functions that a thread can note at once.
 const INSIDE_MAX: usize = 8;
 
 thread_local! {
-    /// The slots whose functions the calling thread is in, and how often. One that is in none is free.
-    /// Without a destructor and made at compile time, so a signal handler may use it.
+    /// The slots whose functions the calling thread runs, and how many times. A cell with the number 0 is
+    /// free. Without a destructor and with a constant initializer, so a signal handler may use it.
     static INSIDE: [Cell<(Option<&'static HandlerSlot>, u32)>; INSIDE_MAX] =
         const { [const { Cell::new((None, 0)) }; INSIDE_MAX] };
 }
 
-/// The calling thread enters a function. Without room to note it, it stays counted in if it does not return.
+/// Notes that the calling thread enters a function. If all cells are in use, a function that does not return
+/// stays counted.
 fn enter(slot: &'static HandlerSlot) {
     INSIDE.with(|inside| {
         let known = inside.iter().find(|cell| is_in(cell.get(), slot));
@@ -144,7 +145,7 @@ fn enter(slot: &'static HandlerSlot) {
     });
 }
 
-/// The calling thread returns from a function.
+/// Notes that the calling thread returns from a function.
 fn exit(slot: &'static HandlerSlot) {
     INSIDE.with(|inside| {
         if let Some(cell) = inside.iter().find(|cell| is_in(cell.get(), slot)) {
@@ -157,7 +158,7 @@ fn is_in((of, times): (Option<&'static HandlerSlot>, u32), slot: &'static Handle
     times > 0 && of.is_some_and(|of| ptr::eq(of, slot))
 }
 
-/// The calling thread is in no code of this image: what it has entered, it has left.
+/// Decrements the counts of the calling thread, which no longer runs any code of this image.
 pub(crate) fn forget_running(image: ImageId) {
     INSIDE.with(|inside| {
         for cell in inside {
@@ -176,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_comes_first_and_one_that_was_removed_does_not_come() {
+    fn handlers_are_found_newest_first_and_not_after_removal() {
         let handlers = Handlers::new();
         let slots = [3, 1, 2].map(|serial| handlers.add(ImageId(1), serial, 100 + serial as usize, false));
         let order = || {
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_is_not_used_again_while_a_thread_is_in_its_function() {
+    fn a_slot_is_not_reused_while_a_thread_runs_its_function() {
         let handlers = Handlers::new();
         let slot = handlers.add(ImageId(1), 1, 101, false);
         handlers.newest_below(u64::MAX).unwrap().run(|_| {
@@ -210,11 +211,11 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_did_not_return_from_a_handler_counts_itself_out() {
+    fn a_handler_that_did_not_return_is_forgotten() {
         let handlers = Handlers::new();
         let slots = [1, 2].map(|image| handlers.add(ImageId(image), image as u64, 101, false));
         for _ in 0..20 {
-            // As by `longjmp`.
+            // Like a `longjmp`.
             let left = std::panic::catch_unwind(|| {
                 handlers.newest_below(3).unwrap().run(|_| {
                     handlers.newest_below(2).unwrap().run(|_| std::panic::resume_unwind(Box::new(())));

@@ -1,4 +1,4 @@
-//! What the host does at each signal.
+//! The host's handler for each signal.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -7,15 +7,15 @@ use libc::{SIG_DFL, c_int};
 /// One more than the highest signal of Linux.
 pub(super) const SIGNALS_MAX: usize = 65;
 
-/// What the host does at each signal. SeqCst, though nothing else is read with it: a signal is no place to
-/// count cycles.
+/// The host's handler for each signal. SeqCst for simplicity: nothing depends on the order, and speed does
+/// not matter.
 pub(super) static HOST_HANDLERS: [AtomicUsize; SIGNALS_MAX] =
     [const { AtomicUsize::new(SIG_DFL) }; SIGNALS_MAX];
 
 /// The signals of `setitimer` and `alarm`.
 pub(super) const TIMER_SIGNALS: [c_int; 3] = [libc::SIGALRM, libc::SIGVTALRM, libc::SIGPROF];
 
-/// What the host does at a signal that a module handles. Safe in a signal handler.
+/// The host's handler for a signal that a module handles. Async-signal-safe.
 pub(super) fn host_handler(signal: c_int) -> usize {
     usize::try_from(signal)
         .ok()

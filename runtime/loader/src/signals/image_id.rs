@@ -1,5 +1,5 @@
-//! An image, as the keepers of its signal handlers know it.
+//! Identifies an image to the signal code.
 
-/// An image, by the address of what the host keeps for it.
+/// An image, identified by the address of its `Context`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ImageId(pub(crate) usize);

@@ -1,7 +1,7 @@
-//! The lock of those who change what signals do.
+//! The lock of the signal actions.
 //!
-//! POSIX lets a signal handler call `sigaction`. One that interrupts the thread that has the lock would wait
-//! for it for ever, so that thread blocks all signals meanwhile.
+//! POSIX lets a signal handler call `sigaction`. A handler that interrupts the thread that holds the lock
+//! would wait for ever. So a thread blocks all signals while it holds the lock.
 
 use std::{
     mem::MaybeUninit,
@@ -14,7 +14,7 @@ use libc::{c_int, sigset_t};
 
 use crate::signals::{actions::Actions, host::SIGNALS_MAX};
 
-/// A mutex of `std`: it allocates nothing, and waits by a call of the kernel alone.
+/// A mutex of `std`, because it allocates nothing and waits only in the kernel.
 static ACTIONS: Mutex<Actions> = Mutex::new(Actions {
     image_actions: Vec::new(),
     host_actions: [None; SIGNALS_MAX],
@@ -23,26 +23,26 @@ static ACTIONS: Mutex<Actions> = Mutex::new(Actions {
     running: Vec::new(),
 });
 
-/// Signals that the calling thread causes itself. If one is blocked, the kernel ends the process.
+/// Signals that a fault of the thread itself raises. If one is blocked, the kernel ends the process.
 const FAULTS: [c_int; 6] =
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP, libc::SIGSYS];
 
-/// The lock, which is given back before the signals come again.
+/// Holds the lock. It is released before the signals are unblocked.
 pub(super) struct ActionsGuard {
     actions: MutexGuard<'static, Actions>,
     _blocked: BlockedSignals,
 }
 
-/// What the calling thread had blocked before.
+/// Blocks all signals except the faults until it is dropped. Contains the previous mask.
 struct BlockedSignals(sigset_t);
 
-/// Takes the lock. Safe in a signal handler.
+/// Takes the lock. Async-signal-safe.
 pub(super) fn actions() -> ActionsGuard {
     let blocked = BlockedSignals::new();
     ActionsGuard { actions: ACTIONS.lock().unwrap_or_else(PoisonError::into_inner), _blocked: blocked }
 }
 
-// === impl Locked, Blocked ===
+// === impl ActionsGuard, BlockedSignals ===
 
 impl Deref for ActionsGuard {
     type Target = Actions;
@@ -59,11 +59,11 @@ impl DerefMut for ActionsGuard {
 }
 
 impl BlockedSignals {
-    /// Uses little stack: a signal handler may run on a small one.
+    /// Uses little stack, because a signal handler may have a small one.
     fn new() -> Self {
         let mut all = MaybeUninit::uninit();
         let mut before = MaybeUninit::uninit();
-        // SAFETY: both can be written. `sigfillset` initializes the first, and `pthread_sigmask` the second.
+        // SAFETY: both are writable. `sigfillset` initializes the first, and `pthread_sigmask` the second.
         unsafe {
             libc::sigfillset(all.as_mut_ptr());
             for fault in &FAULTS {

@@ -1,6 +1,6 @@
-//! What signals are called.
+//! The names of signals.
 
-/// What a signal is called: `SIGUSR1`.
+/// The name of a signal, such as `SIGUSR1`.
 pub fn signal_name(signal: i32) -> String {
     const NAMES: [(i32, &str); 30] = [
         (libc::SIGHUP, "HUP"),

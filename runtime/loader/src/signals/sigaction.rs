@@ -1,4 +1,4 @@
-//! `sigaction` for code of an image.
+//! `sigaction` for the code of an image.
 
 use std::{ops::Range, ptr};
 
@@ -9,34 +9,32 @@ use crate::{
     signals::{image_id::ImageId, kernel::kernel_handler, lock},
 };
 
-/// Does what `sigaction` does, for code of an image. The previous action is the image's own, or else that of
-/// the host.
+/// `sigaction` for the code of an image. The previous action is the image's own, or else the host's.
 ///
-/// A signal handler may call it, as POSIX has it. To change or remove a handler allocates nothing. To add one
-/// may, so a signal handler that adds one for a signal that its image did not handle must not have
-/// interrupted an allocation.
+/// A signal handler may call it, as POSIX allows. Changing or removing a handler does not allocate. Adding
+/// one may allocate. So a signal handler must not add a handler for a signal that its image does not handle
+/// yet, if it interrupted an allocation.
 ///
 /// # Safety
 ///
-/// As `sigaction`.
+/// As for `sigaction`.
 pub(crate) unsafe fn set_action(
     image: ImageId,
     signal: c_int,
     action: *const sigaction,
     previous: *mut sigaction,
 ) -> c_int {
-    // Read here and written at the end, without the lock: if the address is bad, the handler of that fault
-    // may come here.
-    // SAFETY: our caller's promise.
+    // Read here and written at the end, both without the lock: if the address is invalid, the handler of that
+    // fault may call this function. SAFETY: guaranteed by the caller.
     let wanted = unsafe { action.as_ref() }.copied();
     let mut actions = lock::actions();
     let mut now = default_action();
-    // SAFETY: it only asks, and `now` can be written. An error is the answer: of a signal that does not exist
-    // or is libc's own.
+    // SAFETY: it only queries, and `now` is writable. It fails for a signal that does not exist or that libc
+    // reserves.
     let error = unsafe { libc::sigaction(signal, ptr::null(), &mut now) };
     if error != 0 || (wanted.is_some() && matches!(signal, libc::SIGKILL | libc::SIGSTOP)) {
         drop(actions);
-        // SAFETY: our caller's promise, handed on. It fails.
+        // SAFETY: guaranteed by the caller. This call fails, and sets `errno`.
         return unsafe { libc::sigaction(signal, action, previous) };
     }
     actions.record_host(signal, now);
@@ -46,13 +44,13 @@ pub(crate) unsafe fn set_action(
     }
     drop(actions);
     if !previous.is_null() {
-        // SAFETY: our caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { previous.write(before) };
     }
     0
 }
 
-/// Takes all handlers of an image away, and answers with the signals of those that a thread is in still.
+/// Removes all handlers of an image. Returns the signals whose handlers a thread is still running.
 pub(crate) fn remove_handlers(image: ImageId) -> Vec<c_int> {
     let mut actions = lock::actions();
     while let Some(at) = actions.image_actions.iter().position(|it| it.image == image) {
@@ -64,9 +62,9 @@ pub(crate) fn remove_handlers(image: ImageId) -> Vec<c_int> {
     actions.running.iter().filter(|(of, ..)| *of == image).map(|(_, signal, _)| *signal).collect()
 }
 
-/// The signals whose handlers, as the kernel knows them, lie in this range of addresses.
+/// The signals whose handlers in the kernel are in this address range.
 pub(crate) fn signals_handled_in(image: &Range<usize>) -> Vec<c_int> {
-    // One that was displaced by the runtime's own handler gets its signals from that.
+    // The crash handler forwards its signals to the handlers that it replaced.
     let is_in = |signal: &c_int| {
         [kernel_handler(*signal), previous_handler(*signal)]
             .into_iter()

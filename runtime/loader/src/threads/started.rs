@@ -1,10 +1,11 @@
-//! The threads that a module started: each runs under a trampoline of the host, and is known.
+//! The threads that a module started. Each runs below a function of the host, and is counted.
 //!
-//! A thread must be out of the module's text before the image goes, not only done with its work: `std`'s own
-//! epilogue and the destructors of its thread-locals are module text too. So the bottom of its stack is
-//! [`thread_main`], which is host text: it calls the start routine, then the image's `detach_thread`, and
-//! only then counts the thread out. What libc does afterwards calls nothing in the image: its destructors
-//! were never registered with libc (see the SDK's `interpose/thread_locals.rs`).
+//! Before an image is unmapped, its threads must have left its code, and not only finished their work:
+//! `std`'s epilogue and the destructors of thread-locals are code of the module too. So the function at the
+//! bottom of the stack is [`thread_main`], which is code of the host. It calls the start routine, then the
+//! image's `detach_thread`, and then removes the thread from the list. After that libc calls nothing in the
+//! image, because the image's destructors were never registered with libc (see the SDK's
+//! `interpose/thread_locals.rs`).
 
 use std::{
     collections::BTreeMap,
@@ -25,47 +26,47 @@ use crate::{
 /// A thread that a module started and that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModuleThread {
-    /// Its thread id, as the system counts them.
+    /// Its thread id in the system.
     pub tid: i32,
-    /// Its name, as the system shows it. One that the module gave none has the module's, with the generation:
+    /// Its name in the system. If the module does not set one, it is the module's name and the generation:
     /// `greeter.g7`.
     pub name: String,
-    /// The module and the generation that it is of, whatever it is called: `greeter.g7`.
+    /// The module and generation that started it: `greeter.g7`.
     pub owner: Arc<str>,
-    /// When it began.
+    /// When it started.
     pub since: Instant,
 }
 
 /// The threads of one image.
 pub(crate) struct Threads {
     table: Mutex<ThreadTable>,
-    /// Rung when a thread has counted itself out.
+    /// Notified when a thread was removed.
     ended: Condvar,
-    /// Whose they are.
+    /// The module and generation.
     owner: Arc<str>,
-    /// What a thread is called that the module gives no name.
+    /// The name of a thread if the module does not set one.
     name: CString,
-    /// The image's `detach_thread`, known once its root module is.
+    /// The image's `detach_thread`. Set when its root module is known.
     detach: OnceLock<unsafe extern "C" fn() -> u64>,
 }
 
 #[derive(Default)]
 struct ThreadTable {
     next_id: u64,
-    /// A thread is in here from before it exists; what is known of it comes when it runs.
+    /// A thread is added before it exists. Its data is set when it runs.
     threads: BTreeMap<u64, Option<RunningThread>>,
-    /// Whether the image is about to go, so that no thread may begin.
+    /// Whether the image is about to be unmapped, so no thread may start.
     is_closed: bool,
 }
 
-/// What is known of a thread that runs.
+/// A thread that runs.
 #[derive(Clone, Copy)]
 struct RunningThread {
     tid: i32,
     since: Instant,
 }
 
-/// What a new thread needs; handed over as its one argument.
+/// The argument of a new thread.
 struct StartArguments {
     id: u64,
     threads: Arc<Threads>,
@@ -77,7 +78,7 @@ struct StartArguments {
 // === impl Threads ===
 
 impl Threads {
-    /// None, of this module and generation.
+    /// An empty list for this module and generation.
     pub(crate) fn new(module: &str, generation: u64) -> Self {
         let owner = format!("{module}.g{generation}").into();
         let name = thread_name(module, generation);
@@ -85,15 +86,15 @@ impl Threads {
     }
 
     pub(crate) fn set_detach(&self, detach: unsafe extern "C" fn() -> u64) {
-        // Set once, by the one that maps the image.
+        // Set once, when the image is mapped.
         let _ = self.detach.set(detach);
     }
 
-    /// `pthread_create`, with [`thread_main`] at the bottom of the new thread.
+    /// `pthread_create`, with [`thread_main`] at the bottom of the new stack.
     ///
     /// # Safety
     ///
-    /// As `pthread_create`; `start` and `argument` are code and data of the image that these threads are of.
+    /// As for `pthread_create`. `start` and `argument` must belong to the image of these threads.
     pub(crate) unsafe fn spawn(
         self: &Arc<Self>,
         image: ImageId,
@@ -112,35 +113,35 @@ impl Threads {
             table.threads.insert(id, None);
             id
         };
-        let routine =
+        let arguments =
             Box::into_raw(Box::new(StartArguments { id, threads: self.clone(), image, start, argument }));
-        // SAFETY: our caller's promise, handed on; `thread_main` takes the box. A pthread_t is an integer of
-        // the size of usize.
+        // SAFETY: guaranteed by the caller, and `thread_main` takes the box. A pthread_t is an integer of the
+        // size of usize.
         let error =
-            unsafe { libc::pthread_create(thread.cast(), attributes.cast(), thread_main, routine.cast()) };
+            unsafe { libc::pthread_create(thread.cast(), attributes.cast(), thread_main, arguments.cast()) };
         if error != 0 {
-            // SAFETY: no thread was made that could take the box.
-            drop(unsafe { Box::from_raw(routine) });
+            // SAFETY: no thread was created that could take the box.
+            drop(unsafe { Box::from_raw(arguments) });
             self.remove(id);
         }
         error
     }
 
     pub(crate) fn list(&self) -> Vec<ModuleThread> {
-        let begun: Vec<RunningThread> = self.table.lock().threads.values().flatten().copied().collect();
+        let running: Vec<RunningThread> = self.table.lock().threads.values().flatten().copied().collect();
         let describe = |RunningThread { tid, since }| {
             let (name, owner) = (name_of(tid).unwrap_or_default(), self.owner.clone());
             ModuleThread { tid, name, owner, since }
         };
-        begun.into_iter().map(describe).collect()
+        running.into_iter().map(describe).collect()
     }
 
-    /// How many there are, with those that have not begun.
+    /// The number of threads, including those that do not run yet.
     pub(crate) fn count(&self) -> u32 {
         u32::try_from(self.table.lock().threads.len()).unwrap_or(u32::MAX)
     }
 
-    /// Waits until no thread is left, and then lets none begin; false where that is not so in time.
+    /// Waits until no thread is left, and then prevents new ones. Returns false on timeout.
     pub(crate) fn close(&self, deadline: Instant) -> bool {
         let mut table = self.table.lock();
         while !table.threads.is_empty() {
@@ -153,10 +154,10 @@ impl Threads {
     }
 
     fn record_start(&self, id: u64) {
-        // SAFETY: it only asks for a number.
+        // SAFETY: it only returns a number.
         let tid = unsafe { libc::gettid() };
-        // SAFETY: it is the calling thread, and the name a C string. Where it is refused, it keeps the name
-        // that it has.
+        // SAFETY: it is the calling thread, and the name is a C string. If this fails, the thread keeps its
+        // name.
         unsafe { libc::pthread_setname_np(libc::pthread_self(), self.name.as_ptr()) };
         let thread = RunningThread { tid, since: Instant::now() };
         self.table.lock().threads.insert(id, Some(thread));
@@ -168,29 +169,29 @@ impl Threads {
     }
 }
 
-/// How long a thread's name may be, in bytes.
+/// The longest name of a thread, in bytes.
 const NAME_LEN_MAX: usize = 15;
 
-/// What threads of a module are called: as much of its name as fits before the generation.
+/// The name of a module's threads: as much of the module's name as fits, and the generation.
 fn thread_name(module: &str, generation: u64) -> CString {
     let generation = format!(".g{generation}");
-    let room = NAME_LEN_MAX.saturating_sub(generation.len());
-    let module: String = module.chars().filter(char::is_ascii_graphic).take(room).collect();
+    let max_len = NAME_LEN_MAX.saturating_sub(generation.len());
+    let module: String = module.chars().filter(char::is_ascii_graphic).take(max_len).collect();
     CString::new(module + &generation).unwrap_or_default()
 }
 
-/// The bottom of a thread that a module started.
-extern "C" fn thread_main(routine: *mut c_void) -> *mut c_void {
-    // SAFETY: `spawn` made the box for this one thread.
+/// The function at the bottom of the stack of a thread that a module started.
+extern "C" fn thread_main(arguments: *mut c_void) -> *mut c_void {
+    // SAFETY: `spawn` created the box for this thread.
     let StartArguments { id, threads, image, start, argument } =
-        *unsafe { Box::from_raw(routine.cast::<StartArguments>()) };
+        *unsafe { Box::from_raw(arguments.cast::<StartArguments>()) };
     threads.record_start(id);
-    // Without one, nothing could be told of a stack that overflows.
+    // Without it, a stack overflow could not be reported.
     let alternate = is_installed().then(AlternateStack::new).flatten();
-    // SAFETY: that is what the module asked for; the image stays while the thread is counted in.
+    // SAFETY: the module requested this call, and the image stays while the thread is in the list.
     let result = unsafe { start.0(argument) };
     if let Some(detach) = threads.detach.get() {
-        // SAFETY: the start routine has returned, and nothing of the image runs on this thread after this.
+        // SAFETY: the start routine has returned, and no code of the image runs on this thread after this.
         unsafe { detach() };
     }
     forget_running(image);
@@ -204,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_is_called_as_its_module_however_long_that_is() {
+    fn a_long_module_name_is_shortened_in_thread_names() {
         assert_eq!(thread_name("greeter", 7), c"greeter.g7".to_owned());
         assert_eq!(thread_name("a-module-with-a-long-name", 123), c"a-module-w.g123".to_owned());
         assert_eq!(thread_name("greeter", u64::MAX), c".g18446744073709551615".to_owned());

@@ -1,4 +1,4 @@
-//! What a module may do in a signal handler: it changes and removes handlers.
+//! A module may change and remove handlers in a signal handler.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -11,7 +11,7 @@ use libc::{SIG_DFL, SIG_IGN, c_int};
 use super::{address, old, set};
 use crate::signals::{image_id::ImageId, kernel::kernel_handler, lock, sigaction::remove_handlers};
 
-/// Counts what each thread allocates and frees. For all tests of this crate.
+/// Counts the allocations and frees of each thread. All tests of this crate use it.
 struct Counting;
 
 #[global_allocator]
@@ -21,27 +21,27 @@ thread_local! {
     static COUNT: Cell<u32> = const { Cell::new(0) };
 }
 
-// SAFETY: it is the system's.
+// SAFETY: it forwards to the system allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.set(COUNT.get() + 1);
-        // SAFETY: our caller's promise, handed on.
+        // SAFETY: guaranteed by the caller.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         COUNT.set(COUNT.get() + 1);
-        // SAFETY: our caller's promise, handed on.
+        // SAFETY: guaranteed by the caller.
         unsafe { System.dealloc(block, layout) }
     }
 }
 
-extern "C" fn nothing_at_all(_: c_int) {}
+extern "C" fn do_nothing(_: c_int) {}
 
 #[test]
-fn to_change_and_to_remove_a_handler_allocates_nothing() {
+fn changing_and_removing_a_handler_does_not_allocate() {
     let signal = libc::SIGRTMIN() + 7;
-    let nothing = address(nothing_at_all);
+    let nothing = address(do_nothing);
     for image in 1..=40 {
         set(image, signal, nothing);
     }
@@ -57,7 +57,7 @@ fn to_change_and_to_remove_a_handler_allocates_nothing() {
 }
 
 #[test]
-fn a_handler_that_removes_itself_never_meets_the_lock_of_its_own_thread() {
+fn a_handler_does_not_run_while_its_thread_holds_the_lock() {
     extern "C" fn removes(signal: c_int) {
         let before = COUNT.get();
         set(1, signal, SIG_DFL);
@@ -69,9 +69,9 @@ fn a_handler_that_removes_itself_never_meets_the_lock_of_its_own_thread() {
     let actions = lock::actions();
     // SAFETY: the signal is handled.
     unsafe { libc::raise(signal) };
-    assert_eq!(HAS_RUN.load(SeqCst), 0, "it waits for this thread to give the lock back");
+    assert_eq!(HAS_RUN.load(SeqCst), 0, "the signal is blocked while this thread holds the lock");
     drop(actions);
-    assert_eq!(HAS_RUN.load(SeqCst), 1, "it has run, and has allocated nothing");
+    assert_eq!(HAS_RUN.load(SeqCst), 1, "it has run, and has not allocated");
     assert!(remove_handlers(ImageId(1)).is_empty());
     assert_eq!(kernel_handler(signal), Some(SIG_DFL));
 }

@@ -1,4 +1,4 @@
-//! The dispatcher, with real signals that a thread sends itself. Each test has a signal of its own.
+//! Tests the dispatcher with real signals that a thread sends itself. Each test has its own signal.
 
 mod fork;
 mod in_handlers;
@@ -24,10 +24,10 @@ use crate::{
     },
 };
 
-/// Who had a signal, in order.
+/// The handlers that got a signal, in order.
 static CALLS: [Mutex<Vec<&str>>; SIGNALS_MAX] = [const { Mutex::new(Vec::new()) }; SIGNALS_MAX];
 
-/// What a module keeps to chain.
+/// The previous handler that a module saved for chaining.
 static PREVIOUS: [AtomicUsize; SIGNALS_MAX] = [const { AtomicUsize::new(0) }; SIGNALS_MAX];
 
 extern "C" fn host(signal: c_int) {
@@ -42,12 +42,12 @@ extern "C" fn current(signal: c_int) {
     CALLS[signal as usize].lock().unwrap().push("current");
 }
 
-/// Notes, and calls what was there before.
+/// Notes the call, and calls the previous handler.
 extern "C" fn chains(signal: c_int, info: *mut siginfo_t, context: *mut libc::c_void) {
     CALLS[signal as usize].lock().unwrap().push("chains");
     let previous = PREVIOUS[signal as usize].load(SeqCst);
     if previous > SIG_IGN {
-        // SAFETY: the tests store handlers only.
+        // SAFETY: the tests store only handlers.
         let previous: extern "C" fn(c_int, *mut siginfo_t, *mut libc::c_void) =
             unsafe { mem::transmute(previous) };
         previous(signal, info, context);
@@ -58,12 +58,12 @@ fn set(image: usize, signal: c_int, handler: usize) -> usize {
     let mut action = default_action();
     action.sa_sigaction = handler;
     let mut before = default_action();
-    // SAFETY: the handlers take a lock that the thread that raises the signal does not hold.
+    // SAFETY: the handlers take only a lock that the raising thread does not hold.
     assert_eq!(unsafe { set_action(ImageId(image), signal, &action, &mut before) }, 0);
     before.sa_sigaction
 }
 
-/// Who has had it, of a signal that this thread sends itself.
+/// Sends this thread a signal, and returns the handlers that got it.
 fn raise(signal: c_int) -> Vec<&'static str> {
     // SAFETY: the signal is handled.
     unsafe { libc::raise(signal) };
@@ -77,28 +77,28 @@ fn address(handler: extern "C" fn(c_int)) -> usize {
 const CHAINS: extern "C" fn(c_int, *mut siginfo_t, *mut libc::c_void) = chains;
 
 #[test]
-fn every_image_and_the_host_have_a_signal_once_newest_first() {
+fn every_image_and_the_host_get_a_signal_once_newest_first() {
     let signal = libc::SIGRTMIN() + 1;
     // SAFETY: as in `set`.
     unsafe { libc::signal(signal, address(host)) };
     let seen = set(1, signal, address(old));
-    assert_eq!(set(2, signal, CHAINS as usize), seen, "both are told of the host's");
+    assert_eq!(set(2, signal, CHAINS as usize), seen, "both see the handler of the host");
     PREVIOUS[signal as usize].store(seen, SeqCst);
     assert_eq!(raise(signal), ["chains", "host", "old"]);
     assert!(remove_handlers(ImageId(1)).is_empty());
     assert_eq!(raise(signal), ["chains", "host"]);
     assert!(remove_handlers(ImageId(2)).is_empty());
-    assert_eq!(kernel_handler(signal), Some(address(host)), "the host has it back");
+    assert_eq!(kernel_handler(signal), Some(address(host)), "the handler of the host is restored");
     assert_eq!(raise(signal), ["host"]);
 }
 
 #[test]
-fn a_module_can_put_back_what_was_there() {
+fn a_module_can_restore_the_previous_handler() {
     let signal = libc::SIGRTMIN() + 2;
     // SAFETY: as in `set`.
     unsafe { libc::signal(signal, address(host)) };
     let before = set(1, signal, address(old));
-    assert_eq!(set(1, signal, address(current)), address(old), "its own is its own");
+    assert_eq!(set(1, signal, address(current)), address(old), "an image sees its own handler");
     assert_eq!(raise(signal), ["current", "host"]);
     assert_eq!(set(1, signal, before), address(current));
     assert_eq!(raise(signal), ["host"]);
@@ -116,19 +116,19 @@ fn a_module_cannot_take_a_signal_from_the_host() {
     assert_eq!(raise(signal), ["host"]);
     let default = libc::SIGRTMIN() + 4;
     assert_eq!(set(1, default, SIG_IGN), SIG_DFL);
-    assert_eq!(kernel_handler(default), Some(SIG_IGN), "the host does nothing of its own");
+    assert_eq!(kernel_handler(default), Some(SIG_IGN), "the host has the default action");
     remove_handlers(ImageId(1));
     assert_eq!(kernel_handler(default), Some(SIG_DFL));
 }
 
 #[test]
-fn the_signal_of_a_timer_that_was_left_ends_default_action() {
+fn the_signal_of_a_timer_is_ignored_after_its_handler_is_removed() {
     set(1, libc::SIGVTALRM, address(old));
     assert_eq!(raise(libc::SIGVTALRM), ["old"]);
     remove_handlers(ImageId(1));
     assert_eq!(kernel_handler(libc::SIGVTALRM), Some(SIG_IGN));
     assert!(raise(libc::SIGVTALRM).is_empty());
-    assert_eq!(set(1, libc::SIGVTALRM, address(current)), SIG_DFL, "it is the host's still");
+    assert_eq!(set(1, libc::SIGVTALRM, address(current)), SIG_DFL, "the host still has the default action");
     assert_eq!(raise(libc::SIGVTALRM), ["current"]);
 }
 
@@ -140,7 +140,7 @@ fn a_host_that_chains_to_the_dispatcher_is_called_once() {
     let before = unsafe { libc::signal(signal, CHAINS as usize) };
     PREVIOUS[signal as usize].store(before, SeqCst);
     assert_eq!(raise(signal), ["chains", "old"]);
-    // It comes to the top again.
+    // It is the newest again.
     set(2, signal, address(current));
     assert_eq!(raise(signal), ["current", "old", "chains"]);
     remove_handlers(ImageId(1));
@@ -148,13 +148,13 @@ fn a_host_that_chains_to_the_dispatcher_is_called_once() {
 }
 
 #[test]
-fn a_fault_goes_to_the_newest_and_on_from_there() {
+fn a_fault_goes_to_the_newest_image_which_may_forward_it() {
     let signal = libc::SIGTRAP;
     // SAFETY: as in `set`.
     unsafe { libc::signal(signal, address(host)) };
     set(1, signal, address(old));
     let seen = set(2, signal, address(current));
-    assert_eq!(raise(signal), ["current"], "it has mended it");
+    assert_eq!(raise(signal), ["current"], "it handled the fault");
     set(2, signal, CHAINS as usize);
     PREVIOUS[signal as usize].store(seen, SeqCst);
     assert_eq!(raise(signal), ["chains", "old"]);
@@ -165,7 +165,7 @@ fn a_fault_goes_to_the_newest_and_on_from_there() {
 }
 
 #[test]
-fn a_handler_that_is_running_is_waited_for() {
+fn a_running_handler_is_reported() {
     static SIGNAL: AtomicUsize = AtomicUsize::new(0);
     extern "C" fn removes_itself(signal: c_int) {
         SIGNAL.store(remove_handlers(ImageId(1)).len(), SeqCst);
@@ -176,14 +176,14 @@ fn a_handler_that_is_running_is_waited_for() {
     unsafe { libc::signal(signal, address(host)) };
     set(1, signal, address(removes_itself));
     assert_eq!(raise(signal), ["removed", "host"]);
-    assert_eq!(SIGNAL.load(SeqCst), 1, "a thread was in it");
+    assert_eq!(SIGNAL.load(SeqCst), 1, "a thread was running it");
     assert!(remove_handlers(ImageId(1)).is_empty());
 }
 
 #[test]
-fn a_handler_is_found_where_it_is_and_nowhere_else() {
+fn a_handler_is_found_by_its_address() {
     let at = address(old);
-    // SAFETY: the handler does nothing, so it may run at any time.
+    // SAFETY: the handler only takes a lock of the tests.
     unsafe { libc::signal(libc::SIGURG, at) };
     assert_eq!(signals_handled_in(&(at..at + 1)), [libc::SIGURG]);
     assert!(signals_handled_in(&(at + 1..at + 2)).is_empty());
@@ -193,11 +193,11 @@ fn a_handler_is_found_where_it_is_and_nowhere_else() {
 }
 
 #[test]
-fn no_handler_of_a_module_blocks_the_signal_that_wakes() {
+fn no_handler_of_a_module_blocks_the_wake_signal() {
     let (signal, wake) = (libc::SIGRTMIN() + 9, wake_signal().unwrap());
     let mut action = default_action();
     action.sa_sigaction = address(old);
-    // SAFETY: the sets can be written and read, and the handler may run at any time.
+    // SAFETY: the sets are valid, and the handler may run at any time.
     unsafe {
         libc::sigfillset(&mut action.sa_mask);
         assert_eq!(set_action(ImageId(1), signal, &action, ptr::null_mut()), 0);
@@ -209,24 +209,24 @@ fn no_handler_of_a_module_blocks_the_signal_that_wakes() {
 }
 
 #[test]
-fn a_handler_gets_the_small_alternate_stack_only_if_one_asks_for_it_or_the_signal_is_fatal() {
+fn a_handler_uses_the_alternate_stack_only_if_requested_or_fatal() {
     let is_on_stack = |signal: c_int| {
         let mut action = default_action();
-        // SAFETY: it only asks, and `action` can be written.
+        // SAFETY: it only queries, and `action` is writable.
         assert_eq!(unsafe { libc::sigaction(signal, ptr::null(), &mut action) }, 0);
         action.sa_flags & libc::SA_ONSTACK != 0
     };
     let signal = libc::SIGRTMIN() + 11;
     set(1, signal, address(old));
-    assert!(!is_on_stack(signal), "nobody asked");
+    assert!(!is_on_stack(signal), "no image requested it");
     let mut action = default_action();
     action.sa_sigaction = address(current);
     action.sa_flags = libc::SA_ONSTACK;
-    // SAFETY: nobody sends this signal.
+    // SAFETY: nothing sends this signal.
     assert_eq!(unsafe { set_action(ImageId(2), signal, &action, ptr::null_mut()) }, 0);
-    assert!(is_on_stack(signal), "one image asks");
+    assert!(is_on_stack(signal), "one image requested it");
     remove_handlers(ImageId(2));
-    assert!(!is_on_stack(signal), "that image has gone");
+    assert!(!is_on_stack(signal), "that image is gone");
     remove_handlers(ImageId(1));
 
     set(1, libc::SIGSYS, address(old));
