@@ -1,71 +1,84 @@
-//! A test in a process of its own: where a mistake would end the process, or where the process as a whole is
-//! looked at.
+//! Tests in a process of their own: because a mistake would end the process, or because the test looks at the
+//! process as a whole.
 
 use std::{
-    env,
+    any, env,
     path::Path,
     process::{self, Command, ExitStatus},
 };
 
 use tempfile::TempDir;
 
-/// Tells a child which test it is.
+/// The variable that holds the name of the test a child is to run.
 const CHILD: &str = "SEGUE_TESTS_CHILD";
 
-/// Runs the body in a process of its own: this test program, started again with this one test, by its full
-/// name (`lifecycle::two_versions`). The test succeeds where that process does.
+/// The variable that holds a child's directory.
+const DIRECTORY: &str = "SEGUE_TESTS_DIRECTORY";
+
+/// A process that has ended.
+pub struct Dead {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its directory.
+    pub directory: TempDir,
+    /// Its standard output, with the lines of the test program.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+/// The name of the test that contains this closure, as the test program lists it (`load::sets::m_set`).
+///
+/// The compiler names a closure after the function that contains it. Every caller checks that the test ran, so
+/// a change of that scheme is noticed.
+pub fn test_of<F>(_closure: &F) -> &'static str {
+    let name = any::type_name::<F>();
+    let function = name.split("::{{closure}}").next().unwrap_or(name);
+    function.split_once("::").map_or(function, |(_program, test)| test)
+}
+
+/// Runs the body in a process of its own: this test program, started again with only the test that contains
+/// the body. The test succeeds if that process does.
 ///
 /// # Panics
 ///
-/// Where the child fails, with what it printed.
-pub fn in_child(test: &str, body: impl FnOnce()) {
-    if env::var_os(CHILD).is_some_and(|child| child == test) {
-        body();
-        return;
+/// If the child fails, with what it printed.
+pub fn in_child(body: impl FnOnce()) {
+    let test = test_of(&body);
+    if is_child(test) {
+        return body();
     }
-    let program = env::current_exe().expect("a test knows its program");
-    let output = Command::new(program)
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .env(CHILD, test)
-        .output()
-        .expect("the test program can be started again");
+    let output = command(test).env(CHILD, test).output().expect("the test program can be started again");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{test} in its own process: {}\n{stdout}\n{stderr}", output.status);
     assert!(stdout.contains("1 passed"), "there is no test {test}, so nothing was run:\n{stdout}");
 }
 
-/// A process that has ended as it was to.
-pub struct Dead {
-    /// How.
-    pub status: ExitStatus,
-    /// The directory that it had.
-    pub directory: TempDir,
-    /// What it wrote to its standard output, with what the test program wrote.
-    pub stdout: String,
-    /// What it wrote to its standard error.
-    pub stderr: String,
-}
-
-/// Tells a child where its directory is.
-const DIRECTORY: &str = "SEGUE_TESTS_DIRECTORY";
-
-/// Runs the body in a process of its own, as [`in_child`] does, which the body is to end. It is given a
-/// directory that the test has afterwards; and these variables are in its environment.
+/// Runs the body in a process of its own, as [`in_child`] does, and returns how it ended. The body gets a
+/// directory, which the test can look at afterwards.
 ///
 /// # Panics
 ///
-/// Where there is no such test.
-pub fn dies_in_child(test: &str, environment: &[(&str, &str)], body: impl FnOnce(&Path)) -> Dead {
-    if env::var_os(CHILD).is_some_and(|child| child == test) {
-        let directory = env::var_os(DIRECTORY).expect("a child is told its directory");
+/// If the child does not run the test.
+pub fn dies_in_child(environment: &[(&str, &str)], body: impl FnOnce(&Path)) -> Dead {
+    let test = test_of(&body);
+    dies_in_child_of(test, environment, body)
+}
+
+/// The same as [`dies_in_child`], for a body that is not in the test itself.
+///
+/// # Panics
+///
+/// If the child does not run the test.
+pub fn dies_in_child_of(test: &str, environment: &[(&str, &str)], body: impl FnOnce(&Path)) -> Dead {
+    if is_child(test) {
+        let directory = env::var_os(DIRECTORY).expect("a child has a directory");
         body(Path::new(&directory));
         process::exit(0);
     }
-    let program = env::current_exe().expect("a test knows its program");
     let directory = TempDir::new().expect("a temporary directory");
-    let output = Command::new(program)
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+    let output = command(test)
         .env(CHILD, test)
         .env(DIRECTORY, directory.path())
         .envs(environment.iter().copied())
@@ -76,4 +89,19 @@ pub fn dies_in_child(test: &str, environment: &[(&str, &str)], body: impl FnOnce
     assert!(stdout.contains("running 1 test"), "there is no test {test}, so nothing was run:\n{stdout}");
     let (stdout, stderr) = (stdout.into_owned(), String::from_utf8_lossy(&output.stderr).into_owned());
     Dead { status: output.status, directory, stdout, stderr }
+}
+
+/// The arguments with which this test program runs one test.
+pub fn only(test: &str) -> [&str; 4] {
+    ["--exact", test, "--nocapture", "--test-threads=1"]
+}
+
+fn command(test: &str) -> Command {
+    let mut command = Command::new(env::current_exe().expect("a test knows its program"));
+    command.args(only(test));
+    command
+}
+
+fn is_child(test: &str) -> bool {
+    env::var_os(CHILD).is_some_and(|child| child == test)
 }

@@ -1,4 +1,4 @@
-//! The control socket as any HTTP client sees it: bytes on a unix socket.
+//! The control socket as any HTTP client sees it: HTTP as bytes on a unix socket.
 
 use std::{
     io::{Read, Write},
@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use crate::Service;
 
-/// Sends a request with further headers, and reads all of the answer: its status and its body.
+/// Sends a request with extra headers; returns the status and the body of the answer.
 ///
 /// # Panics
 ///
-/// Where there is no answer.
+/// If there is no answer.
 pub fn ask(
     service: &Service,
     method: &str,
@@ -22,13 +22,13 @@ pub fn ask(
     body: &[u8],
 ) -> (u16, String) {
     let socket = service.home.path().join("segue.sock");
-    let mut stream = UnixStream::connect(socket).expect("the socket answers");
-    let further: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let mut stream = UnixStream::connect(socket).expect("the socket accepts a connection");
+    let extra: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: segue\r\nconnection: close\r\ncontent-type: application/json\r\n{further}content-length: {}\r\n\r\n",
+        "{method} {path} HTTP/1.1\r\nhost: segue\r\nconnection: close\r\ncontent-type: application/json\r\n{extra}content-length: {}\r\n\r\n",
         body.len()
     );
-    // At once: a server that answers early, and closes, resets a client that has more to say.
+    // In one write: if the server answers early and closes, a second write would reset the connection.
     stream.write_all(&[head.as_bytes(), body].concat()).expect("the socket takes a request");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("the socket gives an answer");
@@ -38,11 +38,11 @@ pub fn ask(
     (status.expect("an answer has a status"), body.to_owned())
 }
 
-/// The same with JSON; null is no body.
+/// The same as [`ask`], with JSON. A null body sends none.
 ///
 /// # Panics
 ///
-/// Where the answer is no JSON.
+/// If there is no answer, or it is not JSON.
 pub fn ask_json(
     service: &Service,
     method: &str,

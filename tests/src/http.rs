@@ -1,4 +1,4 @@
-//! Requests as bytes on a socket: what a test wants to see is what is on the wire.
+//! HTTP as bytes on a TCP socket, so that a test sees exactly what the server sent.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -6,37 +6,37 @@ use std::{
     time::Duration,
 };
 
-/// An answer as it came.
+/// An answer as the server sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The status.
     pub status: u16,
-    /// The headers, names in lower case.
+    /// The headers, with names in lower case.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
 }
 
-/// A connection that is kept.
+/// A kept-alive connection.
 #[derive(Debug)]
 pub struct Connection {
     stream: BufReader<TcpStream>,
 }
 
-/// Sends `GET target` on a connection of its own.
+/// Sends `GET target` on a new connection.
 ///
 /// # Panics
 ///
-/// Where there is no answer.
+/// If there is no answer.
 pub fn get(address: SocketAddr, target: &str) -> Answer {
     Connection::open(address).get(target)
 }
 
-/// Sends `POST target` with a body on a connection of its own.
+/// Sends `POST target` with a body on a new connection.
 ///
 /// # Panics
 ///
-/// Where there is no answer.
+/// If there is no answer.
 pub fn post(address: SocketAddr, target: &str, body: &[u8]) -> Answer {
     let mut request =
         format!("POST {target} HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n\r\n", body.len())
@@ -52,7 +52,7 @@ impl Answer {
     ///
     /// # Panics
     ///
-    /// Where it is none.
+    /// If it is not UTF-8.
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("the body is text")
     }
@@ -70,9 +70,9 @@ impl Connection {
     ///
     /// # Panics
     ///
-    /// Where nobody listens.
+    /// If nothing listens there.
     pub fn open(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("somebody listens");
+        let stream = TcpStream::connect(address).expect("the server listens");
         stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout can be set");
         Connection { stream: BufReader::new(stream) }
     }
@@ -81,40 +81,40 @@ impl Connection {
     ///
     /// # Panics
     ///
-    /// Where there is no answer.
+    /// If there is no answer.
     pub fn get(&mut self, target: &str) -> Answer {
         self.exchange(format!("GET {target} HTTP/1.1\r\nhost: test\r\n\r\n").as_bytes())
     }
 
-    /// Sends these bytes, and reads one answer.
+    /// Sends these bytes and reads one answer.
     ///
     /// # Panics
     ///
-    /// Where there is none.
+    /// If there is none.
     pub fn exchange(&mut self, request: &[u8]) -> Answer {
         self.send(request);
         self.answer().expect("the server answers")
     }
 
-    /// Sends these bytes. A server that has answered already may have closed its side.
+    /// Sends these bytes. A failure is ignored: a server that answered early may have closed its side.
     pub fn send(&mut self, request: &[u8]) {
         let _ = self.stream.get_mut().write_all(request);
     }
 
-    /// Closes this side: nothing more will be asked.
+    /// Closes the sending side: no more requests follow.
     ///
     /// # Panics
     ///
-    /// Where the connection is gone.
+    /// If the connection is gone.
     pub fn finish(&mut self) {
-        self.stream.get_mut().shutdown(Shutdown::Write).expect("the connection is there");
+        self.stream.get_mut().shutdown(Shutdown::Write).expect("the connection is open");
     }
 
-    /// Reads one answer; none where the connection is closed before one begins.
+    /// Reads one answer; `None` if the connection is closed before one begins.
     ///
     /// # Panics
     ///
-    /// Where it is cut off.
+    /// If it is cut off.
     pub fn answer(&mut self) -> Option<Answer> {
         let line = self.line()?;
         let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
@@ -131,7 +131,7 @@ impl Connection {
         let mut answer = Answer { status, headers, body: Vec::new() };
         let length = answer.header("content-length").map(|length| length.parse().expect("a number"));
         answer.body = vec![0; length.unwrap_or(0)];
-        self.stream.read_exact(&mut answer.body).expect("the body is whole");
+        self.stream.read_exact(&mut answer.body).expect("the body is complete");
         Some(answer)
     }
 

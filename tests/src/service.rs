@@ -1,9 +1,10 @@
-//! The command as a process: run to its end, or as a service that goes on.
+//! The command as a process: run to its end, or as a service.
 
 use std::{
     ffi::OsStr,
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::{self, Child, ExitStatus, Stdio},
     sync::mpsc,
@@ -14,7 +15,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::wait::within;
+use crate::{http, within};
 
 /// The program under test; a test passes `env!("CARGO_BIN_EXE_segue-under-test")`.
 #[derive(Clone, Debug)]
@@ -23,51 +24,51 @@ pub struct Command {
     control: Option<PathBuf>,
 }
 
-/// A `segue serve` that runs, with directories of its own.
+/// A running `segue serve` with its own directories.
 pub struct Service {
-    /// The command, speaking to this service.
+    /// The command, set to control this service.
     pub command: Command,
-    /// Where it serves.
+    /// The address it serves HTTP at.
     pub address: SocketAddr,
-    /// The directory of everything: `modules/`, `state/`, `segue.sock`.
+    /// The directory of all its files: `modules/`, `state/`, `segue.sock`.
     pub home: TempDir,
     child: Child,
     log: Option<JoinHandle<String>>,
 }
 
-/// The events of a service as they come, each with when it came. Dropping it ends the command.
+/// The events of a service as they happen, each with its time of arrival. Dropping it ends the command.
 pub struct Follower {
     /// The events.
     pub events: mpsc::Receiver<(Instant, Value)>,
     child: Child,
 }
 
-/// What a command printed, and how it ended.
+/// What a command printed, and its exit code.
 #[derive(Debug)]
 pub struct Output {
-    /// The process that it was.
+    /// The process id.
     pub pid: u32,
     /// The exit code.
     pub code: Option<i32>,
-    /// What it printed.
+    /// Its standard output.
     pub stdout: String,
-    /// What it complained.
+    /// Its standard error.
     pub stderr: String,
 }
 
 // === impl Command ===
 
 impl Command {
-    /// The program, speaking to no service.
+    /// The program, set to control no service.
     pub fn new(program: &str) -> Self {
         Command { program: program.into(), control: None }
     }
 
-    /// Runs it to its end.
+    /// Runs the command to its end.
     ///
     /// # Panics
     ///
-    /// Where it cannot be started.
+    /// If it does not start.
     pub fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Output {
         let mut process = self.process();
         process.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -82,11 +83,11 @@ impl Command {
         }
     }
 
-    /// Runs it with `--json` and reads its answer.
+    /// Runs the command with `--json`; returns its exit code and what it printed.
     ///
     /// # Panics
     ///
-    /// Where it prints no JSON.
+    /// If it does not print JSON.
     pub fn json(&self, arguments: &[&str]) -> (Option<i32>, Value) {
         let output = self.run(arguments.iter().copied().chain(["--json"]));
         match serde_json::from_str(&output.stdout) {
@@ -95,11 +96,11 @@ impl Command {
         }
     }
 
-    /// Runs it with `--json` and reads its answer, an object a line.
+    /// The same as [`Command::json`], for a command that prints an object a line.
     ///
     /// # Panics
     ///
-    /// Where a line is no JSON.
+    /// If a line is not JSON.
     pub fn json_lines(&self, arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
         let output = self.run(arguments.iter().copied().chain(["--json"]));
         let read = |line: &str| {
@@ -121,21 +122,21 @@ impl Command {
 // === impl Service ===
 
 impl Service {
-    /// Starts a service with an empty modules directory, and further arguments.
+    /// Starts a service with an empty modules directory and extra arguments.
     ///
     /// # Panics
     ///
-    /// Where it does not come up.
-    pub fn start(program: &str, further: &[&str]) -> Self {
-        Service::start_in(program, TempDir::new().expect("a temporary directory"), "127.0.0.1:0", further)
+    /// If it does not start.
+    pub fn start(program: &str, extra: &[&str]) -> Self {
+        Service::start_in(program, TempDir::new().expect("a temporary directory"), "127.0.0.1:0", extra)
     }
 
     /// Starts a service in a directory that was used before, at this address.
     ///
     /// # Panics
     ///
-    /// Where it does not come up.
-    pub fn start_in(program: &str, home: TempDir, listen: &str, further: &[&str]) -> Self {
+    /// If it does not start.
+    pub fn start_in(program: &str, home: TempDir, listen: &str, extra: &[&str]) -> Self {
         let modules = home.path().join("modules");
         std::fs::create_dir_all(&modules).expect("a directory can be made");
         let control = home.path().join("segue.sock");
@@ -149,48 +150,48 @@ impl Service {
             .arg(home.path().join("state"))
             .arg("--control")
             .arg(&control)
-            .args(further)
+            .args(extra)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the service starts");
-        let mut stderr = child.stderr.take().expect("it was piped");
+        let mut stderr = child.stderr.take().expect("the output is piped");
         let log = thread::spawn(move || {
             let mut log = String::new();
-            // A log that is no text is no reason to stop reading: the service would wait.
+            // Ignore a log that is not text: if nobody read the pipe, the service would block.
             let _ = stderr.read_to_string(&mut log);
             log
         });
         let mut ready = String::new();
-        let mut stdout = BufReader::new(child.stdout.take().expect("it was piped"));
-        stdout.read_line(&mut ready).expect("it says when it is ready");
+        let mut stdout = BufReader::new(child.stdout.take().expect("the output is piped"));
+        stdout.read_line(&mut ready).expect("the service prints a line when it is ready");
         let Ok(ready) = serde_json::from_str::<Value>(&ready) else {
             let status = child.wait();
-            panic!("the service did not come up: {ready:?} {status:?}\n{}", log.join().unwrap_or_default());
+            panic!("the service did not start: {ready:?} {status:?}\n{}", log.join().unwrap_or_default());
         };
         let address = ready["listening"].as_str().and_then(|text| text.parse().ok());
         let address = address.unwrap_or_else(|| panic!("no address in {ready}"));
         Service { command, address, home, child, log: Some(log) }
     }
 
-    /// Puts a file into the modules directory under this name, the safe way: copied beside, then renamed.
+    /// Puts a file into the modules directory under this name, in the safe way: a copy, then a rename.
     ///
     /// # Panics
     ///
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn drop_in(&self, file: &Path, name: &str) {
         let modules = self.home.path().join("modules");
-        let beside = modules.join(format!(".{name}.partial"));
-        std::fs::copy(file, &beside).expect("it can be copied");
-        std::fs::rename(&beside, modules.join(name)).expect("it can be renamed");
+        let partial = modules.join(format!(".{name}.partial"));
+        std::fs::copy(file, &partial).expect("the file can be copied");
+        std::fs::rename(&partial, modules.join(name)).expect("the copy can be renamed");
     }
 
     /// Follows the events from now on, with `segue events --follow`.
     ///
     /// # Panics
     ///
-    /// Where the command cannot be started.
+    /// If the command does not start.
     pub fn follow(&self) -> Follower {
         let mut child = self
             .command
@@ -200,12 +201,12 @@ impl Service {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the command starts");
-        let stdout = BufReader::new(child.stdout.take().expect("it was piped"));
-        let (tell, events) = mpsc::channel();
+        let stdout = BufReader::new(child.stdout.take().expect("the output is piped"));
+        let (sender, events) = mpsc::channel();
         thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
                 let event: Value = serde_json::from_str(&line).expect("an event is a line of JSON");
-                if tell.send((Instant::now(), event)).is_err() {
+                if sender.send((Instant::now(), event)).is_err() {
                     return;
                 }
             }
@@ -213,7 +214,7 @@ impl Service {
         Follower { events, child }
     }
 
-    /// What `segue status MODULE --json` says; none where there is no such module.
+    /// What `segue status MODULE --json` prints; `None` if there is no such module.
     pub fn status(&self, module: &str) -> Option<Value> {
         let (code, status) = self.command.json(&["status", module]);
         (code == Some(0)).then_some(status)
@@ -223,11 +224,30 @@ impl Service {
     ///
     /// # Panics
     ///
-    /// Where it does not become so.
+    /// If it does not become current.
     pub fn wait_for_version(&self, module: &str, version: &str) -> Value {
         within(&format!("{module} {version} is current"), || {
             self.status(module).filter(|status| status["current"]["version"] == version)
         })
+    }
+
+    /// What clients get for a path: status and text.
+    ///
+    /// # Panics
+    ///
+    /// If there is no answer.
+    pub fn get(&self, target: &str) -> (u16, String) {
+        let answer = http::get(self.address, target);
+        (answer.status, answer.text().to_owned())
+    }
+
+    /// The user that runs the tests, and so the one whose commands the service gets.
+    ///
+    /// # Panics
+    ///
+    /// If the home directory is gone.
+    pub fn uid(&self) -> u32 {
+        self.home.path().metadata().expect("the home directory is there").uid()
     }
 
     /// The process id.
@@ -239,7 +259,7 @@ impl Service {
     ///
     /// # Panics
     ///
-    /// Where it cannot be sent.
+    /// If it cannot be sent.
     pub fn signal(&self, signal: &str) {
         let status = process::Command::new("kill")
             .args(["-s", signal, &self.child.id().to_string()])
@@ -248,11 +268,11 @@ impl Service {
         assert!(status.success(), "kill -s {signal}: {status}");
     }
 
-    /// Waits for its end; answers with how it ended, and its log.
+    /// Waits until the service has ended; returns its status, its log and its directory.
     ///
     /// # Panics
     ///
-    /// Where it does not end.
+    /// If it does not end.
     pub fn wait(mut self) -> (ExitStatus, String, TempDir) {
         let status = within("the service has ended", || self.child.try_wait().expect("it can be waited for"));
         let log = self.log.take().and_then(|log| log.join().ok()).unwrap_or_default();
@@ -260,11 +280,11 @@ impl Service {
         (status, log, home)
     }
 
-    /// Kills it, and starts another on the same directories.
+    /// Kills the service, and starts another on the same directories.
     ///
     /// # Panics
     ///
-    /// Where the other does not come up.
+    /// If the other does not start.
     #[must_use]
     pub fn kill_and_start_again(self) -> Self {
         self.signal("KILL");
@@ -273,22 +293,22 @@ impl Service {
         Service::start_in(&program, home, "127.0.0.1:0", &[])
     }
 
-    /// Ends it as a service manager does, and expects it to end well.
+    /// Ends the service with SIGTERM, as a service manager does; returns its log and its directory.
     ///
     /// # Panics
     ///
-    /// Where it does not exit with 0.
+    /// If it does not exit with 0.
     pub fn stop(self) -> (String, TempDir) {
         self.signal("TERM");
         let (status, log, home) = self.wait();
-        assert_eq!(status.code(), Some(0), "SIGTERM ends a service well:\n{log}");
+        assert_eq!(status.code(), Some(0), "SIGTERM must end the service with exit code 0:\n{log}");
         (log, home)
     }
 }
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        // It follows until it is told not to.
+        // It would follow for ever.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -296,7 +316,7 @@ impl Drop for Follower {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // A test that failed leaves no process; one that has ended cannot be killed, which is as well.
+        // A failed test must leave no process. Killing one that has ended fails, and that is fine.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

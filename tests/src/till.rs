@@ -1,28 +1,27 @@
-//! The interface of the fixture `till`. The fixture includes this very file, so that each side compiles it
-//! for itself.
+//! The interface of the fixture `till`. The fixture includes this file, so each side compiles its own copy.
 
 use segue::{Bytes, Fault, List, Str};
 
-/// Everything that an interface can say.
+/// Each kind of argument and answer that an interface can have.
 #[segue::interface]
 pub trait Till {
-    /// The text so many times.
+    /// The text, repeated.
     fn echo(&self, text: Str<'_>, times: u32) -> Str<'static>;
-    /// All of it together; none of nothing.
+    /// The sum; `None` for an empty list.
     fn sum(&self, amounts: List<'_, Amount>) -> Option<Amount>;
-    /// What is written in the module's own memory.
+    /// A string literal, which is in the memory of the module's image.
     fn literal(&self) -> Str<'static>;
-    /// So many of them.
+    /// This many receipts.
     fn receipts(&self, count: u32) -> List<'static, Receipt>;
-    /// The lines, one after the other.
+    /// The lines of a receipt, joined.
     fn bytes(&self, of: &Receipt) -> Bytes<'static>;
-    /// An error that is part of the answer.
+    /// Half of a number; the error is part of the interface.
     fn half(&self, number: u32) -> Result<u32, Odd>;
-    /// The next one.
+    /// The next number.
     fn next(&self, number: Option<u32>) -> Option<u32>;
-    /// An error that is none.
+    /// Fails in this way.
     fn fail(&self, how: How) -> Result<u8, Fault>;
-    /// Stays inside for so long.
+    /// Stays in the module for this long.
     fn stay(&self, ms: u64);
 }
 
@@ -30,29 +29,29 @@ pub trait Till {
 #[segue::data]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Amount {
-    /// How much.
+    /// The amount in cents.
     pub cents: i64,
-    /// Of what.
+    /// The currency.
     pub currency: Currency,
 }
 
-/// What money there is.
+/// A currency.
 #[segue::data]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Currency {
     /// Euros.
     Eur,
-    /// Another one.
+    /// Any other.
     Other(Str<'static>),
 }
 
-/// What one gets.
+/// A receipt.
 #[segue::data]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Receipt {
-    /// Which one.
+    /// Its number.
     pub number: u32,
-    /// What is on it.
+    /// Its lines.
     pub lines: List<'static, Str<'static>>,
 }
 
@@ -60,7 +59,7 @@ pub struct Receipt {
 #[segue::data]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Odd {
-    /// Which one.
+    /// The number.
     pub number: u32,
 }
 
@@ -68,13 +67,13 @@ pub struct Odd {
 #[segue::data]
 #[derive(Clone, Debug, PartialEq)]
 pub enum How {
-    /// It does not.
+    /// Not at all.
     Not,
-    /// By a fault.
+    /// With a fault.
     Fault {
         /// Its text.
         text: Str<'static>,
     },
-    /// By a panic.
+    /// With a panic.
     Panic(Str<'static>),
 }

@@ -1,0 +1,86 @@
+//! `segue check` reports what a file links and imports that matters when it leaves, and what this system
+//! lacks.
+
+use std::fs;
+
+use segue::{Finding, FindingKind};
+use segue_tests::{Command, V1, fixture, fixture_str};
+use tempfile::TempDir;
+
+use crate::SEGUE;
+
+/// The findings of a copy of a fixture in which each string is replaced by one of the same length.
+fn findings(package: &str, changes: &[(&str, &str)]) -> Vec<Finding> {
+    let mut bytes = fs::read(fixture(package, V1)).unwrap();
+    for (from, to) in changes {
+        assert_eq!(from.len(), to.len(), "{from} {to}");
+        // In the names of the dynamic linker: they come first in the file.
+        let at = bytes.windows(from.len() + 1).position(|at| at == format!("{from}\0").as_bytes());
+        let at = at.unwrap_or_else(|| panic!("{package} has no {from}"));
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+    }
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("module.so");
+    fs::write(&path, bytes).unwrap();
+    segue::check(&path).unwrap().findings
+}
+
+fn kinds(findings: &[Finding]) -> Vec<(FindingKind, &str)> {
+    findings.iter().map(|finding| (finding.kind, &*finding.subject)).collect()
+}
+
+#[test]
+fn an_ordinary_module_has_no_findings() {
+    for package in ["greeter", "shop", "textkit", "thread-spawner"] {
+        assert_eq!(findings(package, &[]), [], "{package}");
+    }
+}
+
+#[test]
+fn each_import_that_matters_is_reported_with_what_to_set() {
+    assert_eq!(findings("holder", &[]), [], "its signals lead through the SDK, which hides the symbols");
+    assert_eq!(kinds(&findings("everything", &[])), [(FindingKind::Dlopen, "dlopen")]);
+    // Functions of libc in the place of others, so that a load would find them.
+    let cases = [
+        (("sched_yield", "thrd_create"), FindingKind::Thread),
+        (("pthread_self", "timer_create"), FindingKind::Timer),
+        (("realloc", "on_exit"), FindingKind::ExitHandler),
+        (("memcpy", "sigset"), FindingKind::Signal),
+    ];
+    for ((from, to), kind) in cases {
+        let found = findings("holder", &[(from, to)]);
+        let found = found.iter().find(|found| found.kind == kind).unwrap_or_else(|| panic!("{to}"));
+        assert_eq!(found.subject, to);
+        assert!(found.meaning.len() > 20 && found.advice.contains("Drop"), "{found:?}");
+    }
+}
+
+#[test]
+fn libraries_outside_the_system_are_reported() {
+    let libssl = findings("greeter", &[("libgcc_s.so.1", "libmine.so.42")]);
+    let kinds_of = kinds(&libssl);
+    assert!(kinds_of.contains(&(FindingKind::ExternalLibrary, "libmine.so.42")), "{libssl:?}");
+    assert!(kinds_of.contains(&(FindingKind::MissingLibrary, "libmine.so.42")), "{libssl:?}");
+    let cpp = findings("greeter", &[("libgcc_s.so.1", "libstdc++.so.")]);
+    let cpp = cpp.iter().find(|found| found.kind == FindingKind::CppRuntime).unwrap();
+    assert!(cpp.advice.contains("cpp_link_stdlib_static"), "{cpp:?}");
+}
+
+#[test]
+fn what_this_system_lacks_is_reported() {
+    let version = findings("greeter", &[("GLIBC_2.34", "GLIBC_9.99")]);
+    assert_eq!(kinds(&version), [(FindingKind::MissingVersion, "GLIBC_9.99")]);
+    assert!(version[0].meaning.contains("libc.so.6"), "{version:?}");
+    let symbol = findings("holder", &[("pthread_setname_np", "pthread_setname_xx")]);
+    assert!(kinds(&symbol).contains(&(FindingKind::MissingSymbol, "pthread_setname_xx")), "{symbol:?}");
+}
+
+#[test]
+fn the_command_prints_them_for_a_person_and_for_a_script() {
+    let (code, report) = Command::new(SEGUE).json(&["check", &fixture_str("everything", V1)]);
+    assert_eq!((code, &report["findings"][0]["kind"]), (Some(0), &"dlopen".into()), "{report}");
+    let words = Command::new(SEGUE).run(["check", &fixture_str("everything", V1)]);
+    assert!(words.stdout.contains("\nnote        dlopen: it can open"), "{words:?}");
+    let (_, clean) = Command::new(SEGUE).json(&["check", &fixture_str("greeter", V1)]);
+    assert_eq!(clean["findings"].as_array().map(Vec::len), Some(0), "{clean}");
+}

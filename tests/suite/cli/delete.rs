@@ -1,0 +1,32 @@
+//! A module that was deleted is not served, and does not come back by itself.
+
+use segue_tests::{Service, V1, V2, fixture};
+use serde_json::json;
+
+use crate::SEGUE;
+
+#[test]
+fn a_deleted_module_is_gone_and_stays_gone_after_a_restart_though_its_file_lies_there() {
+    let service = Service::start(SEGUE, &[]);
+    service.drop_in(&fixture("greeter", V1), "libgreeter.so");
+    service.wait_for_version("greeter", V1);
+    assert_eq!(service.get("/greeter/ada").0, 200);
+    let (code, deleted) = service.command.json(&["delete", "greeter"]);
+    assert_eq!((code, &deleted["deleted"], &deleted["old"]["version"]), (Some(0), &json!(true), &json!(V1)));
+    assert_eq!(service.get("/greeter/ada").0, 404);
+    let (code, again) = service.command.json(&["delete", "greeter"]);
+    assert_eq!((code, &again["deleted"]), (Some(0), &json!(false)), "{again}");
+    assert!(service.command.run(["delete", "greeter"]).stdout.contains("nothing was done"));
+    let words = service.command.run(["history", "greeter"]).stdout;
+    assert!(
+        words.ends_with("now: greeter: nothing is current; a restart returns to no version\n"),
+        "{words}"
+    );
+
+    let service = service.kill_and_start_again();
+    assert_eq!(service.get("/greeter/ada").0, 404, "the file is the same that was taken before");
+    assert_eq!(service.command.run(["status", "greeter"]).code, Some(4));
+    service.drop_in(&fixture("greeter", V2), "libgreeter.so");
+    service.wait_for_version("greeter", V2);
+    assert_eq!(service.get("/greeter/ada").0, 200, "another file counts");
+}

@@ -1,0 +1,54 @@
+//! Several files are one set: all become current, or none.
+
+use segue_tests::{Service, V1, V2, control, fixture_str};
+use serde_json::{Value, json};
+
+use crate::SEGUE;
+
+#[test]
+fn of_a_set_with_bad_members_none_is_loaded_and_each_is_told() {
+    let service = Service::start(SEGUE, &[]);
+    let images: Vec<Value> = ["greeter", "panics-on-load", "vetoes-load"]
+        .iter()
+        .map(|package| json!({"path": fixture_str(package, V1)}))
+        .collect();
+    let (status, answer) = control::ask_json(&service, "POST", "/v1/load", &[], &json!({"images": images}));
+    assert_eq!((status, &answer["error"]["code"]), (422, &json!("on_load_failed")), "{answer}");
+    let members = answer["error"]["members"].as_array().unwrap();
+    let modules: Vec<&Value> = members.iter().map(|member| &member["module"]).collect();
+    assert_eq!(modules, ["panics-on-load", "vetoes-load"], "{answer}");
+    assert!(
+        members.iter().all(|member| member["step"] == "on_load" && member["hint"].is_string()),
+        "{answer}"
+    );
+    assert_eq!(service.get("/greeter/ada").0, 404, "the good member is not there either");
+    let (_, modules) = service.command.json(&["ls"]);
+    assert_eq!(modules, json!([]));
+
+    let files =
+        [fixture_str("greeter", V1), fixture_str("panics-on-load", V1), fixture_str("vetoes-load", V1)];
+    let words = service.command.run(["load".to_owned()].iter().chain(&files));
+    assert_eq!(words.code, Some(3), "{words:?}");
+    assert_eq!(words.stderr.matches("refused at the step on_load: ").count(), 2, "{words:?}");
+    assert!(words.stderr.matches("hint: ").count() >= 2, "{words:?}");
+}
+
+#[test]
+fn a_good_set_is_current_at_once_and_answered_in_the_order_given() {
+    let service = Service::start(SEGUE, &[]);
+    let (code, answer) =
+        service.command.json(&["load", &fixture_str("sleeper", V1), &fixture_str("greeter", V1)]);
+    assert_eq!(code, Some(0), "{answer}");
+    let modules: Vec<&Value> =
+        answer["loaded"].as_array().unwrap().iter().map(|one| &one["module"]).collect();
+    assert_eq!(modules, ["sleeper", "greeter"]);
+    let (_, answer) =
+        service.command.json(&["load", &fixture_str("sleeper", V1), &fixture_str("greeter", V2)]);
+    let outcomes: Vec<&Value> =
+        answer["loaded"].as_array().unwrap().iter().map(|one| &one["outcome"]).collect();
+    assert_eq!(outcomes, ["unchanged", "loaded"]);
+    let words = service.command.run(["history", "sleeper"]);
+    assert!(words.stdout.contains("is current, at once with greeter; "), "{words:?}");
+    let twice = service.command.run(["load", &fixture_str("greeter", V1), &fixture_str("greeter", V2)]);
+    assert_eq!(twice.code, Some(2), "one module twice makes no sense: {twice:?}");
+}

@@ -1,0 +1,4 @@
+//! The control socket, as any HTTP client sees it.
+
+mod idempotency;
+mod requests;

@@ -1,0 +1,6 @@
+//! `segue serve` under clients: requests, limits, releases and signals.
+
+mod http;
+mod http2;
+mod kill;
+mod releases;

@@ -1,0 +1,173 @@
+//! Releases while clients work at full speed: every request has one right answer, and no connection notices.
+
+use std::{
+    env, thread,
+    time::{Duration, Instant},
+};
+
+use segue_cli::demo::client::{Load, Loss, Plan};
+use segue_tests::{Service, V1, V2, fixture, http, names_in, until};
+use serde_json::Value;
+
+use crate::SEGUE;
+
+/// How long the clients work, in seconds. More by `SEGUE_TESTS_RELEASE_SECONDS`, for a long look.
+fn seconds() -> u64 {
+    env::var("SEGUE_TESTS_RELEASE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(5)
+}
+
+/// How often a version follows another: five times a second.
+const RELEASE_EVERY: Duration = Duration::from_millis(200);
+
+fn generation(status: &Value, which: &str) -> Option<u64> {
+    status[which]["generation"].as_u64()
+}
+
+#[test]
+fn nothing_is_lost_while_versions_alternate_five_times_a_second() {
+    let service = Service::start(SEGUE, &[]);
+    service.drop_in(&fixture("greeter", V1), "libgreeter.so");
+    service.wait_for_version("greeter", V1);
+    let follower = service.follow();
+    let load = Load::start(Plan::new(service.address)).unwrap();
+    let begun = Instant::now();
+    let (mut dropped_in, mut acknowledged) = (0u32, 0u32);
+    // Whatever is sent after a release was acknowledged must not be answered by what it replaced.
+    let mut listen = |load: &Load| {
+        for (_, event) in follower.events.try_iter().filter(|(_, event)| event["event"] == "loaded") {
+            if let Some(generation) = event["replaced"]["generation"].as_u64() {
+                load.retire(generation);
+                acknowledged += 1;
+            }
+        }
+    };
+    while begun.elapsed() < Duration::from_secs(seconds()) {
+        dropped_in += 1;
+        let version = if dropped_in % 2 == 0 { V1 } else { V2 };
+        service.drop_in(&fixture("greeter", version), "libgreeter.so");
+        while begun.elapsed() < RELEASE_EVERY * dropped_in {
+            listen(&load);
+            thread::sleep(Duration::from_millis(2));
+        }
+        let (_, modules) = service.command.json(&["ls"]);
+        assert_eq!(modules[0]["quarantined"], Value::Array(Vec::new()), "there are only current and old");
+    }
+    let last = if dropped_in % 2 == 0 { V1 } else { V2 };
+    service.wait_for_version("greeter", last);
+    let outcome = load.stop();
+    println!(
+        "{} requests, {dropped_in} drop-ins, {acknowledged} releases, by version {:?}",
+        outcome.total(),
+        outcome.by_version()
+    );
+    assert_eq!(outcome.lost(), 0, "{:?}", outcome.examples);
+    assert!(outcome.total() > 20 * u64::from(dropped_in), "the clients were at work: {}", outcome.total());
+    // On a slow day one is overtaken by the next; but the next must not keep each of them from being taken.
+    assert!(acknowledged > dropped_in / 4, "{acknowledged} of {dropped_in} became current");
+
+    until("the old version is unloaded", || service.status("greeter").unwrap()["old"].is_null());
+    let images = mapped_images(&service);
+    assert_eq!(images.len(), 1, "one image is mapped: {images:?}");
+    assert_eq!(names_in(&service.home.path().join("state/stage")).len(), 1, "no private copy is left over");
+    let (log, home) = service.stop();
+    assert!(names_in(&home.path().join("state/stage")).is_empty(), "nor after the end");
+    assert!(!log.contains("ERROR"), "{log}");
+}
+
+/// The images of modules that the process has mapped, as the kernel tells it. The proof of a purge is the
+/// dynamic linker's list, inside; this is a look from outside.
+fn mapped_images(service: &Service) -> Vec<String> {
+    let maps = std::fs::read_to_string(format!("/proc/{}/maps", service.pid())).unwrap();
+    let mut images: Vec<String> = maps
+        .lines()
+        .filter_map(|line| line.split_once('/').map(|(_, path)| path.to_owned()))
+        .filter(|path| path.contains("/stage/"))
+        .collect();
+    images.sort();
+    images.dedup();
+    images
+}
+
+/// The negative control: the same clients, and a server that is restarted instead.
+#[test]
+fn a_restart_would_have_been_noticed() {
+    let service = Service::start(SEGUE, &[]);
+    service.drop_in(&fixture("greeter", V1), "libgreeter.so");
+    service.wait_for_version("greeter", V1);
+    let (address, load) = (service.address, Load::start(Plan::new(service.address)).unwrap());
+    until("the clients are sending", || load.progress().answered > 100);
+    let (_, home) = service.stop();
+    let service = Service::start_in(SEGUE, home, &address.to_string(), &[]);
+    service.wait_for_version("greeter", V1);
+    let answered = load.progress().answered;
+    until("the clients are at work again", || load.progress().answered > answered + 100);
+    let outcome = load.stop();
+    assert!(outcome.lost() > 0, "a restart loses requests, and the clients see it");
+}
+
+/// The other negative control: an answer of a version that was replaced is noticed.
+#[test]
+fn a_version_that_goes_back_would_have_been_noticed() {
+    let service = Service::start(SEGUE, &[]);
+    service.drop_in(&fixture("greeter", V1), "libgreeter.so");
+    let status = service.wait_for_version("greeter", V1);
+    let load = Load::start(Plan::new(service.address)).unwrap();
+    until("the clients are sending", || load.progress().answered > 100);
+    load.retire(generation(&status, "current").unwrap());
+    until("it is noticed", || load.progress().lost > 0);
+    let outcome = load.stop();
+    assert!(outcome.losses.keys().any(|loss| *loss == Loss::RollbackSource), "{:?}", outcome.losses);
+}
+
+#[test]
+fn a_slow_request_is_answered_by_the_version_in_which_it_began() {
+    let service = Service::start(SEGUE, &[]);
+    service.drop_in(&fixture("greeter", V1), "libgreeter.so");
+    service.wait_for_version("greeter", V1);
+    let address = service.address;
+    let slow = thread::spawn(move || http::get(address, "/greeter/slow?wait_ms=3000"));
+    until("the call is inside", || service.status("greeter").unwrap()["current"]["inside"] == 1);
+    service.drop_in(&fixture("greeter", V2), "libgreeter.so");
+    service.wait_for_version("greeter", V2);
+
+    let mut kept = http::Connection::open(address);
+    for _ in 0..200 {
+        assert_eq!(kept.get("/greeter/ada").text(), "Hello, ada! This is greeter 1.1.0.\n");
+    }
+    let old = service.status("greeter").unwrap()["old"].clone();
+    assert_eq!((&old["status"], &old["inside"]), (&"draining".into(), &1.into()), "{old}");
+    assert!(old["oldest_ms"].as_u64().is_some(), "the server's calls are known: {old}");
+    let pin = old["pins"][0]["detail"].as_str().unwrap();
+    assert!(pin.contains("GET /greeter/slow"), "and it is told which request keeps it: {pin}");
+
+    let answer = slow.join().unwrap();
+    assert_eq!(answer.text(), "Hello, slow! This is greeter 1.0.0.\n");
+    assert!(answer.header("x-segue-version").unwrap().starts_with("1.0.0+g"));
+    until("the old version is unloaded", || service.status("greeter").unwrap()["old"].is_null());
+    // How soon after its last call it left is told by the runtime: the figure is in the README, not in a
+    // test.
+    let (_, events) = service.command.json_lines(&["events"]);
+    let purged = events.iter().find(|event| event["event"] == "purged").expect("the purge is told");
+    println!("from the last call's end to being out of memory: {} us", purged["purge_us"]);
+    assert_eq!(kept.get("/greeter/ada").status, 200, "the connection is what it was");
+}
+
+#[test]
+fn overwriting_the_watched_file_in_place_does_not_disturb_the_process() {
+    let service = Service::start(SEGUE, &[]);
+    service.drop_in(&fixture("greeter", V1), "libgreeter.so");
+    service.wait_for_version("greeter", V1);
+    let load = Load::start(Plan::new(service.address)).unwrap();
+    until("the clients are sending", || load.progress().answered > 100);
+    let file = service.home.path().join("modules/libgreeter.so");
+    for _ in 0..20 {
+        // Cut off and scribbled over, again and again: were it mapped, the process would be gone.
+        std::fs::write(&file, vec![0xcc; 4096]).unwrap();
+        thread::sleep(Duration::from_millis(10));
+    }
+    std::fs::copy(fixture("greeter", V2), &file).unwrap();
+    service.wait_for_version("greeter", V2);
+    let outcome = load.stop();
+    assert_eq!(outcome.lost(), 0, "{:?}", outcome.examples);
+    service.stop();
+}

@@ -1,0 +1,7 @@
+//! Threads: those a module starts, and those of the host that call it.
+
+mod callers;
+mod idle;
+mod pools;
+mod spawned;
+mod thread_locals;
