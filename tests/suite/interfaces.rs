@@ -170,20 +170,20 @@ fn each_change_is_named() {
     let expected = [
         (
             "changed_answer",
-            "interface Till, method echo: the answer is Str<'static> for callers, and Bytes<'static> here",
+            "interface Till, method echo: callers expect the return type to be Str<'static>, but it is Bytes<'static>",
         ),
         (
             "changed_argument",
-            "interface Till, method echo: argument 2 (times) is u32 for callers, and u64 here",
+            "interface Till, method echo: callers expect argument 2 (times) to be u32, but it is u64",
         ),
         (
             "changed_data",
-            "interface Till, method sum: argument 1 (amounts) is \
-             List<'_, Amount> (struct Amount { cents: i64, currency: Currency }; enum Currency { Eur, Other(Str<'static>) }) for callers, and \
-             List<'_, Amount> (struct Amount { cents: i64, currency: Currency }; enum Currency { Eur, Usd }) here",
+            "interface Till, method sum: callers expect argument 1 (amounts) to be \
+             List<'_, Amount> (struct Amount { cents: i64, currency: Currency }; enum Currency { Eur, Other(Str<'static>) }), but it is \
+             List<'_, Amount> (struct Amount { cents: i64, currency: Currency }; enum Currency { Eur, Usd })",
         ),
-        ("fewer_arguments", "interface Till, method echo: callers hand over 2 arguments, and it takes 1"),
-        ("moved", "interface Till: method open is where callers expect echo"),
+        ("fewer_arguments", "interface Till, method echo: callers pass 2 arguments, but it takes 1"),
+        ("moved", "interface Till: method open is in the position of echo; keep the order of the methods"),
         ("removed", "interface Till: there is no method echo"),
         ("not_exported", "it does not export the interface Till"),
     ];
@@ -211,7 +211,7 @@ fn a_file_that_lies_about_its_interface_is_refused_when_it_is_mapped() {
     assert_eq!((error.code, error.step), (Code::InterfaceMismatch, Some(Step::Map)));
     assert_eq!(
         error.message,
-        "till 2.0.0: interface Till, method echo: the answer is Str<'static> for callers, and Bytes<'static> here"
+        "till 2.0.0: interface Till, method echo: callers expect the return type to be Str<'static>, but it is Bytes<'static>"
     );
     until("it is gone", || host.runtime.images_mapped() == 1 && host.staged() == 1);
     assert_eq!(till.enter().unwrap().echo("ab".into(), 2).unwrap(), "abab", "nothing has changed");

@@ -1,138 +1,164 @@
-//! From a file to a mapped image of a module, and the proof that it left.
+//! Reads, maps and unmaps the file of a module, and proves that it was unmapped.
 //!
-//! # The way of a file
+//! # Loading a file
 //!
-//! 1. [`Candidate::read`] reads the file once, into memory, and computes its [`Digest`]. Everything after this looks at
-//!    these bytes, so a file that changes meanwhile changes nothing.
-//! 2. [`Candidate::inspect`] checks that the bytes are a whole ELF shared object for this machine, and reads the
-//!    [`Metadata`] that the module's author put there. Nothing of the file is executed.
-//! 3. [`Inspected::stage`] writes the bytes to a path that was never used before. The dynamic linker takes a file for
-//!    one that it already has when path or inode are the same; and a file that is mapped must not change.
-//! 4. [`Staged::map`] maps it, checks the layout of what it exports, and introduces the host. When the
-//!    dynamic linker refuses it, each kind of refusal is its own [`MapError`], with the linker's words;
-//!    [`Mapped::stale_libraries`] are those that were in memory and have another file now.
-//! 5. [`Mapped::on_load`] lets the module start. It is now an [`Image`], and can be called.
+//! 1. [`Candidate::read`] reads the file into memory once and computes its [`Digest`]. All later steps use
+//!    these bytes, so a later change of the file has no effect.
+//! 2. [`Candidate::inspect`] checks that the bytes are a complete ELF shared object for this machine, and
+//!    reads the [`Metadata`] of the module. No code of the file runs.
+//! 3. [`Inspected::stage`] writes the bytes to a path that was never used before. The path must be new
+//!    because the dynamic linker treats a file with a known path or inode as already loaded, and a mapped
+//!    file must not change.
+//! 4. [`Staged::map`] maps the file, checks the layout of its exports, and passes the host's services to it.
+//!    Each kind of refusal by the dynamic linker has its own [`MapError`] with the linker's message.
+//!    [`Mapped::stale_libraries`] are libraries that were in memory before and whose files have changed.
+//! 5. [`Mapped::on_load`] runs the module's `on_load`. The result is an [`Image`], which can be called.
 //!
-//! An interface of it is called through an [`Implementation`], after it was checked against what its caller was compiled with
-//! ([`Expected`]); by another module, through a [`LinkTarget`].
+//! An interface of the image is called through an [`Implementation`], after it was checked against the
+//! interface that the caller was compiled with ([`Expected`]). Another module calls it through a
+//! [`LinkTarget`].
 //!
-//! # The way out
+//! # Unloading an image
 //!
-//! Before it, the host sees to it that nobody is inside, and that nobody can enter any more.
+//! The host first ensures that no call is inside and that none can enter.
 //!
-//! 6. [`Mapped::detach_thread`], on each thread of the host that has been inside, runs what the thread has left there. After that
-//!    the thread must never enter the image again; the host makes sure of it by never making the version current again.
-//! 7. [`Image::unload`] drops the module's own value; [`Mapped::wait_for_threads`] waits for the threads it started.
-//! 8. [`Mapped::unmap`] looks for what is in the way ([`Obstacle`]), has the image's exit handlers run and its pthread keys given
-//!    back, closes it, and then **asks the dynamic linker's list** whether it is gone. Only [`Unmapped`] says so. What is kept
-//!    is a [`UnmapFailure`] with its reasons, and can be tried again: [`Retained::sweep`].
-//! 9. The heap that the module's memory came from is freed whole, what the module had mapped is unmapped, and what was left is told
-//!    ([`Unmapped::leaked_bytes`]).
+//! 6. [`Mapped::detach_thread`], called on each host thread that has been inside, destroys what the thread
+//!    left in the image. After that the thread must never enter the image again. The host ensures this by
+//!    never making the version current again.
+//! 7. [`Image::unload`] drops the module's value. [`Mapped::wait_for_threads`] waits for the threads that the
+//!    module started.
+//! 8. [`Mapped::unmap`] checks for obstacles ([`Obstacle`]), runs the image's exit handlers, deletes its
+//!    pthread keys, closes it, and then **checks the dynamic linker's list**. Only [`Unmapped`] means that
+//!    the image is gone. Otherwise the result is an [`UnmapFailure`] with the reasons. It can be tried again:
+//!    [`Retained::sweep`].
+//! 9. The heap of the module is freed as a whole, its mappings are unmapped, and the memory that it had not
+//!    freed is reported ([`Unmapped::leaked_bytes`]).
 //!
-//! # A crash
+//! # Crash reports
 //!
-//! A module is code of the process: where it follows a null pointer, the process dies. [`CrashReports::install`] has it say first
-//! whose code that was. Each image is in a table of the process, from before its first constructor runs until the dynamic
-//! linker's list says that it has left; a handler of the fatal signals looks the instruction's address up there, writes a line
-//! with the module, version, generation, digest and the offset in the file, and hands the signal over to whatever was there
-//! before it, so that the process dies as it would have: by the same signal, with a core where it leaves one, with what `std` says
-//! of a stack that overflows. The next process reads the lines ([`read_reports`]), names the function by the file
-//! ([`CrashReport::symbol`]), and clears them ([`clear_reports`]).
+//! A module is code of the process: if it follows a null pointer, the process dies. With
+//! [`CrashReports::install`] the process first reports which module's code that was. Each image is in a
+//! table, from before its first constructor runs until the dynamic linker's list no longer has it. A handler
+//! of the fatal signals looks up the address of the instruction in the table, and writes a line with the
+//! module, version, generation, digest and address in the file. Then it forwards the signal to the previous
+//! handler, so the process dies as it would have died: by the same signal, with a core file if it writes one,
+//! and with the message of `std` if a stack overflows. The next process reads the lines ([`read_reports`]),
+//! finds the name of the function in the file ([`CrashReport::symbol`]), and clears the lines
+//! ([`clear_reports`]).
 //!
-//! Where the instruction is in no image (libc was handed a bad pointer; `abort`), the innermost return address on the stack
-//! that is in one decides, and the report says so ([`AttributedBy::Stack`]): most probably right, and no proof. A signal that
-//! another process sent is blamed on nobody.
+//! If the instruction is in no image (for example in libc after a bad pointer, or in `abort`), the innermost
+//! return address on the stack that is in an image decides, and the report says so ([`AttributedBy::Stack`]).
+//! That is most probably right, but no proof. A signal that another process sent is attributed to no module.
 //!
-//! Code that had left may still be called: by a library that kept a callback, say. The places of the last 64 images that left
-//! stay reserved, so such a call faults and does not run a later image's code. All places that images had are kept for the life of
-//! the process, and the report names the one that was there and how long ago it left ([`AttributedBy::Left`],
-//! [`CrashReport::left_ms`]).
+//! Unmapped code may still be called, for example by a library that kept a callback. The addresses of the
+//! last 64 unmapped images stay reserved, so such a call faults and does not run the code of a later image.
+//! The addresses of all images are recorded until the process ends. The report names the image that was
+//! there, and how long before it was unmapped ([`AttributedBy::Left`], [`CrashReport::left_ms`]).
 //!
-//! A module that calls `exit` has ended the process as well: that symbol is the SDK's in a module, and the host writes the line
-//! before it does what was asked ([`AttributedBy::Exit`]). What goes wrong after that, while exit handlers run, is not told. A child
-//! that a module has forked may call it as it likes.
+//! A module that calls `exit` ends the process too. In a module that symbol belongs to the SDK, and the host
+//! writes the line before it exits ([`AttributedBy::Exit`]). Crashes after that, while exit handlers run, are
+//! not reported. A child that a module has forked may call `exit` without a report.
 //!
-//! **Reported** are SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP and SIGSYS, on all threads that do not block them, and `exit`
-//! from the module's introduction on, which comes after its constructors. **Not reported** are SIGKILL (and so what the system ends
-//! for want of memory), `_exit`, `quick_exit`, an `exit` of libc itself (`err`) or of a library that a module is linked to and does
-//! not contain, what a handler that was installed later keeps for itself, and a stack that overflows on a thread without an alternate
-//! signal stack: threads of `std` in a Rust program have one, those that a module starts get one, and others are their maker's. The
-//! stack is not looked at where the system forbids a process to read itself by `process_vm_readv`. Where the handler that was there
-//! before lets the process live (as `std`'s does with a SIGSEGV that somebody sent), the report is there all the same, and is the
-//! last one of the process.
+//! **Reported** are SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP and SIGSYS on all threads that do not
+//! block them, and `exit` after the module was attached, which is after its constructors.
 //!
-//! # The mechanism
+//! **Not reported** are:
 //!
-//! An image can leave memory safely if nothing in the process will ever run its code or follow a pointer into it or into its
-//! memory. What could, and what is done about each:
+//! * SIGKILL, which includes the out-of-memory killer, `_exit` and `quick_exit`.
+//! * An `exit` inside libc itself (`err`), or in a library that a module links and does not contain.
+//! * A signal that a later handler does not forward.
+//! * A stack overflow on a thread without an alternate signal stack. Threads of `std` in a Rust program and
+//!   threads that a module starts have one. Others have one only if their creator sets it.
 //!
-//! | what | how it is known, and ended |
+//! The stack is not searched if the system forbids a process to read itself with `process_vm_readv`. If the
+//! previous handler lets the process continue (as `std` does after a SIGSEGV that another process sent), the
+//! report is written anyway, and it is the last one of the process.
+//!
+//! # How unloading is made safe
+//!
+//! An image can be unmapped safely if nothing in the process will ever run its code, or follow a pointer into
+//! it or into its memory. The table lists what could do so, and what prevents it:
+//!
+//! | hazard | how it is detected and ended |
 //! | --- | --- |
-//! | a call inside | the cell counts it; nobody is taken out before it is zero (`segue-core`) |
-//! | a thread that the module started | `pthread_create` (and `thrd_create`) of the module is the SDK's, by a hidden symbol, and leads to `threads.rs`: a trampoline in host text is at the bottom of its stack; unmapping waits |
+//! | a call inside | the cell counts calls; an image is unmapped only when the count is zero (`segue-core`) |
+//! | a thread that the module started | `pthread_create` and `thrd_create` of a module are the SDK's, through hidden symbols, and call `threads/started.rs`: a function of the host is at the bottom of the stack; unmapping waits for the thread |
 //! | a thread that ends by `pthread_exit` or is cancelled | libc unwinds it to the bottom of the image, and it ends from there like any other (SDK, `idle/escape.rs`) |
-//! | a thread that waits for ever | what waits in a module is the SDK's too, and notes it; if every thread of the image waits, [`Mapped::end_idle_threads`] has each leave its functions and end (SDK, `idle/`) |
-//! | destructors of thread-locals | `__cxa_thread_atexit_impl`, and `__cxa_thread_atexit` of C++, are the SDK's too: a list in a thread-local of the image, run by `detach_thread` on its own thread |
-//! | pthread keys | `pthread_key_create` is the SDK's: libc gets no destructor, `detach_thread` runs it, `release` deletes the key. Near the limit of 1024 ([`keys_in_use`]) no file is mapped |
-//! | exit handlers | `release` has libc run those of this image, by its `__dso_handle`, and then detaches the thread once more |
-//! | callbacks in libraries outside | a file that names a library other than the system's own (`imports.rs`) is never unmapped: an [`Obstacle`] for good |
-//! | signal handlers | `sigaction`, `signal` and their relatives are the SDK's: the kernel gets one dispatcher for each signal, which calls the images' handlers and the host's (`signals/`). An image's handlers go before it is unmapped; a thread in one is an [`Obstacle`] |
-//! | signal handlers that were installed past the SDK | the kernel's table, and those that the runtime's own has displaced, are compared with the image's addresses; one in there is an [`Obstacle`] |
-//! | panic payloads | dropped inside, by the SDK; the host gets text |
-//! | answers, errors, log records | copied into memory of the host, or written there at once (`segue-interface`) |
-//! | layouts that `abi_stable` compares | each check has a memory of its own, and its report becomes text while the image is mapped |
+//! | a thread that waits for ever | blocking calls in a module are the SDK's too, and are noted; if every thread of the image waits, [`Mapped::end_idle_threads`] makes each leave its functions and end (SDK, `idle/`) |
+//! | destructors of thread-locals | `__cxa_thread_atexit_impl`, and `__cxa_thread_atexit` of C++, are the SDK's too: a list in a thread-local of the image, which `detach_thread` runs on its own thread |
+//! | pthread keys | `pthread_key_create` is the SDK's: libc gets no destructor, `detach_thread` runs it, and `release` deletes the key; near the limit of 1024 ([`keys_in_use`]) no file is mapped |
+//! | exit handlers | `release` makes libc run those of this image, found by its `__dso_handle`, and then detaches the thread once more |
+//! | callbacks in external libraries | a file that links a library that is not part of the system (`file/imports.rs`) is never unmapped: a permanent [`Obstacle`] |
+//! | signal handlers | `sigaction`, `signal` and related functions are the SDK's: the kernel gets one dispatcher for each signal, which calls the handlers of the images and of the host (`signals/`); an image's handlers are removed before it is unmapped; a thread that runs one is an [`Obstacle`] |
+//! | signal handlers installed without the SDK | the kernel's table, and the handlers that the runtime's own handler replaced, are compared with the image's addresses; a match is an [`Obstacle`] |
+//! | panic payloads | the SDK drops them inside the image; the host gets text |
+//! | replies, errors, log records | copied into host memory, or written there directly (`segue-interface`) |
+//! | layouts that `abi_stable` compares | each check has its own cache, and its report is converted to text while the image is mapped |
 //! | links to other modules | closed with the image ([`LinkTarget`]) |
-//! | `DF_1_NODELETE`, `STB_GNU_UNIQUE` | found in the file, and cleared in the private copy ([`Inspected::cleared_marks`]) |
-//! | static thread-local storage | refused: libc does not give it back |
-//! | `$ORIGIN` | written out in the private copy as the directory of the file that was given ([`Inspected::file`]) |
-//! | an executable stack | refused: in the file ([`CheckError::ExecutableStack`]), and in a library of it ([`MapError::ExecutableStack`]) |
-//! | libraries that hold it | after `dlclose` the linker's list is asked; a kept one is swept until it is gone |
-//! | the module's heap | one per image (`heap.rs`), whose address is in the private copy before the first constructor runs; large blocks that grow get room (`room.rs`) |
-//! | a thread that ends, and the heap of an image that goes | mimalloc would have one in the other's way; a lock keeps them apart (`ends.rs`) |
-//! | file descriptors | what opens and closes them is the SDK's; what is open when the image has left is told ([`Unmapped::left_open`]), and stays. Near the limit no file is mapped (`descriptors.rs`) |
-//! | what it maps beside | `mmap` and its like are the SDK's too, and tell the heap (`mappings.rs`): files that `std` reads names of functions from, say |
+//! | `DF_1_NODELETE`, `STB_GNU_UNIQUE` | detected in the file, and cleared in the private copy ([`Inspected::cleared_marks`]) |
+//! | static thread-local storage | refused: libc does not free it |
+//! | `$ORIGIN` | replaced in the private copy by the directory of the original file ([`Inspected::file`]) |
+//! | an executable stack | refused, in the file ([`CheckError::ExecutableStack`]) and in its libraries ([`MapError::ExecutableStack`]) |
+//! | libraries that hold the image | the dynamic linker's list is checked after `dlclose`; an image that is still there is swept until it is gone |
+//! | the module's heap | one for each image (`heap/`); its address is in the private copy before the first constructor runs; large growing blocks get spare room (`heap/growth.rs`) |
+//! | a thread that exits while a heap that it used is destroyed | these two race in mimalloc; a lock serializes them (`heap/thread_exit.rs`) |
+//! | file descriptors | the functions that open and close them are the SDK's; descriptors that are open after the unmapping are reported ([`Unmapped::left_open`]) and stay open; near the limit no file is mapped (`resources/descriptors.rs`) |
+//! | direct mappings | `mmap` and related functions are the SDK's too, and are recorded (`heap/mappings.rs`), for example the files in which `std` looks up names of functions |
 //!
-//! # What is guaranteed, and what is not
+//! # What is guaranteed
 //!
-//! **For a module in safe Rust**, with whatever crates: after [`Unmapped`] nothing in the process refers to the image, and its memory
-//! is given back. What it left on threads that were never detached is dropped without running, and counted
-//! ([`Unmapped::destructors_dropped`]): what such a destructor would have released beside memory (a file, a lock of the host) stays.
-//! So does what a static owns beside memory, since Rust drops no statics: the module's own value is the place for a file.
+//! **For a module in safe Rust**, with any crates: after [`Unmapped`] nothing in the process refers to the
+//! image, and its memory is freed. Thread-locals on threads that were never detached are dropped without
+//! running their destructors, and counted ([`Unmapped::destructors_dropped`]). Resources other than memory
+//! that such a destructor would have released, such as a file or a lock of the host, are leaked. So are
+//! resources that a static owns, because Rust does not drop statics. Keep a file in the module's value
+//! instead.
 //!
-//! **For C code in a module**, threads, keys, thread-locals, mappings, exit handlers and signal handlers are as above. So are timers that
-//! call a function on a thread (`timer_create`), `on_exit`, and `pthread_atfork`. A handler for `quick_exit` is not registered. Not known
-//! are notifications on a thread (`SIGEV_THREAD`) by other means than a timer, threads that it starts by a system call of its own, libraries that it opens by `dlopen`, alternate signal stacks, keys and destructors that it registers past the SDK's symbols (by `dlsym`), and memory from `malloc`, which is not
-//! counted and stays. What it has mapped it must not leave for others: not for a library to unmap, nor as the stack of a thread that
-//! nobody joins. A destructor in its file (`.fini_array`, `__attribute__((destructor))`) runs inside `dlclose`, under the dynamic
-//! linker's lock: while it hangs, no other module can be mapped or unmapped. Exit handlers run before, without that lock.
+//! **For C code in a module**, threads, keys, thread-locals, mappings, exit handlers and signal handlers are
+//! handled as above. So are timers that call a function on a thread (`timer_create`), `on_exit`, and
+//! `pthread_atfork`. A handler for `quick_exit` is not registered. **Not tracked** are:
 //!
-//! A timer of `setitimer` or `alarm` goes on; its signal is ignored when no handler is left. `putenv` copies.
+//! * Notifications on a thread (`SIGEV_THREAD`), except those of timers.
+//! * Threads that it starts with a direct system call.
+//! * Libraries that it opens with `dlopen`, and alternate signal stacks.
+//! * Keys and destructors that it registers without the SDK's symbols, through `dlsym`.
+//! * Memory from `malloc`. It is not counted, and stays allocated.
 //!
-//! A thread that C code has begun may end by `pthread_exit`, or be cancelled: its cleanup handlers and
-//! destructors run, and it is counted out. `open`, `close` and `fcntl` are no cancellation points in a
-//! module. A thread of `std`, or of the host in a call, that ends so ends the process, as in each program:
-//! functions of Rust must not be unwound by libc.
+//! C code must not leave its mappings to others: not to a library that unmaps them, and not as the stack of a
+//! thread that is never joined. A destructor in its file (`.fini_array`, `__attribute__((destructor))`) runs
+//! inside `dlclose`, under the dynamic linker's lock. While it hangs, no other module can be mapped or
+//! unmapped. Exit handlers run before, without that lock.
 //!
-//! A thread that is ended because all wait must come out of what it waits in. If libc does not let it go (its
-//! mutex is held by a thread outside the image, say), all its threads stay, and so does the image.
+//! A timer of `setitimer` or `alarm` keeps running. Its signal is ignored after the last handler was removed.
+//! `putenv` copies its argument.
 //!
-//! A signal handler that leaves by `longjmp` counts as running until its thread ends or is detached from the
-//! image. Of more than eight such handlers at once on one thread, the others keep their images.
+//! A thread that C code started may end by `pthread_exit`, or be cancelled. Its cleanup handlers and
+//! destructors run, and it is removed from the list. `open`, `close` and `fcntl` are not cancellation points
+//! in a module. If a thread of `std`, or a thread of the host during a call, ends in this way, the process
+//! ends, as in any program: libc must not unwind functions of Rust.
+//!
+//! Idle threads are ended only if each can leave its blocking call. If libc does not let one return (for
+//! example because a thread outside the image holds its mutex), all threads of the image stay, and so does
+//! the image.
+//!
+//! A signal handler that exits with `longjmp` counts as running until its thread ends or is detached from the
+//! image. If a thread has more than eight such handlers at once, the others keep their images in memory.
 //!
 //! A mutex that a thread held when it was ended stays locked, unless another ended thread waited for a
-//! condition with it. An exit handler or a destructor of a C++ static that locks it hangs the purge of its
-//! image.
+//! condition with it. An exit handler or a destructor of a C++ static that locks it makes the purge of its
+//! image hang.
 //!
-//! **For C++ in a module**, the same holds if its runtime is linked statically (`cpp_link_stdlib_static`): its `std::thread` then
-//! binds to the SDK's `pthread_create`.
+//! **For C++ in a module**, the same holds if its runtime is linked statically (`cpp_link_stdlib_static`).
+//! Then its `std::thread` uses the SDK's `pthread_create`.
 //!
-//! **For libraries outside a module** nothing is proven, so the module stays: a file that names one in `DT_NEEDED` is never unmapped,
-//! unless its author promises that the library keeps nothing of it ([`Unload::Promised`]): then the library alone stays,
-//! and its heap and its keys stay with it, since a callback may use them. Allowed are libc, libm, libgcc_s and their like
-//! ([`is_system_library`]).
+//! **For external libraries** nothing is proven, so the module stays in memory: a file that lists one in
+//! `DT_NEEDED` is never unmapped, unless its author promises that the library keeps nothing of it
+//! ([`Unload::Promised`]). Then only the library stays, with its heap and its keys, because a callback may
+//! use them. Allowed are libc, libm, libgcc_s and other system libraries ([`is_system_library`]).
 //!
-//! **Not guaranteed** is anything for a module that breaks Rust's rules, or that is built without the SDK's macro. An image whose
-//! constructors started threads stays for ever, and is told so: they ran before the runtime could know them.
+//! **Nothing is guaranteed** for a module that breaks Rust's rules, or that was built without the SDK's
+//! macro. An image whose constructors started threads stays in memory until the process ends, and is
+//! reported: the threads started before the runtime could track them.
 
 mod boundary;
 mod crash;

@@ -104,7 +104,7 @@ fn a_module_is_not_loaded_that_does_not_fit_another_one() {
     host.load("till", "changed_answer").unwrap();
     let error = ErrorObject::from(&host.load("desk", V1).unwrap_err());
     assert_eq!(error.code, Code::OnLoadFailed);
-    assert!(error.message.contains("the answer is Str<'static> for callers"), "{}", error.message);
+    assert!(error.message.contains("callers expect the return type to be Str<'static>"), "{}", error.message);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The host, as one image sees it: what stands behind the pointer that a module hands back.
+//! The host's data for one image. A module passes the pointer to it in each call to the host.
 
 use std::sync::Arc;
 
@@ -9,18 +9,18 @@ use crate::{
     threads::started::Threads,
 };
 
-/// Stands behind [`HostContext`]. Shared by the image and by each thread that the module started, so that the last of
-/// them to go can still count itself out.
+/// The data behind [`HostContext`](segue_abi::HostContext). The image and each thread that the module started
+/// share it, so the last thread can still remove itself from the list.
 pub(crate) struct Context {
     pub(crate) services: Box<dyn Services>,
     pub(crate) threads: Arc<Threads>,
     pub(crate) links: Links,
-    /// What is told of the image where it ends the process.
+    /// Identifies the image in the report if it ends the process.
     pub(crate) entry: Entry,
 }
 
 impl Context {
-    /// Who the image is to those that keep its signal handlers.
+    /// Identifies the image to the signal code.
     pub(crate) fn image_id(self: &Arc<Self>) -> ImageId {
         ImageId(Arc::as_ptr(self).addr())
     }

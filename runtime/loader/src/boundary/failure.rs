@@ -1,4 +1,4 @@
-//! Why a call failed.
+//! The failure of a call, kept on the thread until the call returns.
 
 use std::cell::RefCell;
 
@@ -7,17 +7,17 @@ use segue_abi::Outcome;
 use crate::{boundary::reply::ReplyBuffer, error::CallFault};
 
 thread_local! {
-    /// The calling thread's last panic inside a module, or the last fault of a method, until the call that it ended is told.
+    /// The last panic or method error inside a module on this thread, until the caller gets it.
     static LAST_FAILURE: RefCell<Option<CallFault>> = const { RefCell::new(None) };
 }
 
-/// Why a call ended so that has just ended on this thread.
+/// Takes the failure of the call that has just ended on this thread.
 pub(crate) fn take_failure(outcome: Outcome) -> CallFault {
     let last = LAST_FAILURE.try_with(|last| last.borrow_mut().take()).ok().flatten();
-    let nothing = || "(the module did not say)".to_owned();
+    let nothing = || "(the module gave no reason)".to_owned();
     match (outcome, last) {
         (Outcome::Panicked, Some(panic @ CallFault::Panicked { .. })) => panic,
-        // Its SDK tells each panic that ends a call.
+        // Not expected: the SDK reports each panic that ends a call.
         (Outcome::Panicked, _) => {
             CallFault::Panicked { message: nothing(), file: "unknown".to_owned(), line: 0 }
         }
@@ -26,16 +26,17 @@ pub(crate) fn take_failure(outcome: Outcome) -> CallFault {
     }
 }
 
-/// Keeps why the call on this thread is about to end. Fails only on a thread that is ending, where no call waits for it.
+/// Keeps the failure of the call that is about to end on this thread. Fails only on a thread that is ending,
+/// where no call needs it.
 pub(super) fn keep_failure(failure: CallFault) {
     let _ = LAST_FAILURE.try_with(|last| *last.borrow_mut() = Some(failure));
 }
 
-/// What to tell of a call that was not done.
+/// The failure of a call with this outcome.
 pub(crate) fn fault(outcome: Outcome, reply: ReplyBuffer) -> CallFault {
     match outcome {
         Outcome::Panicked => take_failure(outcome),
         Outcome::Fault => CallFault::Fault { text: reply.fault },
-        Outcome::Done => CallFault::Fault { text: "it made no state".to_owned() },
+        Outcome::Done => CallFault::Fault { text: "on_load returned no value".to_owned() },
     }
 }

@@ -1,4 +1,4 @@
-//! An interface of one image: what a caller inside it calls.
+//! An interface of one image, as its callers use it.
 
 use std::{marker::PhantomData, ops::Deref, ptr, sync::Arc};
 
@@ -16,40 +16,40 @@ use crate::{
     error::CallFault,
 };
 
-/// An interface of one image, which can be called for as long as the image is borrowed.
+/// An interface of one image. It can be called while the image is borrowed.
 ///
-/// Unlike the interface's own type it can be shared between threads; they call it through a reference.
+/// Unlike the interface's own type, it can be shared between threads, which call it through a reference.
 pub struct Implementation<'a, I> {
     interface: I,
     image: PhantomData<&'a ()>,
 }
 
-// SAFETY: an interface's type is three pointers that are only read: it promises that. The functions behind it may be called from any thread, with
-// the state of a module, which is Send and Sync.
+// SAFETY: an interface's type guarantees that it is three pointers that are only read. Its functions may be
+// called from any thread with the state of a module, which is Send and Sync.
 unsafe impl<I: Interface> Send for Implementation<'_, I> {}
 // SAFETY: as above.
 unsafe impl<I: Interface> Sync for Implementation<'_, I> {}
 
-/// The same, of an interface that another module was compiled with and this program does not know.
+/// An interface of one image that another module was compiled with and this program does not know.
 #[derive(Clone, Copy)]
 pub struct FoundInterface<'a> {
     pub(crate) state: *const ModuleState,
     pub(crate) table: *const MethodTable,
     pub(crate) origin: &'a Origin,
-    /// What the functions were checked against. Only compared.
+    /// The layouts that the functions were checked against. Only compared.
     checked_against: *const Layouts,
 }
 
-// SAFETY: as for an `Implementation`; an origin is only read, and layouts not even that.
+// SAFETY: as for an `Implementation`. An origin is only read, and the pointer to layouts is never followed.
 unsafe impl Send for FoundInterface<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for FoundInterface<'_> {}
 
-/// What is told of an image's failures.
+/// Names the image in the errors of its calls.
 pub(crate) struct ImageOrigin {
     origin: Origin,
-    /// What `origin` points at.
-    about: Arc<OriginInfo>,
+    /// The data that `origin` points to.
+    info: Arc<OriginInfo>,
 }
 
 struct OriginInfo {
@@ -57,15 +57,15 @@ struct OriginInfo {
     version: VersionId,
 }
 
-// SAFETY: the pointer in `origin` is to what `about` keeps, and is only read.
+// SAFETY: the pointer in `origin` points to data that `info` keeps alive, and is only read.
 unsafe impl Send for ImageOrigin {}
 // SAFETY: as above.
 unsafe impl Sync for ImageOrigin {}
 
-// === impl Reached ===
+// === impl FoundInterface ===
 
 impl<'a> FoundInterface<'a> {
-    /// What was reached in an image, after the functions were checked against what is expected of them.
+    /// An interface whose functions were checked against the expected interface.
     pub(crate) fn new(
         state: *const ModuleState,
         table: *const MethodTable,
@@ -75,23 +75,25 @@ impl<'a> FoundInterface<'a> {
         FoundInterface { state, table, origin, checked_against: Arc::as_ptr(expected.layouts()) }
     }
 
-    /// Whether the functions were checked against these. They are kept by whoever asks, so no others have had their place.
+    /// Whether the functions were checked against these layouts. The caller keeps them alive, so no others
+    /// can have their address.
     pub(crate) fn was_checked_against(&self, layouts: &Arc<Layouts>) -> bool {
         ptr::eq(self.checked_against, Arc::as_ptr(layouts))
     }
 
     /// # Safety
     ///
-    /// The functions were checked against `I`.
+    /// The functions must have been checked against `I`.
     pub(crate) unsafe fn as_interface<I: Interface>(self) -> Implementation<'a, I> {
-        // SAFETY: our caller's promise; and they can be called for as long as the image is borrowed, which is 'a.
+        // SAFETY: guaranteed by the caller. The functions can be called while the image is borrowed, which is
+        // 'a.
         let interface = unsafe { I::from_raw(Raw::new(self.state, self.table, self.origin)) };
         Implementation { interface, image: PhantomData }
     }
 
-    /// Why a method was not done that has just ended on this thread.
+    /// The error of a method that has just failed on this thread.
     pub(crate) fn failed(&self, outcome: Outcome) -> CallError {
-        // SAFETY: it is the origin that it is in.
+        // SAFETY: the function gets the origin that contains it.
         unsafe { (self.origin.failed)(self.origin, outcome) }
     }
 }
@@ -107,7 +109,7 @@ impl<I> Deref for Implementation<'_, I> {
     }
 }
 
-// === impl About ===
+// === impl OriginInfo ===
 
 impl OriginInfo {
     fn error(&self, fault: CallFault) -> CallError {
@@ -121,17 +123,17 @@ impl OriginInfo {
     }
 }
 
-// === impl Named ===
+// === impl ImageOrigin ===
 
 impl ImageOrigin {
     pub(crate) fn new(module: &str, version: VersionId) -> Self {
-        let about = Arc::new(OriginInfo { module: module.to_owned(), version });
-        ImageOrigin { origin: Origin { failed, context: Arc::as_ptr(&about).cast() }, about }
+        let info = Arc::new(OriginInfo { module: module.to_owned(), version });
+        ImageOrigin { origin: Origin { failed, context: Arc::as_ptr(&info).cast() }, info }
     }
 
-    /// The error of a call of this image that ended so.
+    /// The error of a call of this image.
     pub(crate) fn error(&self, fault: CallFault) -> CallError {
-        self.about.error(fault)
+        self.info.error(fault)
     }
 
     pub(crate) fn origin(&self) -> &Origin {
@@ -141,9 +143,9 @@ impl ImageOrigin {
 
 /// # Safety
 ///
-/// The origin is that of a [`ImageOrigin`].
+/// The origin must belong to an [`ImageOrigin`].
 unsafe fn failed(origin: &Origin, outcome: Outcome) -> CallError {
-    // SAFETY: our caller's promise: the `ImageOrigin` keeps it.
-    let about = unsafe { &*origin.context.cast::<OriginInfo>() };
-    about.error(take_failure(outcome))
+    // SAFETY: guaranteed by the caller: the `ImageOrigin` keeps it alive.
+    let info = unsafe { &*origin.context.cast::<OriginInfo>() };
+    info.error(take_failure(outcome))
 }

@@ -1,4 +1,4 @@
-//! Typed interfaces: what a caller expects of one, and whether a file or an image has it.
+//! Typed interfaces: checks whether a file or an image matches the interface that a caller expects.
 
 use std::{fmt, sync::Arc};
 
@@ -13,7 +13,7 @@ use crate::{
     file::metadata::{Argument, Interface, Metadata, Method, Type},
 };
 
-/// What a caller expects of an interface: what it was compiled with.
+/// The interface that a caller was compiled with.
 #[derive(Debug)]
 pub struct Expected {
     name: String,
@@ -21,24 +21,25 @@ pub struct Expected {
     layouts: Arc<Layouts>,
 }
 
-/// The layouts that a caller was compiled with. They lie in its image, which may be a module's: none when that has gone.
+/// The layouts that a caller was compiled with. They are in the caller's image, which may be a module; `None`
+/// after they were revoked.
 #[derive(Debug)]
 pub(crate) struct Layouts(Mutex<Option<InterfaceRef>>);
 
-/// Ends layouts when it is dropped.
+/// Revokes layouts when it is dropped.
 pub(crate) struct RevokeLayouts(Arc<Layouts>);
 
-/// Why a version does not fit those who call one of its interfaces.
+/// Why a version does not match the callers of one of its interfaces.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InterfaceMismatch {
-    /// It does not export the interface.
+    /// The version does not export the interface.
     #[error("it does not export the interface {interface}")]
     NotExported {
         /// The interface.
         interface: String,
     },
-    /// A method is not there.
+    /// A method is missing.
     #[error("interface {interface}: there is no method {method}")]
     NoMethod {
         /// The interface.
@@ -46,56 +47,60 @@ pub enum InterfaceMismatch {
         /// The method that is called.
         method: String,
     },
-    /// Another method has its place: the order is part of the interface.
-    #[error("interface {interface}: method {found} is where callers expect {method}")]
+    /// Another method is in its position. The order of the methods is part of the interface.
+    #[error(
+        "interface {interface}: method {found} is in the position of {method}; keep the order of the methods"
+    )]
     Moved {
         /// The interface.
         interface: String,
         /// The method that is called.
         method: String,
-        /// The method that has its place.
+        /// The method in its position.
         found: String,
     },
     /// A method takes more or fewer arguments.
     #[error(
-        "interface {interface}, method {method}: callers hand over {expected} arguments, and it takes {found}"
+        "interface {interface}, method {method}: callers pass {expected} arguments, but it takes {found}"
     )]
     Arguments {
         /// The interface.
         interface: String,
         /// The method.
         method: String,
-        /// How many callers hand over.
+        /// The number of arguments that callers pass.
         expected: usize,
-        /// How many it takes.
+        /// The number of arguments that it takes.
         found: usize,
     },
-    /// An argument or the answer has another type.
-    #[error("interface {interface}, method {method}: {part} is {expected} for callers, and {found} here")]
+    /// An argument or the return value has another type.
+    #[error(
+        "interface {interface}, method {method}: callers expect {part} to be {expected}, but it is {found}"
+    )]
     Type {
         /// The interface.
         interface: String,
         /// The method.
         method: String,
-        /// Which part: `the answer`, or `argument 2 (quantity)`.
+        /// The part of the method: `the return type`, or `argument 2 (quantity)`.
         part: String,
-        /// The type that callers were compiled with.
+        /// The type that the callers were compiled with.
         expected: String,
-        /// The type that it was compiled with.
+        /// The type that the version was compiled with.
         found: String,
     },
-    /// An argument or the answer has the same description and another layout.
+    /// An argument or the return value has the same description but another layout.
     #[error(
-        "interface {interface}, method {method}: {part} has another layout than callers expect: {reason}"
+        "interface {interface}, method {method}: the layout of {part} differs from what callers expect: {reason}"
     )]
     Layout {
         /// The interface.
         interface: String,
         /// The method.
         method: String,
-        /// Which part: `the answer`, or `argument 2 (quantity)`.
+        /// The part of the method: `the return type`, or `argument 2 (quantity)`.
         part: String,
-        /// The first differences, as the layout check tells them.
+        /// The first differences that the layout check reports.
         reason: String,
     },
 }
@@ -103,13 +108,13 @@ pub enum InterfaceMismatch {
 // === impl Layouts ===
 
 impl Layouts {
-    /// The image that they lie in is about to go. Waits for a check that is looking at them.
+    /// Their image is about to be unmapped. Waits for a check that uses them.
     fn revoke(&self) {
         *self.0.lock() = None;
     }
 }
 
-// === impl Ending ===
+// === impl RevokeLayouts ===
 
 impl RevokeLayouts {
     pub(crate) fn of(layouts: &Arc<Layouts>) -> Self {
@@ -130,12 +135,13 @@ impl Drop for RevokeLayouts {
 // === impl Expected ===
 
 impl Expected {
-    /// What this program was compiled with.
+    /// The interface that this program was compiled with.
     pub fn of<I: segue_interface::Interface>() -> Self {
         Expected::new(&I::INTERFACE)
     }
 
-    /// What somebody was compiled with whose image may go: an [`RevokeLayouts`] of the layouts is to be dropped before.
+    /// The interface that a caller was compiled with whose image may be unmapped. A [`RevokeLayouts`] of its
+    /// layouts must be dropped before that.
     pub(crate) fn new(interface: &InterfaceRef) -> Self {
         Expected {
             name: interface.name.as_str().to_owned(),
@@ -153,23 +159,24 @@ impl Expected {
         &self.name
     }
 
-    /// Checks what a file says of itself, before anything of it runs.
+    /// Checks the metadata of a file, before any of its code runs.
     ///
     /// # Errors
     ///
-    /// The first thing that does not fit.
+    /// The first mismatch.
     pub fn check(&self, metadata: &Metadata) -> Result<(), InterfaceMismatch> {
         let found = metadata.interfaces.iter().find(|interface| interface.name == self.name);
         let Interface { methods, .. } = found.ok_or_else(|| self.not_exported())?;
         self.check_methods(methods)
     }
 
-    /// The functions of the interface, among all that an image exports, after description and layouts were checked.
+    /// Finds the functions of the interface in the exports of an image. Checks the description and the
+    /// layouts first.
     pub(crate) fn find(&self, exports: &[ExportRef]) -> Result<*const MethodTable, InterfaceMismatch> {
         let found = exports.iter().find(|export| export.interface.name.as_str() == self.name);
         let export = found.ok_or_else(|| self.not_exported())?;
         self.check_methods(&methods(&export.interface))?;
-        // Held for the whole check: whose layouts these are cannot leave memory meanwhile.
+        // Locked during the check, so the image with these layouts stays mapped.
         if let Some(expected) = &*self.layouts.0.lock() {
             self.check_layouts(expected, &export.interface)?;
         }
@@ -180,7 +187,7 @@ impl Expected {
         InterfaceMismatch::NotExported { interface: self.name.clone() }
     }
 
-    /// What is found may go on where what is expected ends.
+    /// Checks the methods. The interface that was found may have more methods at its end.
     fn check_methods(&self, found: &[Method]) -> Result<(), InterfaceMismatch> {
         let interface = || self.name.clone();
         for (at, expected) in self.methods.iter().enumerate() {
@@ -211,22 +218,22 @@ impl Expected {
         Ok(())
     }
 
-    /// For interfaces whose descriptions fit.
+    /// Checks the layouts of interfaces whose descriptions match.
     fn check_layouts(&self, expected: &InterfaceRef, found: &InterfaceRef) -> Result<(), InterfaceMismatch> {
-        // A memory of its own, and no longer than the check: it refers to both images.
-        let memory = CheckingGlobals::new();
+        // A new cache that lives no longer than the check, because it refers to both images.
+        let cache = CheckingGlobals::new();
         for (expected, found) in expected.methods.iter().zip(found.methods.iter()) {
             let arguments = expected.arguments.iter().zip(found.arguments.iter());
             let arguments =
                 arguments.map(|(expected, found)| (expected.name.as_str(), &expected.of, &found.of));
             for (part, expected_type, found_type) in parts(arguments, &expected.answer, &found.answer) {
                 let checked =
-                    check_layout_compatibility_with_globals(expected_type.layout, found_type.layout, &memory);
+                    check_layout_compatibility_with_globals(expected_type.layout, found_type.layout, &cache);
                 checked.map_err(|errors| InterfaceMismatch::Layout {
                     interface: self.name.clone(),
                     method: expected.name.as_str().to_owned(),
                     part: part.to_string(),
-                    // It refers to the images, so it becomes text now.
+                    // The errors refer to the images, so they are converted to text now.
                     reason: differences(&errors.to_string()),
                 })?;
             }
@@ -235,23 +242,23 @@ impl Expected {
     }
 }
 
-/// Which part of a method.
+/// A part of a method.
 enum Part<'a> {
-    /// By number from 0, and name.
+    /// The index and the name.
     Argument(usize, &'a str),
-    Answer,
+    ReturnType,
 }
 
 impl fmt::Display for Part<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Part::Argument(at, name) => write!(f, "argument {} ({name})", at + 1),
-            Part::Answer => write!(f, "the answer"),
+            Part::ReturnType => write!(f, "the return type"),
         }
     }
 }
 
-/// All types of a method, as they are expected and as they are found.
+/// All types of a method, as expected and as found.
 fn parts<'a, T>(
     arguments: impl Iterator<Item = (&'a str, &'a T, &'a T)>,
     expected: &'a T,
@@ -260,10 +267,10 @@ fn parts<'a, T>(
     let arguments = arguments.enumerate();
     let arguments =
         arguments.map(|(at, (name, expected, found))| (Part::Argument(at, name), expected, found));
-    arguments.chain([(Part::Answer, expected, found)])
+    arguments.chain([(Part::ReturnType, expected, found)])
 }
 
-/// The description, out of the image that it lies in.
+/// A copy of the description, which is in an image.
 fn methods(interface: &InterfaceRef) -> Vec<Method> {
     let of = |of: &TypeRef| Type {
         name: of.name.as_str().to_owned(),
@@ -285,7 +292,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn layouts_are_not_looked_at_when_their_end_was_dropped_whoever_has_them() {
+    fn revoked_layouts_are_not_used() {
         let expected = Expected::new(&InterfaceRef { name: "Pricing".into(), methods: (&[][..]).into() });
         let kept = expected.layouts().clone();
         assert!(kept.0.lock().is_some());

@@ -1,10 +1,10 @@
-//! Reports of the layout check.
+//! Shortens the reports of the layout check.
 
-/// How much of the layout check's report is kept, in characters: the first differences, of which there may be many.
+/// The longest report that is kept, in characters. There may be many differences.
 pub(crate) const REPORT_CHARS_MAX: usize = 1000;
 
-/// What differs, out of the layout check's report: that describes both types whole, over pages, and then each difference in a
-/// paragraph that begins with `Error:`.
+/// Extracts the differences from a report of the layout check. The report describes both types completely,
+/// over several pages, and then each difference in a paragraph that starts with `Error:`.
 pub(crate) fn differences(report: &str) -> String {
     let mut differences: Vec<String> = Vec::new();
     let mut is_inside = false;
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_of_pages_becomes_its_differences() {
+    fn only_the_differences_of_a_report_are_kept() {
         let report = "Compared <this>:\n  type:A\n\n  Error:incompatible type size\n  Expected:\n    56\n  Found:\n    24\n    \n  Layout of x\n\n  Error:too many fields\n  Expected:\n    7\n";
         assert_eq!(
             differences(report),

@@ -1,4 +1,4 @@
-//! Links: what a module has of other modules, on the side of the host.
+//! Links: the host's side of a module's access to other modules.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,36 +8,36 @@ use segue_interface::{CallError, CallFailure};
 
 use crate::boundary::{implementation::FoundInterface, interface::RevokeLayouts, reply::ReplyBuffer};
 
-/// A module's access to another module, as the embedding host makes it. It is used on many threads at once, and dropped
-/// when the module has no use for it any more, or has left.
+/// A module's access to another module, which the embedding host implements. Many threads use it at once. It
+/// is dropped when the module drops its link or is unloaded.
 pub trait LinkTarget: Send + Sync {
-    /// Has the current version answer a request.
+    /// Sends a request to the current version.
     ///
     /// # Errors
     ///
-    /// Where there is none, and where it fails or panics.
+    /// If there is no current version, or if it fails or panics.
     fn call(&self, request: &RequestRef<'_>) -> Result<ReplyBuffer, CallError>;
 
-    /// Enters the current version, hands `visit` what was asked for of it, once, and leaves it.
+    /// Enters the current version, calls `visit` once with the requested interface, and leaves the version.
     ///
     /// # Errors
     ///
-    /// Where there is none; then nothing was handed over.
+    /// If there is no current version. Then `visit` was not called.
     fn visit(&self, visit: &mut dyn FnMut(&FoundInterface<'_>)) -> Result<(), CallError>;
 }
 
 /// The links of one image.
 #[derive(Default)]
 pub(crate) struct Links {
-    /// By address, which is what the module has.
+    /// By address. The module has the address as its link.
     open: Mutex<BTreeMap<usize, Arc<OpenLink>>>,
 }
 
-/// A link that a module has.
+/// An open link of a module.
 pub(crate) struct OpenLink {
     link: Box<dyn LinkTarget>,
-    /// The layouts in the module's image that the link's interface is checked against. They are not looked at any more when the
-    /// link has ended.
+    /// The layouts in the module's image that the link's interface is checked against. They are revoked when
+    /// the link is closed.
     layouts: Option<RevokeLayouts>,
 }
 
@@ -52,12 +52,12 @@ impl Links {
     }
 
     pub(crate) fn close(&self, link: *const OpenLink) {
-        // Out of the lock: it ends in the host's own code.
+        // Outside the lock, because the drop runs code of the host.
         let closed = self.open.lock().remove(&link.addr());
         drop(closed);
     }
 
-    /// Ends all that the module has not ended itself: it is about to leave, and nothing of it runs.
+    /// Closes all links that the module has not closed. None of its code runs any more.
     pub(crate) fn close_all(&self) {
         let all = std::mem::take(&mut *self.open.lock());
         drop(all);
@@ -67,11 +67,12 @@ impl Links {
 // === impl OpenLink ===
 
 impl OpenLink {
-    /// Whether it was answered.
+    /// Calls the target, and writes the answer to `reply` or the error to `failed`. Returns whether the call
+    /// succeeded.
     pub(crate) fn call(&self, request: &RequestRef<'_>, reply: ReplyRef, failed: FailureSink) -> bool {
         match self.link.call(request) {
             Ok(answer) => {
-                // SAFETY: the reply was made by the module that calls, for this call.
+                // SAFETY: the calling module created the reply for this call.
                 unsafe { answer.write_to(reply) };
                 true
             }
@@ -83,19 +84,17 @@ impl OpenLink {
     }
 
     pub(crate) fn visit(&self, visitor: Visitor, failed: FailureSink) {
-        let mut visit = |reached: &FoundInterface<'_>| {
-            // The module calls through whatever table it gets. That its link hands over the right one is not left to the host.
-            let asked_for = self.layouts.as_ref().map(RevokeLayouts::layouts);
-            if !asked_for.is_some_and(|layouts| reached.was_checked_against(layouts)) {
-                return report_refusal("the host handed over something else than was asked for", failed);
+        let mut visit = |found: &FoundInterface<'_>| {
+            // The module calls through any table that it gets, so this checks that the host passed the right
+            // one.
+            let requested = self.layouts.as_ref().map(RevokeLayouts::layouts);
+            if !requested.is_some_and(|layouts| found.was_checked_against(layouts)) {
+                return report_refusal("the host passed another interface than the one requested", failed);
             }
-            let entered = Entered {
-                state: reached.state,
-                table: reached.table,
-                visit: std::ptr::from_ref(reached).cast(),
-            };
-            // SAFETY: it is the visitor's own argument, during the call that it came with, and the functions are those of the
-            // interface that it asked for: we have just looked.
+            let entered =
+                Entered { state: found.state, table: found.table, visit: std::ptr::from_ref(found).cast() };
+            // SAFETY: it is the visitor's own argument, during the call that passed it, and the functions
+            // were just checked to be those of the requested interface.
             unsafe { (visitor.enter)(visitor.argument, &entered) };
         };
         if let Err(error) = self.link.visit(&mut visit) {
@@ -104,7 +103,7 @@ impl OpenLink {
     }
 }
 
-/// Hands an error to a module.
+/// Passes an error to a module.
 pub(crate) fn report_failure(error: &CallError, failed: FailureSink) {
     let none = empty_failure();
     let failure = match error.failure() {
@@ -141,21 +140,21 @@ pub(crate) fn report_failure(error: &CallError, failed: FailureSink) {
             file: file.as_str().into(),
             line: *line,
         },
-        // Whatever comes to be: its words.
+        // Later kinds: only the text.
         _ => return report_refusal(&error.to_string(), failed),
     };
-    // SAFETY: it is the sink's own argument, during the call that it came with.
+    // SAFETY: it is the sink's own argument, during the call that passed it.
     unsafe { (failed.take)(failed.argument, &failure) };
 }
 
-/// Hands the host's own reason to a module.
+/// Passes the host's reason for a refusal to a module.
 pub(crate) fn report_refusal(reason: &str, failed: FailureSink) {
     let refusal = FailureRef { text: reason.into(), ..empty_failure() };
-    // SAFETY: it is the sink's own argument, during the call that it came with.
+    // SAFETY: it is the sink's own argument, during the call that passed it.
     unsafe { (failed.take)(failed.argument, &refusal) };
 }
 
-/// A refusal without words.
+/// A refusal without text.
 fn empty_failure<'a>() -> FailureRef<'a> {
     FailureRef {
         kind: FailureKind::Refused,
@@ -177,10 +176,10 @@ mod tests {
     use super::*;
     use crate::boundary::{implementation::ImageOrigin, interface::Expected};
 
-    /// A host that hands over what it has, whatever was asked for.
-    struct Whatever(FoundInterface<'static>);
+    /// A host that always passes the same interface.
+    struct FixedInterface(FoundInterface<'static>);
 
-    impl LinkTarget for Whatever {
+    impl LinkTarget for FixedInterface {
         fn call(&self, _: &RequestRef<'_>) -> Result<ReplyBuffer, CallError> {
             Err(CallFailure::NoCurrent { module: String::new() }.into())
         }
@@ -192,31 +191,31 @@ mod tests {
     }
 
     unsafe extern "C" fn enter(argument: *mut c_void, _: &Entered) {
-        // SAFETY: the test below hands in a flag.
+        // SAFETY: the test below passes a flag.
         unsafe { &*argument.cast::<Cell<bool>>() }.set(true);
     }
 
     unsafe extern "C" fn take(argument: *mut c_void, failure: &FailureRef<'_>) {
         assert_eq!(failure.kind, FailureKind::Refused);
-        // SAFETY: the test below hands in a flag.
+        // SAFETY: the test below passes a flag.
         unsafe { &*argument.cast::<Cell<bool>>() }.set(true);
     }
 
     #[test]
-    fn a_visitor_gets_only_what_was_checked_against_what_it_asked_for() {
-        let of_a_name = |name: &'static str| {
+    fn a_visitor_gets_only_the_interface_that_it_requested() {
+        let interface_named = |name: &'static str| {
             let interface = segue_abi::InterfaceRef { name: name.into(), methods: (&[][..]).into() };
             Expected::new(&interface)
         };
-        let (asked_for, other) = (of_a_name("Pricing"), of_a_name("Stock"));
+        let (requested, other) = (interface_named("Pricing"), interface_named("Stock"));
         let version = VersionId { version: "1.0.0".to_owned(), generation: 1 };
-        // As long as the test runs, and not longer: nothing of it is called.
-        let named: &'static ImageOrigin = Box::leak(Box::new(ImageOrigin::new("shop", version)));
-        for (checked_against, is_entered) in [(&asked_for, true), (&other, false)] {
-            let reached = FoundInterface::new(ptr::null(), ptr::null(), named.origin(), checked_against);
+        // Leaked, because the interfaces borrow it.
+        let origin: &'static ImageOrigin = Box::leak(Box::new(ImageOrigin::new("shop", version)));
+        for (checked_against, is_entered) in [(&requested, true), (&other, false)] {
+            let found = FoundInterface::new(ptr::null(), ptr::null(), origin.origin(), checked_against);
             let link = OpenLink {
-                link: Box::new(Whatever(reached)),
-                layouts: Some(RevokeLayouts::of(asked_for.layouts())),
+                link: Box::new(FixedInterface(found)),
+                layouts: Some(RevokeLayouts::of(requested.layouts())),
             };
             let (entered, refused) = (Cell::new(false), Cell::new(false));
             let argument = |flag: &Cell<bool>| ptr::from_ref(flag).cast_mut().cast::<c_void>();

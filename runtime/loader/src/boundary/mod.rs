@@ -1,6 +1,6 @@
-//! What crosses the boundary of an image: calls, answers, links, and the services of the host.
+//! The boundary between the host and an image: calls, replies, links, and the services of the host.
 //! A line belongs here if a module calls it, or if it calls a module.
-//! Never map or unmap anything here; never use `image`.
+//! Never map or unmap anything here, and never use `image`.
 
 pub(crate) mod context;
 pub(crate) mod failure;

@@ -1,4 +1,4 @@
-//! The memory of the host that takes a module's answer.
+//! The host's buffer for the reply of a module.
 
 use segue_abi::{
     ReplyRef, ReplySink, ReplyVTable, ReplyVTableRef,
@@ -8,21 +8,21 @@ use segue_abi::{
     },
 };
 
-/// Takes one answer. It is the host's own: it stays valid whatever becomes of the module.
+/// The buffer for one reply. It is the host's memory, so it stays valid after the module is unloaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplyBuffer {
-    /// The status; 200 where the module set none.
+    /// The status; 200 if the module sets none.
     pub status: u16,
-    /// The headers, in the order in which they were added: any text and any bytes.
+    /// The headers, in the order in which they were added. Names are any text, and values any bytes.
     pub headers: Vec<(String, Vec<u8>)>,
     /// The body.
     pub body: Vec<u8>,
-    /// The text of the fault, where there was one.
+    /// The text of the error, if there was one.
     pub(crate) fault: String,
 }
 
 impl ReplyBuffer {
-    /// An empty answer; it allocates nothing.
+    /// An empty reply. It does not allocate.
     pub const fn new() -> Self {
         ReplyBuffer { status: 200, headers: Vec::new(), body: Vec::new(), fault: String::new() }
     }
@@ -32,20 +32,20 @@ impl ReplyBuffer {
         ReplyRef { sink: std::ptr::from_mut(self).cast(), vtable: VTABLE }
     }
 
-    /// Hands the answer on.
+    /// Copies the content to another reply.
     ///
     /// # Safety
     ///
-    /// As [`ReplyVTable`] says: `reply` is that of a call that goes on, on this thread.
+    /// As [`ReplyVTable`] requires: `reply` must belong to a call that is running on this thread.
     pub(crate) unsafe fn write_to(&self, reply: ReplyRef) {
         let ReplyRef { sink, vtable } = reply;
-        // SAFETY: our caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { vtable.status()(sink, self.status) };
         for (name, value) in &self.headers {
-            // SAFETY: our caller's promise.
+            // SAFETY: guaranteed by the caller.
             unsafe { vtable.header()(sink, name.as_str().into(), value.as_slice().into()) };
         }
-        // SAFETY: our caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { vtable.write()(sink, self.body.as_slice().into()) };
     }
 }
@@ -62,34 +62,34 @@ const VTABLE: ReplyVTableRef = {
     ReplyVTableRef(TABLE.static_as_prefix())
 };
 
-// These four run on the module's side of the stack and must not unwind: all they can meet is running out of memory, which
-// ends the process.
+// A module calls these four functions, so they must not unwind. They can fail only by running out of memory,
+// which ends the process.
 
 /// # Safety
 ///
-/// As [`ReplyVTable`] says; the sink is a [`ReplyBuffer`].
+/// As [`ReplyVTable`] requires. The sink must be a [`ReplyBuffer`].
 unsafe fn buffer<'a>(sink: *mut ReplySink) -> &'a mut ReplyBuffer {
-    // SAFETY: our caller's promise: the sink came from `ReplyBuffer::raw`, whose borrow lasts for the call, and a reply
-    // writes on the call's thread only.
+    // SAFETY: guaranteed by the caller: the sink came from `ReplyBuffer::raw`, whose borrow lasts for the
+    // call, and a reply is written only on the thread of the call.
     unsafe { &mut *sink.cast::<ReplyBuffer>() }
 }
 
 unsafe extern "C" fn status(sink: *mut ReplySink, status: u16) {
-    // SAFETY: our caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { buffer(sink) }.status = status;
 }
 
 unsafe extern "C" fn header(sink: *mut ReplySink, name: RStr<'_>, value: RSlice<'_, u8>) {
-    // SAFETY: our caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { buffer(sink) }.headers.push((name.as_str().to_owned(), value.as_slice().to_vec()));
 }
 
 unsafe extern "C" fn write(sink: *mut ReplySink, bytes: RSlice<'_, u8>) {
-    // SAFETY: our caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { buffer(sink) }.body.extend_from_slice(bytes.as_slice());
 }
 
 unsafe extern "C" fn fault(sink: *mut ReplySink, text: RStr<'_>) {
-    // SAFETY: our caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { buffer(sink) }.fault = text.as_str().to_owned();
 }

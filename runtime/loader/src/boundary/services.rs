@@ -1,31 +1,33 @@
-//! What the embedding host does for a module.
+//! The services that the embedding host implements for a module.
 
 use segue_abi::{FieldRef, Level, RecordRef, SpanRef};
 
 use crate::boundary::{interface::Expected, links::LinkTarget};
 
-/// What the embedding host does for a module. Everything is borrowed for the call: keep copies only.
+/// The services that the embedding host implements for a module. All arguments are borrowed for the call, so
+/// keep only copies.
 ///
-/// The functions are called from any thread. A panic in one of them stays in it.
+/// The functions are called from any thread. A panic in one of them does not reach the module.
 pub trait Services: Log + Send + Sync + 'static {
-    /// Makes a link to another module, which need not be loaded yet: to an interface of it, or to what answers requests.
+    /// Creates a link to another module, which need not be loaded yet: to one of its interfaces, or to its
+    /// request handler.
     ///
     /// # Errors
     ///
-    /// Why not, in words.
+    /// The reason as text.
     fn link(&self, module: &str, interface: Option<Expected>) -> Result<Box<dyn LinkTarget>, String>;
 
-    /// Whether what runs in the image is asked to come to its end.
+    /// Whether the code that runs in the image is asked to end.
     fn is_cancelled(&self) -> bool;
 }
 
-/// What the embedding host does with what a module says, as [`Services`] do.
+/// The logging services, under the same conditions as [`Services`].
 pub trait Log {
-    /// Whether anybody listens to records of this level.
+    /// Whether records of this level are used.
     fn enabled(&self, level: Level) -> bool;
-    /// Takes a log record.
+    /// Logs a record.
     fn event(&self, record: &RecordRef<'_>);
-    /// Begins a span and gives it an id, never 0 and never used before for this image.
+    /// Starts a span and returns its id, which is not 0 and was never used for this image.
     fn span_new(&self, span: &SpanRef<'_>) -> u64;
     /// Adds fields to a span.
     fn span_record(&self, span: u64, fields: &[FieldRef<'_>]);
@@ -33,7 +35,7 @@ pub trait Log {
     fn span_enter(&self, span: u64);
     /// The calling thread leaves a span.
     fn span_exit(&self, span: u64);
-    /// A span ends.
+    /// Ends a span.
     fn span_close(&self, span: u64);
     /// The calling thread panicked inside the module.
     fn panicked(&self, message: &str, file: &str, line: u32);

@@ -1,4 +1,4 @@
-//! The host, as one image sees it: what stands behind the pointer that a module hands back.
+//! The functions of the host that a module calls.
 
 use std::{
     ffi::{c_int, c_void},
@@ -34,7 +34,7 @@ use crate::{
 // === impl Context ===
 
 impl Context {
-    /// What is handed to the module. Valid while the `Arc` is kept.
+    /// The reference that the module gets. It is valid while the `Arc` is kept.
     pub(crate) fn host_ref(self: &Arc<Self>, generation: u64) -> HostRef {
         register_fork_handlers();
         let (context, wake_signal) = (Arc::as_ptr(self).cast(), wake_signal().unwrap_or(0));
@@ -66,65 +66,65 @@ const VTABLE: HostVTableRef = {
     HostVTableRef(TABLE.static_as_prefix())
 };
 
-/// Runs a service for a module, and keeps a panic of the host away from it.
+/// Runs a service for a module. If the host panics, the module gets `otherwise`.
 ///
 /// # Safety
 ///
-/// As [`HostVTable`] says; `context` came from [`Context::host_ref`].
+/// As [`HostVTable`] requires. `context` must come from [`Context::host_ref`].
 unsafe fn call_service<R>(
     context: *const HostContext,
     otherwise: R,
     service: impl FnOnce(&Context) -> R,
 ) -> R {
-    // SAFETY: our caller's promise: the context is kept until the image has left memory.
+    // SAFETY: guaranteed by the caller: the context is kept until the image is unmapped.
     let context = unsafe { &*context.cast::<Context>() };
     catch_unwind(AssertUnwindSafe(|| service(context))).unwrap_or(otherwise)
 }
 
 unsafe extern "C" fn enabled(context: *const HostContext, level: Level) -> bool {
-    // SAFETY: our caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { call_service(context, false, |context| context.services.enabled(level)) }
 }
 
 unsafe extern "C" fn event(context: *const HostContext, record: &RecordRef<'_>) {
-    // SAFETY: our caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { call_service(context, (), |context| context.services.event(record)) }
 }
 
 unsafe extern "C" fn span_new(context: *const HostContext, span: &SpanRef<'_>) -> u64 {
-    // SAFETY: our caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { call_service(context, u64::MAX, |context| context.services.span_new(span)) }
 }
 
 unsafe extern "C" fn span_record(context: *const HostContext, span: u64, fields: RSlice<'_, FieldRef<'_>>) {
-    // SAFETY: our caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { call_service(context, (), |context| context.services.span_record(span, fields.as_slice())) }
 }
 
 unsafe extern "C" fn span_enter(context: *const HostContext, span: u64) {
-    // SAFETY: our caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { call_service(context, (), |context| context.services.span_enter(span)) }
 }
 
 unsafe extern "C" fn span_exit(context: *const HostContext, span: u64) {
-    // SAFETY: our caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { call_service(context, (), |context| context.services.span_exit(span)) }
 }
 
 unsafe extern "C" fn span_close(context: *const HostContext, span: u64) {
-    // SAFETY: our caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { call_service(context, (), |context| context.services.span_close(span)) }
 }
 
 unsafe extern "C" fn panicked(context: *const HostContext, message: RStr<'_>, file: RStr<'_>, line: u32) {
-    let report_failure = |context: &Context| {
+    let keep_and_report = |context: &Context| {
         let (message, file) = (message.as_str(), file.as_str());
         let panic = CallFault::Panicked { message: message.to_owned(), file: file.to_owned(), line };
         keep_failure(panic);
         context.services.panicked(message, file, line);
     };
-    // SAFETY: our caller's promise.
-    unsafe { call_service(context, (), report_failure) }
+    // SAFETY: guaranteed by the caller.
+    unsafe { call_service(context, (), keep_and_report) }
 }
 
 unsafe extern "C" fn spawn(
@@ -136,15 +136,15 @@ unsafe extern "C" fn spawn(
 ) -> c_int {
     let image = ImageId(context.addr());
     let spawn = |context: &Context| {
-        // SAFETY: our caller's promise, handed on: it is that of `pthread_create`.
+        // SAFETY: guaranteed by the caller, as for `pthread_create`.
         unsafe { context.threads.spawn(image, thread, attributes, start, argument) }
     };
-    // SAFETY: our caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { call_service(context, libc::EAGAIN, spawn) }
 }
 
 unsafe extern "C" fn exiting(context: *const HostContext, status: c_int) {
-    // SAFETY: our caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { call_service(context, (), |context| record_exit(&context.entry, status)) }
 }
 
@@ -154,18 +154,18 @@ unsafe extern "C" fn signal_action(
     action: *const c_void,
     previous: *mut c_void,
 ) -> c_int {
-    // SAFETY: our caller's promise: each is null or a `struct sigaction` of libc.
+    // SAFETY: guaranteed by the caller: each is null or a `struct sigaction` of libc.
     unsafe { set_action(ImageId(context.addr()), signal, action.cast(), previous.cast()) }
 }
 
 unsafe extern "C" fn is_cancelled(context: *const HostContext) -> bool {
-    // SAFETY: our caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { call_service(context, false, |context| context.services.is_cancelled()) }
 }
 
 unsafe extern "C" fn faulted(context: *const HostContext, text: RStr<'_>) {
     let keep = |_: &Context| keep_failure(CallFault::Fault { text: text.as_str().to_owned() });
-    // SAFETY: our caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { call_service(context, (), keep) }
 }
 
@@ -176,9 +176,10 @@ unsafe extern "C" fn link(
     refused: FailureSink,
 ) -> *const Link {
     let open = |context: &Context| {
-        // SAFETY: our caller's promise: it is valid until the link has ended, where it is one.
+        // SAFETY: guaranteed by the caller: it is null, or valid until the link is closed.
         let expected = unsafe { interface.as_ref() }.map(Expected::new);
-        // Dropped here where there will be no link, whoever has what is expected then: the module promises it for no longer.
+        // If there will be no link, the layouts are revoked here, because the module guarantees them for no
+        // longer.
         let layouts = expected.as_ref().map(|expected| RevokeLayouts::of(expected.layouts()));
         match context.services.link(module.as_str(), expected) {
             Ok(link) => context.links.open(link, layouts).cast(),
@@ -188,12 +189,12 @@ unsafe extern "C" fn link(
             }
         }
     };
-    // SAFETY: our caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { call_service(context, ptr::null(), open) }
 }
 
 unsafe extern "C" fn unlink(context: *const HostContext, link: *const Link) {
-    // SAFETY: our caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { call_service(context, (), |context| context.links.close(link.cast())) }
 }
 
@@ -204,9 +205,9 @@ unsafe extern "C" fn call(
     reply: ReplyRef,
     failed: FailureSink,
 ) -> bool {
-    // SAFETY: our caller's promise: the link came from `link`, and has not ended.
+    // SAFETY: guaranteed by the caller: the link came from `link`, and is not closed.
     let link = unsafe { &*link.cast::<OpenLink>() };
-    // SAFETY: our caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { call_service(context, false, |_| link.call(request, reply, failed)) }
 }
 
@@ -216,9 +217,9 @@ unsafe extern "C" fn visit(
     visitor: Visitor,
     failed: FailureSink,
 ) {
-    // SAFETY: our caller's promise: the link came from `link`, and has not ended.
+    // SAFETY: guaranteed by the caller: the link came from `link`, and is not closed.
     let link = unsafe { &*link.cast::<OpenLink>() };
-    // SAFETY: our caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { call_service(context, (), |_| link.visit(visitor, failed)) }
 }
 
@@ -228,8 +229,8 @@ unsafe extern "C" fn failure(
     outcome: Outcome,
     failed: FailureSink,
 ) {
-    // SAFETY: our caller's promise: the visit goes on, and this is what it was told of it.
-    let reached = unsafe { &*visit.cast::<FoundInterface<'_>>() };
-    // SAFETY: our caller's promise.
-    unsafe { call_service(context, (), |_| report_failure(&reached.failed(outcome), failed)) }
+    // SAFETY: guaranteed by the caller: the visit is running, and this is the value that it got.
+    let found = unsafe { &*visit.cast::<FoundInterface<'_>>() };
+    // SAFETY: guaranteed by the caller.
+    unsafe { call_service(context, (), |_| report_failure(&found.failed(outcome), failed)) }
 }

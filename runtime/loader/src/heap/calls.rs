@@ -1,4 +1,4 @@
-//! What a module calls: the functions of `ImageHeap`.
+//! The functions of `ImageHeap`, which a module calls.
 
 use std::{
     ffi::{c_int, c_void},
@@ -18,29 +18,30 @@ use crate::{
     resources::descriptors,
 };
 
-/// Makes a block with one of mimalloc's functions, and counts it.
+/// Allocates a block with one of mimalloc's functions, and counts it.
 ///
 /// # Safety
 ///
-/// As `ImageHeap` says.
+/// As `ImageHeap` requires.
 #[inline(always)]
 unsafe fn alloc_counted(
     context: *const HeapContext,
     size: usize,
-    make: impl FnOnce(*mut mimalloc::mi_heap_t) -> *mut c_void,
+    allocate: impl FnOnce(*mut mimalloc::mi_heap_t) -> *mut c_void,
 ) -> *mut u8 {
-    // SAFETY: our caller's promise: it came from `Heap::new`, and the heap stays until the image has left memory.
+    // SAFETY: guaranteed by the caller: the context came from `Heap::new`, and the heap lives until the image
+    // is unmapped.
     let raw = unsafe { &*context.cast::<RawHeap>() };
-    let block = raw.allocate(size as i64, make);
+    let block = raw.allocate(size as i64, allocate);
     if !block.is_null() {
-        // SAFETY: it was made just now.
+        // SAFETY: the block was just allocated.
         unsafe { raw.growth.record_alloc(block, size) };
     }
     block.cast()
 }
 
 pub(super) unsafe extern "C" fn alloc(context: *const HeapContext, size: usize, align: usize) -> *mut u8 {
-    // SAFETY: our caller's promise, handed on.
+    // SAFETY: guaranteed by the caller.
     unsafe { alloc_counted(context, size, |heap| malloc(heap, size, align)) }
 }
 
@@ -49,7 +50,7 @@ pub(super) unsafe extern "C" fn alloc_zeroed(
     size: usize,
     align: usize,
 ) -> *mut u8 {
-    // SAFETY: our caller's promise, handed on.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         alloc_counted(context, size, |heap| {
             if is_natural(size, align) {
@@ -71,7 +72,7 @@ pub(super) unsafe extern "C" fn realloc(
     let more = (size as i64).wrapping_sub(old_size as i64);
     // SAFETY: as in `alloc_counted`.
     let raw = unsafe { &*context.cast::<RawHeap>() };
-    // SAFETY: our caller's promise: the block is of this heap, and has this size and this alignment.
+    // SAFETY: guaranteed by the caller: the block is of this heap, and has this size and alignment.
     let realloc = |heap| unsafe { raw.growth.realloc(heap, old.cast(), old_size, align, size) };
     raw.allocate(more, realloc).cast()
 }
@@ -80,18 +81,18 @@ pub(super) unsafe extern "C" fn dealloc(context: *const HeapContext, old: *mut u
     // SAFETY: as in `alloc_counted`.
     let raw = unsafe { &*context.cast::<RawHeap>() };
     raw.count((old_size as i64).wrapping_neg());
-    // SAFETY: our caller's promise: the block is of this heap, and has this size.
+    // SAFETY: guaranteed by the caller: the block is of this heap, and has this size.
     unsafe {
         raw.growth.record_free(old.cast(), old_size);
         mimalloc::mi_free(old.cast());
     }
 }
 
-/// The account of what the image has mapped.
+/// The mappings of the image.
 ///
 /// # Safety
 ///
-/// As `ImageHeap` says.
+/// As `ImageHeap` requires.
 unsafe fn mappings<'a>(context: *const HeapContext) -> &'a Mutex<Mappings> {
     // SAFETY: as in `alloc_counted`.
     let raw: &'a RawHeap = unsafe { &*context.cast() };
@@ -99,7 +100,7 @@ unsafe fn mappings<'a>(context: *const HeapContext) -> &'a Mutex<Mappings> {
 }
 
 pub(super) unsafe extern "C" fn mapped(context: *const HeapContext, start: usize, len: usize) {
-    // SAFETY: our caller's promise, handed on.
+    // SAFETY: guaranteed by the caller.
     unsafe { mappings(context) }.lock().add(start, len);
 }
 
@@ -111,15 +112,15 @@ pub(super) unsafe extern "C" fn remap(
     flags: c_int,
     to: usize,
 ) -> isize {
-    // Held across the call: whoever gets the old place next tells so after this.
-    // SAFETY: our caller's promise, handed on.
+    // Locked across the call: a thread that gets the old addresses next records them after this.
+    // SAFETY: guaranteed by the caller.
     let mut mappings = unsafe { mappings(context) }.lock();
-    let old_at: *mut c_void = ptr::with_exposed_provenance_mut(old);
+    let old_start: *mut c_void = ptr::with_exposed_provenance_mut(old);
     let to: *mut c_void = ptr::with_exposed_provenance_mut(to);
-    // SAFETY: that is what the module asked for. What is at the old place is its own.
-    let start = unsafe { libc::mremap(old_at, old_len, len, flags, to) };
+    // SAFETY: the module requested this, and the old mapping is its own.
+    let start = unsafe { libc::mremap(old_start, old_len, len, flags, to) };
     if start == libc::MAP_FAILED {
-        // SAFETY: it is the calling thread's, and always there.
+        // SAFETY: the calling thread always has it.
         return -(unsafe { *libc::__errno_location() } as isize);
     }
     if flags & libc::MREMAP_DONTUNMAP == 0 {
@@ -141,6 +142,6 @@ pub(super) unsafe extern "C" fn closed(_: *const HeapContext, file: c_int) {
 }
 
 pub(super) unsafe extern "C" fn unmapped(context: *const HeapContext, start: usize, len: usize) {
-    // SAFETY: our caller's promise, handed on.
+    // SAFETY: guaranteed by the caller.
     unsafe { mappings(context) }.lock().remove(start, len);
 }

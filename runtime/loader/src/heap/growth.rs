@@ -1,11 +1,12 @@
-//! Room for large blocks to grow in their place.
+//! Gives large growing blocks spare room, so they can grow in place.
 //!
-//! A vector that grows asks for twice its block, again and again. glibc's malloc often lengthens a block where it lies; mimalloc
-//! does not beyond what it has rounded up, and copies it each time, which took 3 % of a call that renders Markdown. So a large block
-//! that grows gets [`GROWTH_FACTOR`] what was asked for, and finds room when it grows next. Mostly a page that nobody has touched costs an
-//! address and no memory. But where the kernel gives huge pages to whoever has not asked for them, untouched pages come along with
-//! touched ones, and where it does not overcommit, they count. So an image's blocks get about [`SPARE_BYTES_MAX`] of room together and no more,
-//! and beyond that, or where there is no memory for it, what was asked for.
+//! A growing vector repeatedly doubles its block. glibc's malloc often extends a block in place. mimalloc
+//! extends it only up to its rounded size and otherwise copies it. The copies took 3 % of a call that renders
+//! Markdown. So a large block that grows gets [`GROWTH_FACTOR`] times the requested size, and has room when
+//! it grows next. Usually an untouched page costs only address space. But if the kernel uses huge pages
+//! without request, touched pages bring untouched ones into memory, and if it does not overcommit, untouched
+//! pages count. So all blocks of an image together get about [`SPARE_BYTES_MAX`] of spare room. Beyond that,
+//! or if memory is short, a block gets only the requested size.
 
 use std::{
     ffi::c_void,
@@ -17,55 +18,58 @@ use libmimalloc_sys as mimalloc;
 
 use crate::heap::malloc::malloc;
 
-/// From so many bytes on a block is large: to copy it takes longer than to make one.
+/// The size from which a block is large, in bytes: copying it takes longer than allocating one.
 const LARGE_BYTES_MIN: usize = 16 << 10;
 
-/// How many times what was asked for a block gets that grows.
+/// A growing block gets the requested size times this factor.
 const GROWTH_FACTOR: usize = 8;
 
-/// How many bytes of room an image's blocks get together; a few more where threads take the last of it at once.
+/// The limit of spare room for all blocks of an image together, in bytes. Threads that allocate at once may
+/// exceed it a little.
 const SPARE_BYTES_MAX: usize = 64 << 20;
 
-/// How much room the large blocks of an image have.
-// On a line of its own: what stands beside it is read at each allocation, by every thread.
+/// The spare room of the large blocks of an image.
+// On its own cache line, because every thread reads the neighboring fields at each allocation.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 pub(crate) struct Growth {
-    /// The sum of what [`spare`] says of each block. Relaxed: it bounds what is given, and carries nothing.
+    /// The sum of [`spare`] over all blocks. It is only a limit and publishes no other memory, so Relaxed is
+    /// enough.
     spare: AtomicI64,
 }
 
-// === impl Room ===
+// === impl Growth ===
 
 impl Growth {
-    /// A block was made.
+    /// Counts the spare room of a new block.
     ///
     /// # Safety
     ///
-    /// It is mimalloc's, and has this size.
+    /// The block must be from mimalloc, and have this size.
     #[inline(always)]
     pub(crate) unsafe fn record_alloc(&self, block: *const c_void, size: usize) {
-        // SAFETY: our caller's promise.
+        // SAFETY: guaranteed by the caller.
         self.add_spare(unsafe { spare(block, size) });
     }
 
-    /// A block is about to be freed.
+    /// Subtracts the spare room of a block that is about to be freed.
     ///
     /// # Safety
     ///
-    /// As [`record_alloc`](Self::record_alloc).
+    /// As for [`record_alloc`](Self::record_alloc).
     #[inline(always)]
     pub(crate) unsafe fn record_free(&self, block: *const c_void, size: usize) {
-        // SAFETY: our caller's promise.
+        // SAFETY: guaranteed by the caller.
         self.add_spare(-unsafe { spare(block, size) });
     }
 
-    /// What `mi_heap_realloc_aligned` does, with room for large blocks that grow: where they lie, if they have it, and else elsewhere,
-    /// where they get it.
+    /// Like `mi_heap_realloc_aligned`, with spare room for large growing blocks. A block grows in place if it
+    /// has room. Otherwise it moves, and gets room.
     ///
     /// # Safety
     ///
-    /// The block is of this heap, and has this size and this alignment. If the answer is not null, nobody uses it any more.
+    /// The block must be of this heap, and have this size and alignment. If the result is not null, the old
+    /// block must not be used any more.
     pub(crate) unsafe fn realloc(
         &self,
         heap: *mut mimalloc::mi_heap_t,
@@ -74,8 +78,8 @@ impl Growth {
         align: usize,
         size: usize,
     ) -> *mut c_void {
-        // SAFETY: our caller's promise. A block that was made here has at least as many bytes as the old one, and nobody knows of
-        // it yet.
+        // SAFETY: guaranteed by the caller. A new block is at least as large as the old one, and nothing else
+        // uses it yet.
         unsafe {
             let before = spare(old, old_size);
             let block = if size < LARGE_BYTES_MIN || size <= old_size {
@@ -97,26 +101,26 @@ impl Growth {
         }
     }
 
-    /// A block with room, or where there is none to give, without; or null.
+    /// Allocates a block with spare room, or without if the limit is reached. Null if that fails.
     ///
     /// # Safety
     ///
-    /// As [`malloc`].
+    /// As for [`malloc`].
     unsafe fn alloc_with_spare(
         &self,
         heap: *mut mimalloc::mi_heap_t,
         size: usize,
         align: usize,
     ) -> *mut c_void {
-        let given = usize::try_from(self.spare.load(Ordering::Relaxed)).unwrap_or(0);
-        if size <= SPARE_BYTES_MAX.saturating_sub(given) / GROWTH_FACTOR {
-            // SAFETY: our caller's promise.
+        let used = usize::try_from(self.spare.load(Ordering::Relaxed)).unwrap_or(0);
+        if size <= SPARE_BYTES_MAX.saturating_sub(used) / GROWTH_FACTOR {
+            // SAFETY: guaranteed by the caller.
             let block = unsafe { malloc(heap, size * GROWTH_FACTOR, align) };
             if !block.is_null() {
                 return block;
             }
         }
-        // SAFETY: our caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { malloc(heap, size, align) }
     }
 
@@ -128,18 +132,18 @@ impl Growth {
     }
 }
 
-/// How many bytes a block has beyond its size, if it is large and they are more than a quarter of it all; else none. A quarter may
-/// be left in blocks that have not grown, too: mimalloc rounds up.
+/// The bytes of a large block beyond its size, if they are more than a quarter of the block; otherwise 0.
+/// Blocks that have not grown may have a quarter too, because mimalloc rounds up.
 ///
 /// # Safety
 ///
-/// It is mimalloc's, and has this size.
+/// The block must be from mimalloc, and have this size.
 #[inline(always)]
 unsafe fn spare(block: *const c_void, size: usize) -> i64 {
     if size < LARGE_BYTES_MIN {
         return 0;
     }
-    // SAFETY: our caller's promise.
+    // SAFETY: guaranteed by the caller.
     let usable = unsafe { mimalloc::mi_usable_size(block) };
     if usable - size > usable / 4 { (usable - size) as i64 } else { 0 }
 }
@@ -148,26 +152,26 @@ unsafe fn spare(block: *const c_void, size: usize) -> i64 {
 mod tests {
     use super::*;
 
-    /// A heap, and the room of its blocks.
+    /// A heap, and the spare room of its blocks.
     struct TestHeap(*mut mimalloc::mi_heap_t, Growth);
 
     impl TestHeap {
         fn new() -> Self {
-            // SAFETY: it has no conditions.
+            // SAFETY: it has no preconditions.
             TestHeap(unsafe { mimalloc::mi_heap_new() }, Growth::default())
         }
 
         fn alloc(&self, size: usize) -> *mut c_void {
-            // SAFETY: it has no conditions.
+            // SAFETY: it has no preconditions.
             let block = unsafe { malloc(self.0, size, 8) };
             assert!(!block.is_null());
-            // SAFETY: it was made just now.
+            // SAFETY: the block was just allocated.
             unsafe { self.1.record_alloc(block, size) };
             block
         }
 
         fn realloc(&self, block: *mut c_void, from: usize, to: usize) -> *mut c_void {
-            // SAFETY: the tests hand on what they have got, and forget the old block.
+            // SAFETY: the tests pass a block that they got, and do not use it afterwards.
             unsafe { self.1.realloc(self.0, block, from, 8, to) }
         }
 
@@ -186,75 +190,75 @@ mod tests {
 
     impl Drop for TestHeap {
         fn drop(&mut self) {
-            // SAFETY: the test is over, and nobody follows a pointer into it.
+            // SAFETY: the test is over, and nothing points into the heap.
             unsafe { crate::heap::thread_exit::destroy(self.0) };
         }
     }
 
     #[test]
-    fn a_large_block_grows_in_its_place_and_keeps_what_is_in_it() {
-        let of = TestHeap::new();
-        let first = of.alloc(LARGE_BYTES_MIN);
-        // SAFETY: it has so many bytes.
+    fn a_large_block_grows_in_place_and_keeps_its_content() {
+        let heap = TestHeap::new();
+        let first = heap.alloc(LARGE_BYTES_MIN);
+        // SAFETY: the block has this many bytes.
         unsafe { first.cast::<u8>().write_bytes(7, LARGE_BYTES_MIN) };
-        let second = of.realloc(first, LARGE_BYTES_MIN, 2 * LARGE_BYTES_MIN);
-        assert_ne!(second, first, "it had no room");
-        assert_eq!(of.spare(), 14 * LARGE_BYTES_MIN);
+        let second = heap.realloc(first, LARGE_BYTES_MIN, 2 * LARGE_BYTES_MIN);
+        assert_ne!(second, first, "it had no spare room");
+        assert_eq!(heap.spare(), 14 * LARGE_BYTES_MIN);
         for (from, to) in [(2, 4), (4, 8), (8, 16)] {
-            assert_eq!(of.realloc(second, from * LARGE_BYTES_MIN, to * LARGE_BYTES_MIN), second);
+            assert_eq!(heap.realloc(second, from * LARGE_BYTES_MIN, to * LARGE_BYTES_MIN), second);
         }
-        assert_eq!(of.spare(), 0);
-        // SAFETY: so many bytes were written.
+        assert_eq!(heap.spare(), 0);
+        // SAFETY: this many bytes were written.
         assert!((0..LARGE_BYTES_MIN).all(|at| unsafe { *second.cast::<u8>().add(at) } == 7));
         assert_ne!(
-            of.realloc(second, 16 * LARGE_BYTES_MIN, 16 * LARGE_BYTES_MIN + 1),
+            heap.realloc(second, 16 * LARGE_BYTES_MIN, 16 * LARGE_BYTES_MIN + 1),
             second,
-            "it has no more room"
+            "it has no spare room left"
         );
     }
 
     #[test]
-    fn a_small_block_gets_no_room() {
-        let of = TestHeap::new();
-        let block = of.realloc(of.alloc(1000), 1000, 2000);
-        // SAFETY: it was made just now.
+    fn a_small_block_gets_no_spare_room() {
+        let heap = TestHeap::new();
+        let block = heap.realloc(heap.alloc(1000), 1000, 2000);
+        // SAFETY: the block was just allocated.
         assert!(unsafe { mimalloc::mi_usable_size(block) } < 4000);
-        assert_eq!(of.spare(), 0);
+        assert_eq!(heap.spare(), 0);
     }
 
     #[test]
-    fn a_block_that_shrinks_gives_its_room_back() {
-        let of = TestHeap::new();
-        let block = of.realloc(of.alloc(LARGE_BYTES_MIN), LARGE_BYTES_MIN, LARGE_BYTES_MIN + 1);
-        assert!(of.spare() > 6 * LARGE_BYTES_MIN);
-        let block = of.realloc(block, LARGE_BYTES_MIN + 1, LARGE_BYTES_MIN);
-        // SAFETY: it was made just now.
+    fn a_shrinking_block_loses_its_spare_room() {
+        let heap = TestHeap::new();
+        let block = heap.realloc(heap.alloc(LARGE_BYTES_MIN), LARGE_BYTES_MIN, LARGE_BYTES_MIN + 1);
+        assert!(heap.spare() > 6 * LARGE_BYTES_MIN);
+        let block = heap.realloc(block, LARGE_BYTES_MIN + 1, LARGE_BYTES_MIN);
+        // SAFETY: the block was just allocated.
         assert!(unsafe { mimalloc::mi_usable_size(block) } < 2 * LARGE_BYTES_MIN);
-        assert_eq!(of.spare(), 0);
+        assert_eq!(heap.spare(), 0);
     }
 
     #[test]
-    fn the_room_of_all_blocks_has_a_bound_and_comes_back_when_they_go() {
-        let of = TestHeap::new();
+    fn the_spare_room_of_all_blocks_is_limited_and_released_with_them() {
+        let heap = TestHeap::new();
         let blocks: Vec<_> = (0..2000)
-            .map(|_| of.realloc(of.alloc(LARGE_BYTES_MIN), LARGE_BYTES_MIN, 2 * LARGE_BYTES_MIN))
+            .map(|_| heap.realloc(heap.alloc(LARGE_BYTES_MIN), LARGE_BYTES_MIN, 2 * LARGE_BYTES_MIN))
             .collect();
-        assert!((SPARE_BYTES_MAX / 2..=SPARE_BYTES_MAX).contains(&of.spare()), "{}", of.spare());
+        assert!((SPARE_BYTES_MAX / 2..=SPARE_BYTES_MAX).contains(&heap.spare()), "{}", heap.spare());
         // SAFETY: the block was allocated above and is not freed yet.
         let usable = unsafe { mimalloc::mi_usable_size(blocks[1999]) };
-        assert!(usable < 4 * LARGE_BYTES_MIN, "there was no room left");
-        blocks.into_iter().for_each(|block| of.free(block, 2 * LARGE_BYTES_MIN));
-        assert_eq!(of.spare(), 0);
+        assert!(usable < 4 * LARGE_BYTES_MIN, "there was no spare room left");
+        blocks.into_iter().for_each(|block| heap.free(block, 2 * LARGE_BYTES_MIN));
+        assert_eq!(heap.spare(), 0);
     }
 
     #[test]
-    fn a_block_that_cannot_grow_stays_as_it_is() {
-        let of = TestHeap::new();
-        let block = of.realloc(of.alloc(LARGE_BYTES_MIN), LARGE_BYTES_MIN, 2 * LARGE_BYTES_MIN);
-        let spare = of.spare();
+    fn a_block_that_cannot_grow_is_unchanged() {
+        let heap = TestHeap::new();
+        let block = heap.realloc(heap.alloc(LARGE_BYTES_MIN), LARGE_BYTES_MIN, 2 * LARGE_BYTES_MIN);
+        let spare = heap.spare();
         // No machine has so much memory.
-        assert!(of.realloc(block, 2 * LARGE_BYTES_MIN, isize::MAX as usize - 64).is_null());
-        assert_eq!(of.spare(), spare);
-        of.free(block, 2 * LARGE_BYTES_MIN);
+        assert!(heap.realloc(block, 2 * LARGE_BYTES_MIN, isize::MAX as usize - 64).is_null());
+        assert_eq!(heap.spare(), spare);
+        heap.free(block, 2 * LARGE_BYTES_MIN);
     }
 }

@@ -1,23 +1,24 @@
-//! What mimalloc is asked for.
+//! Allocates from mimalloc.
 
 use std::ffi::c_void;
 
 use libmimalloc_sys as mimalloc;
 
-/// Whether a block of this size has this alignment without being asked for it. To ask takes longer, and makes a large block larger.
+/// Whether every block of this size has this alignment. Requesting an alignment takes longer, and makes a
+/// large block larger.
 pub(crate) const fn is_natural(size: usize, align: usize) -> bool {
-    // `MI_MAX_ALIGN_SIZE` is 16 in the version that is pinned.
+    // `MI_MAX_ALIGN_SIZE` is 16 in the pinned version.
     align <= 8 || (align <= 16 && size >= 16)
 }
 
-/// A block of this heap, or null.
+/// Allocates a block from this heap. Null if that fails.
 ///
 /// # Safety
 ///
-/// The heap has not been destroyed, and the alignment is a power of two.
+/// The heap must not be destroyed, and the alignment must be a power of two.
 #[inline(always)]
 pub(crate) unsafe fn malloc(heap: *mut mimalloc::mi_heap_t, size: usize, align: usize) -> *mut c_void {
-    // SAFETY: our caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         if is_natural(size, align) {
             mimalloc::mi_heap_malloc(heap, size)

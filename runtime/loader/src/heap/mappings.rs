@@ -1,21 +1,22 @@
-//! What one image has mapped for itself: addresses, of which some may be unmapped again.
+//! The memory that one image has mapped directly.
 
 use std::collections::BTreeMap;
 
-/// Ranges of addresses that do not overlap.
+/// Address ranges that do not overlap.
 #[derive(Debug, Default)]
 pub(crate) struct Mappings {
-    /// From the first address to that behind the last.
+    /// From the first address to past the last one.
     ranges: BTreeMap<usize, usize>,
 }
 
-/// The kernel maps whole pages. Where they are larger than this, so are the lengths that it is asked for.
+/// The smallest page size, in bytes. The kernel maps whole pages. If its pages are larger, the lengths are
+/// multiples of those.
 const PAGE_BYTES: usize = 4096;
 
 // === impl Mappings ===
 
 impl Mappings {
-    /// From now on it is mapped, in the place of what was there.
+    /// Adds a range. It replaces what was mapped there.
     pub(crate) fn add(&mut self, start: usize, len: usize) {
         self.remove(start, len);
         let end = end_of(start, len);
@@ -24,18 +25,18 @@ impl Mappings {
         }
     }
 
-    /// From now on nothing of it is mapped.
+    /// Removes a range.
     pub(crate) fn remove(&mut self, start: usize, len: usize) {
         let end = end_of(start, len);
-        let begin_before_end: Vec<(usize, usize)> = self
+        let overlapping: Vec<(usize, usize)> = self
             .ranges
             .range(..end)
             .rev()
             .map(|(from, to)| (*from, *to))
-            // They do not overlap, so those before it end before it too.
+            // Ranges do not overlap, so all earlier ones end before `start` too.
             .take_while(|(_, to)| *to > start)
             .collect();
-        for (from, to) in begin_before_end {
+        for (from, to) in overlapping {
             self.ranges.remove(&from);
             if from < start {
                 self.ranges.insert(from, start);
@@ -50,7 +51,7 @@ impl Mappings {
         self.iter().map(|(_, len)| len as u64).sum()
     }
 
-    /// Each of them: its first address, and its length.
+    /// Each range, with its first address and its length.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, usize)> {
         self.ranges.iter().map(|(start, end)| (*start, end - start))
     }
@@ -67,10 +68,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_middle_of_a_mapping_can_go_and_what_is_around_it_stays() {
+    fn unmapping_the_middle_of_a_mapping_keeps_both_ends() {
         let mut mappings = Mappings::default();
         mappings.add(0x10_0000, 10 * PAGE_BYTES - 1);
-        assert_eq!(mappings.bytes(), 10 * PAGE_BYTES as u64, "a page is mapped whole");
+        assert_eq!(mappings.bytes(), 10 * PAGE_BYTES as u64, "pages are mapped completely");
         mappings.remove(0x10_0000 + 4 * PAGE_BYTES, 2 * PAGE_BYTES);
         let left: Vec<_> = mappings.iter().collect();
         assert_eq!(left, [(0x10_0000, 4 * PAGE_BYTES), (0x10_0000 + 6 * PAGE_BYTES, 4 * PAGE_BYTES)]);
@@ -80,23 +81,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn each_page_is_mapped_as_was_said_last(
-            said in prop::collection::vec((any::<bool>(), 0usize..40, 0usize..12), 0..40)
+        fn the_last_change_of_each_page_counts(
+            changes in prop::collection::vec((any::<bool>(), 0usize..40, 0usize..12), 0..40)
         ) {
             let mut mappings = Mappings::default();
             let mut pages = [false; 60];
-            for (is_mapped, first, count) in said {
+            for (is_mapped, first, count) in changes {
                 let (start, len) = (first * PAGE_BYTES, count * PAGE_BYTES);
                 if is_mapped { mappings.add(start, len) } else { mappings.remove(start, len) }
                 pages[first..first + count].fill(is_mapped);
             }
-            let mut told = [false; 60];
+            let mut found = [false; 60];
             for (start, len) in mappings.iter() {
-                let pages = &mut told[start / PAGE_BYTES..(start + len) / PAGE_BYTES];
+                let pages = &mut found[start / PAGE_BYTES..(start + len) / PAGE_BYTES];
                 prop_assert!(pages.iter().all(|is_mapped| !is_mapped), "they overlap");
                 pages.fill(true);
             }
-            prop_assert_eq!(told, pages);
+            prop_assert_eq!(found, pages);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The memory of one image: allocated, counted, mapped, and freed as a whole.
+//! The memory of one image: it is allocated, counted, and freed as a whole.
 //! A line belongs here if a module's allocation runs it, or if it frees what a module left.
-//! Never use `file` or a room above it.
+//! Never use `file` or a room above it here.
 
 pub(crate) mod calls;
 pub(crate) mod growth;

@@ -1,4 +1,4 @@
-//! The heap behind its table.
+//! The heap behind the functions of `ImageHeap`, and its counters.
 
 use std::{
     cell::Cell,
@@ -19,7 +19,7 @@ use crate::heap::{
     usage::{Counter, Usage},
 };
 
-/// What stands behind [`HeapContext`](segue_abi::allocator::HeapContext).
+/// The data behind [`HeapContext`](segue_abi::allocator::HeapContext).
 pub(super) struct RawHeap {
     pub(super) heap: NonNull<mimalloc::mi_heap_t>,
     pub(super) number: u64,
@@ -27,7 +27,7 @@ pub(super) struct RawHeap {
     pub(super) growth: Growth,
 }
 
-/// Where a thread keeps the counters that it used last. A thread is seldom in more images than that in turn.
+/// How many counters a thread caches. A thread seldom alternates between more images.
 pub(super) const COUNTER_CACHE_LEN: usize = 8;
 
 /// A counter that a thread has used, and the number of its heap.
@@ -37,18 +37,19 @@ type CacheSlot = Cell<(u64, *const Counter)>;
 struct ThreadNumber(u64);
 
 thread_local! {
-    /// Without a destructor, so that it can be used at any time of a thread's life.
+    /// Without a destructor, so it can be used until the thread has ended.
     static COUNTER_CACHE: [CacheSlot; COUNTER_CACHE_LEN] = const { [const { Cell::new((0, ptr::null())) }; COUNTER_CACHE_LEN] };
     static THREAD_NUMBER: ThreadNumber = ThreadNumber::take();
 }
 
-/// Numbers heaps and threads, from 1. Only uniqueness counts: Relaxed is enough.
+/// The next number for a heap or a thread, from 1. Numbers only need to be unique, so Relaxed is enough.
 pub(super) static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
 
-/// The numbers of threads that have ended. The lock carries what they have counted to whoever takes one over.
+/// The numbers of threads that have ended. The lock makes their counts visible to the thread that takes over
+/// a number.
 static FREE_NUMBERS: Mutex<Vec<u64>> = Mutex::new(Vec::new());
 
-// === impl Raw ===
+// === impl RawHeap ===
 
 impl RawHeap {
     #[inline(always)]
@@ -59,16 +60,17 @@ impl RawHeap {
         }
     }
 
-    /// The counter of this thread, if it is among those that it used last.
+    /// The counter of this thread, if it is cached.
     #[inline(always)]
     fn cached_counter(&self) -> Option<&Counter> {
-        let (number, counter) = COUNTER_CACHE
-            .with(|cached_counter| cached_counter[self.number as usize % COUNTER_CACHE_LEN].get());
-        // SAFETY: by the number it is a counter of this heap, which stays as long as the image whose call this is.
+        let (number, counter) =
+            COUNTER_CACHE.with(|cache| cache[self.number as usize % COUNTER_CACHE_LEN].get());
+        // SAFETY: the number proves that it is a counter of this heap, which lives as long as the calling
+        // image.
         (number == self.number).then(|| unsafe { &*counter })
     }
 
-    /// Has mimalloc make a block, and counts `bytes` if it does, on a thread that may not have used this heap yet.
+    /// Like [`allocate`](Self::allocate), on a thread that may not have used this heap yet.
     #[cold]
     #[inline(never)]
     fn allocate_uncached(
@@ -77,7 +79,7 @@ impl RawHeap {
         allocate: impl FnOnce(*mut mimalloc::mi_heap_t) -> *mut c_void,
     ) -> *mut c_void {
         let block = {
-            let _no_heap_goes = thread_exit::hold_for_first_use();
+            let _no_destroy = thread_exit::hold_for_first_use();
             allocate(self.heap.as_ptr())
         };
         if !block.is_null() {
@@ -86,7 +88,7 @@ impl RawHeap {
         block
     }
 
-    /// As above, on any thread.
+    /// Allocates a block with a function of mimalloc. Counts `bytes` if it succeeds.
     #[inline(always)]
     pub(super) fn allocate(
         &self,
@@ -109,15 +111,14 @@ impl RawHeap {
             return;
         };
         let counter = self.usage.counter_of(thread);
-        COUNTER_CACHE.with(|cached_counter| {
-            cached_counter[self.number as usize % COUNTER_CACHE_LEN].set((self.number, counter))
-        });
-        // SAFETY: it was found just now, and stays as long as the heap.
+        COUNTER_CACHE
+            .with(|cache| cache[self.number as usize % COUNTER_CACHE_LEN].set((self.number, counter)));
+        // SAFETY: the counter was just found, and lives as long as the heap.
         unsafe { &*counter }.add(bytes);
     }
 }
 
-// === impl Thread ===
+// === impl ThreadNumber ===
 
 impl ThreadNumber {
     fn take() -> Self {
@@ -129,10 +130,8 @@ impl ThreadNumber {
 
 impl Drop for ThreadNumber {
     fn drop(&mut self) {
-        // From now on its counters are somebody else's.
-        COUNTER_CACHE.with(|cached_counter| {
-            cached_counter.iter().for_each(|cached_counter| cached_counter.set((0, ptr::null())))
-        });
+        // From now on its counters belong to another thread.
+        COUNTER_CACHE.with(|cache| cache.iter().for_each(|slot| slot.set((0, ptr::null()))));
         FREE_NUMBERS.lock().push(self.0);
     }
 }

@@ -14,11 +14,11 @@ use crate::heap::{
 };
 
 #[test]
-fn what_is_left_is_counted_over_threads_and_outlives_the_heap() {
+fn live_bytes_are_counted_across_threads_and_after_the_heap_is_gone() {
     let heap = Heap::new().unwrap();
     let usage = heap.usage().clone();
     let table = &*heap.table;
-    // SAFETY: the blocks are freed, or not, with the sizes they were made with.
+    // SAFETY: the blocks are freed with the sizes that they were allocated with.
     unsafe {
         let small = (table.alloc)(table.context, 100, 8);
         let zeros = (table.alloc_zeroed)(table.context, 64, 64);
@@ -38,27 +38,27 @@ fn what_is_left_is_counted_over_threads_and_outlives_the_heap() {
     }
     assert_eq!(usage.live_bytes(), 64);
     drop(heap);
-    assert_eq!(usage.live_bytes(), 64, "that was leaked, and is freed");
+    assert_eq!(usage.live_bytes(), 64, "it was leaked, and the heap freed it");
 }
 
 #[test]
-fn blocks_have_their_alignment_and_keep_it() {
+fn blocks_have_their_alignment_and_keep_it_when_they_grow() {
     let heap = Heap::new().unwrap();
     let table = &*heap.table;
     for align in (0..=16).map(|bits| 1 << bits) {
         for size in [1, 7, 8, 9, 15, 16, 17, 24, 40, 48, 200, 1000, 1025, 5000, 20_000, 300_000] {
-            for make in [table.alloc, table.alloc_zeroed] {
-                // Two at once: the first block of a page is aligned better than the others.
+            for allocate in [table.alloc, table.alloc_zeroed] {
+                // Two blocks, because the first block of a page has a larger alignment than the others.
                 for _ in 0..2 {
-                    // SAFETY: the block is handed on with the size and alignment it was made with, and not used after.
+                    // SAFETY: the block is passed on with its size and alignment, and not used afterwards.
                     let longer = unsafe {
-                        let block = make(table.context, size, align);
+                        let block = allocate(table.context, size, align);
                         assert_eq!(block.addr() % align, 0, "{size} bytes at {align}");
                         block.write_bytes(7, size);
                         (table.realloc)(table.context, block, size, align, 2 * size)
                     };
                     assert_eq!(longer.addr() % align, 0, "{size} bytes at {align}, twice as long");
-                    // SAFETY: it has twice as many.
+                    // SAFETY: the block has twice as many bytes.
                     assert!((0..size).all(|at| unsafe { *longer.add(at) } == 7));
                 }
             }
@@ -67,11 +67,12 @@ fn blocks_have_their_alignment_and_keep_it() {
 }
 
 #[test]
-fn what_is_to_be_zero_is_where_something_else_was() {
+fn a_zeroed_block_is_zero_where_other_data_was() {
     let heap = Heap::new().unwrap();
     let table = &*heap.table;
     for size in [8, 40, 1000, 5000, 40_000] {
-        // SAFETY: the blocks are used within their sizes, and freed with what they were made with.
+        // SAFETY: the blocks are used within their sizes, and freed with the sizes that they were allocated
+        // with.
         unsafe {
             let dirty: Vec<_> = (0..200).map(|_| (table.alloc)(table.context, size, 8)).collect();
             dirty.iter().for_each(|block| block.write_bytes(7, size));
@@ -85,27 +86,27 @@ fn what_is_to_be_zero_is_where_something_else_was() {
 }
 
 #[test]
-fn what_is_mapped_is_counted_and_unmapped_with_the_heap() {
+fn mappings_are_counted_and_unmapped_with_the_heap() {
     const LEN: usize = 3 * 4096;
     let heap = Heap::new().unwrap();
     let usage = heap.usage().clone();
     let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: new memory, which nobody uses.
+    // SAFETY: it maps new memory, which nothing uses.
     let block = unsafe { libc::mmap(ptr::null_mut(), LEN, protection, flags, -1, 0) };
     let mut pages = [0u8; 3];
-    // SAFETY: it only asks, and there is room for each page's answer.
+    // SAFETY: it only queries, and `pages` has an entry for each page.
     let mut is_mapped = || unsafe { libc::mincore(block, LEN, pages.as_mut_ptr()) } == 0;
     assert!(is_mapped());
-    // SAFETY: it is that heap's context.
+    // SAFETY: the context belongs to this heap.
     unsafe { (heap.table.mapped)(heap.table.context, block.expose_provenance(), LEN) };
     assert_eq!(usage.live_bytes(), LEN as u64);
     drop(heap);
     assert!(!is_mapped());
-    assert_eq!(usage.live_bytes(), LEN as u64, "that was left");
+    assert_eq!(usage.live_bytes(), LEN as u64, "it was left");
 }
 
 #[test]
-fn threads_that_come_and_go_share_a_counter() {
+fn short_lived_threads_share_counters() {
     let heap = Heap::new().unwrap();
     let context = heap.table.context.expose_provenance();
     for _ in 0..100 {
@@ -114,13 +115,13 @@ fn threads_that_come_and_go_share_a_counter() {
         assert_ne!(std::thread::spawn(allocate).join().unwrap(), 0);
     }
     assert_eq!(heap.usage().live_bytes(), 1000);
-    // Other tests run beside this one, so some numbers may have gone to their threads.
+    // Other tests run at the same time, so their threads may have taken some numbers.
     assert!(heap.usage().counters.lock().len() < 50);
 }
 
 #[test]
-fn threads_may_end_while_a_heap_goes_that_they_have_used() {
-    // Without `ends` the process ends within some hundred rounds.
+fn threads_may_end_while_a_heap_that_they_used_is_destroyed() {
+    // Without the lock in `thread_exit`, the process crashes within some hundred rounds.
     for _ in 0..3000 {
         let heap = Heap::new().unwrap();
         let context = heap.table.context.expose_provenance();
@@ -142,34 +143,34 @@ fn threads_may_end_while_a_heap_goes_that_they_have_used() {
 }
 
 #[test]
-fn a_thread_does_not_begin_with_a_heap_while_another_goes() {
+fn a_first_use_of_a_heap_waits_while_another_heap_is_destroyed() {
     const SOON: Duration = Duration::from_millis(50);
     const LATE: Duration = Duration::from_secs(10);
     let heap = Heap::new().unwrap();
     let context = heap.table.context.expose_provenance();
-    let (ask, asked) = mpsc::channel::<()>();
-    let (tell, told) = mpsc::channel();
+    let (request, requests) = mpsc::channel::<()>();
+    let (result, results) = mpsc::channel();
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            while asked.recv().is_ok() {
+            while requests.recv().is_ok() {
                 // SAFETY: the block is never used.
-                tell.send(unsafe { alloc(ptr::with_exposed_provenance(context), 10, 1).addr() }).unwrap();
+                result.send(unsafe { alloc(ptr::with_exposed_provenance(context), 10, 1).addr() }).unwrap();
             }
         });
-        let going = thread_exit::hold_for_destroy();
-        ask.send(()).unwrap();
-        assert!(told.recv_timeout(SOON).is_err(), "it uses the heap for the first time, and waits");
-        drop(going);
-        assert!(told.recv_timeout(LATE).is_ok_and(|block| block != 0));
-        let _going = thread_exit::hold_for_destroy();
-        ask.send(()).unwrap();
-        assert!(told.recv_timeout(LATE).is_ok(), "from then on it does not wait");
-        drop(ask);
+        let destroying = thread_exit::hold_for_destroy();
+        request.send(()).unwrap();
+        assert!(results.recv_timeout(SOON).is_err(), "the first use of the heap waits");
+        drop(destroying);
+        assert!(results.recv_timeout(LATE).is_ok_and(|block| block != 0));
+        let _destroying = thread_exit::hold_for_destroy();
+        request.send(()).unwrap();
+        assert!(results.recv_timeout(LATE).is_ok(), "a later use does not wait");
+        drop(request);
     });
 }
 
 #[test]
-fn heaps_that_share_a_place_in_the_table_are_told_apart() {
+fn heaps_that_share_a_cache_slot_are_distinguished() {
     let heaps: Vec<Heap> = (0..3 * COUNTER_CACHE_LEN).map(|_| Heap::new().unwrap()).collect();
     for round in 1..=3 {
         for heap in &heaps {
@@ -181,7 +182,7 @@ fn heaps_that_share_a_place_in_the_table_are_told_apart() {
 }
 
 #[test]
-fn what_another_thread_maps_in_the_place_of_what_moves_is_counted() {
+fn a_mapping_at_the_old_addresses_of_a_moved_one_is_counted() {
     const PAGE: usize = 4096;
     const MAPPED: usize = 10_000;
     fn table(heap: &Heap) -> &ImageHeap {
@@ -190,7 +191,7 @@ fn what_another_thread_maps_in_the_place_of_what_moves_is_counted() {
     let heap = &Heap::new().unwrap();
     let new = |at, protection, flags| {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | flags;
-        // SAFETY: new memory, or in the place of memory of this test.
+        // SAFETY: it maps new memory, or replaces memory of this test.
         unsafe { libc::mmap(at, PAGE, protection, flags, -1, 0) }
     };
     let map = || {
@@ -207,7 +208,7 @@ fn what_another_thread_maps_in_the_place_of_what_moves_is_counted() {
             let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
             while !is_done.load(Ordering::Relaxed) {
                 let (table, old) = (table(heap), map());
-                // SAFETY: as in a module: both places are this thread's own.
+                // SAFETY: as in a module. Both ranges belong to this thread.
                 unsafe {
                     let at = (table.remap)(table.context, old, PAGE, PAGE, flags, to.addr());
                     assert_eq!(at as usize, to.addr());
@@ -223,7 +224,7 @@ fn what_another_thread_maps_in_the_place_of_what_moves_is_counted() {
     });
     assert_eq!(heap.usage().live_bytes(), (MAPPED * PAGE) as u64);
     let table = table(heap);
-    // SAFETY: as in a module: the kernel refuses it.
+    // SAFETY: as in a module. The kernel refuses it.
     let refused = unsafe { (table.remap)(table.context, 1, PAGE, PAGE, 0, 0) };
     assert_eq!(refused, -(libc::EINVAL as isize));
 }

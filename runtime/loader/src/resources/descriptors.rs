@@ -1,11 +1,10 @@
-//! File descriptors that an image has opened, and what is open of them when it has left.
+//! The file descriptors that each image has opened, and those that are still open when it is unmapped.
 //!
 //! # Synchronization
 //!
-//! A module may open and close descriptors in a child after `fork`, where nothing may be waited for. So the
-//! table has no lock: one entry per descriptor, two words, and the last writer counts. What is read is
-//! compared with the kernel's own word (`fstat`), so words that do not go together are taken for no
-//! descriptor of the image.
+//! A module may open and close descriptors in a child after `fork`, where waiting for a lock is unsafe. So
+//! the table has no lock. It has two words for each descriptor, and the last writer wins. A reader compares
+//! them with the kernel's data (`fstat`), so inconsistent words do not count as a descriptor of the image.
 
 use std::{
     collections::BTreeMap,
@@ -17,34 +16,34 @@ use std::{
 use libc::c_int;
 use serde::{Deserialize, Serialize};
 
-/// Descriptors from this number on are not known.
+/// Descriptors from this number on are not tracked.
 const DESCRIPTORS_MAX: usize = 1 << 16;
 
-/// How many descriptors must be left for a file to be mapped, at most.
+/// The most descriptors that must be free to map a file.
 const RESERVE: u64 = 64;
 
 static TABLE: [Entry; DESCRIPTORS_MAX] =
     [const { Entry { owner: AtomicU64::new(0), identity: AtomicU64::new(0) } }; DESCRIPTORS_MAX];
 
-/// One more than the highest descriptor that was noted.
+/// One more than the highest descriptor in the table.
 static END: AtomicUsize = AtomicUsize::new(0);
 
-/// What images have left open, all together.
+/// The number of descriptors that all images have left open.
 static LEFT_OPEN: AtomicU64 = AtomicU64::new(0);
 
 struct Entry {
     /// The number of the image's heap; 0 if no image has opened it.
     owner: AtomicU64,
-    /// Which file it is.
+    /// Identifies the file.
     identity: AtomicU64,
 }
 
-/// The file descriptors that a version has left open, by kind.
+/// The file descriptors that a version left open, by kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LeftOpen(BTreeMap<String, u32>);
 
-/// Notes that the image with this number has opened it.
+/// Records that the image with this number has opened a descriptor.
 pub(crate) fn opened(owner: u64, file: c_int) {
     let Some((at, entry)) = entry(file) else { return };
     entry.identity.store(identity(file).unwrap_or(0), SeqCst);
@@ -52,14 +51,15 @@ pub(crate) fn opened(owner: u64, file: c_int) {
     END.fetch_max(at + 1, SeqCst);
 }
 
-/// Notes that it is about to be closed.
+/// Records that a descriptor is about to be closed.
 pub(crate) fn closed(file: c_int) {
     if let Some((_, entry)) = entry(file) {
         entry.owner.store(0, SeqCst);
     }
 }
 
-/// What is open of that which the image with this number has opened. Asked once, when the image has left.
+/// The descriptors of the image with this number that are still open. Call it once, after the image was
+/// unmapped.
 pub(crate) fn left_open(owner: u64) -> LeftOpen {
     let mut kinds = BTreeMap::new();
     for (file, entry) in TABLE.iter().enumerate().take(END.load(SeqCst)) {
@@ -76,17 +76,17 @@ pub(crate) fn left_open(owner: u64) -> LeftOpen {
     left
 }
 
-/// How many file descriptors modules of this process have left open when they left memory.
+/// The number of file descriptors that unloaded modules of this process left open.
 pub fn descriptors_left_open() -> u64 {
     LEFT_OPEN.load(SeqCst)
 }
 
-/// How many file descriptors this process has open, and how many it can have.
+/// The number of open file descriptors of this process, and its limit.
 pub fn descriptors_in_use() -> (u64, u64) {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` can be written.
+    // SAFETY: `limit` is writable.
     unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) };
-    // Since Linux 6.2 the directory's size is the number of its entries.
+    // Since Linux 6.2, the size of the directory is the number of its entries.
     let size =
         fs::metadata("/proc/self/fd").map_or(0, |directory| std::os::unix::fs::MetadataExt::size(&directory));
     let open = match size {
@@ -96,7 +96,8 @@ pub fn descriptors_in_use() -> (u64, u64) {
     (open, limit.rlim_cur)
 }
 
-/// Whether fewer descriptors are left than a module may need: 64, or an eighth of a limit that is small.
+/// The open descriptors and the limit, if fewer are free than a module may need: 64, or an eighth of a small
+/// limit.
 pub(crate) fn shortage() -> Option<(u64, u64)> {
     let (open, limit) = descriptors_in_use();
     (limit.saturating_sub(open) < RESERVE.min(limit / 8)).then_some((open, limit))
@@ -107,19 +108,19 @@ fn entry(file: c_int) -> Option<(usize, &'static Entry)> {
     Some((at, TABLE.get(at)?))
 }
 
-/// Which file it is; none if it is not open. It is not 0 in practice.
+/// Identifies the file of a descriptor; `None` if it is not open. It is not 0 in practice.
 fn identity(file: c_int) -> Option<u64> {
-    let mut about = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: `about` can be written.
-    if unsafe { libc::fstat(file, about.as_mut_ptr()) } != 0 {
+    let mut info = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: `info` is writable.
+    if unsafe { libc::fstat(file, info.as_mut_ptr()) } != 0 {
         return None;
     }
-    // SAFETY: the kernel has written it.
-    let about = unsafe { about.assume_init() };
-    Some(about.st_ino ^ about.st_dev.rotate_left(40))
+    // SAFETY: the call succeeded, so the kernel has written it.
+    let info = unsafe { info.assume_init() };
+    Some(info.st_ino ^ info.st_dev.rotate_left(40))
 }
 
-/// What the kernel calls it, in one word.
+/// The kind of a descriptor, from its name in the kernel.
 fn kind(file: usize) -> &'static str {
     let target = fs::read_link(format!("/proc/self/fd/{file}")).unwrap_or_default();
     let target = target.to_string_lossy();
@@ -140,12 +141,12 @@ fn kind(file: usize) -> &'static str {
 // === impl LeftOpen ===
 
 impl LeftOpen {
-    /// How many there are.
+    /// The number of descriptors.
     pub fn count(&self) -> u32 {
         self.0.values().sum()
     }
 
-    /// How many of each kind: `socket`, `pipe`, `file`, `epoll`, `eventfd`, `timer`, `signalfd`, `inotify`,
+    /// The number of each kind: `socket`, `pipe`, `file`, `epoll`, `eventfd`, `timer`, `signalfd`, `inotify`,
     /// `memfd`, `other`.
     pub fn kinds(&self) -> impl Iterator<Item = (&str, u32)> {
         self.0.iter().map(|(kind, count)| (kind.as_str(), *count))
@@ -157,7 +158,7 @@ impl LeftOpen {
     }
 }
 
-/// `2 sockets, 1 file`.
+/// For example `2 sockets, 1 file`.
 impl fmt::Display for LeftOpen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, (kind, count)) in self.kinds().enumerate() {
@@ -176,30 +177,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_image_opened_is_counted_as_long_as_it_is_the_same() {
+    fn open_descriptors_of_an_image_are_counted_by_kind() {
         const OWNER: u64 = u64::MAX;
         let sockets = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let file = File::open("/dev/null").unwrap();
-        let given_back = File::open("/dev/null").unwrap();
+        let closed_file = File::open("/dev/null").unwrap();
         let replaced = File::open("/dev/null").unwrap();
         sockets.iter().for_each(|socket| opened(OWNER, socket.as_raw_fd()));
-        for file in [&file, &given_back, &replaced] {
+        for file in [&file, &closed_file, &replaced] {
             opened(OWNER, file.as_raw_fd());
         }
-        closed(given_back.as_raw_fd());
-        // Another file has its number now.
-        let (other, place) = (TcpListener::bind("127.0.0.1:0").unwrap(), replaced.as_raw_fd());
+        closed(closed_file.as_raw_fd());
+        // Another file gets the number of this descriptor.
+        let (other, number) = (TcpListener::bind("127.0.0.1:0").unwrap(), replaced.as_raw_fd());
         // SAFETY: both are descriptors of this test.
-        assert_eq!(unsafe { libc::dup2(other.as_raw_fd(), place) }, place);
+        assert_eq!(unsafe { libc::dup2(other.as_raw_fd(), number) }, number);
         let before = descriptors_left_open();
         let left = left_open(OWNER);
         assert_eq!(left.to_string(), "1 file, 2 sockets");
         assert_eq!((left.count(), descriptors_left_open() - before), (3, 3));
-        assert!(left_open(OWNER).is_empty(), "it is told once");
+        assert!(left_open(OWNER).is_empty(), "they are reported once");
     }
 
     #[test]
-    fn the_process_knows_how_many_it_has() {
+    fn the_open_descriptors_of_the_process_are_counted() {
         let (open, limit) = descriptors_in_use();
         assert!(open >= 3 && open < limit, "{open} of {limit}");
         assert!(shortage().is_none());

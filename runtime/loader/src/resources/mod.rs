@@ -1,6 +1,6 @@
-//! What a process can run out of: file descriptors and pthread keys.
+//! Limited resources of the process: file descriptors and pthread keys.
 //! A line belongs here if it counts one of them, for a module or for the process.
-//! Never use another room of this crate.
+//! Never use another room of this crate here.
 
 pub(crate) mod descriptors;
 pub(crate) mod keys;
