@@ -1,4 +1,4 @@
-//! What may be part of an argument or an answer.
+//! The types that may be part of an argument or a return value.
 
 use segue_abi::{
     abi_stable::StableAbi,
@@ -7,55 +7,55 @@ use segue_abi::{
 
 use crate::{
     Bytes, List, Str,
-    describe::{START, hash, mix},
+    describe::{HASH_START, hash, mix},
 };
 
-/// Data that host and modules may hand to each other, and that stays good when the module is gone: plain data, and what is in
-/// memory of the host.
+/// Data that may cross between host and modules, and stays valid after the module is unloaded: plain data,
+/// and data in host memory.
 ///
-/// Numbers, `bool`, arrays, [`Str<'static>`](Str), [`List<'static, T>`](List), and types of your own that are marked with
-/// [`#[segue::data]`](macro@crate::data), which implements this.
+/// These are numbers, `bool`, arrays, [`Str<'static>`](Str), [`List<'static, T>`](List), and your own types
+/// that are marked with [`#[segue::data]`](macro@crate::data), which implements this trait.
 ///
 /// # Safety
 ///
-/// It is for the attribute to implement. `Layout` must differ where the layout of the type differs, and `settle` must reach
-/// everything in the value that is not plain.
+/// Only this crate and the attribute may implement it. `Layout` must differ if the layout of the type
+/// differs. `into_host_memory` must convert every part of the value that is not plain.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be handed between host and modules",
-    label = "this may refer to memory or code of a module",
-    note = "what is handed over must stay good when the module that made it has left memory; a type that carries its allocator, a vtable, a closure or an address in it (`String`, `Vec`, `Box`, `RString`, `RVec`, `RBox`, `Box<dyn …>`, `&'static …`, `fn`) does not",
-    note = "use numbers, `bool`, arrays, a type of your own marked with `#[segue::data]`, or `Str<'static>`, `Bytes<'static>`, `List<'static, T>`, whose memory is the host's"
+    message = "`{Self}` cannot cross between host and modules",
+    label = "may refer to memory or code of a module",
+    note = "data must stay valid after the module that created it is unloaded; a type that contains an allocator, a vtable, a closure or an address (`String`, `Vec`, `Box`, `RString`, `RVec`, `RBox`, `Box<dyn …>`, `&'static …`, `fn`) does not",
+    note = "use numbers, `bool`, arrays, a type marked with `#[segue::data]`, or `Str<'static>`, `Bytes<'static>`, `List<'static, T>`, which are in host memory"
 )]
 pub unsafe trait Data: Clone + Send + Sync + 'static {
-    /// Stands in for the type in the layout check.
+    /// The stand-in for the type in the layout check.
     #[doc(hidden)]
     type Layout: StableAbi;
-    /// How the type, and each type of an interface's crate that it names, is defined.
+    /// The definitions of the type, and of the types that it names, if they belong to an interface's crate.
     #[doc(hidden)]
     const DEFINITION: &'static str;
-    /// A hash of all that.
+    /// A hash of the type and its definitions.
     #[doc(hidden)]
     const FINGERPRINT: u64;
     /// Whether a value may own or borrow memory.
     #[doc(hidden)]
     const OWNS: bool;
-    /// Sees to it that whatever the value refers to is in memory of the host.
+    /// Moves or copies everything that the value refers to into host memory.
     #[doc(hidden)]
-    fn settle(self) -> Self;
+    fn into_host_memory(self) -> Self;
 }
 
 macro_rules! plain {
     ($($type:ty),*) => {
         $(
-            // SAFETY: it is its own layout, and refers to nothing.
+            // SAFETY: it is its own layout, and refers to no memory.
             unsafe impl Data for $type {
                 type Layout = $type;
                 const DEFINITION: &'static str = "";
-                const FINGERPRINT: u64 = hash(START, stringify!($type));
+                const FINGERPRINT: u64 = hash(HASH_START, stringify!($type));
                 const OWNS: bool = false;
 
                 #[inline(always)]
-                fn settle(self) -> Self {
+                fn into_host_memory(self) -> Self {
                     self
                 }
             }
@@ -65,51 +65,52 @@ macro_rules! plain {
 
 plain!(u8, i8, u16, i16, u32, i32, u64, i64, usize, isize, f32, f64, bool, ());
 
-// SAFETY: the layout is an array of that of the elements, and each of them is settled.
+// SAFETY: the layout is an array of the elements' layout, and each element is converted.
 unsafe impl<T: Data, const N: usize> Data for [T; N] {
     type Layout = [T::Layout; N];
     const DEFINITION: &'static str = T::DEFINITION;
-    const FINGERPRINT: u64 = mix(mix(hash(START, "array"), N as u64), T::FINGERPRINT);
+    const FINGERPRINT: u64 = mix(mix(hash(HASH_START, "array"), N as u64), T::FINGERPRINT);
     const OWNS: bool = T::OWNS;
 
-    fn settle(self) -> Self {
-        self.map(T::settle)
+    fn into_host_memory(self) -> Self {
+        self.map(T::into_host_memory)
     }
 }
 
-// SAFETY: the layout is that of a list with the elements' layout, and `settle` moves into memory of the host what is not
-// there, elements included.
+// SAFETY: the layout is that of a list with the elements' layout. `list_in_host_memory` converts the list and
+// its elements.
 unsafe impl<T: Data> Data for List<'static, T> {
     type Layout = ListLayout<T::Layout>;
     const DEFINITION: &'static str = T::DEFINITION;
-    const FINGERPRINT: u64 = mix(hash(START, "List"), T::FINGERPRINT);
+    const FINGERPRINT: u64 = mix(hash(HASH_START, "List"), T::FINGERPRINT);
     const OWNS: bool = true;
 
-    fn settle(self) -> Self {
-        settle(self)
+    fn into_host_memory(self) -> Self {
+        list_in_host_memory(self)
     }
 }
 
-// SAFETY: as for the list that it is.
+// SAFETY: as for the list of its bytes.
 unsafe impl Data for Str<'static> {
     type Layout = TextLayout;
     const DEFINITION: &'static str = "";
-    const FINGERPRINT: u64 = hash(START, "Str");
+    const FINGERPRINT: u64 = hash(HASH_START, "Str");
     const OWNS: bool = true;
 
-    fn settle(self) -> Self {
-        self.map(|bytes: Bytes<'static>| settle(bytes))
+    fn into_host_memory(self) -> Self {
+        self.map(|bytes: Bytes<'static>| list_in_host_memory(bytes))
     }
 }
 
-/// Compiles for what crosses. The attribute names it for each field, so that the compiler's complaint is at the field.
-pub fn crosses<T: Data>() {}
+/// Compiles only for [`Data`]. The attribute uses it for each field, so that the compiler's error points at
+/// the field.
+pub fn assert_data<T: Data>() {}
 
-fn settle<T: Data>(list: List<'_, T>) -> List<'static, T> {
+fn list_in_host_memory<T: Data>(list: List<'_, T>) -> List<'static, T> {
     match list.is_borrowed() {
-        _ if list.is_hosts() && !T::OWNS => list.into_static(),
-        true => list.iter().cloned().map(T::settle).collect(),
-        false => list.into_vec().into_iter().map(T::settle).collect(),
+        _ if list.is_in_host_memory() && !T::OWNS => list.into_static(),
+        true => list.iter().cloned().map(T::into_host_memory).collect(),
+        false => list.into_vec().into_iter().map(T::into_host_memory).collect(),
     }
 }
 
@@ -118,19 +119,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_borrowed_is_the_hosts_when_it_has_settled() {
+    fn borrowed_data_is_copied_into_host_memory() {
         static LITERALS: [Str<'static>; 1] = [Str::new()];
         let literal = List::from(&LITERALS);
         assert!(literal.is_borrowed());
-        let text = Str::from("literal").settle();
+        let text = Str::from("literal").into_host_memory();
         assert_eq!(text, "literal");
-        let list = List::from([text.clone(), Str::from("another")]).settle();
+        let list = List::from([text.clone(), Str::from("another")]).into_host_memory();
         assert_eq!(*list, ["literal", "another"]);
-        assert!(!literal.settle().is_borrowed());
+        assert!(!literal.into_host_memory().is_borrowed());
     }
 
     #[test]
-    fn fingerprints_tell_types_apart() {
+    fn different_types_have_different_fingerprints() {
         let all = [
             u8::FINGERPRINT,
             i8::FINGERPRINT,

@@ -1,20 +1,20 @@
-//! Puts descriptions together while the interface's crate is compiled: hashes, and texts made of texts.
+//! Builds descriptions while an interface's crate is compiled: hashes and joined texts.
 
-/// Where a hash begins: the offset basis of 64-bit FNV-1a.
-pub const START: u64 = 0xcbf2_9ce4_8422_2325;
+/// The initial hash: the offset basis of 64-bit FNV-1a.
+pub const HASH_START: u64 = 0xcbf2_9ce4_8422_2325;
 
-/// Goes on with a text, and marks its end.
+/// Adds a text, and a mark for its end, to a hash.
 pub const fn hash(start: u64, text: &str) -> u64 {
     let (bytes, mut hash, mut i) = (text.as_bytes(), start, 0);
     while i < bytes.len() {
         hash = step(hash, bytes[i]);
         i += 1;
     }
-    // No text has this byte.
+    // This byte is never part of UTF-8.
     step(hash, 0xff)
 }
 
-/// Goes on with another hash.
+/// Adds another hash to a hash.
 pub const fn mix(start: u64, other: u64) -> u64 {
     let (bytes, mut hash, mut i) = (other.to_le_bytes(), start, 0);
     while i < bytes.len() {
@@ -38,7 +38,7 @@ pub const fn hex(hash: u64) -> [u8; 16] {
     digits
 }
 
-/// How long these texts are, one after the other.
+/// The length of the joined texts, in bytes.
 pub const fn joined_len(parts: &[&str]) -> usize {
     let (mut len, mut i) = (0, 0);
     while i < parts.len() {
@@ -48,7 +48,7 @@ pub const fn joined_len(parts: &[&str]) -> usize {
     len
 }
 
-/// These texts, one after the other.
+/// The bytes of the joined texts.
 pub const fn joined<const N: usize>(parts: &[&str]) -> [u8; N] {
     let (mut bytes, mut at, mut part) = ([0; N], 0, 0);
     while part < parts.len() {
@@ -64,19 +64,19 @@ pub const fn joined<const N: usize>(parts: &[&str]) -> [u8; N] {
     bytes
 }
 
-/// The text of bytes that are one.
+/// The text of these bytes.
 ///
 /// # Panics
 ///
-/// Where they are none; as this runs at compile time, it then does not compile.
+/// If they are not UTF-8. It runs at compile time, so the program does not compile.
 pub const fn text(bytes: &'static [u8]) -> &'static str {
     match std::str::from_utf8(bytes) {
         Ok(text) => text,
-        Err(_) => panic!("texts make a text"),
+        Err(_) => panic!("joined texts are UTF-8"),
     }
 }
 
-/// What goes between a definition and those that it names: nothing where there is none.
+/// The separator before a definition. Empty if the definition is empty.
 pub const fn separator(definition: &str) -> &'static str {
     if definition.is_empty() { "" } else { "; " }
 }
@@ -97,10 +97,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hash_is_fnv_1a_and_knows_where_texts_end() {
-        // The published value for "a", gone on with the byte that marks the end.
-        assert_eq!(hash(START, "a"), step(0xaf63_dc4c_8601_ec8c, 0xff));
-        assert_ne!(hash(hash(START, "ab"), "c"), hash(hash(START, "a"), "bc"));
+    fn a_hash_is_fnv_1a_and_includes_the_end_of_each_text() {
+        // The published value for "a", and then the byte that marks the end.
+        assert_eq!(hash(HASH_START, "a"), step(0xaf63_dc4c_8601_ec8c, 0xff));
+        assert_ne!(hash(hash(HASH_START, "ab"), "c"), hash(hash(HASH_START, "a"), "bc"));
         assert_eq!(&hex(0x0123_4567_89ab_cdef), b"0123456789abcdef");
     }
 

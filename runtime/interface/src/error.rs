@@ -1,26 +1,26 @@
-//! Why a call has no answer.
+//! Why a call failed.
 
 use std::fmt;
 
-/// A version and the load that brought it.
+/// A version, and the load that made it current.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct VersionId {
-    /// The version.
+    /// The version, as in the module's `Cargo.toml`.
     pub version: String,
-    /// The generation.
+    /// The generation: the number of its load.
     pub generation: u64,
 }
 
-/// Why a call has no answer. Only this call failed.
+/// Why a call failed. Other calls are not affected.
 ///
-/// It is small, since it is part of what each call returns; what happened is behind it.
+/// It is as small as a pointer, because each call returns a `Result` with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallError {
     failure: Box<CallFailure>,
 }
 
-/// What happened to a call that has no answer.
+/// The reason of a failed call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallFailure {
@@ -29,27 +29,27 @@ pub enum CallFailure {
         /// The module.
         module: String,
     },
-    /// The version that is current does not export the interface.
+    /// The current version does not export the interface.
     NotExported {
         /// The module.
         module: String,
         /// The interface.
         interface: String,
     },
-    /// The caller is a version that is being purged, and is to come to its end instead of calling others.
+    /// The calling version is being purged. Its calls should end, so it cannot call other modules.
     Cancelled {
-        /// The module that calls.
+        /// The calling module.
         module: String,
-        /// The version of it that calls.
+        /// Its version.
         version: VersionId,
     },
-    /// The module said that it failed.
+    /// The module returned a fault.
     Fault {
         /// The module.
         module: String,
         /// The version that failed.
         version: VersionId,
-        /// Its words.
+        /// The text of the fault.
         text: String,
     },
     /// The module panicked.
@@ -60,9 +60,9 @@ pub enum CallFailure {
         version: VersionId,
         /// The panic's message.
         message: String,
-        /// The source file, as the compiler named it.
+        /// The source file, as the compiler names it.
         file: String,
-        /// The line in it.
+        /// The line in the file.
         line: u32,
     },
 }
@@ -79,7 +79,7 @@ impl fmt::Display for VersionId {
 // === impl CallError ===
 
 impl CallError {
-    /// What happened.
+    /// The reason.
     pub fn failure(&self) -> &CallFailure {
         &self.failure
     }
@@ -104,7 +104,7 @@ impl fmt::Display for CallError {
             CallFailure::Cancelled { module, version } => {
                 write!(
                     f,
-                    "{module} {version} is being purged, and is to come to its end: it calls nobody any more"
+                    "{module} {version} is being purged and cannot call other modules; return from the call"
                 )
             }
             CallFailure::Fault { module, version, text } => write!(f, "{module} {version}: {text}"),

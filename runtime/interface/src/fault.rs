@@ -1,10 +1,11 @@
-//! Why a method, a call, or a load failed, in a module's words.
+//! The error that a module returns.
 
 use std::{error::Error, fmt};
 
-/// Why a method of an interface, a call, or a load failed: a text for the caller and for the host's log.
+/// The error of a method, a request or a load: a text for the caller and for the host's log.
 ///
-/// Any error converts, with its sources, so `?` works in whatever answers a `Result` with it:
+/// Any error converts to it, with its sources, so `?` works in a function that returns a `Result` with a
+/// `Fault`:
 ///
 /// ```
 /// use segue_interface::Fault;
@@ -15,13 +16,13 @@ use std::{error::Error, fmt};
 /// assert_eq!(port("http").unwrap_err().to_string(), "invalid digit found in string");
 /// ```
 //
-// It is no `std::error::Error` itself: that would rule the conversion out.
+// It is not a `std::error::Error` itself. Otherwise the conversion would overlap with `impl From<T> for T`.
 pub struct Fault {
     text: String,
 }
 
 impl Fault {
-    /// A fault with this text.
+    /// Creates a fault with this text.
     pub fn new(text: impl fmt::Display) -> Self {
         Fault { text: text.to_string() }
     }
@@ -62,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_tells_its_sources() {
+    fn a_fault_contains_the_sources_of_its_error() {
         #[derive(Debug)]
         struct Outer(std::num::ParseIntError);
         impl fmt::Display for Outer {

@@ -1,4 +1,5 @@
-//! Typed interfaces of segue modules: what the crate of an interface depends on, which hosts and modules share.
+//! Typed interfaces of segue modules. The crate of an interface depends on this crate, and hosts and modules
+//! share it.
 //!
 //! ```toml
 //! [dependencies]
@@ -9,12 +10,12 @@
 //! # extern crate segue_interface as segue;
 //! use segue::{List, Str};
 //!
-//! /// Tells prices.
+//! /// The prices of a shop.
 //! #[segue::interface]
 //! pub trait Pricing {
-//!     /// What so many of an article cost.
+//!     /// The price of `quantity` of an article.
 //!     fn quote(&self, sku: Str<'_>, quantity: u32) -> Cents;
-//!     /// The articles that there are.
+//!     /// All articles.
 //!     fn articles(&self) -> List<'static, Str<'static>>;
 //! }
 //!
@@ -25,17 +26,18 @@
 //! # fn main() {}
 //! ```
 //!
-//! Of this, [`macro@interface`] makes
-//! * the trait **`ProvidePricing`**, with these methods, which a module implements for its type, and names in
-//!   `export_module!(Shop, interfaces = [Pricing])`;
-//! * the type **`Pricing`**, which a host enters: `runtime.interface::<Pricing>("shop")?.enter()?.quote("anvil".into(), 3)?`.
-//!   Its methods answer a `Result`: a panic of the module, or a [`Fault`], is the error of that one call.
+//! [`macro@interface`] generates:
+//! * the trait **`ProvidePricing`**, with these methods. A module implements it for its type, and exports the
+//!   interface with `export_module!(Shop, interfaces = [Pricing])`.
+//! * the type **`Pricing`**, for callers:
+//!   `runtime.interface::<Pricing>("shop")?.enter()?.quote("anvil".into(), 3)?`. Its methods return a
+//!   `Result`. A panic of the module, or a [`Fault`], is the error of that one call.
 //!
 //! # What may cross
 //!
-//! A method takes plain data, or what is borrowed for the call ([`Argument`]); it answers plain data, or what is in memory of
-//! the host ([`Answer`]): nothing that it has handed over refers to the module, so the module can leave memory while its
-//! answers are in use. Everything else does not compile:
+//! A method takes plain data, or data that is borrowed for the call ([`Argument`]). It returns plain data, or
+//! data in host memory ([`Answer`]). A return value never refers to the module, so the module can be unloaded
+//! while the value is in use. Any other type does not compile:
 //!
 //! ```compile_fail,E0277
 //! # extern crate segue_interface as segue;
@@ -55,52 +57,64 @@
 //! # fn main() {}
 //! ```
 //!
-//! # Growing
+//! # Compatibility
 //!
-//! A method may be added behind the last one: whoever was compiled with the shorter interface goes on calling the longer one.
-//! Whatever else changes, name, order, argument or answer of a method, or a type that it names, makes the load of a module
-//! fail that does not fit those who call it, with the interface, the method and the two types in the error.
+//! You may add a method after the last one. Callers that were compiled with the shorter interface can call
+//! the longer one. Any other change is incompatible: to the name, the order, an argument or the return type
+//! of a method, or to a type that it names. A load is refused if the module does not fit its callers. The
+//! error names the interface, the method and both types.
 //!
 //! # How it works
 //!
-//! The attribute describes each method: its names and types, a fingerprint of each type through all that it is made of, and a
-//! layout for the check of `abi_stable`. The description goes into the module's file, to be compared before anything of it
-//! runs, and beside the table of functions that it exports, to be compared again. A method is then one call through that table:
-//! `src/call.rs` is all that is around it, `src/cross.rs` what becomes of arguments and answers on their way, `src/data.rs`
-//! what they can be made of.
+//! The attribute describes each method: its names and types, a fingerprint of each type and all its parts,
+//! and a layout for the check of `abi_stable`. The description is in the metadata of the module's file, where
+//! the host compares it before any code of the file runs. It is also next to the exported table of functions,
+//! where the host compares it again. After that a method call is one call through the table.
+//!
+//! * `caller.rs` and `provider.rs` are the two sides of that call.
+//! * `argument.rs` and `answer.rs` convert arguments and return values, and `data.rs` their parts.
+//! * `interface.rs` has the traits that the attribute implements.
 
-mod call;
-mod cross;
+mod answer;
+mod argument;
+mod caller;
+#[cfg(doctest)]
+mod compile_fail;
 mod data;
 mod describe;
 mod error;
 mod fault;
 mod heap;
+mod interface;
 mod list;
+mod provider;
 mod text;
 
-pub use call::{Interface, ProvidedBy};
-pub use cross::{Answer, Argument, Returns};
+pub use answer::{Answer, Returns};
+pub use argument::Argument;
 pub use data::Data;
 pub use error::{CallError, CallFailure, VersionId};
 pub use fault::Fault;
+pub use interface::{Interface, ProvidedBy};
 pub use list::{Bytes, List};
 pub use segue_macros::{data, interface};
 pub use text::Str;
 
-/// What the attributes' expansions, and the two sides of segue, name. No part of the interface.
+/// Names for the expansions of the attributes, and for the host and the SDK. Not part of the public
+/// interface.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::__argument_by_value as argument_by_value;
     pub use crate::__join as join;
-    pub use crate::call::{
-        Answered, Interface, Origin, ProvidedBy, Raw, answer, attach as attach_failures, export, panicked,
-    };
-    pub use crate::cross::{Answer, Argument, Returns};
-    pub use crate::data::{Data, crosses};
-    pub use crate::describe::{START, hash, hex, joined, joined_len, mix, separator, text};
+    pub use crate::answer::{Answer, Returns};
+    pub use crate::argument::Argument;
+    pub use crate::caller::{Origin, Raw};
+    pub use crate::data::{Data, assert_data};
+    pub use crate::describe::{HASH_START, hash, hex, joined, joined_len, mix, separator, text};
     pub use crate::error::CallError;
     pub use crate::heap::{attach as attach_heap, heap};
+    pub use crate::interface::{Interface, ProvidedBy, export};
+    pub use crate::provider::{RawAnswer, attach as attach_failures, panicked, run_method};
     pub use segue_abi::{
         ArgumentRef, InterfaceRef, MethodRef, MethodTable, ModuleState, TypeRef,
         abi_stable::{

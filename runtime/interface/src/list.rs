@@ -1,4 +1,4 @@
-//! Lists: borrowed for a call, or in memory of the host.
+//! Lists: borrowed for a call, or in host memory.
 
 use std::{
     fmt,
@@ -13,17 +13,17 @@ use segue_abi::Heap;
 
 use crate::heap::heap;
 
-/// A list that may cross between host and modules: borrowed from whoever calls (`List<'_, T>`, as an argument), or in memory
-/// of the host (`List<'static, T>`, as an answer), which outlives every module.
+/// A list that may cross between host and modules. As an argument (`List<'_, T>`) it is borrowed from the
+/// caller. As a return value (`List<'static, T>`) it is in host memory, which outlives every module.
 ///
-/// It derefs to a slice. A borrowed one is made of a slice at no cost; one of its own is made of a `Vec`, an array or an
-/// iterator, whose elements are moved into memory of the host.
+/// It derefs to a slice. The conversion from a slice borrows, at no cost. The conversion from a `Vec`, an
+/// array or an iterator moves the elements into host memory.
 ///
 /// ```
 /// use segue_interface::List;
 ///
-/// let mine = [1, 2, 3];
-/// let borrowed = List::from(&mine[..]);
+/// let array = [1, 2, 3];
+/// let borrowed = List::from(&array[..]);
 /// let owned: List<'static, i32> = borrowed.iter().map(|n| n * 2).collect();
 /// assert_eq!(*owned, [2, 4, 6]);
 /// ```
@@ -31,15 +31,15 @@ use crate::heap::heap;
 pub struct List<'a, T> {
     first: NonNull<T>,
     len: usize,
-    /// Where the elements are to be given back to; none where they are borrowed, or take no memory.
+    /// The heap that the elements are in. `None` if they are borrowed, or take no memory.
     heap: Option<&'static Heap>,
     elements: PhantomData<(&'a T, T)>,
 }
 
-/// Any bytes. See [`List`].
+/// Bytes. See [`List`].
 pub type Bytes<'a> = List<'a, u8>;
 
-// SAFETY: it is a `Vec<T>` or a `&[T]`; the host's heap may be used from any thread.
+// SAFETY: it is like a `Vec<T>` or a `&[T]`, and any thread may use the host's heap.
 unsafe impl<T: Send + Sync> Send for List<'_, T> {}
 // SAFETY: as above.
 unsafe impl<T: Sync> Sync for List<'_, T> {}
@@ -47,39 +47,41 @@ unsafe impl<T: Sync> Sync for List<'_, T> {}
 // === impl List ===
 
 impl<'a, T> List<'a, T> {
-    /// An empty list, which takes no memory.
+    /// Creates an empty list. It takes no memory.
     pub const fn new() -> Self {
         List { first: NonNull::dangling(), len: 0, heap: None, elements: PhantomData }
     }
 
     /// The elements.
     pub fn as_slice(&self) -> &[T] {
-        // SAFETY: `first` and `len` are those of a slice that lives for 'a, or of a place that this value owns.
+        // SAFETY: `first` and `len` describe a slice that lives for 'a, or a block that this value owns.
         unsafe { slice::from_raw_parts(self.first.as_ptr(), self.len) }
     }
 
     /// Whether the elements are in memory that outlives this image.
-    pub(crate) fn is_hosts(&self) -> bool {
-        self.len == 0 || mem::size_of::<T>() == 0 || self.heap.is_some_and(|mine| ptr::eq(mine, heap()))
+    pub(crate) fn is_in_host_memory(&self) -> bool {
+        self.len == 0 || mem::size_of::<T>() == 0 || self.heap.is_some_and(|of_list| ptr::eq(of_list, heap()))
     }
 
     pub(crate) fn is_borrowed(&self) -> bool {
         self.heap.is_none()
     }
 
-    /// The same list, for as long as it likes. For one that [`is_hosts`](List::is_hosts).
+    /// The same list, without the borrow. Only for a list that
+    /// [`is_in_host_memory`](List::is_in_host_memory).
     pub(crate) fn into_static(self) -> List<'static, T> {
-        debug_assert!(self.is_hosts());
+        debug_assert!(self.is_in_host_memory());
         let this = ManuallyDrop::new(self);
         List { first: this.first, len: this.len, heap: this.heap, elements: PhantomData }
     }
 
-    /// Takes the elements out of a list that owns them.
+    /// Moves the elements out of a list that owns them.
     pub(crate) fn into_vec(self) -> Vec<T> {
         debug_assert!(!self.is_borrowed());
         let this = ManuallyDrop::new(self);
         let mut elements = Vec::with_capacity(this.len);
-        // SAFETY: the list owns `len` elements there, and does not drop them: that is up to the vector now, which has room.
+        // SAFETY: the list owns `len` elements and does not drop them, so the vector, which has room, owns
+        // them now.
         unsafe {
             ptr::copy_nonoverlapping(this.first.as_ptr(), elements.as_mut_ptr(), this.len);
             elements.set_len(this.len);
@@ -88,11 +90,12 @@ impl<'a, T> List<'a, T> {
         elements
     }
 
-    /// Gives the place back, whose elements are gone.
+    /// Frees the block. Its elements must have been moved or dropped.
     fn release(&self) {
         if let Some(heap) = self.heap {
             let size = self.len * mem::size_of::<T>();
-            // SAFETY: `from` allocated it there, with this size and alignment, and both callers are done with the list.
+            // SAFETY: `from` allocated the block there, with this size and alignment, and neither caller uses
+            // it afterwards.
             unsafe { (heap.release)(self.first.as_ptr().cast(), size, mem::align_of::<T>()) };
         }
     }
@@ -101,32 +104,33 @@ impl<'a, T> List<'a, T> {
 impl<T> Drop for List<'_, T> {
     fn drop(&mut self) {
         if self.heap.is_some() {
-            // SAFETY: the list owns its elements, and is not used again.
+            // SAFETY: the list owns its elements, and nothing uses them afterwards.
             unsafe { ptr::slice_from_raw_parts_mut(self.first.as_ptr(), self.len).drop_in_place() };
             self.release();
         }
     }
 }
 
-/// Moves the elements into memory of the host.
+/// Moves the elements into host memory.
 impl<T> From<Vec<T>> for List<'_, T> {
     fn from(elements: Vec<T>) -> Self {
         let (len, size) = (elements.len(), mem::size_of_val(&*elements));
         if size == 0 {
-            // Elements without a size need no place; they are kept as a number, and never dropped.
+            // Elements of size zero need no block. Only their number is kept, and they are never dropped.
             mem::forget(elements);
             return List { first: NonNull::dangling(), len, heap: None, elements: PhantomData };
         }
         let heap = heap();
         // SAFETY: the size is not 0.
-        let place = unsafe { (heap.allocate)(size, mem::align_of::<T>()) }.cast::<T>();
+        let block = unsafe { (heap.allocate)(size, mem::align_of::<T>()) }.cast::<T>();
         let mut elements = elements;
-        // SAFETY: the place is new and has room for `len` elements; the vector forgets them, so each has one owner.
+        // SAFETY: the block is new and has room for `len` elements. The vector forgets them, so each has one
+        // owner.
         unsafe {
-            ptr::copy_nonoverlapping(elements.as_ptr(), place, len);
+            ptr::copy_nonoverlapping(elements.as_ptr(), block, len);
             elements.set_len(0);
         }
-        let first = NonNull::new(place).expect("`allocate` does not answer null");
+        let first = NonNull::new(block).expect("`allocate` does not return null");
         List { first, len, heap: Some(heap), elements: PhantomData }
     }
 }
@@ -178,7 +182,7 @@ impl<'l, T> IntoIterator for &'l List<'_, T> {
     }
 }
 
-/// A copy in memory of the host, also of a list that is borrowed: so it may be kept.
+/// Copies into host memory, also from a borrowed list, so the copy may be kept.
 impl<T: Clone> Clone for List<'_, T> {
     fn clone(&self) -> Self {
         self.iter().cloned().collect()

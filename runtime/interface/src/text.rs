@@ -1,14 +1,14 @@
-//! Text: borrowed for a call, or in memory of the host.
+//! Text: borrowed for a call, or in host memory.
 
 use std::{borrow::Borrow, cmp::Ordering, fmt, hash, ops::Deref};
 
 use crate::Bytes;
 
-/// Text that may cross between host and modules: borrowed from whoever calls (`Str<'_>`, as an argument), or in memory of the
-/// host (`Str<'static>`, as an answer), which outlives every module.
+/// Text that may cross between host and modules. As an argument (`Str<'_>`) it is borrowed from the caller.
+/// As a return value (`Str<'static>`) it is in host memory, which outlives every module.
 ///
-/// It derefs to `str`. Borrowing costs nothing; a `String` is copied into memory of the host. An answer that was made of a
-/// literal of the module is copied when it leaves the module.
+/// It derefs to `str`. A borrow costs nothing. A `String` is copied into host memory. A literal of the module
+/// is copied when a method returns it.
 ///
 /// ```
 /// use segue_interface::Str;
@@ -28,14 +28,14 @@ pub struct Str<'a> {
 // === impl Str ===
 
 impl<'a> Str<'a> {
-    /// Empty text, which takes no memory.
+    /// Creates an empty text. It takes no memory.
     pub const fn new() -> Self {
         Str { bytes: Bytes::new() }
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        // SAFETY: all ways to make one are from a `str` or a `String`, and nothing changes its bytes.
+        // SAFETY: each constructor takes a `str` or a `String`, and nothing changes the bytes.
         unsafe { std::str::from_utf8_unchecked(self.bytes.as_slice()) }
     }
 
@@ -56,7 +56,7 @@ impl<'a> From<&'a String> for Str<'a> {
     }
 }
 
-/// Copies the text into memory of the host.
+/// Copies the text into host memory.
 impl From<String> for Str<'_> {
     fn from(text: String) -> Self {
         Str { bytes: Bytes::from(text.into_bytes()) }
@@ -125,7 +125,7 @@ impl Ord for Str<'_> {
     }
 }
 
-/// As that of `str`, so that a map with such keys can be asked with a `&str`.
+/// Hashes as `str` does, so that a `&str` finds a key of this type in a map.
 impl hash::Hash for Str<'_> {
     fn hash<H: hash::Hasher>(&self, state: &mut H) {
         self.as_str().hash(state);

@@ -8,18 +8,19 @@ use crate::types::text;
 
 pub(crate) fn expand(item: DeriveInput) -> Result<TokenStream> {
     if !item.generics.params.is_empty() {
-        let reason = "a type that is handed between host and modules has no generics: each of its forms would be another type";
+        let reason = "a `#[segue::data]` type cannot have generics, because each instance has its own \
+            layout: write one type for each instance";
         return Err(Error::new(item.generics.span(), reason));
     }
     if let Some(attribute) = item.attrs.iter().find(|attribute| attribute.path().is_ident("repr")) {
-        let reason = "`#[segue::data]` sees to the representation: take this away";
+        let reason = "`#[segue::data]` sets the representation: remove this attribute";
         return Err(Error::new(attribute.span(), reason));
     }
     let name = &item.ident;
     let (representation, shapes) = match &item.data {
         Data::Struct(data) => (quote!(C), vec![Shape::of(quote!(#name), &data.fields)]),
         Data::Enum(data) if data.variants.is_empty() => {
-            return Err(Error::new(name.span(), "an enum without variants has no values to hand over"));
+            return Err(Error::new(name.span(), "an enum without variants has no values: add a variant"));
         }
         Data::Enum(data) => {
             let mut shapes = Vec::new();
@@ -28,17 +29,21 @@ pub(crate) fn expand(item: DeriveInput) -> Result<TokenStream> {
             }
             (quote!(u8), shapes)
         }
-        Data::Union(_) => return Err(Error::new(name.span(), "of a union nobody knows what it holds")),
+        Data::Union(_) => {
+            let reason = "a union cannot cross between host and modules, because its active field is \
+                unknown: use an enum";
+            return Err(Error::new(name.span(), reason));
+        }
     };
     let all_fields: Vec<&Type> = shapes.iter().flat_map(|shape| shape.types()).collect();
-    // One assertion a field, so that the compiler's complaint points at the field.
-    let asserts = all_fields
-        .iter()
-        .map(|field| quote_spanned!(field.span()=> const _: fn() = ::segue::__private::crosses::<#field>;));
+    // One assertion for each field, so that the compiler's error points at the field.
+    let asserts = all_fields.iter().map(
+        |field| quote_spanned!(field.span()=> const _: fn() = ::segue::__private::assert_data::<#field>;),
+    );
     let layouts = shapes.iter().map(Shape::layout);
     let layout = chain(layouts);
     let definition = definition(&item);
-    let settle = shapes.iter().map(Shape::settle);
+    let conversions = shapes.iter().map(Shape::conversion);
     let expanded = quote! {
         #[repr(#representation)]
         #item
@@ -47,7 +52,8 @@ pub(crate) fn expand(item: DeriveInput) -> Result<TokenStream> {
             use ::segue::__private as __segue;
             #(#asserts)*
 
-            // SAFETY: the layout is made of those of all fields in their order, and each field is settled.
+            // SAFETY: the layout is a chain of the layouts of all fields, in their order, and each field is
+            // converted.
             unsafe impl __segue::Data for #name {
                 type Layout = #layout;
                 const DEFINITION: &'static str = __segue::join![
@@ -58,16 +64,16 @@ pub(crate) fn expand(item: DeriveInput) -> Result<TokenStream> {
                     )*
                 ];
                 const FINGERPRINT: u64 = {
-                    let hash = __segue::hash(__segue::START, #definition);
+                    let hash = __segue::hash(__segue::HASH_START, #definition);
                     #(let hash = __segue::mix(hash, <#all_fields as __segue::Data>::FINGERPRINT);)*
                     hash
                 };
                 const OWNS: bool = false #(|| <#all_fields as __segue::Data>::OWNS)*;
 
                 #[inline]
-                fn settle(self) -> Self {
+                fn into_host_memory(self) -> Self {
                     match self {
-                        #(#settle)*
+                        #(#conversions)*
                     }
                 }
             }
@@ -97,25 +103,24 @@ impl<'a> Shape<'a> {
         chain(self.types().map(|field| quote!(<#field as __segue::Data>::Layout)))
     }
 
-    /// One arm that takes the value apart, and makes it again of settled fields.
-    fn settle(&self) -> TokenStream {
+    /// The match arm that converts each field.
+    fn conversion(&self) -> TokenStream {
         let path = &self.path;
         let bound: Vec<Ident> = (0..self.fields.len()).map(|at| format_ident!("field_{at}")).collect();
-        let names = self.fields.members();
-        let names: Vec<_> = names.collect();
+        let names: Vec<_> = self.fields.members().collect();
         quote! {
-            #path { #(#names: #bound),* } => #path { #(#names: __segue::Data::settle(#bound)),* },
+            #path { #(#names: #bound),* } => #path { #(#names: __segue::Data::into_host_memory(#bound)),* },
         }
     }
 }
 
-/// A type that is made of all of these.
+/// The stand-in type that is a chain of these types.
 fn chain(parts: impl Iterator<Item = TokenStream>) -> TokenStream {
     let parts: Vec<_> = parts.collect();
     parts.into_iter().rev().fold(quote!(()), |tail, head| quote!(__segue::Fields<#head, #tail>))
 }
 
-/// The item without its attributes, and without who may see what: none of that is part of the layout.
+/// The source of the item, without attributes and visibilities: they are not part of the layout.
 fn definition(item: &DeriveInput) -> String {
     let mut bare = item.clone();
     bare.attrs.clear();

@@ -1,7 +1,7 @@
-//! The attributes of `segue-interface`, where they are documented with an example. Their expansions name `::segue`, which is
-//! that crate in the crate of an interface, and the host's library in a program that embeds it.
+//! The attributes of `segue-interface`. Its documentation has an example.
 //!
-//! `interface` and `data` are one file each; `types` says what of a type's source goes where.
+//! The expansions use paths that start with `::segue`. In the crate of an interface, `segue` is
+//! `segue-interface`. In a program that embeds the runtime, it is the host library.
 
 mod data;
 mod interface;
@@ -9,25 +9,26 @@ mod types;
 
 use proc_macro::TokenStream;
 
-/// Makes a typed interface of a trait: the trait `Provide…` for modules to implement, and a type of the trait's own name for
-/// callers to call.
+/// Makes a trait a typed interface: it generates the trait `Provide…`, which modules implement, and a type
+/// with the name of the original trait, for callers.
 ///
-/// Each method takes `&self` and arguments that are plain or borrowed for the call, and answers what stays good when the module
-/// is gone. It has no body and no generics. The methods' order is part of the interface; a new one goes to the end.
+/// Each method takes `&self`, and arguments that are plain data or borrowed for the call. It returns data
+/// that stays valid after the module is unloaded. It has no body and no generics. The order of the methods is
+/// part of the interface, so add a new method after the last one.
 ///
-/// See `segue-interface`'s own documentation for an example.
+/// The documentation of `segue-interface` has an example.
 #[proc_macro_attribute]
 pub fn interface(attribute: TokenStream, item: TokenStream) -> TokenStream {
     expand(attribute, item, interface::expand)
 }
 
-/// Marks a struct or an enum of which values may be handed between host and modules.
+/// Marks a struct or an enum whose values may cross between host and modules.
 ///
-/// Its fields are what an answer may be: numbers, `bool`, arrays, other types so marked, `Str<'static>`, `Bytes<'static>`,
-/// `List<'static, T>`. It derives `Clone`, has no generics, and gets its representation (`repr(C)`, `repr(u8)` for an enum) from
-/// here.
+/// Its fields may be numbers, `bool`, arrays, other marked types, `Str<'static>`, `Bytes<'static>` and
+/// `List<'static, T>`. The type must be `Clone` and cannot have generics. The attribute sets its
+/// representation: `repr(C)`, or `repr(u8)` for an enum.
 ///
-/// See `segue-interface`'s own documentation for an example.
+/// The documentation of `segue-interface` has an example.
 #[proc_macro_attribute]
 pub fn data(attribute: TokenStream, item: TokenStream) -> TokenStream {
     expand(attribute, item, data::expand)

@@ -1,4 +1,4 @@
-//! The source of a type, in the forms in which an expansion needs it.
+//! Lifetimes and the source text of a type.
 
 use proc_macro2::Span;
 use quote::ToTokens;
@@ -7,7 +7,7 @@ use syn::{
     visit_mut::{self, VisitMut},
 };
 
-/// The type with each lifetime that is left out, or is `'_`, named so.
+/// The type with this name for each lifetime that is elided or `'_`.
 pub(crate) fn with_lifetime(of: &Type, name: &str) -> Type {
     struct Name(Lifetime);
 
@@ -31,17 +31,17 @@ pub(crate) fn with_lifetime(of: &Type, name: &str) -> Type {
     named
 }
 
-/// The first lifetime in a type that is named.
+/// The first named lifetime in a type.
 pub(crate) fn named_lifetime(of: &Type) -> Option<Lifetime> {
     find(of, |lifetime| lifetime.ident != "_")
 }
 
-/// The first lifetime in a type that is left out, or is `'_`.
+/// The first lifetime in a type that is `'_`.
 pub(crate) fn elided_lifetime(of: &Type) -> Option<Lifetime> {
     find(of, |lifetime| lifetime.ident == "_")
 }
 
-fn find(of: &Type, is_it: fn(&Lifetime) -> bool) -> Option<Lifetime> {
+fn find(of: &Type, matches: fn(&Lifetime) -> bool) -> Option<Lifetime> {
     struct Find(fn(&Lifetime) -> bool, Option<Lifetime>);
 
     impl VisitMut for Find {
@@ -52,12 +52,12 @@ fn find(of: &Type, is_it: fn(&Lifetime) -> bool) -> Option<Lifetime> {
         }
     }
 
-    let mut find = Find(is_it, None);
+    let mut find = Find(matches, None);
     find.visit_type_mut(&mut of.clone());
     find.1
 }
 
-/// The source as one line, as a person would write it: without the spaces that the standard form has around punctuation.
+/// The source as one line, without the spaces that a token stream has around punctuation.
 pub(crate) fn text(of: &impl ToTokens) -> String {
     let mut text = of.to_token_stream().to_string().split_whitespace().collect::<Vec<_>>().join(" ");
     for (from, to) in [

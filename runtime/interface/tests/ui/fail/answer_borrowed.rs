@@ -1,4 +1,4 @@
-//! What is borrowed from the module goes with it.
+//! A value that is borrowed from the module is gone when the module is unloaded.
 
 extern crate segue_interface as segue;
 

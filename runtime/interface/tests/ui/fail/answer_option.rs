@@ -1,4 +1,4 @@
-//! An `Option` is what is in it.
+//! An `Option` contains its value.
 
 extern crate segue_interface as segue;
 

@@ -1,4 +1,4 @@
-//! A `Result` is what is in it.
+//! A `Result` contains its values.
 
 extern crate segue_interface as segue;
 

@@ -1,4 +1,4 @@
-//! A `String` belongs to the allocator of whoever calls.
+//! The memory of a `String` belongs to the caller's allocator.
 
 extern crate segue_interface as segue;
 

@@ -1,4 +1,4 @@
-//! There is no value to hand over.
+//! An enum without variants has no values.
 
 extern crate segue_interface as segue;
 

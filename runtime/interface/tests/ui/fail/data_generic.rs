@@ -1,4 +1,4 @@
-//! Each form of a generic type would be another type.
+//! Each instance of a generic type has its own layout.
 
 extern crate segue_interface as segue;
 

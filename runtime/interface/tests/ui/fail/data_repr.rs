@@ -1,4 +1,4 @@
-//! The representation is the attribute's business.
+//! The attribute sets the representation.
 
 extern crate segue_interface as segue;
 

@@ -1,4 +1,4 @@
-//! The memory of a `String` belongs to the allocator of whoever made it.
+//! The memory of a `String` belongs to the allocator of the image that created it.
 
 extern crate segue_interface as segue;
 

@@ -1,4 +1,4 @@
-//! Of a union nobody knows what it holds.
+//! The active field of a union is unknown.
 
 extern crate segue_interface as segue;
 

@@ -1,4 +1,4 @@
-//! Modules implement methods.
+//! Modules implement the methods.
 
 extern crate segue_interface as segue;
 

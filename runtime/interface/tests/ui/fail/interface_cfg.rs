@@ -1,4 +1,4 @@
-//! All who are compiled with an interface must see the same.
+//! All crates that are compiled with an interface must see the same methods.
 
 extern crate segue_interface as segue;
 

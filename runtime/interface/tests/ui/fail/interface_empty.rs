@@ -1,4 +1,4 @@
-//! There is nothing to call.
+//! An interface without methods has nothing to call.
 
 extern crate segue_interface as segue;
 

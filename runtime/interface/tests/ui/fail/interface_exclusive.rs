@@ -1,4 +1,4 @@
-//! Many callers are inside at once.
+//! Many callers run a method at the same time.
 
 extern crate segue_interface as segue;
 

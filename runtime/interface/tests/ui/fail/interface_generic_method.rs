@@ -1,4 +1,4 @@
-//! A table of functions has one function a method.
+//! A table of functions has one function for each method.
 
 extern crate segue_interface as segue;
 

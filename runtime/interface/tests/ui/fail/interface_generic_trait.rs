@@ -1,4 +1,4 @@
-//! A table of functions is made once.
+//! An interface has a single table of functions.
 
 extern crate segue_interface as segue;
 

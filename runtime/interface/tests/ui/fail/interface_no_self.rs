@@ -1,4 +1,4 @@
-//! A method is called on what `on_load` made.
+//! A method runs on the value that `on_load` returned.
 
 extern crate segue_interface as segue;
 

@@ -1,4 +1,4 @@
-//! An argument has a name, by which errors call it.
+//! An argument needs a name, for errors.
 
 extern crate segue_interface as segue;
 

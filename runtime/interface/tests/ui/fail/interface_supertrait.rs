@@ -1,4 +1,4 @@
-//! What else the module exports is an interface of its own.
+//! Another interface is exported separately.
 
 extern crate segue_interface as segue;
 

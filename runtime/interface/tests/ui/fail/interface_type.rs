@@ -1,4 +1,4 @@
-//! An associated type would be another one in each module.
+//! An associated type would differ from module to module.
 
 extern crate segue_interface as segue;
 

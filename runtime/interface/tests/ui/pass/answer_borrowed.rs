@@ -1,4 +1,4 @@
-//! Compiles: answer borrowed, as it should be.
+//! The twin of `fail/answer_borrowed.rs`.
 
 extern crate segue_interface as segue;
 

@@ -1,4 +1,4 @@
-//! Compiles: answer option, as it should be.
+//! The twin of `fail/answer_option.rs`.
 
 extern crate segue_interface as segue;
 

@@ -1,4 +1,4 @@
-//! Compiles: answer result, as it should be.
+//! The twin of `fail/answer_result.rs`.
 
 extern crate segue_interface as segue;
 

@@ -1,4 +1,4 @@
-//! Compiles: answer string, as it should be.
+//! The twin of `fail/answer_string.rs`.
 
 extern crate segue_interface as segue;
 

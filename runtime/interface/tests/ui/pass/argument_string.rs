@@ -1,4 +1,4 @@
-//! Compiles: argument string, as it should be.
+//! The twin of `fail/argument_string.rs`.
 
 extern crate segue_interface as segue;
 

@@ -1,4 +1,4 @@
-//! Compiles: data empty enum, as it should be.
+//! The twin of `fail/data_empty_enum.rs`.
 
 extern crate segue_interface as segue;
 

@@ -1,4 +1,4 @@
-//! Compiles: data generic, as it should be.
+//! The twin of `fail/data_generic.rs`.
 
 extern crate segue_interface as segue;
 

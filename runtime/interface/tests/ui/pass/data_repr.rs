@@ -1,4 +1,4 @@
-//! Compiles: data repr, as it should be.
+//! The twin of `fail/data_repr.rs`.
 
 extern crate segue_interface as segue;
 

@@ -1,4 +1,4 @@
-//! Compiles: data string, as it should be.
+//! The twin of `fail/data_string.rs`.
 
 extern crate segue_interface as segue;
 

@@ -1,4 +1,4 @@
-//! Compiles: data union, as it should be.
+//! The twin of `fail/data_union.rs`.
 
 extern crate segue_interface as segue;
 

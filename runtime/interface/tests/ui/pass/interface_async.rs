@@ -1,4 +1,4 @@
-//! Compiles: interface async, as it should be.
+//! The twin of `fail/interface_async.rs`.
 
 extern crate segue_interface as segue;
 

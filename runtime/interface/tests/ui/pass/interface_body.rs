@@ -1,4 +1,4 @@
-//! Compiles: interface body, as it should be.
+//! The twin of `fail/interface_body.rs`.
 
 extern crate segue_interface as segue;
 

@@ -1,4 +1,4 @@
-//! Compiles: interface cfg, as it should be.
+//! The twin of `fail/interface_cfg.rs`.
 
 extern crate segue_interface as segue;
 

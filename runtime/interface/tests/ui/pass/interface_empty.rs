@@ -1,4 +1,4 @@
-//! Compiles: interface empty, as it should be.
+//! The twin of `fail/interface_empty.rs`.
 
 extern crate segue_interface as segue;
 

@@ -1,4 +1,4 @@
-//! Compiles: interface exclusive, as it should be.
+//! The twin of `fail/interface_exclusive.rs`.
 
 extern crate segue_interface as segue;
 

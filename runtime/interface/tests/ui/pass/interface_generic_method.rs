@@ -1,4 +1,4 @@
-//! Compiles: interface generic method, as it should be.
+//! The twin of `fail/interface_generic_method.rs`.
 
 extern crate segue_interface as segue;
 

@@ -1,4 +1,4 @@
-//! Compiles: interface generic trait, as it should be.
+//! The twin of `fail/interface_generic_trait.rs`.
 
 extern crate segue_interface as segue;
 

@@ -1,4 +1,4 @@
-//! Compiles: interface no self, as it should be.
+//! The twin of `fail/interface_no_self.rs`.
 
 extern crate segue_interface as segue;
 

@@ -1,4 +1,4 @@
-//! Compiles: interface pattern, as it should be.
+//! The twin of `fail/interface_pattern.rs`.
 
 extern crate segue_interface as segue;
 

@@ -1,4 +1,4 @@
-//! Compiles: interface supertrait, as it should be.
+//! The twin of `fail/interface_supertrait.rs`.
 
 extern crate segue_interface as segue;
 

@@ -1,4 +1,4 @@
-//! Compiles: interface type, as it should be.
+//! The twin of `fail/interface_type.rs`.
 
 extern crate segue_interface as segue;
 

@@ -1,9 +1,0 @@
-//! Compiles: data clone, as it should be.
-
-extern crate segue_interface as segue;
-
-#[segue::data]
-#[derive(Clone)]
-pub struct Cents(pub i64);
-
-fn main() {}
