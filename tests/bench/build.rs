@@ -1,4 +1,5 @@
-//! Builds the measured modules, each in two versions, because the runtime does not reload a file that is current.
+//! Builds the measured modules, each in two versions, because the runtime does not reload a file that is
+//! current.
 
 use std::process::ExitCode;
 

@@ -10,9 +10,9 @@
 //! Each is measured with one thread and with two. The two files differ only in the name of the section that
 //! receives the heap's address. Without that section a module uses the system's allocator.
 //!
-//! The address of code affects speed: two images of one file differed by 3 % for as long as they were mapped. So
-//! each round maps all images again and changes their order. The control shows how far apart two equal images are
-//! in this run.
+//! The address of code affects speed: two images of one file differed by 3 % for as long as they were mapped.
+//! So each round maps all images again and changes their order. The control shows how far apart two equal
+//! images are in this run.
 
 use std::{
     array, fs,

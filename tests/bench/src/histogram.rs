@@ -44,8 +44,8 @@ impl Histogram {
         self.longer.clear();
     }
 
-    /// Returns the shortest duration that at least `permille` thousandths of all durations do not exceed; 1000
-    /// gives the longest. `None` if nothing was recorded.
+    /// Returns the shortest duration that at least `permille` thousandths of all durations do not exceed;
+    /// 1000 gives the longest. `None` if nothing was recorded.
     pub(crate) fn permille(&self, permille: u64) -> Option<u64> {
         let total = self.fine.iter().map(|count| u64::from(*count)).sum::<u64>() + self.longer.len() as u64;
         let rank = (total * permille).div_ceil(1000).max(1);

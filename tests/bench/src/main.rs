@@ -8,16 +8,17 @@
 //! ```
 //!
 //! A figure is the median of many rounds. Each round measures everything once, so other load on the machine
-//! affects all figures alike. The output is a table or, with `--json`, one line of JSON per figure ([`Figure`]).
-//! On a terminal, standard error shows the progress.
+//! affects all figures alike. The output is a table or, with `--json`, one line of JSON per figure
+//! ([`Figure`]). On a terminal, standard error shows the progress.
 //!
-//! Exit codes: 0 for success, 1 if it could not measure, 2 for a wrong command line. The driver does not judge
-//! figures. `soak` is the exception: it exits with 1 if a count is wrong, such as an image that is still mapped or
-//! a destructor that did not run.
+//! Exit codes: 0 for success, 1 if it could not measure, 2 for a wrong command line. The driver does not
+//! judge figures. `soak` is the exception: it exits with 1 if a count is wrong, such as an image that is
+//! still mapped or a destructor that did not run.
 //!
 //! # Where things are
-//! `dispatch`, `soak`, `purge` and `heap` are the commands; their docs define each figure. `files` has the modules
-//! that they load, `figure` the output, `histogram` and `median` the statistics, `progress` the progress bar.
+//! `dispatch`, `soak`, `purge` and `heap` are the commands; their docs define each figure. `files` has the
+//! modules that they load, `figure` the output, `histogram` and `median` the statistics, `progress` the
+//! progress bar.
 
 #![forbid(unsafe_code)]
 

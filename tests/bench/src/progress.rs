@@ -2,8 +2,8 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar on standard error, if that is a terminal. The measuring thread draws it between measurements: a thread
-/// that draws would disturb them.
+/// A bar on standard error, if that is a terminal. The measuring thread draws it between measurements: a
+/// thread that draws would disturb them.
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,

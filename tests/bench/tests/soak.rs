@@ -1,5 +1,5 @@
-//! The soak notices what it counts: a clean run succeeds, and a run in which each version leaves something behind
-//! fails and names it.
+//! The soak notices what it counts: a clean run succeeds, and a run in which each version leaves something
+//! behind fails and names it.
 
 use std::process::{Command, Output};
 

@@ -1,8 +1,8 @@
 //! Runs the commands of a Markdown file as written.
 //!
-//! All `sh` blocks of a file run in one bash session in an empty directory, so a block may use files of an earlier
-//! one. A comment before a block changes that: `<!-- run by .ci/run -->` skips the block, and `<!-- needs: gdb -->`
-//! skips it on a system without that program.
+//! All `sh` blocks of a file run in one bash session in an empty directory, so a block may use files of an
+//! earlier one. A comment before a block changes that: `<!-- run by .ci/run -->` skips the block, and `<!--
+//! needs: gdb -->` skips it on a system without that program.
 
 use std::{
     fmt::Write as _,

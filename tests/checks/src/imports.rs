@@ -1,7 +1,7 @@
 //! The `use` lines of a source file.
 
-/// Returns the paths that a file imports, each as its segments. It skips the file's `mod tests`, which may import
-/// anything.
+/// Returns the paths that a file imports, each as its segments. It skips the file's `mod tests`, which may
+/// import anything.
 pub fn paths(source: &str) -> Vec<Vec<String>> {
     let mut paths = Vec::new();
     let mut rest = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();

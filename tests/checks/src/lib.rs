@@ -9,8 +9,8 @@
 //! | [`api_page`] | a page of the control API that differs from `openapi.json` |
 //! | [`error_page`] | an event or an error code that the guide does not explain |
 //!
-//! `cargo test -p segue-checks` runs all of them except the commands, which need the built program: `.ci/run` runs
-//! those.
+//! `cargo test -p segue-checks` runs all of them except the commands, which need the built program: `.ci/run`
+//! runs those.
 
 #![forbid(unsafe_code)]
 

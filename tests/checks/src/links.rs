@@ -4,8 +4,8 @@ use std::{fs, io, path::Path};
 
 use crate::{markdown, tree};
 
-/// Returns the links in Markdown files below a directory whose file or heading does not exist. It does not follow
-/// links to other hosts.
+/// Returns the links in Markdown files below a directory whose file or heading does not exist. It does not
+/// follow links to other hosts.
 ///
 /// # Errors
 ///

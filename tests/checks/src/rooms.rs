@@ -18,7 +18,8 @@ pub const HOST: &[&str] = &[
 
 /// Upward imports that are allowed, each with its reason: `(file, path)`.
 pub const HOST_EXCEPTIONS: &[(&str, &str)] = &[
-    // A cleanup task names the version whose thread-locals it destroys. The file imports nothing else of the room.
+    // A cleanup task names the version whose thread-locals it destroys. The file imports nothing else of the
+    // room.
     ("threads/registered.rs", "module::version"),
 ];
 
@@ -93,8 +94,8 @@ pub fn imports_of(source: &Path) -> io::Result<BTreeMap<Name, BTreeSet<Name>>> {
     Ok(files.iter().map(|(name, paths)| (name.clone(), files_of(name, paths))).collect())
 }
 
-/// Returns the file of this crate that has the item at `path`, for a `use` line in the file `name`. `None` for an
-/// item of another crate.
+/// Returns the file of this crate that has the item at `path`, for a `use` line in the file `name`. `None`
+/// for an item of another crate.
 fn imported_file(name: &str, path: &[String], names: &BTreeSet<Name>) -> Option<Name> {
     let own: Vec<&str> = name.split('/').collect();
     let mut rest: Vec<&str> = path.iter().map(String::as_str).collect();

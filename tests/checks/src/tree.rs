@@ -10,7 +10,8 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap_or_default()
 }
 
-/// Returns all files below a directory with this extension, sorted. It skips build outputs and hidden directories.
+/// Returns all files below a directory with this extension, sorted. It skips build outputs and hidden
+/// directories.
 ///
 /// # Errors
 ///

@@ -47,7 +47,8 @@ pub(crate) struct Plan {
     pub(crate) idle_thread_timeout: Option<Duration>,
     /// Whether the last version is deleted at the end.
     pub(crate) deletes: bool,
-    /// The start of the reason for which versions stay. A version quarantined for another reason may still be unloaded.
+    /// The start of the reason for which versions stay. A version quarantined for another reason may still be
+    /// unloaded.
     pub(crate) reason: Option<String>,
 }
 
@@ -125,8 +126,8 @@ fn call(module: &ModuleHandle, name: &str, traffic: &Traffic) {
 
 /// Deletes the module. Returns why its last version is still in memory, if it is.
 ///
-/// The next version hides what a version leaves in the process: it handles the signal of a left timer, and sets the
-/// same environment variable. After the last version, such a thing ends the process.
+/// The next version hides what a version leaves in the process: it handles the signal of a left timer, and
+/// sets the same environment variable. After the last version, such a thing ends the process.
 fn delete(runtime: &Runtime, name: &str, plan: &Plan) -> Option<String> {
     let last = current(runtime, name);
     if let Err(error) = runtime.delete(name) {

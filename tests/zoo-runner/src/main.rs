@@ -1,5 +1,5 @@
-//! Builds the modules of `tests/zoo`, releases each under traffic in its own process, and compares the result with
-//! the row in the module's `Cargo.toml`.
+//! Builds the modules of `tests/zoo`, releases each under traffic in its own process, and compares the result
+//! with the row in the module's `Cargo.toml`.
 
 #![forbid(unsafe_code)]
 
@@ -56,8 +56,8 @@ struct Arguments {
     /// The number of releases of each module
     #[arg(long, default_value_t = 10)]
     releases: u32,
-    /// The time in milliseconds after which the runtime ends threads that only wait [default: the runtime's 5000].
-    /// A release of a module with such threads takes at least this long
+    /// The time in milliseconds after which the runtime ends threads that only wait [default: the runtime's
+    /// 5000]. A release of a module with such threads takes at least this long
     #[arg(long, value_name = "MS")]
     idle_thread_timeout: Option<u64>,
     /// Release this file in this process. The runner starts itself with this option

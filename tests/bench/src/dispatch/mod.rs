@@ -1,10 +1,10 @@
 //! `segue-bench dispatch`: what a call into a module costs, and what a publish costs the callers.
 //!
 //! # The ways to call
-//! `dispatch.<way>` is the time of one call in nanoseconds, with one thread and with two at once. All ways run the
-//! same code inside: a multiplication behind a call that the compiler cannot inline. Only `bytes` differs: its
-//! request has an empty response. So the figures differ by the way to get there. `ratio` is relative to
-//! `dispatch.dyn` with the same number of threads.
+//! `dispatch.<way>` is the time of one call in nanoseconds, with one thread and with two at once. All ways
+//! run the same code inside: a multiplication behind a call that the compiler cannot inline. Only `bytes`
+//! differs: its request has an empty response. So the figures differ by the way to get there. `ratio` is
+//! relative to `dispatch.dyn` with the same number of threads.
 //!
 //! | way | steps |
 //! | --- | --- |
@@ -20,46 +20,48 @@
 //! | `parking_lot_rwlock` | a read lock of `parking_lot`, held during the call of `dyn` |
 //! | `std_rwlock_arc` | a clone of the `Arc` under a read lock of `std`, the call of `dyn`, and the drop of the clone |
 //!
-//! `floor` is a lower bound and cannot replace anything: it does not look up the version or the thread's counters,
-//! wakes no waiter, and has one lane. No cell of this kind can do less than `floor` does beyond `dyn`. So `floor`
-//! shows how close to `dyn` a cell can come on this processor.
+//! `floor` is a lower bound and cannot replace anything: it does not look up the version or the thread's
+//! counters, wakes no waiter, and has one lane. No cell of this kind can do less than `floor` does beyond
+//! `dyn`. So `floor` shows how close to `dyn` a cell can come on this processor.
 //!
-//! The figures are throughput: warm calls, back to back, to one target. A processor overlaps two calls where it
-//! can, and caches and branch predictors stay warm. The first call after other work costs more in every way.
-//! `epoch_pin` does not dereference the pointer that it loads, because this package forbids `unsafe`; so its figure
-//! is slightly too good. Entering does not allocate; `runtime/core/tests/allocations.rs` checks that.
+//! The figures are throughput: warm calls, back to back, to one target. A processor overlaps two calls where
+//! it can, and caches and branch predictors stay warm. The first call after other work costs more in every
+//! way. `epoch_pin` does not dereference the pointer that it loads, because this package forbids `unsafe`; so
+//! its figure is slightly too good. Entering does not allocate; `runtime/core/tests/allocations.rs` checks
+//! that.
 //!
-//! With two threads, the time runs from the first start to the last end, divided by the calls of one thread. So two
-//! threads that share one processor show up as twice the time.
+//! With two threads, the time runs from the first start to the last end, divided by the calls of one thread.
+//! So two threads that share one processor show up as twice the time.
 //!
-//! `dispatch.scaling.<way>` is the throughput of two threads divided by that of one, from the figures above. `ratio`
-//! is relative to `dispatch.scaling.bare`, which shares nothing. If that one is below 2, the machine is the reason:
-//! processors that share a core, or other load.
+//! `dispatch.scaling.<way>` is the throughput of two threads divided by that of one, from the figures above.
+//! `ratio` is relative to `dispatch.scaling.bare`, which shares nothing. If that one is below 2, the machine
+//! is the reason: processors that share a core, or other load.
 //!
 //! # A publish
-//! These figures are at the level of the cell, as for a loader that already holds both versions. They exclude the
-//! rest of a release (reading, mapping, `on_load`); `segue load --json` reports that in `took_us`.
+//! These figures are at the level of the cell, as for a loader that already holds both versions. They exclude
+//! the rest of a release (reading, mapping, `on_load`); `segue load --json` reports that in `took_us`.
 //!
-//! * `publish.time`: nanoseconds of [`segue_core::Reservation::publish`] while callers call, including the clock.
-//! * `publish.barrier`: nanoseconds of the kernel's barrier alone, with the same callers. A publish does not execute
-//!   it: the first check whether the old version is empty does, once per publish.
+//! * `publish.time`: nanoseconds of [`segue_core::Reservation::publish`] while callers call, including the
+//!   clock.
+//! * `publish.barrier`: nanoseconds of the kernel's barrier alone, with the same callers. A publish does not
+//!   execute it: the first check whether the old version is empty does, once per publish.
 //! * `publish.rate`: the publishes per second that the storm achieved.
-//! * `publish.callers.<percentile>`: what callers see during a storm of 10,000 publishes per second. Each publish
-//!   reserves, publishes, and retries to vacate the old version until its callers have left. `ratio` is relative to
-//!   `publish.quiet.<percentile>`, the same without publishes.
+//! * `publish.callers.<percentile>`: what callers see during a storm of 10,000 publishes per second. Each
+//!   publish reserves, publishes, and retries to vacate the old version until its callers have left. `ratio`
+//!   is relative to `publish.quiet.<percentile>`, the same without publishes.
 //!
-//! A clock cannot time one call of two nanoseconds. So a batch of 64 calls is timed, with no gap between batches,
-//! minus the cost of the clock. No call took longer than its batch, but a delay of one call counts as a delay of 64.
-//! p99 is what one batch in a hundred sees, for any reason: a publish, an interrupt, another process. Each
-//! percentile is taken per round, and the figure is the median over rounds. That includes `max`: it is the typical
-//! worst batch of a round, not the worst of the run. The publisher spins between publishes, also when it publishes
-//! nothing, so the two phases differ only by the publishes. The callers leave one processor to it, and are two at
-//! most.
+//! A clock cannot time one call of two nanoseconds. So a batch of 64 calls is timed, with no gap between
+//! batches, minus the cost of the clock. No call took longer than its batch, but a delay of one call counts
+//! as a delay of 64. p99 is what one batch in a hundred sees, for any reason: a publish, an interrupt,
+//! another process. Each percentile is taken per round, and the figure is the median over rounds. That
+//! includes `max`: it is the typical worst batch of a round, not the worst of the run. The publisher spins
+//! between publishes, also when it publishes nothing, so the two phases differ only by the publishes. The
+//! callers leave one processor to it, and are two at most.
 //!
 //! # Where things are
-//! `way` has the timed loop and `ways` its bodies; `served` has the module for `typed` and `bytes`, and `step` its
-//! interface. `plan` says how much is measured, `rounds` interleaves the ways, `pair` runs the second thread, `start` lets threads start together,
-//! and `publish` has the storm.
+//! `way` has the timed loop and `ways` its bodies; `served` has the module for `typed` and `bytes`, and
+//! `step` its interface. `plan` says how much is measured, `rounds` interleaves the ways, `pair` runs the
+//! second thread, `start` lets threads start together, and `publish` has the storm.
 
 mod pair;
 mod plan;

@@ -65,8 +65,8 @@ impl<'a> Pair<'a> {
         self.ways[way].time(calls).duration()
     }
 
-    /// Returns how long `calls` calls of one way on each of two threads take, from the first start to the last end.
-    /// So two threads that had to share a processor do not appear twice as fast.
+    /// Returns how long `calls` calls of one way on each of two threads take, from the first start to the
+    /// last end. So two threads that had to share a processor do not appear twice as fast.
     pub(super) fn time_both(&self, way: usize, calls: u64) -> Result<Duration, Error> {
         self.jobs.send(Job { way, calls }).map_err(|_| Error::Panicked)?;
         self.ways[way].time(WARM_UP);

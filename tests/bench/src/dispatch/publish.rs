@@ -116,7 +116,8 @@ fn run_phase(
     })
 }
 
-/// Calls in batches and records how long each took, from the end of the previous batch, so no delay is missed.
+/// Calls in batches and records how long each took, from the end of the previous batch, so no delay is
+/// missed.
 #[inline(never)]
 fn call_for(phase: Duration, cell: &Cell<Version>, batch: u64, histogram: &mut Histogram) {
     let mut begun = Instant::now();
@@ -146,7 +147,8 @@ fn clock_ns(cell: &Cell<Version>, phase: Duration) -> u64 {
 
 struct Publisher<'a> {
     cell: &'a Cell<Version>,
-    /// The version that is not in the cell. Two versions alternate: a loader too has its version before it publishes.
+    /// The version that is not in the cell. Two versions alternate: a loader too has its version before it
+    /// publishes.
     next: Arc<Version>,
     took_ns: Vec<f64>,
 }

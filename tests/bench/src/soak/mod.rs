@@ -1,10 +1,10 @@
 //! `segue-bench soak`: whether anything grows or stays over many releases.
 //!
 //! In each version, the module `everything` does what has kept images in memory in other systems, on four
-//! registered threads and two unregistered ones. In each round all of them call it, the next version is loaded, and
-//! the previous one is purged. A backtrace is slow, so only some versions print one ([`BACKTRACE_EVERY`]); run the
-//! soak without `RUST_BACKTRACE`. With `--spoil` each version after the first tenth leaves something behind on
-//! purpose, which the soak must notice.
+//! registered threads and two unregistered ones. In each round all of them call it, the next version is
+//! loaded, and the previous one is purged. A backtrace is slow, so only some versions print one
+//! ([`BACKTRACE_EVERY`]); run the soak without `RUST_BACKTRACE`. With `--spoil` each version after the first
+//! tenth leaves something behind on purpose, which the soak must notice.
 //!
 //! | figure | meaning |
 //! | --- | --- |
@@ -38,15 +38,16 @@ const IDLE_THREAD_TIMEOUT: Duration = Duration::from_micros(100);
 /// The limit for the purge of one version.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Fluctuation in mappings that is no growth: allocators' mappings, and stacks that libc keeps for the next thread.
+/// Fluctuation in mappings that is no growth: allocators' mappings, and stacks that libc keeps for the next
+/// thread.
 const MAPPINGS_SLACK: i64 = 40;
 
 /// Growth in resident memory that any run may have: allocators keep freed memory.
 const RSS_SLACK_BYTES: i64 = 32 << 20;
 
-/// One version in this many prints a backtrace, which takes 100 ms and leaves 40 MB in the module's statics. These
-/// versions lie between the first tenth, after which the baseline is taken, and the middle: allocators return such
-/// memory with a delay.
+/// One version in this many prints a backtrace, which takes 100 ms and leaves 40 MB in the module's statics.
+/// These versions lie between the first tenth, after which the baseline is taken, and the middle: allocators
+/// return such memory with a delay.
 const BACKTRACE_EVERY: u32 = 100;
 
 /// What each version leaves behind on purpose.
