@@ -84,7 +84,7 @@
 //! | a call inside | the cell counts calls; an image is unmapped only when the count is zero (`segue-core`) |
 //! | a thread that the module started | `pthread_create` and `thrd_create` of a module are the SDK's, through hidden symbols, and call `threads/started.rs`: a function of the host is at the bottom of the stack; unmapping waits for the thread |
 //! | a thread that ends by `pthread_exit` or is cancelled | libc unwinds it to the bottom of the image, and it ends from there like any other (SDK, `idle/escape.rs`) |
-//! | a thread that waits for ever | blocking calls in a module are the SDK's too, and are noted; if every thread of the image waits, [`Mapped::end_idle_threads`] makes each leave its functions and end (SDK, `idle/`) |
+//! | a thread that waits forever | blocking calls in a module are the SDK's too, and are noted; if every thread of the image waits, [`Mapped::end_idle_threads`] makes each leave its functions and end (SDK, `idle/`) |
 //! | destructors of thread-locals | `__cxa_thread_atexit_impl`, and `__cxa_thread_atexit` of C++, are the SDK's too: a list in a thread-local of the image, which `detach_thread` runs on its own thread |
 //! | pthread keys | `pthread_key_create` is the SDK's: libc gets no destructor, `detach_thread` runs it, and `release` deletes the key; near the limit of 1024 ([`keys_in_use`]) no file is mapped |
 //! | exit handlers | `release` makes libc run those of this image, found by its `__dso_handle`, and then detaches the thread once more |

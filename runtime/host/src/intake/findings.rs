@@ -62,7 +62,7 @@ const SIGNALS: [&str; 9] = [
     "sigvec",
     "ssignal",
 ];
-/// Without `atexit`: the SDK defines it in the file, and the runtime runs its handlers.
+/// Without `atexit`: it is linked into the file itself, and the runtime runs its handlers.
 const EXIT_HANDLERS: [&str; 6] =
     ["on_exit", "at_quick_exit", "__cxa_at_quick_exit", "pthread_atfork", "__register_atfork", "quick_exit"];
 /// The most symbols that a finding names.

@@ -1,5 +1,5 @@
 //! Reads and checks a file without running any of its code.
-//! A line belongs here if it looks at a file that may become a version.
+//! A line belongs here if it reads or checks a file that may become a version.
 //! Never use `load` or `module` here.
 
 pub(crate) mod check;

@@ -70,7 +70,7 @@ pub(super) fn wait_for_admission(shared: &Shared, member: &Member, plan: &LoadPl
             ensure_no_old(shared, module)?;
         }
     }
-    // Their code may run for ever, so a load does not wait for them.
+    // Their code may run forever, so a load does not wait for them.
     let (quarantined, limit) = (module.state().busy_quarantined_count(), shared.limits.quarantine_max);
     if quarantined >= limit {
         return Err(Error::QuarantineFull { module: module.name.to_string(), quarantined, limit });

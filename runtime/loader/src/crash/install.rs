@@ -65,7 +65,7 @@ impl CrashReports {
             .append(true)
             .create(true)
             .mode(0o600)
-            // Without blocking: to open a pipe without a reader would block for ever.
+            // Without blocking: to open a pipe without a reader would block forever.
             .custom_flags(libc::O_NONBLOCK)
             .open(file)?;
         let metadata = file.metadata()?;

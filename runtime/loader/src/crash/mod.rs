@@ -4,9 +4,9 @@
 //!
 //! # The mechanism
 //!
-//! Each image has a row in a [table](table) of the process, from before its first constructor runs until the
+//! Each image has a row in a [table] of the process, from before its first constructor runs until the
 //! dynamic linker's list no longer has it. A handler of the fatal signals ([`fatal`]) looks up the faulting
-//! address in the table, writes a line ([`line`]) to the files of the runtimes that requested reports
+//! address in the table, writes a line ([`mod@line`]) to the files of the runtimes that requested reports
 //! ([`files`]), and forwards the signal to the action that it replaced ([`handler`]). The next process reads
 //! the lines ([`reports`]).
 //!

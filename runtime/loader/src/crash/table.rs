@@ -200,13 +200,13 @@ mod tests {
         let table = table();
         let base = |address| at(table, address).map(|entry| entry.base());
         let first = row(table, 9000);
-        let gone = row(table, 1000);
+        let middle = row(table, 1000);
         let behind = row(table, 1050);
         assert_eq!((base(1040), base(1060)), (Some(1000), Some(1050)));
         drop((first, behind));
         let before = row(table, 1010);
         assert_eq!((base(1005), base(1020)), (Some(1000), Some(1010)));
-        drop((before, gone));
+        drop((before, middle));
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl Candidate {
             io::ErrorKind::NotFound => StageError::NotFound { path: path.to_owned() },
             _ => StageError::Read { path: path.to_owned(), source },
         };
-        // Without blocking: to open a pipe without a writer would block for ever.
+        // Without blocking: to open a pipe without a writer would block forever.
         let mut file =
             OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(failed)?;
         let before = file.metadata().map_err(failed)?;

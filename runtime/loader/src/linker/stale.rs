@@ -59,7 +59,7 @@ struct Mapping {
     is_deleted: bool,
 }
 
-/// A library that a module has needed, as it was when it was first seen.
+/// A library that a module has needed, in its state when it was first seen.
 struct KnownLibrary {
     name: String,
     mapping: Mapping,

@@ -112,7 +112,7 @@ impl Actions {
         let image_actions = self.image_actions.iter().filter(|it| it.signal == signal).map(|it| &it.action);
         let is_ignored = image_actions.clone().any(|action| action.sa_sigaction == SIG_IGN);
         let functions = image_actions.filter(|action| action.sa_sigaction != SIG_IGN);
-        let wanted = if functions.clone().next().is_some() {
+        let combined = if functions.clone().next().is_some() {
             let is_function = !matches!(host.sa_sigaction, SIG_DFL | SIG_IGN);
             combine(signal, functions.chain(is_function.then_some(&host)))
         } else if host.sa_sigaction == SIG_DFL && (is_ignored || self.is_timer_signal(signal)) {
@@ -121,13 +121,13 @@ impl Actions {
             host
         };
         // If the host, or a module without the SDK, has installed a handler meanwhile, it stays.
-        if wanted.sa_sigaction == host.sa_sigaction && kernel_handler(signal) != self.installed[at] {
+        if combined.sa_sigaction == host.sa_sigaction && kernel_handler(signal) != self.installed[at] {
             return;
         }
         // SAFETY: the handler is async-signal-safe, or the action is a previous one.
-        let error = unsafe { libc::sigaction(signal, &wanted, ptr::null_mut()) };
+        let error = unsafe { libc::sigaction(signal, &combined, ptr::null_mut()) };
         debug_assert_eq!(error, 0, "the kernel accepted this signal before");
-        self.installed[at] = Some(wanted.sa_sigaction).filter(|handler| *handler != host.sa_sigaction);
+        self.installed[at] = Some(combined.sa_sigaction).filter(|handler| *handler != host.sa_sigaction);
     }
 }
 

@@ -38,7 +38,7 @@ struct Delivery {
     /// An address on the stack of this delivery.
     frame: usize,
     /// Whether the host has got it.
-    is_with_host: bool,
+    has_host_got_it: bool,
     /// Whether a handler of the host is running. It may not forward `info`.
     is_info_lost: bool,
     /// The serial number of the handler that is running.
@@ -46,7 +46,7 @@ struct Delivery {
 }
 
 const NO_DELIVERY: Delivery =
-    Delivery { signal: 0, info: 0, frame: 0, is_with_host: false, is_info_lost: false, serial: 0 };
+    Delivery { signal: 0, info: 0, frame: 0, has_host_got_it: false, is_info_lost: false, serial: 0 };
 
 thread_local! {
     // Without a destructor and with a constant initializer, so a signal handler may use it.
@@ -66,8 +66,8 @@ extern "C" fn dispatch(signal: c_int, info: *mut siginfo_t, context: *mut c_void
         return;
     }
     // A later handler of the host called this function, so the host has got the signal.
-    let is_with_host = kernel_handler(signal) != Some(DISPATCH.address());
-    let delivery = Delivery { signal, info: info.addr(), frame, is_with_host, ..NO_DELIVERY };
+    let has_host_got_it = kernel_handler(signal) != Some(DISPATCH.address());
+    let delivery = Delivery { signal, info: info.addr(), frame, has_host_got_it, ..NO_DELIVERY };
     DELIVERY.set(delivery);
     if is_fatal(signal) {
         forward_below(handlers, u64::MAX, signal, info, context);
@@ -86,7 +86,7 @@ extern "C" fn previous(signal: c_int, info: *mut siginfo_t, context: *mut c_void
         call_host(signal, info, context);
     } else if is_fatal(signal) {
         forward_below(handlers, delivery.serial, signal, info, context);
-    } else if !delivery.is_with_host {
+    } else if !delivery.has_host_got_it {
         call_host(signal, info, context);
     }
 }
@@ -100,7 +100,7 @@ fn broadcast(handlers: &Handlers, signal: c_int, info: *mut siginfo_t, context: 
         is_handled |= found.run(|function| call(function, signal, info, context));
     }
     let is_default = matches!(host_handler(signal), SIG_DFL | SIG_IGN);
-    let is_done = DELIVERY.get().is_with_host || (is_handled && is_default);
+    let is_done = DELIVERY.get().has_host_got_it || (is_handled && is_default);
     if !is_done {
         call_host(signal, info, context);
     }
@@ -116,7 +116,7 @@ fn forward_below(handlers: &Handlers, below: u64, signal: c_int, info: *mut sigi
             return;
         }
     }
-    if !DELIVERY.get().is_with_host {
+    if !DELIVERY.get().has_host_got_it {
         call_host(signal, info, context);
     }
 }
@@ -127,9 +127,9 @@ fn call_host(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
         SIG_DFL => do_default(signal),
         function => {
             let delivery = DELIVERY.get();
-            DELIVERY.set(Delivery { is_with_host: true, is_info_lost: true, ..delivery });
+            DELIVERY.set(Delivery { has_host_got_it: true, is_info_lost: true, ..delivery });
             call(function, signal, info, context);
-            DELIVERY.set(Delivery { is_with_host: true, ..delivery });
+            DELIVERY.set(Delivery { has_host_got_it: true, ..delivery });
         }
     }
 }

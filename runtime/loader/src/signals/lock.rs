@@ -1,7 +1,7 @@
 //! The lock of the signal actions.
 //!
 //! POSIX lets a signal handler call `sigaction`. A handler that interrupts the thread that holds the lock
-//! would wait for ever. So a thread blocks all signals while it holds the lock.
+//! would wait forever. So a thread blocks all signals while it holds the lock.
 
 use std::{
     mem::MaybeUninit,

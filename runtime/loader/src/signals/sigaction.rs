@@ -26,21 +26,21 @@ pub(crate) unsafe fn set_action(
 ) -> c_int {
     // Read here and written at the end, both without the lock: if the address is invalid, the handler of that
     // fault may call this function. SAFETY: guaranteed by the caller.
-    let wanted = unsafe { action.as_ref() }.copied();
+    let requested = unsafe { action.as_ref() }.copied();
     let mut actions = lock::actions();
     let mut now = default_action();
     // SAFETY: it only queries, and `now` is writable. It fails for a signal that does not exist or that libc
     // reserves.
     let error = unsafe { libc::sigaction(signal, ptr::null(), &mut now) };
-    if error != 0 || (wanted.is_some() && matches!(signal, libc::SIGKILL | libc::SIGSTOP)) {
+    if error != 0 || (requested.is_some() && matches!(signal, libc::SIGKILL | libc::SIGSTOP)) {
         drop(actions);
         // SAFETY: guaranteed by the caller. This call fails, and sets `errno`.
         return unsafe { libc::sigaction(signal, action, previous) };
     }
     actions.record_host(signal, now);
     let before = actions.visible_to(image, signal);
-    if let Some(wanted) = wanted {
-        actions.set(image, signal, wanted);
+    if let Some(requested) = requested {
+        actions.set(image, signal, requested);
     }
     drop(actions);
     if !previous.is_null() {
