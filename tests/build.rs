@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::Path, process::ExitCode};
 
-#[path = "../runtime/cli/build/modules.rs"]
+#[path = "../runtime/demo/build/modules.rs"]
 mod modules;
 
 /// The versions of each module, with the features that change some of them.

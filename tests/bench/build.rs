@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-#[path = "../../runtime/cli/build/modules.rs"]
+#[path = "../../runtime/demo/build/modules.rs"]
 mod modules;
 
 /// The modules that the commands load.

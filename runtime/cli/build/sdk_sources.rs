@@ -1,11 +1,11 @@
-//! Lists the sources of the SDK, so that `segue new` can write them beside a new module: they are on no registry.
+//! Lists the sources of the SDK. No registry has them, so `segue new` writes a copy next to each new module.
 
 use std::{
     env, fs, io,
     path::{Path, PathBuf},
 };
 
-/// The crates that a module is built from, as folder of the workspace and as folder beside the module.
+/// The crates that a module is built from: the folder in the workspace, and the folder below `vendor`.
 const CRATES: &[(&str, &str)] = &[
     ("runtime/sdk", "segue-sdk"),
     ("runtime/abi", "segue-abi"),
@@ -13,17 +13,23 @@ const CRATES: &[(&str, &str)] = &[
     ("runtime/macros", "segue-macros"),
 ];
 
-/// Writes `sdk_sources.rs` into the script's output directory: pairs of a path below `vendor` and the file's text.
+/// Writes `sdk_sources.rs` into the output directory: pairs of a path below `vendor` and the text of the file. Makes
+/// cargo run the script again when one of the files changes.
 pub(crate) fn write_list(workspace: &Path) -> io::Result<()> {
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR for a build script"));
     let mut files = Vec::new();
     for (folder, name) in CRATES {
         let folder = workspace.join(folder);
         for part in ["Cargo.toml", "build.rs", "src"] {
-            collect(&folder.join(part), &format!("{name}/{part}"), &mut files)?;
+            let path = folder.join(part);
+            // Cargo counts a missing path as changed, each time.
+            if path.exists() {
+                println!("cargo::rerun-if-changed={}", path.display());
+            }
+            collect(&path, &format!("{name}/{part}"), &mut files)?;
         }
     }
-    // Whoever gets the sources gets their licence.
+    // The licence goes with the sources.
     for entry in fs::read_dir(workspace)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
         if name.starts_with("LICENSE-") {
@@ -44,7 +50,7 @@ pub(crate) fn write_list(workspace: &Path) -> io::Result<()> {
     fs::write(out_dir.join("sdk_sources.rs"), list)
 }
 
-/// Collects a file, or the files below a folder; nothing where nothing is.
+/// Collects a file, or all files below a folder. Does nothing if the path is missing.
 fn collect(path: &Path, name: &str, files: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
     if path.is_dir() {
         for entry in fs::read_dir(path)? {
@@ -58,7 +64,7 @@ fn collect(path: &Path, name: &str, files: &mut Vec<(String, PathBuf)>) -> io::R
     Ok(())
 }
 
-/// Writes the manifest anew for where the folders of the crates are called as the crates.
+/// Rewrites the paths in a manifest: below `vendor`, the folder of a crate has the name of the crate.
 fn rewrite_manifest(package: &str, manifest: &Path, out_dir: &Path) -> io::Result<PathBuf> {
     let mut text = fs::read_to_string(manifest)?;
     for (folder, name) in CRATES {

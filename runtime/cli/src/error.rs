@@ -8,7 +8,6 @@ use segue_control::{BindError, ClientError, ServeError};
 use crate::{
     ExitCode,
     commands::{new::NewError, serve::ConfigError},
-    demo,
 };
 
 /// Why a command failed.
@@ -44,9 +43,9 @@ pub enum Error {
     /// The module crate was not written.
     #[error(transparent)]
     New(#[from] NewError),
-    /// The demo could not be carried out.
+    /// The demo could not run to its end.
     #[error(transparent)]
-    Demo(#[from] demo::Error),
+    Demo(#[from] segue_demo::Error),
     /// The runtime in the process of a probe refused the file.
     #[error("{}", object.message)]
     Probed {

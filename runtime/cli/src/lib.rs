@@ -6,19 +6,16 @@
 //! the service's control socket (`segue-control`).
 //!
 //! * [`cli`]: the command line as a whole.
-//! * [`commands`]: one file per command; [`demo`] is one that needed a room of its own.
+//! * [`commands`]: one file per command.
 //! * `story`: events, told to a person.
 //! * [`Error`] and [`ExitCode`]: how a command fails.
 //! * [`Format`]: for a person or for a script.
-//! * [`embedded`]: the module that the command brings along.
 
 #![forbid(unsafe_code)]
 
 pub mod cli;
 pub mod commands;
 mod context;
-pub mod demo;
-pub mod embedded;
 mod error;
 mod exit_code;
 mod output;

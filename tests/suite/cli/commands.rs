@@ -114,9 +114,8 @@ fn a_purge_past_its_deadline_exits_with_5_and_pins_says_who_is_inside() {
 fn each_bad_file_is_refused_with_exit_3_and_traffic_never_notices() {
     let service = Service::start(SEGUE, &[]);
     service.command.json(&["load", &fixture_str("greeter", V1)]);
-    let load =
-        segue_cli::demo::client::Load::start(segue_cli::demo::client::Plan::new(service.address)).unwrap();
-    until("the clients are sending", || load.progress().answered > 100);
+    let clients = segue_demo::client::Clients::start(segue_demo::client::Plan::new(service.address)).unwrap();
+    until("the clients are sending", || clients.progress().answered > 100);
     let scratch = TempDir::new().unwrap();
     let good = fs::read(fixture("greeter", V2)).unwrap();
     let write = |name: &str, bytes: &[u8]| {
@@ -143,7 +142,7 @@ fn each_bad_file_is_refused_with_exit_3_and_traffic_never_notices() {
         assert_eq!((&error["code"], &error["step"]), (&json!(error_code), &json!(step)), "{refused}");
         assert!(error["message"].is_string() && error["hint"].is_string(), "{refused}");
     }
-    let outcome = load.stop();
+    let outcome = clients.stop();
     assert_eq!(outcome.lost(), 0, "{:?}", outcome.examples);
     // The same refusals are in the events.
     let (_, events) = service.command.json_lines(&["events"]);

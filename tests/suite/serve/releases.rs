@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use segue_cli::demo::client::{Load, Loss, Plan};
+use segue_demo::client::{Clients, Loss, Plan};
 use segue_tests::{Service, V1, V2, fixture, http, names_in, until};
 use serde_json::Value;
 
@@ -29,14 +29,14 @@ fn nothing_is_lost_while_versions_alternate_five_times_a_second() {
     service.drop_in(&fixture("greeter", V1), "libgreeter.so");
     service.wait_for_version("greeter", V1);
     let follower = service.follow();
-    let load = Load::start(Plan::new(service.address)).unwrap();
+    let clients = Clients::start(Plan::new(service.address)).unwrap();
     let begun = Instant::now();
     let (mut dropped_in, mut acknowledged) = (0u32, 0u32);
     // Whatever is sent after a release was acknowledged must not be answered by what it replaced.
-    let mut listen = |load: &Load| {
+    let mut listen = |clients: &Clients| {
         for (_, event) in follower.events.try_iter().filter(|(_, event)| event["event"] == "loaded") {
             if let Some(generation) = event["replaced"]["generation"].as_u64() {
-                load.retire(generation);
+                clients.retire(generation);
                 acknowledged += 1;
             }
         }
@@ -46,7 +46,7 @@ fn nothing_is_lost_while_versions_alternate_five_times_a_second() {
         let version = if dropped_in % 2 == 0 { V1 } else { V2 };
         service.drop_in(&fixture("greeter", version), "libgreeter.so");
         while begun.elapsed() < RELEASE_EVERY * dropped_in {
-            listen(&load);
+            listen(&clients);
             thread::sleep(Duration::from_millis(2));
         }
         let (_, modules) = service.command.json(&["ls"]);
@@ -54,7 +54,7 @@ fn nothing_is_lost_while_versions_alternate_five_times_a_second() {
     }
     let last = if dropped_in % 2 == 0 { V1 } else { V2 };
     service.wait_for_version("greeter", last);
-    let outcome = load.stop();
+    let outcome = clients.stop();
     println!(
         "{} requests, {dropped_in} drop-ins, {acknowledged} releases, by version {:?}",
         outcome.total(),
@@ -94,14 +94,14 @@ fn a_restart_would_have_been_noticed() {
     let service = Service::start(SEGUE, &[]);
     service.drop_in(&fixture("greeter", V1), "libgreeter.so");
     service.wait_for_version("greeter", V1);
-    let (address, load) = (service.address, Load::start(Plan::new(service.address)).unwrap());
-    until("the clients are sending", || load.progress().answered > 100);
+    let (address, clients) = (service.address, Clients::start(Plan::new(service.address)).unwrap());
+    until("the clients are sending", || clients.progress().answered > 100);
     let (_, home) = service.stop();
     let service = Service::start_in(SEGUE, home, &address.to_string(), &[]);
     service.wait_for_version("greeter", V1);
-    let answered = load.progress().answered;
-    until("the clients are at work again", || load.progress().answered > answered + 100);
-    let outcome = load.stop();
+    let answered = clients.progress().answered;
+    until("the clients are at work again", || clients.progress().answered > answered + 100);
+    let outcome = clients.stop();
     assert!(outcome.lost() > 0, "a restart loses requests, and the clients see it");
 }
 
@@ -111,12 +111,12 @@ fn a_version_that_goes_back_would_have_been_noticed() {
     let service = Service::start(SEGUE, &[]);
     service.drop_in(&fixture("greeter", V1), "libgreeter.so");
     let status = service.wait_for_version("greeter", V1);
-    let load = Load::start(Plan::new(service.address)).unwrap();
-    until("the clients are sending", || load.progress().answered > 100);
-    load.retire(generation(&status, "current").unwrap());
-    until("it is noticed", || load.progress().lost > 0);
-    let outcome = load.stop();
-    assert!(outcome.losses.keys().any(|loss| *loss == Loss::RollbackSource), "{:?}", outcome.losses);
+    let clients = Clients::start(Plan::new(service.address)).unwrap();
+    until("the clients are sending", || clients.progress().answered > 100);
+    clients.retire(generation(&status, "current").unwrap());
+    until("it is noticed", || clients.progress().lost > 0);
+    let outcome = clients.stop();
+    assert!(outcome.losses.keys().any(|loss| *loss == Loss::WentBack), "{:?}", outcome.losses);
 }
 
 #[test]
@@ -157,8 +157,8 @@ fn overwriting_the_watched_file_in_place_does_not_disturb_the_process() {
     let service = Service::start(SEGUE, &[]);
     service.drop_in(&fixture("greeter", V1), "libgreeter.so");
     service.wait_for_version("greeter", V1);
-    let load = Load::start(Plan::new(service.address)).unwrap();
-    until("the clients are sending", || load.progress().answered > 100);
+    let clients = Clients::start(Plan::new(service.address)).unwrap();
+    until("the clients are sending", || clients.progress().answered > 100);
     let file = service.home.path().join("modules/libgreeter.so");
     for _ in 0..20 {
         // Cut off and scribbled over, again and again: were it mapped, the process would be gone.
@@ -167,7 +167,7 @@ fn overwriting_the_watched_file_in_place_does_not_disturb_the_process() {
     }
     std::fs::copy(fixture("greeter", V2), &file).unwrap();
     service.wait_for_version("greeter", V2);
-    let outcome = load.stop();
+    let outcome = clients.stop();
     assert_eq!(outcome.lost(), 0, "{:?}", outcome.examples);
     service.stop();
 }

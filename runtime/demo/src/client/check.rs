@@ -1,4 +1,4 @@
-//! Whether an answer is the right one.
+//! Checks whether an answer is the right one.
 
 use std::{collections::HashMap, time::Instant};
 
@@ -6,20 +6,20 @@ use http::StatusCode;
 use parking_lot::Mutex;
 use segue::VersionId;
 
-use super::{Loss, exchange::Answer};
+use crate::client::{exchange::Answer, loss::Loss};
 
 /// The generations that must not answer any more, and since when.
 #[derive(Debug, Default)]
-pub(super) struct Retired {
+pub(super) struct RetiredGenerations {
     since: Mutex<HashMap<u64, Instant>>,
 }
 
-/// Checks an answer to the request of this name, which was sent then. Answers who gave it.
+/// Checks the answer to the request with this name. Returns the version that answered, or why the answer counts as lost.
 pub(super) fn check(
     answer: &Answer,
     name: &str,
     sent: Instant,
-    retired: &Retired,
+    retired: &RetiredGenerations,
 ) -> Result<VersionId, (Loss, String)> {
     let text = || String::from_utf8_lossy(&answer.body[..answer.body.len().min(200)]).into_owned();
     if answer.status != StatusCode::OK {
@@ -32,23 +32,23 @@ pub(super) fn check(
     };
     let expected = format!("Hello, {name}! This is greeter {}.\n", version.version);
     if answer.body != expected.as_bytes() {
-        return Err((Loss::WrongBody, format!("{version} answered {:?} for {expected:?}", text())));
+        return Err((Loss::WrongBody, format!("{version} answered {:?} instead of {expected:?}", text())));
     }
-    if retired.was_retired_at(version.generation, sent) {
-        return Err((Loss::RollbackSource, format!("{version} answered after it was replaced")));
+    if retired.contained_at(version.generation, sent) {
+        return Err((Loss::WentBack, format!("{version} answered after it was replaced")));
     }
     Ok(version)
 }
 
-/// Reads `1.2.0+g7`.
+/// Parses `1.2.0+g7`.
 fn parse(text: &str) -> Option<VersionId> {
     let (version, generation) = text.rsplit_once("+g")?;
     Some(VersionId { version: version.to_owned(), generation: generation.parse().ok()? })
 }
 
-// === impl Retired ===
+// === impl RetiredGenerations ===
 
-impl Retired {
+impl RetiredGenerations {
     pub(super) fn add(&self, generation: u64) {
         self.since.lock().insert(generation, Instant::now());
     }
@@ -57,22 +57,24 @@ impl Retired {
         self.since.lock().remove(&generation);
     }
 
-    /// Whether it was retired when a request was sent, and is still: one that comes back meanwhile may answer.
-    fn was_retired_at(&self, generation: u64, sent: Instant) -> bool {
+    /// Whether the generation was retired when a request was sent, and still is. A generation that was reinstated
+    /// meanwhile may answer.
+    fn contained_at(&self, generation: u64, sent: Instant) -> bool {
         self.since.lock().get(&generation).is_some_and(|since| *since <= sent)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use http::HeaderMap;
 
-    fn verdict(
+    use super::*;
+
+    fn checked(
         status: u16,
         version: &str,
         body: &str,
-        retired: &Retired,
+        retired: &RetiredGenerations,
         sent: Instant,
     ) -> Result<u64, Loss> {
         let mut headers = HeaderMap::new();
@@ -83,28 +85,30 @@ mod tests {
     }
 
     #[test]
-    fn only_the_right_answer_is_right() {
+    fn only_the_right_answer_passes() {
         let now = Instant::now();
-        let is = |status, version: &str, body: &str| verdict(status, version, body, &Retired::default(), now);
-        assert_eq!(is(200, "1.0.0+g3", "Hello, n7! This is greeter 1.0.0.\n"), Ok(3));
-        assert_eq!(is(503, "1.0.0+g3", "Hello, n7! This is greeter 1.0.0.\n"), Err(Loss::Status));
-        assert_eq!(is(200, "1.0.0+g3", "Hello, n7! This is greeter 1.1.0.\n"), Err(Loss::WrongBody));
-        assert_eq!(is(200, "1.0.0+g3", "Hello, n8! This is greeter 1.0.0.\n"), Err(Loss::WrongBody));
-        assert_eq!(is(200, "1.0.0+g3", "Hello, n7! This is greeter 1.0.0."), Err(Loss::WrongBody));
-        assert_eq!(is(200, "", "Hello, n7! This is greeter 1.0.0.\n"), Err(Loss::WrongBody));
-        assert_eq!(is(200, "1.0.0", "Hello, n7! This is greeter 1.0.0.\n"), Err(Loss::WrongBody));
+        let of = |status, version: &str, body: &str| {
+            checked(status, version, body, &RetiredGenerations::default(), now)
+        };
+        assert_eq!(of(200, "1.0.0+g3", "Hello, n7! This is greeter 1.0.0.\n"), Ok(3));
+        assert_eq!(of(503, "1.0.0+g3", "Hello, n7! This is greeter 1.0.0.\n"), Err(Loss::Status));
+        assert_eq!(of(200, "1.0.0+g3", "Hello, n7! This is greeter 1.1.0.\n"), Err(Loss::WrongBody));
+        assert_eq!(of(200, "1.0.0+g3", "Hello, n8! This is greeter 1.0.0.\n"), Err(Loss::WrongBody));
+        assert_eq!(of(200, "1.0.0+g3", "Hello, n7! This is greeter 1.0.0."), Err(Loss::WrongBody));
+        assert_eq!(of(200, "", "Hello, n7! This is greeter 1.0.0.\n"), Err(Loss::WrongBody));
+        assert_eq!(of(200, "1.0.0", "Hello, n7! This is greeter 1.0.0.\n"), Err(Loss::WrongBody));
     }
 
     #[test]
-    fn a_version_that_was_replaced_must_not_answer_what_was_sent_later() {
-        let retired = Retired::default();
+    fn a_replaced_version_must_not_answer_a_later_request() {
+        let retired = RetiredGenerations::default();
         let before = Instant::now();
         retired.add(3);
         let after = Instant::now();
-        let is = |sent| verdict(200, "1.0.0+g3", "Hello, n7! This is greeter 1.0.0.\n", &retired, sent);
-        assert_eq!(is(before - std::time::Duration::from_millis(1)), Ok(3), "it was inside");
-        assert_eq!(is(after), Err(Loss::RollbackSource));
+        let of = |sent| checked(200, "1.0.0+g3", "Hello, n7! This is greeter 1.0.0.\n", &retired, sent);
+        assert_eq!(of(before - std::time::Duration::from_millis(1)), Ok(3), "it was inside");
+        assert_eq!(of(after), Err(Loss::WentBack));
         retired.remove(3);
-        assert_eq!(is(after), Ok(3), "it was rolled back to");
+        assert_eq!(of(after), Ok(3), "a rollback made it current again");
     }
 }

@@ -9,51 +9,51 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
 
-use super::Loss;
+use crate::client::loss::Loss;
 
 /// A connection to the server.
 #[derive(Debug)]
 pub(super) struct Connection {
     sender: SendRequest<Empty<Bytes>>,
-    /// Moves the bytes. It ends with the connection.
-    mover: JoinHandle<Result<(), hyper::Error>>,
+    /// Moves the bytes. Ends with the connection.
+    driver: JoinHandle<Result<(), hyper::Error>>,
 }
 
-/// What is asked.
-pub(super) struct RequestContext {
+/// What to request, and on which kind of connection.
+pub(super) struct RequestSpec {
     pub(super) target: String,
-    /// Whether the connection is to be kept. Otherwise it is a new one, and the server is asked to close it.
+    /// Whether to keep the connection. If not, the request asks the server to close it.
     pub(super) keep_alive: bool,
 }
 
-/// What came back.
+/// The answer.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
 
-/// Asks, on the connection given or a new one, which is left there where it is to be kept.
+/// Sends one request, on the kept connection or a new one. Leaves the connection in `kept` if it is to be kept.
 pub(super) async fn exchange(
     address: SocketAddr,
-    asked: &RequestContext,
-    connection: &mut Option<Connection>,
-    patience: Duration,
+    spec: &RequestSpec,
+    kept: &mut Option<Connection>,
+    limit: Duration,
 ) -> Result<Answer, (Loss, String)> {
-    let whole = async {
-        let mut used = match connection.take() {
-            Some(kept) => kept,
+    let exchange = async {
+        let mut connection = match kept.take() {
+            Some(connection) => connection,
             None => Connection::open(address).await?,
         };
-        let answer = used.ask(address, asked).await?;
-        if asked.keep_alive {
-            *connection = Some(used);
+        let answer = connection.request(address, spec).await?;
+        if spec.keep_alive {
+            *kept = Some(connection);
         }
         Ok(answer)
     };
-    match timeout(patience, whole).await {
-        Ok(answered) => answered,
-        Err(_) => Err((Loss::Timeout, format!("no answer in {} s", patience.as_secs_f64()))),
+    match timeout(limit, exchange).await {
+        Ok(result) => result,
+        Err(_) => Err((Loss::Timeout, format!("no answer within {} s", limit.as_secs_f64()))),
     }
 }
 
@@ -64,21 +64,21 @@ impl Connection {
         let failed = |error: std::io::Error| (Loss::of_io(&error), format!("connecting: {error}"));
         let stream = TcpStream::connect(address).await.map_err(failed)?;
         stream.set_nodelay(true).map_err(failed)?;
-        // Thousands of connections a second would otherwise use up the ports of the machine: each waits a minute after
-        // its end. When this one is closed its answer has been read.
+        // A closed connection waits a minute, and thousands a second would use up the ports of the machine. Its answer has
+        // been read by then, so nothing is lost by closing it at once.
         stream.set_zero_linger().map_err(failed)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost("opening"))?;
-        Ok(Connection { sender, mover: tokio::spawn(connection) })
+        Ok(Connection { sender, driver: tokio::spawn(connection) })
     }
 
-    async fn ask(&mut self, address: SocketAddr, asked: &RequestContext) -> Result<Answer, (Loss, String)> {
+    async fn request(&mut self, address: SocketAddr, spec: &RequestSpec) -> Result<Answer, (Loss, String)> {
         self.sender.ready().await.map_err(lost("waiting for the connection"))?;
-        let mut request = Request::get(&asked.target).header(header::HOST, address.to_string());
-        if !asked.keep_alive {
+        let mut request = Request::get(&spec.target).header(header::HOST, address.to_string());
+        if !spec.keep_alive {
             request = request.header(header::CONNECTION, "close");
         }
         let request = request.body(Empty::new()).map_err(|error| (Loss::Client, error.to_string()))?;
-        let response = self.sender.send_request(request).await.map_err(lost("asking"))?;
+        let response = self.sender.send_request(request).await.map_err(lost("sending the request"))?;
         let (head, body) = response.into_parts();
         let body = body.collect().await.map_err(lost("reading the answer"))?.to_bytes();
         Ok(Answer { status: head.status, headers: head.headers, body })
@@ -87,13 +87,13 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.mover.abort();
+        self.driver.abort();
     }
 }
 
-fn lost(doing: &'static str) -> impl Fn(hyper::Error) -> (Loss, String) {
+fn lost(action: &'static str) -> impl Fn(hyper::Error) -> (Loss, String) {
     move |error| {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        (Loss::of_hyper(&error), format!("{doing}: {error}{cause}"))
+        (Loss::of_hyper(&error), format!("{action}: {error}{cause}"))
     }
 }

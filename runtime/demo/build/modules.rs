@@ -1,7 +1,7 @@
-//! Builds modules with cargo, from within a build script.
+//! Builds modules with cargo, inside a build script.
 //!
-//! Three build scripts include this file: that of the command, which embeds modules, and those of the tests and of the
-//! benchmarks, which load them. All build in one directory, `segue-modules` inside the target directory, so that nothing is built twice.
+//! Three build scripts include this file: the demo's, which embeds modules, and those of the tests and the benchmarks, which
+//! load them. All three build in one directory, `segue-modules` in the target directory, to build nothing twice.
 
 use std::{
     env,
@@ -13,25 +13,25 @@ use std::{
     process::{Command, ExitCode, ExitStatus},
 };
 
-/// What every module is made from, as folders of the workspace.
+/// The packages that every module is built from, as folders of the workspace.
 pub(crate) const SDK: &[&str] = &["runtime/sdk", "runtime/abi", "runtime/interface", "runtime/macros"];
 
-/// Separates the flags in `CARGO_ENCODED_RUSTFLAGS`.
+/// The separator of the flags in `CARGO_ENCODED_RUSTFLAGS`.
 const FLAG_SEPARATOR: char = '\x1f';
 
-/// What cargo tells the build script that runs now, by the beginnings of the names: what it is, what it may use, what it
-/// is built for. Cargo sets each of them anew for the modules, but where a module has none of a name, it would see ours.
-const OF_THIS_SCRIPT: &[&str] = &["CARGO_FEATURE_", "CARGO_CFG_", "CARGO_PKG_", "CARGO_MANIFEST_", "DEP_"];
+/// Prefixes of the variables that cargo sets for the running build script: its package, its features, its target. Cargo
+/// sets them for the modules too, but a variable that cargo does not set for a module would keep this script's value.
+const SCRIPT_VARIABLES: &[&str] = &["CARGO_FEATURE_", "CARGO_CFG_", "CARGO_PKG_", "CARGO_MANIFEST_", "DEP_"];
 
-/// What cargo, or a tool that runs it, sets for the build around us, and what would lead this one astray.
-const OF_THE_BUILD_AROUND: &[&str] = &[
-    // The file is looked for in a directory of our own.
+/// Variables that belong to the outer build and would misdirect the inner one.
+const OUTER_BUILD_VARIABLES: &[&str] = &[
+    // The modules have a target directory of their own.
     "CARGO_TARGET_DIR",
     "CARGO_BUILD_TARGET_DIR",
-    // Clippy's: modules would be checked, and no file written.
+    // Set by clippy: modules would be checked, and no file written.
     "RUSTC_WORKSPACE_WRAPPER",
     "CLIPPY_ARGS",
-    // Settled already, in CARGO_ENCODED_RUSTFLAGS and in TARGET.
+    // Already in CARGO_ENCODED_RUSTFLAGS and in TARGET.
     "RUSTFLAGS",
     "CARGO_BUILD_TARGET",
 ];
@@ -45,11 +45,11 @@ pub(crate) struct ModuleBuilder {
     rust_flags: String,
 }
 
-/// Which modules to build, and as what.
+/// Which modules to build, and with which version and features.
 pub(crate) struct Batch<'a> {
     /// The packages.
     pub(crate) packages: &'a [&'a str],
-    /// The version that they are stamped with; without one, that of each package's `Cargo.toml`.
+    /// The version in their metadata; `None`: the version in each package's `Cargo.toml`.
     pub(crate) version: Option<&'a str>,
     /// The features, as `package/feature`.
     pub(crate) features: &'a [&'a str],
@@ -61,17 +61,17 @@ pub(crate) enum BuildError {
     Start { command: String, source: io::Error },
     /// Cargo failed.
     Failed { command: String, status: ExitStatus, stderr: String },
-    /// A file or a directory.
+    /// A file or a directory could not be read or written.
     Io { action: &'static str, path: PathBuf, source: io::Error },
 }
 
-/// The whole of a build script: does its work, with the workspace, which is so many folders above the package, and the
-/// directory for what it makes.
+/// The body of a build script: calls `work` with the workspace, which is `depth` folders above the package, and the
+/// output directory.
 pub(crate) fn script<E: fmt::Display>(depth: usize, work: fn(&Path, &Path) -> Result<(), E>) -> ExitCode {
-    let (package, out_dir) = (of_cargo("CARGO_MANIFEST_DIR"), of_cargo("OUT_DIR"));
+    let (package, out_dir) = (cargo_variable("CARGO_MANIFEST_DIR"), cargo_variable("OUT_DIR"));
     let workspace = Path::new(&package).ancestors().nth(depth).expect("the package is in the workspace");
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed={}", workspace.join("runtime/cli/build").display());
+    println!("cargo::rerun-if-changed={}", workspace.join("runtime/demo/build").display());
     match work(workspace, Path::new(&out_dir)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
@@ -84,22 +84,21 @@ pub(crate) fn script<E: fmt::Display>(depth: usize, work: fn(&Path, &Path) -> Re
 // === impl ModuleBuilder ===
 
 impl ModuleBuilder {
-    /// For a build script of a package in `workspace`, with the compiler, the target and the flags of its build.
+    /// For the build script of a package in `workspace`: uses the compiler, the target and the flags of its build.
     ///
-    /// The flags (`RUSTFLAGS`, and those of the configuration) are kept, since a linker or a sanitizer may need them on
-    /// both sides of the boundary. `--cfg loom` is not: it swaps the primitives of a library for those of a model, and a
-    /// module is to run.
+    /// It keeps `RUSTFLAGS` and the flags of cargo's configuration, since a linker or a sanitizer may be needed on both
+    /// sides of the boundary. It drops `--cfg loom`, which swaps the primitives of a library for those of a model: a module
+    /// must run for real.
     pub(crate) fn for_build_script(workspace: &Path) -> Self {
-        // The script has to run again only for what a module is made of; what it reads of the environment, cargo watches
-        // itself, except for these.
+        // The sources are watched by `rerun_if_changed`, and cargo watches the other variables.
         for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
             println!("cargo::rerun-if-env-changed={variable}");
         }
         ModuleBuilder {
             cargo: env::var_os("CARGO").unwrap_or_else(|| "cargo".into()),
             workspace: workspace.to_owned(),
-            target_dir: shared_target_dir(&of_cargo("OUT_DIR")),
-            target: of_cargo("TARGET"),
+            target_dir: shared_target_dir(&cargo_variable("OUT_DIR")),
+            target: cargo_variable("TARGET"),
             rust_flags: without_loom(&env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default()),
         }
     }
@@ -110,14 +109,14 @@ impl ModuleBuilder {
         format!("lib{}.{suffix}", package.replace('-', "_"))
     }
 
-    /// Builds the batch in release and copies its files into `directory`, which is made where it is missing.
+    /// Builds the batch in release mode and copies its files into `directory`, which it creates if needed.
     ///
-    /// Cargo keeps one file a package, so whoever wants two versions builds one after the other, into two directories.
+    /// Cargo keeps one file per package. For two versions, build one after the other, into two directories.
     pub(crate) fn build(&self, batch: &Batch<'_>, directory: &Path) -> Result<(), BuildError> {
         fs::create_dir_all(&self.target_dir).map_err(BuildError::io("creating", &self.target_dir))?;
         fs::create_dir_all(directory).map_err(BuildError::io("creating", directory))?;
-        // Held until the files are copied: the other script may be about to build another version of the same package.
-        let _turn = self.take_turn()?;
+        // Held until the files are copied: another script may be about to build another version of the same package.
+        let _lock = self.lock()?;
         self.run_cargo(batch)?;
         for package in batch.packages {
             let file_name = self.file_name(package);
@@ -127,8 +126,8 @@ impl ModuleBuilder {
         Ok(())
     }
 
-    fn take_turn(&self) -> Result<File, BuildError> {
-        let path = self.target_dir.join(".segue-turn");
+    fn lock(&self) -> Result<File, BuildError> {
+        let path = self.target_dir.join(".segue-lock");
         let file = File::create(&path).map_err(BuildError::io("creating", &path))?;
         file.lock().map_err(BuildError::io("locking", &path))?;
         Ok(file)
@@ -136,8 +135,8 @@ impl ModuleBuilder {
 
     fn run_cargo(&self, batch: &Batch<'_>) -> Result<(), BuildError> {
         let mut cargo = Command::new(&self.cargo);
-        // The lock file is the workspace's, so nothing is asked of the network that the workspace does not need. The
-        // target is always named: then the place of the file does not depend on anybody's configuration.
+        // `--locked` uses the workspace's lock file, so the build downloads nothing that the workspace does not need.
+        // `--target` fixes where the file is written, whatever cargo's configuration says.
         cargo.current_dir(&self.workspace).args(["build", "--release", "--locked", "--target", &self.target]);
         cargo.arg("--target-dir").arg(&self.target_dir);
         for package in batch.packages {
@@ -147,8 +146,11 @@ impl ModuleBuilder {
             cargo.args(["--features", &batch.features.join(",")]);
         }
         for (name, _) in env::vars_os() {
-            let of_this_script = |name: &str| OF_THIS_SCRIPT.iter().any(|prefix| name.starts_with(prefix));
-            if name.to_str().is_some_and(|name| of_this_script(name) || OF_THE_BUILD_AROUND.contains(&name)) {
+            let is_removed = |name: &str| {
+                SCRIPT_VARIABLES.iter().any(|prefix| name.starts_with(prefix))
+                    || OUTER_BUILD_VARIABLES.contains(&name)
+            };
+            if name.to_str().is_some_and(is_removed) {
                 cargo.env_remove(&name);
             }
         }
@@ -158,22 +160,21 @@ impl ModuleBuilder {
             None => cargo.env_remove("SEGUE_MODULE_VERSION"),
         };
         let output =
-            cargo.output().map_err(|source| BuildError::Start { command: readable(&cargo), source })?;
+            cargo.output().map_err(|source| BuildError::Start { command: command_line(&cargo), source })?;
         if !output.status.success() {
             let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Err(BuildError::Failed { command: readable(&cargo), status: output.status, stderr });
+            return Err(BuildError::Failed { command: command_line(&cargo), status: output.status, stderr });
         }
         Ok(())
     }
 }
 
-/// Has cargo run the script again when the sources of these packages (folders in the workspace) change, or what every module
-/// is made from.
+/// Makes cargo run the script again when the sources of these packages (folders of the workspace) or of the SDK change.
 pub(crate) fn rerun_if_changed(workspace: &Path, packages: &[&str]) {
     for package in packages.iter().chain(SDK) {
         for part in ["Cargo.toml", "build.rs", "src"] {
             let path = workspace.join(package).join(part);
-            // A path that is missing would count as changed each time.
+            // Cargo counts a missing path as changed, each time.
             if path.exists() {
                 println!("cargo::rerun-if-changed={}", path.display());
             }
@@ -184,16 +185,16 @@ pub(crate) fn rerun_if_changed(workspace: &Path, packages: &[&str]) {
     }
 }
 
-/// A directory for the modules that every build script under the same target directory finds.
+/// The directory that all build scripts of one target directory share for building modules.
 fn shared_target_dir(out_dir: &str) -> PathBuf {
     let out_dir = Path::new(out_dir);
-    // Cargo marks its target directory with this file, for the sake of backup programs.
+    // Cargo marks its target directory with this file, for backup programs.
     let marked = out_dir.ancestors().find(|directory| directory.join("CACHEDIR.TAG").is_file());
     marked.unwrap_or(out_dir).join("segue-modules")
 }
 
-/// The command as one would type it, without the environment, of which a hundred names are taken away.
-fn readable(command: &Command) -> String {
+/// The command as you would type it. `Debug` would also list the removed variables, about a hundred.
+fn command_line(command: &Command) -> String {
     let words = [command.get_program()].into_iter().chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
@@ -212,8 +213,8 @@ fn without_loom(encoded: &str) -> String {
     kept.join(&FLAG_SEPARATOR.to_string())
 }
 
-fn of_cargo(variable: &str) -> String {
-    env::var(variable).unwrap_or_else(|_| panic!("cargo sets {variable} for a build script"))
+fn cargo_variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("cargo sets {name} for a build script"))
 }
 
 // === impl BuildError ===
@@ -228,9 +229,7 @@ impl BuildError {
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            BuildError::Start { command, source } => {
-                write!(f, "cargo could not be started: {source}\n{command}")
-            }
+            BuildError::Start { command, source } => write!(f, "cannot start cargo: {source}\n{command}"),
             BuildError::Failed { command, status, stderr } => {
                 write!(f, "cargo could not build the modules ({status})\n{command}\n{stderr}")
             }

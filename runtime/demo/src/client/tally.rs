@@ -1,4 +1,4 @@
-//! What the clients have seen.
+//! Counts what the clients see.
 
 use std::{
     collections::BTreeMap,
@@ -8,85 +8,85 @@ use std::{
 use parking_lot::Mutex;
 use segue::VersionId;
 
-use super::Loss;
+use crate::client::loss::Loss;
 
-/// How many losses are told in words; the others are counted only.
+/// How many losses are described. The others are only counted.
 const EXAMPLES_MAX: usize = 10;
 
-/// What goes on while requests are measured.
+/// What happens while requests are measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Nothing but the requests.
+pub enum Period {
+    /// Only requests.
     Quiet,
-    /// Releases.
-    During,
+    /// Requests and releases.
+    Releases,
 }
 
-/// What has happened so far.
+/// The counts so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// Requests that got their one right answer.
     pub answered: u64,
     /// Requests that did not.
     pub lost: u64,
-    /// When the slow request that is under way was sent.
+    /// When the running slow request was sent.
     pub slow_since: Option<Instant>,
 }
 
-/// What happened in all.
+/// The counts at the end.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// Requests that got their one right answer, by the version that gave it.
+    /// Requests that got their one right answer, by the version and generation that gave it.
     pub answered: BTreeMap<(String, u64), u64>,
-    /// Requests that did not, by the way they were lost.
+    /// Requests that did not, by kind of loss.
     pub losses: BTreeMap<Loss, u64>,
-    /// The first losses in words.
+    /// The first losses, in words.
     pub examples: Vec<String>,
-    /// Measured while nothing else happened.
+    /// The latencies in the period [`Period::Quiet`].
     pub quiet: Latencies,
-    /// Measured while releases happened.
+    /// The latencies in the period [`Period::Releases`].
     pub during: Latencies,
 }
 
-/// How long answers took, in microseconds. Each is kept: four bytes a request.
+/// Latencies in microseconds. Each one is kept, in four bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Latencies {
     us: Vec<u32>,
 }
 
-/// Written by all clients. They run on one thread, so its lock is free but for the moment in which somebody looks.
+/// Written by all clients. They share one thread, so the lock is contended only while somebody reads.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    seen: Mutex<Seen>,
+    counts: Mutex<Counts>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
-    phase: Option<Phase>,
+struct Counts {
+    period: Option<Period>,
     slow_since: Option<Instant>,
-    count: u64,
+    answered: u64,
     outcome: Outcome,
 }
 
-/// A slow request, while it is under way.
-pub(super) struct Slow<'a> {
+/// Marks a slow request as running until it is dropped.
+pub(super) struct SlowRequest<'a> {
     tally: &'a Tally,
 }
 
 // === impl Outcome ===
 
 impl Outcome {
-    /// The requests that were answered, in all.
+    /// How many requests were answered.
     pub fn total(&self) -> u64 {
         self.answered.values().sum()
     }
 
-    /// The requests that were lost, in all.
+    /// How many requests were lost.
     pub fn lost(&self) -> u64 {
         self.losses.values().sum()
     }
 
-    /// The requests that were answered, by version, whatever the generation.
+    /// How many requests each version answered, over all its generations.
     pub fn by_version(&self) -> BTreeMap<String, u64> {
         let mut sums = BTreeMap::new();
         for ((version, _), count) in &self.answered {
@@ -99,8 +99,8 @@ impl Outcome {
 // === impl Latencies ===
 
 impl Latencies {
-    pub(super) fn add(&mut self, took: Duration) {
-        self.us.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
+    pub(super) fn add(&mut self, latency: Duration) {
+        self.us.push(u32::try_from(latency.as_micros()).unwrap_or(u32::MAX));
     }
 
     /// How many were measured.
@@ -108,12 +108,12 @@ impl Latencies {
         self.us.len()
     }
 
-    /// The latency, in microseconds, that this many thousandths of the answers did not exceed: 500 is the median. None
-    /// where nothing was measured.
+    /// The latency, in microseconds, that so many thousandths of the answers did not exceed: 500 is the median. `None` if
+    /// nothing was measured.
     pub fn permille_us(&self, permille: u32) -> Option<u32> {
         let mut sorted = self.us.clone();
         let last = sorted.len().checked_sub(1)?;
-        // The nearest rank: a value that was measured, never one in between.
+        // The nearest rank: a value that was measured, never an interpolated one.
         let rank = (sorted.len() * permille.min(1000) as usize).div_ceil(1000).saturating_sub(1);
         Some(*sorted.select_nth_unstable(rank.min(last)).1)
     }
@@ -122,51 +122,51 @@ impl Latencies {
 // === impl Tally ===
 
 impl Tally {
-    pub(super) fn begin(&self, phase: Phase) {
-        self.seen.lock().phase = Some(phase);
+    pub(super) fn begin(&self, period: Period) {
+        self.counts.lock().period = Some(period);
     }
 
-    pub(super) fn phase(&self) -> Option<Phase> {
-        self.seen.lock().phase
+    pub(super) fn period(&self) -> Option<Period> {
+        self.counts.lock().period
     }
 
-    pub(super) fn slow_begins(&self) -> Slow<'_> {
-        self.seen.lock().slow_since = Some(Instant::now());
-        Slow { tally: self }
+    pub(super) fn begin_slow_request(&self) -> SlowRequest<'_> {
+        self.counts.lock().slow_since = Some(Instant::now());
+        SlowRequest { tally: self }
     }
 
-    pub(super) fn answered(&self, version: VersionId, measured: Option<(Phase, Duration)>) {
-        let mut seen = self.seen.lock();
-        seen.count += 1;
-        *seen.outcome.answered.entry((version.version, version.generation)).or_insert(0) += 1;
+    pub(super) fn answered(&self, version: VersionId, measured: Option<(Period, Duration)>) {
+        let mut counts = self.counts.lock();
+        counts.answered += 1;
+        *counts.outcome.answered.entry((version.version, version.generation)).or_insert(0) += 1;
         match measured {
-            Some((Phase::Quiet, took)) => seen.outcome.quiet.add(took),
-            Some((Phase::During, took)) => seen.outcome.during.add(took),
+            Some((Period::Quiet, latency)) => counts.outcome.quiet.add(latency),
+            Some((Period::Releases, latency)) => counts.outcome.during.add(latency),
             None => {}
         }
     }
 
     pub(super) fn lost(&self, loss: Loss, detail: String) {
-        let mut seen = self.seen.lock();
-        *seen.outcome.losses.entry(loss).or_insert(0) += 1;
-        if seen.outcome.examples.len() < EXAMPLES_MAX {
-            seen.outcome.examples.push(format!("{loss}: {detail}"));
+        let mut counts = self.counts.lock();
+        *counts.outcome.losses.entry(loss).or_insert(0) += 1;
+        if counts.outcome.examples.len() < EXAMPLES_MAX {
+            counts.outcome.examples.push(format!("{loss}: {detail}"));
         }
     }
 
     pub(super) fn progress(&self) -> Progress {
-        let seen = self.seen.lock();
-        Progress { answered: seen.count, lost: seen.outcome.lost(), slow_since: seen.slow_since }
+        let counts = self.counts.lock();
+        Progress { answered: counts.answered, lost: counts.outcome.lost(), slow_since: counts.slow_since }
     }
 
     pub(super) fn outcome(&self) -> Outcome {
-        self.seen.lock().outcome.clone()
+        self.counts.lock().outcome.clone()
     }
 }
 
-impl Drop for Slow<'_> {
+impl Drop for SlowRequest<'_> {
     fn drop(&mut self) {
-        self.tally.seen.lock().slow_since = None;
+        self.tally.counts.lock().slow_since = None;
     }
 }
 
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_values_that_were_measured() {
+    fn a_percentile_is_a_measured_value() {
         let mut latencies = Latencies::default();
         assert_eq!(latencies.permille_us(500), None);
         for us in (1..=1000).rev() {

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, io};
 
-/// How a request was lost: everything but one right answer.
+/// How a request was lost: anything but one right answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Loss {
@@ -10,26 +10,26 @@ pub enum Loss {
     Refused,
     /// The connection was reset.
     Reset,
-    /// The connection ended before the answer did; also a kept-alive one that the server closed between two requests.
+    /// The connection ended before the answer did, or the server closed a kept connection between two requests.
     Eof,
-    /// No whole answer in time.
+    /// No complete answer in time.
     Timeout,
-    /// Another status than 200.
+    /// A status other than 200.
     Status,
-    /// An answer without a version, or whose text is not this version's answer to this request.
+    /// An answer without a version, or a text that is not this version's answer to this request.
     WrongBody,
-    /// An answer by a version of which it was acknowledged, before the request was sent, that it is replaced.
-    RollbackSource,
-    /// What came was no HTTP.
+    /// An answer from a version whose replacement was acknowledged before the request was sent.
+    WentBack,
+    /// The answer was not HTTP.
     Malformed,
-    /// The client's own trouble, such as no free port: nothing is said about the server, and nothing was answered either.
+    /// The client itself failed, for example because no port is free. The server did nothing wrong, and did not answer.
     Client,
 }
 
 // === impl Loss ===
 
 impl Loss {
-    /// As in the figures: `wrong_body`.
+    /// The name in the report: `wrong_body`.
     pub fn name(self) -> &'static str {
         match self {
             Loss::Refused => "refused",
@@ -38,13 +38,13 @@ impl Loss {
             Loss::Timeout => "timeout",
             Loss::Status => "status",
             Loss::WrongBody => "wrong_body",
-            Loss::RollbackSource => "went_back",
+            Loss::WentBack => "went_back",
             Loss::Malformed => "malformed",
             Loss::Client => "client",
         }
     }
 
-    /// What the system said about a connection.
+    /// The loss behind a system error.
     pub(super) fn of_io(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Loss::Refused,
@@ -57,7 +57,7 @@ impl Loss {
         }
     }
 
-    /// What the HTTP library said about an exchange.
+    /// The loss behind an error of the HTTP library.
     pub(super) fn of_hyper(error: &hyper::Error) -> Self {
         let mut source = error.source();
         while let Some(cause) = source {
@@ -69,7 +69,7 @@ impl Loss {
         if error.is_parse() {
             Loss::Malformed
         } else if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
-            // "Canceled": the connection was closed before the request could be sent.
+            // Canceled: the connection was closed before the request could be sent.
             Loss::Eof
         } else {
             Loss::Client

@@ -1,11 +1,9 @@
-//! The module that the command brings along, in two versions, so that it can show its work without a checkout.
-//!
-//! The build script builds them; they are for the machine that the command is for.
+//! The sample module `greeter` in two versions, built by the build script for the machine that runs the demo.
 
-/// One version of a module, as the file that cargo made of it.
+/// One version of a module, as the file that cargo built.
 #[derive(Clone, Copy)]
 pub struct EmbeddedModule {
-    /// The name of the file: the same for all versions, so that one can be dropped over the other.
+    /// The name of the file. All versions have the same one, so a version can be dropped in over another.
     pub file_name: &'static str,
     /// The version.
     pub version: &'static str,
@@ -13,7 +11,7 @@ pub struct EmbeddedModule {
     pub bytes: &'static [u8],
 }
 
-/// Names a version and takes its file from where the build script left it.
+/// One version, with the file that the build script wrote.
 macro_rules! embedded {
     ($version:literal) => {
         EmbeddedModule {
@@ -30,9 +28,9 @@ macro_rules! embedded {
     };
 }
 
-/// The sample module `greeter`, the earlier version first.
-pub fn greeter() -> &'static [EmbeddedModule] {
-    const GREETER: &[EmbeddedModule] = &[embedded!("1.0.0"), embedded!("1.1.0")];
+/// The versions of `greeter`, the first one first.
+pub fn greeter() -> &'static [EmbeddedModule; 2] {
+    const GREETER: &[EmbeddedModule; 2] = &[embedded!("1.0.0"), embedded!("1.1.0")];
     GREETER
 }
 
@@ -53,12 +51,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_file_is_the_version_that_it_is_listed_as() {
+    fn each_file_has_its_listed_version() {
         for module in greeter() {
-            let told = format!("{{\"name\":\"greeter\",\"version\":\"{}\",", module.version);
+            let metadata = format!("{{\"name\":\"greeter\",\"version\":\"{}\",", module.version);
             assert!(
-                module.bytes.windows(told.len()).any(|window| window == told.as_bytes()),
-                "{module:?} says of itself that it is another version"
+                module.bytes.windows(metadata.len()).any(|window| window == metadata.as_bytes()),
+                "the metadata of {module:?} has another version"
             );
         }
         assert_ne!(greeter()[0].bytes, greeter()[1].bytes);
