@@ -1,4 +1,4 @@
-//! Many at once: who loads, who calls, who purges.
+//! Many threads that load, call and purge at the same time.
 
 use std::{
     sync::{
@@ -14,11 +14,12 @@ use segue_tests::{
     response_text, until,
 };
 
-/// The workers of OTP's own tests.
+/// As many workers as OTP's tests have.
 const WORKERS: usize = 160;
 
-/// One call: what answered, and that all of it is of the version that was entered.
-fn whole_answer(hooks: &ModuleHandle) -> u64 {
+/// Calls the module once, and checks that the whole answer is from the version that was entered. Returns its
+/// generation.
+fn checked_call(hooks: &ModuleHandle) -> u64 {
     let guard = hooks.enter().unwrap();
     assert_eq!(response_text(guard.call(&get("/"))), hooks_answer(&guard.version().version));
     guard.version().generation
@@ -38,9 +39,9 @@ fn otp_40_loads_and_purges_under_160_callers_never_mix_versions() {
             scope.spawn(move || {
                 let mut calls = 0;
                 while !is_over.load(Ordering::Relaxed) {
-                    // Read before the call: it was acknowledged by then.
+                    // Read before the call, so this generation was acknowledged by then.
                     let least = newest.load(Ordering::Acquire);
-                    assert!(whole_answer(&hooks) >= least, "a version answered that had been replaced");
+                    assert!(checked_call(&hooks) >= least, "a version that was replaced has answered");
                     calls += 1;
                     thread::yield_now();
                 }
@@ -49,7 +50,6 @@ fn otp_40_loads_and_purges_under_160_callers_never_mix_versions() {
         };
         let workers: Vec<_> = (0..WORKERS).map(work).collect();
         for version in (0..PASSES).flat_map(|_| HOOKS_VERSIONS) {
-            // Load, check, purge; and again.
             let loaded = host.load_after_old("hooks", version).unwrap();
             newest.store(loaded.generation, Ordering::Release);
             assert_eq!(host.ask("hooks", "/"), hooks_answer(version));
@@ -60,7 +60,7 @@ fn otp_40_loads_and_purges_under_160_callers_never_mix_versions() {
         workers.into_iter().map(|worker| worker.join().unwrap()).sum()
     });
     assert!(calls > WORKERS as u64, "{calls}");
-    // The first was current already when it came the first time.
+    // The first load of the first pass was unchanged.
     assert_eq!(
         (host.logged("load"), host.logged("drop")),
         (HOOKS_VERSIONS.len() * PASSES, HOOKS_VERSIONS.len() * PASSES - 1)
@@ -72,7 +72,7 @@ fn otp_40_loads_and_purges_under_160_callers_never_mix_versions() {
 fn otp_41_of_160_loads_of_one_file_one_loads_it() {
     let host = TestHost::new();
     host.load("hooks", V1).unwrap();
-    // Somebody stays in the first version, so that it is old for whoever comes late.
+    // A call stays in the first version, so that it is still there for the loads that come late.
     let inside = host.module("hooks").enter_owned().unwrap();
     let start = Barrier::new(WORKERS);
     let answers: Vec<_> = thread::scope(|scope| {
@@ -81,7 +81,7 @@ fn otp_41_of_160_loads_of_one_file_one_loads_it() {
                 start.wait();
                 let answer =
                     host.load("hooks", V2).map(|loaded| loaded.outcome).map_err(|error| error.code());
-                // Whatever the answer is: who has it calls the second version.
+                // Whatever the outcome, calls after it reach the second version.
                 assert_eq!(host.ask("hooks", "/"), hooks_answer(V2));
                 answer
             })
@@ -91,14 +91,13 @@ fn otp_41_of_160_loads_of_one_file_one_loads_it() {
     });
     let loaded = answers.iter().filter(|answer| **answer == Ok(LoadOutcome::Loaded)).count();
     let unchanged = answers.iter().filter(|answer| **answer == Ok(LoadOutcome::Unchanged)).count();
-    // In Erlang the others are `not_purged`. Here the file is what tells them apart, and so what they asked
-    // for is so.
+    // In Erlang the others get `not_purged`. Here the file is the same, so what they asked for already holds.
     assert_eq!((loaded, unchanged), (1, WORKERS - 1), "{answers:?}");
-    assert_eq!(host.logged(&format!("load hooks {V2}")), 1, "and it was started once");
+    assert_eq!(host.logged(&format!("load hooks {V2}")), 1, "it was started once");
     drop(inside);
     host.wait_until_old_is_gone("hooks");
     assert_eq!(host.runtime.images_mapped(), 1);
-    // The control: of two files, whichever comes second is a third version.
+    // Control: with two different files, the second one would be a third version.
     let inside = host.module("hooks").enter_owned().unwrap();
     let both = thread::scope(|scope| {
         let loads =
@@ -115,15 +114,15 @@ fn otp_45_a_load_being_recorded_delays_only_other_loads() {
     let host = TestHost::new();
     host.load("hooks-a", V1).unwrap();
     let called = host.module("hooks-a");
-    // One has the permission to commit, and keeps it.
+    // One load holds the ledger while it is recorded.
     host.gate.close("hooks", Phase::Recorded);
     thread::scope(|scope| {
         let first = scope.spawn(|| host.load("hooks", V1));
         host.gate.wait_for_version();
         let second = scope.spawn(|| host.load("hooks-a", V2));
         thread::sleep(SHORT);
-        assert!(!first.is_finished() && !second.is_finished(), "it waits for the permission");
-        // Nobody else does.
+        assert!(!first.is_finished() && !second.is_finished(), "the second load waits for the first");
+        // Calls do not wait.
         assert_eq!(response_text(called.call(&get("/"))), hooks_answer(V1));
         host.gate.open();
         first.join().unwrap().unwrap();
@@ -148,10 +147,11 @@ fn otp_46_no_caller_goes_back_to_an_earlier_version() {
             let (hooks, seen, is_over) = (host.module("hooks"), &seen, &is_over);
             scope.spawn(move || {
                 while !is_over.load(Ordering::Relaxed) {
-                    // Whatever anybody has seen before this call began is the least that it may see.
+                    // Any generation that a caller saw before this call began is the least that this one may
+                    // see.
                     let least = seen.load(Ordering::SeqCst);
-                    let generation = whole_answer(&hooks);
-                    assert!(generation >= least, "after {least} somebody saw {generation}");
+                    let generation = checked_call(&hooks);
+                    assert!(generation >= least, "a caller saw {generation} after {least}");
                     seen.fetch_max(generation, Ordering::SeqCst);
                 }
             });
@@ -159,7 +159,7 @@ fn otp_46_no_caller_goes_back_to_an_earlier_version() {
         for version in [V2, V1].into_iter().cycle().take(ROUNDS) {
             let source = Source::File(fixture("hooks", version));
             let loaded = host.runtime.load_with(&source, &WAIT_FOR_OLD).unwrap();
-            until("somebody has seen it", || seen.load(Ordering::SeqCst) == loaded.generation);
+            until("a caller has seen it", || seen.load(Ordering::SeqCst) == loaded.generation);
         }
     });
     let loads = host.events().iter().filter(|event| matches!(event, Event::Loaded { .. })).count();

@@ -1,4 +1,4 @@
-//! What a load takes, what it refuses, and that a refusal leaves nothing.
+//! Which files a load takes and which it refuses. A refusal leaves nothing behind.
 
 use std::{fs, thread};
 
@@ -9,7 +9,7 @@ use segue_tests::{TestHost, V1, V2, fixture, hooks_answer, in_child, names_in, r
 fn otp_03_each_bad_file_is_refused_with_its_own_code() {
     let host = TestHost::new();
     assert_eq!(refusal(host.runtime.load("/nowhere/libhooks.so")), Code::NotFound, "nofile");
-    // Other names, and what is no file.
+    // Wrong names, and paths that are not files.
     let directory = tempfile::tempdir().unwrap();
     let misnamed = directory.path().join("libsleeper.so");
     fs::copy(fixture("hooks", V1), &misnamed).unwrap();
@@ -24,10 +24,10 @@ fn otp_03_each_bad_file_is_refused_with_its_own_code() {
     host.runtime.stick("hooks").unwrap();
     assert_eq!(refusal(host.load("hooks", V2)), Code::Sticky);
     assert_eq!(host.ask("hooks", "/"), hooks_answer(V1));
-    // Each refusal is told once.
-    let told =
+    // Each refusal is recorded once.
+    let expected =
         [Code::NotFound, Code::NameMismatch, Code::NameMismatch, Code::BadFile, Code::BadElf, Code::Sticky];
-    assert_eq!(host.refusals(), told);
+    assert_eq!(host.refusals(), expected);
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn otp_04_a_load_from_bytes_never_purges() {
     assert_eq!(refusal(load(Digest::of(b"never put there"))), Code::NotFound);
     assert_eq!(load(put(V1)).unwrap().version, V1);
     assert_eq!(host.ask("hooks", "/"), hooks_answer(V1));
-    // No load purges by itself, as OTP's does.
+    // Unlike OTP's, no load purges.
     let inside = host.module("hooks").enter_owned().unwrap();
     load(put(V2)).unwrap();
     assert_eq!(refusal(load(put(V1))), Code::NotPurged);
@@ -59,9 +59,8 @@ fn otp_05_loading_a_current_file_again_changes_nothing() {
         let again = host.load("hooks", V1).unwrap();
         assert_eq!((again.outcome, again.generation), (LoadOutcome::Unchanged, first.generation));
     }
-    assert_eq!(host.log(), [format!("load hooks {V1}+g1")], "it was started once");
-    // Who is not loaded is not looked for: neither by whoever embeds the runtime, nor by another module's
-    // call.
+    assert_eq!(host.log(), [format!("load hooks {V1}+g1")], "it started once");
+    // The runtime does not look for a module that is not loaded: neither for the host nor for another module.
     assert!(matches!(host.runtime.module("hooks-b"), Err(Error::NoSuchModule { .. })));
     let asked = host.ask("hooks", "/ask?module=hooks-b&path=/").unwrap_err();
     assert!(asked.contains("no current version"), "{asked}");
@@ -76,17 +75,19 @@ fn otp_23_a_modules_directory_may_disappear_and_come_back() {
     let host = TestHost::with(|builder| builder.modules_dir(&directory));
     assert_eq!(host.ask("hooks", "/"), hooks_answer(V1));
     fs::remove_dir_all(&directory).unwrap();
-    until("it is recorded", || host.events().iter().any(|event| matches!(event, Event::WatchFailed { .. })));
-    assert_eq!(host.ask("hooks", "/"), hooks_answer(V1), "what is loaded is loaded");
+    until("the loss is recorded", || {
+        host.events().iter().any(|event| matches!(event, Event::WatchFailed { .. }))
+    });
+    assert_eq!(host.ask("hooks", "/"), hooks_answer(V1), "a loaded module stays loaded");
     host.load("hooks-a", V1).unwrap();
     fs::create_dir(&directory).unwrap();
     fs::copy(fixture("hooks", V2), directory.join("libhooks.so")).unwrap();
-    until("it is taken where it has come back", || host.ask("hooks", "/") == hooks_answer(V2));
+    until("the file in the new directory is loaded", || host.ask("hooks", "/") == hooks_answer(V2));
 }
 
 #[test]
 fn otp_24_of_two_files_of_one_module_the_later_one_is_loaded() {
-    // Two files of one module in the modules directory: both are told, and the later one stays.
+    // Two files of one module in the modules directory: both are recorded, and the later one stays.
     let modules = tempfile::tempdir().unwrap();
     for (name, version) in [("libhooks-b.so", V1), ("libhooks.so", V1), ("libhooks.2.so", V2)] {
         let package = if name.starts_with("libhooks-b") { "hooks-b" } else { "hooks" };
@@ -113,23 +114,23 @@ fn otp_24_of_two_files_of_one_module_the_later_one_is_loaded() {
 fn otp_30_a_file_cut_off_anywhere_is_refused() {
     in_child(|| {
         let host = TestHost::new();
-        let whole = fs::read(fixture("hooks", V1)).unwrap();
+        let complete = fs::read(fixture("hooks", V1)).unwrap();
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("hooks.so");
-        // Cut off anywhere: refused, whatever is missing.
+        // Cut off anywhere, the file is refused.
         const CUTS: usize = 96;
         for cut in 0..CUTS {
-            fs::write(&file, &whole[..whole.len() * cut / CUTS]).unwrap();
+            fs::write(&file, &complete[..complete.len() * cut / CUTS]).unwrap();
             let error = host.runtime.load(&file).unwrap_err();
             assert!(
                 matches!(error.code(), Code::BadElf | Code::NoMetadata | Code::BadFile),
                 "{cut}: {error}"
             );
         }
-        assert!(host.log().is_empty(), "nothing of it ran");
+        assert!(host.log().is_empty(), "none of its code ran");
         assert_eq!((host.runtime.images_mapped(), host.staged()), (0, 0));
         host.load("hooks", V1).unwrap();
-        assert_eq!(host.ask("hooks", "/"), hooks_answer(V1), "the whole of it is a module");
+        assert_eq!(host.ask("hooks", "/"), hooks_answer(V1), "the complete file is a module");
     });
 }
 
@@ -137,16 +138,16 @@ fn otp_30_a_file_cut_off_anywhere_is_refused() {
 fn otp_30_bytes_that_are_no_module_are_refused() {
     in_child(|| {
         let host = TestHost::new();
-        let whole = fs::read(fixture("hooks", V1)).unwrap();
-        // Buffers of all kinds, and the file with a byte turned over in what tells where everything is. They
-        // are read and never run.
-        let (mut refused, mut taken) = (0, 0);
+        let complete = fs::read(fixture("hooks", V1)).unwrap();
+        // Buffers of all kinds, and the file with one byte flipped in its headers and tables. They are read
+        // and never run.
+        let (mut refused, mut accepted) = (0, 0);
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("hooks.so");
         let mut offer = |bytes: &[u8]| {
             fs::write(&file, bytes).unwrap();
             match segue::check(&file) {
-                Ok(_) => taken += 1,
+                Ok(_) => accepted += 1,
                 Err(_) => refused += 1,
             }
         };
@@ -157,18 +158,18 @@ fn otp_30_bytes_that_are_no_module_are_refused() {
             magic.iter_mut().zip(b"\x7fELF\x02\x01\x01").for_each(|(byte, of_magic)| *byte = *of_magic);
             offer(&magic);
         }
-        let tail = whole.len().saturating_sub(2048)..whole.len();
+        let tail = complete.len().saturating_sub(2048)..complete.len();
         for at in (0..1024).step_by(11).chain(tail.step_by(29)) {
-            let mut turned = whole.clone();
-            turned[at] ^= 0xff;
-            offer(&turned);
+            let mut flipped = complete.clone();
+            flipped[at] ^= 0xff;
+            offer(&flipped);
         }
-        // Many a byte says nothing of where things are.
-        assert!(refused > 30 && taken > 0, "{refused} were refused, {taken} taken");
+        // Some bytes do not matter.
+        assert!(refused > 30 && accepted > 0, "{refused} refused, {accepted} accepted");
         assert_eq!(
-            refusal(host.runtime.put_image(&whole[..whole.len() / 2])),
+            refusal(host.runtime.put_image(&complete[..complete.len() / 2])),
             Code::BadElf,
-            "nor by way of the store"
+            "the store refuses it too"
         );
         assert_eq!(host.runtime.images_mapped(), 0);
     });
@@ -181,16 +182,16 @@ fn otp_31_a_refused_load_leaks_nothing() {
         let host = TestHost::new();
         let open_files = || names_in(std::path::Path::new("/proc/self/fd")).len();
         let mappings = || fs::read_to_string("/proc/self/maps").unwrap().matches("/stage/").count();
-        let prepare = || assert_eq!(refusal(host.load("vetoes-load", V1)), Code::OnLoadFailed);
-        prepare();
+        let load = || assert_eq!(refusal(host.load("vetoes-load", V1)), Code::OnLoadFailed);
+        load();
         let (files, maps) = (open_files(), mappings());
         for _ in 0..TIMES {
-            prepare();
+            load();
         }
         assert_eq!((host.runtime.images_mapped(), host.staged(), mappings()), (0, 0, 0));
         assert!(maps == 0 && open_files() <= files + 2, "{files} files were open, and now {}", open_files());
         assert_eq!(host.refusals().len(), TIMES + 1);
-        // The control: what is finished is there.
+        // Control: a load that succeeds is counted.
         host.load("hooks", V1).unwrap();
         assert_eq!((host.runtime.images_mapped(), host.staged()), (1, 1));
         assert!(mappings() > 0);
@@ -201,7 +202,7 @@ fn otp_31_a_refused_load_leaks_nothing() {
 fn otp_43_the_same_file_never_has_two_instances() {
     let host = TestHost::new();
     let first = host.load("hooks", V1).unwrap();
-    // The same file is never a second instance of itself: not by its path, not by its bytes, not in a set.
+    // By its path, by its bytes, and in a set.
     let stored = Source::Stored(first.digest);
     let again = [
         host.load("hooks", V1).unwrap(),

@@ -1,10 +1,10 @@
-//! What a version is told of its own life: one start, calls, one end; and never a call before or after.
+//! Each instance has one start and one end, and no call before or after them.
 
 use segue::LoadOptions;
 use segue_tests::{TestHost, V1, V2, get, hooks_answer, response_text, set_of};
 
-/// The two versions, one after the other and back, with a session that stays in the first; loaded in this
-/// way.
+/// Loads the second version over the first, with a session that stays in the first, and then the other way
+/// around.
 fn there_and_back(host: &TestHost, load: impl Fn(&TestHost, &str) -> u64) {
     let first = load(host, V1);
     let hooks = host.module("hooks");
@@ -16,19 +16,19 @@ fn there_and_back(host: &TestHost, load: impl Fn(&TestHost, &str) -> u64) {
         (hooks_answer(V1), hooks_answer(V2))
     );
     assert!(!host.runtime.soft_purge("hooks").unwrap().purged, "it is in use");
-    assert_eq!(response_text(session.call(&get("/"))), hooks_answer(V1), "and nothing has happened to it");
+    assert_eq!(response_text(session.call(&get("/"))), hooks_answer(V1), "the soft purge did nothing");
     assert_eq!(host.logged("drop"), 0);
     drop(session);
     host.wait_until_old_is_gone("hooks");
     assert_eq!(host.log()[2..], [format!("drop hooks {V1}+g{first}")]);
-    // From an instance that was deleted.
+    // After a delete.
     let session = hooks.enter_owned().unwrap();
     host.runtime.delete("hooks").unwrap();
     assert_eq!(response_text(session.call(&get("/"))), hooks_answer(V2));
     drop(session);
     host.wait_until_old_is_gone("hooks");
     assert_eq!(host.log()[3..], [format!("drop hooks {V2}+g{second}")]);
-    // And the other way around.
+    // The other way around.
     let third = load(host, V2);
     let fourth = load(host, V1);
     host.wait_until_old_is_gone("hooks");
@@ -49,7 +49,7 @@ fn otp_42_each_instance_starts_once_and_ends_once() {
 
 #[test]
 fn otp_44_each_member_of_a_set_starts_once_and_ends_once() {
-    // From an `on_load` that calls what is current, as a member of a set, and with what it remembers.
+    // As a member of a set, with an `on_load` that calls the current version and remembers the answer.
     let host = TestHost::new();
     for version in [V1, V2] {
         host.script("hooks", version, "call hooks /\n");
@@ -58,5 +58,9 @@ fn otp_44_each_member_of_a_set_starts_once_and_ends_once() {
         let options = LoadOptions::default();
         host.runtime.load_set(&set_of(&["hooks"], version), &options).unwrap().remove(0).generation
     });
-    assert_eq!(host.ask("hooks", "/remembered"), hooks_answer(V2), "the one before the last was asked");
+    assert_eq!(
+        host.ask("hooks", "/remembered"),
+        hooks_answer(V2),
+        "its `on_load` called the version before it"
+    );
 }

@@ -1,4 +1,5 @@
-//! The layout check keeps no reference to an image. One that is kept would point into an image that is unloaded.
+//! The layout check keeps no reference to an image. One that is kept would point into an image that is
+//! unloaded.
 
 use segue::{Code, Error, Request};
 use segue_tests::{TestHost, V1, V2, in_child, until};

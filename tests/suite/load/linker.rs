@@ -1,5 +1,5 @@
-//! What the dynamic linker refuses is told in its own words, each kind as its own error; and it finds what
-//! lies beside a file.
+//! A refusal by the dynamic linker has its own error code and the linker's text. Libraries next to a file are
+//! found.
 
 use std::{
     env, fs,
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::SEGUE;
 
-/// Writes a copy of a fixture in which one of the dynamic linker's strings is replaced by one of the same
+/// Writes a copy of a fixture in which one string of the dynamic linker is replaced by another of the same
 /// length.
 fn patched(directory: &TempDir, package: &str, from: &str, to: &str) -> PathBuf {
     let mut bytes = fs::read(fixture(package, V2)).unwrap();
@@ -26,21 +26,22 @@ fn patched(directory: &TempDir, package: &str, from: &str, to: &str) -> PathBuf 
     path
 }
 
-/// Loads what must be refused beside a version that serves, and answers with what is told of it.
+/// Loads a file that must be refused while another module serves; returns the error.
 fn refused(host: &TestHost, file: &Path) -> ErrorObject {
     let error = host.runtime.load(file).map(|loaded| panic!("{loaded:?}")).unwrap_err();
-    let told = ErrorObject::from(&error);
-    let Event::Refused { error, .. } = host.runtime.history(None, 1).unwrap().pop().unwrap().event else {
-        panic!("the history does not tell of it");
+    let error = ErrorObject::from(&error);
+    let Event::Refused { error: recorded, .. } = host.runtime.history(None, 1).unwrap().pop().unwrap().event
+    else {
+        panic!("the history does not have the refusal");
     };
-    assert_eq!(told, error, "the history says what the caller was told");
-    assert!(told.message.contains(file.to_str().unwrap()), "{told:?}");
-    assert!(!told.message.contains("/stage/"), "the private copy is nobody's business: {told:?}");
-    assert!(told.hint.is_some(), "{told:?}");
+    assert_eq!(error, recorded, "the history has the error that the caller got");
+    assert!(error.message.contains(file.to_str().unwrap()), "{error:?}");
+    assert!(!error.message.contains("/stage/"), "the message does not name the private copy: {error:?}");
+    assert!(error.hint.is_some(), "{error:?}");
     let answer = host.module("greeter").call(&Request::get("/ada")).unwrap();
     assert_eq!(answer.body, b"Hello, ada! This is greeter 1.0.0.\n", "the version before still serves");
     assert_eq!((host.staged(), host.runtime.images_mapped()), (1, 1));
-    told
+    error
 }
 
 fn serving() -> TestHost {
@@ -50,7 +51,7 @@ fn serving() -> TestHost {
 }
 
 #[test]
-fn each_refusal_has_its_code_and_the_linkers_words() {
+fn each_refusal_has_its_code_and_the_linkers_text() {
     let (host, directory) = (serving(), TempDir::new().unwrap());
     let cases = [
         (
@@ -69,13 +70,13 @@ fn each_refusal_has_its_code_and_the_linkers_words() {
             "libmine.so.42: cannot open shared object file: No such file or directory",
         ),
     ];
-    for (package, from, to, code, words) in cases {
+    for (package, from, to, code, text) in cases {
         let file = patched(&directory, package, from, to);
-        let told = refused(&host, &file);
-        assert_eq!((told.code, told.step), (code, Some(Step::Map)), "{told:?}");
-        assert!(told.message.contains(words), "{told:?}");
-        let found = segue::check(&file).unwrap().findings;
-        assert!(found.iter().any(|one| one.subject == to), "a check says it before: {found:?}");
+        let error = refused(&host, &file);
+        assert_eq!((error.code, error.step), (code, Some(Step::Map)), "{error:?}");
+        assert!(error.message.contains(text), "{error:?}");
+        let findings = segue::check(&file).unwrap().findings;
+        assert!(findings.iter().any(|finding| finding.subject == to), "a check reports it too: {findings:?}");
     }
     let version = refused(&host, &directory.path().join("with-GLIBC_9.99.so"));
     assert!(version.message.contains("libc.so.6 of this system lacks"), "{version:?}");
@@ -90,12 +91,12 @@ fn a_file_with_an_executable_stack_is_refused_by_a_load_and_a_check() {
     bytes[at + 4] |= 1;
     let file = directory.path().join("module.so");
     fs::write(&file, bytes).unwrap();
-    let told = refused(&host, &file);
-    assert_eq!((told.code, told.step), (Code::ExecutableStack, Some(Step::Read)));
-    assert!(told.hint.unwrap().contains("noexecstack"));
+    let error = refused(&host, &file);
+    assert_eq!((error.code, error.step), (Code::ExecutableStack, Some(Step::Read)));
+    assert!(error.hint.unwrap().contains("noexecstack"));
     assert_eq!(segue::check(&file).unwrap_err().code(), Code::ExecutableStack);
-    let (exit, told) = Command::new(SEGUE).json(&["check", file.to_str().unwrap()]);
-    assert_eq!((exit, &told["error"]["code"]), (Some(3), &"executable_stack".into()));
+    let (exit, report) = Command::new(SEGUE).json(&["check", file.to_str().unwrap()]);
+    assert_eq!((exit, &report["error"]["code"]), (Some(3), &"executable_stack".into()));
 }
 
 #[test]
@@ -104,12 +105,12 @@ fn a_state_directory_that_is_mounted_noexec_is_named() {
     if let Some(directory) = env::var_os(CHILD) {
         let runtime = Runtime::builder().state_dir(&directory).build().unwrap();
         let error = runtime.load(fixture("greeter", V1)).unwrap_err();
-        let told = ErrorObject::from(&error);
-        assert_eq!((told.code, told.step), (Code::Noexec, Some(Step::Map)), "{told:?}");
+        let error = ErrorObject::from(&error);
+        assert_eq!((error.code, error.step), (Code::Noexec, Some(Step::Map)), "{error:?}");
         let stage = Path::new(&directory).join("stage");
-        assert!(told.message.contains(&format!("{} is on a file system mounted noexec", stage.display())));
-        assert!(told.message.contains("failed to map segment from shared object"), "{told:?}");
-        assert!(told.hint.unwrap().contains("--state"));
+        assert!(error.message.contains(&format!("{} is on a file system mounted noexec", stage.display())));
+        assert!(error.message.contains("failed to map segment from shared object"), "{error:?}");
+        assert!(error.hint.unwrap().contains("--state"));
         return;
     }
     let test = test_of(&|| ());
@@ -129,7 +130,7 @@ fn a_state_directory_that_is_mounted_noexec_is_named() {
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
 
-/// A directory with the module and, in `lib`, its library.
+/// A directory with the module `helped` and, in `lib`, the library that it links.
 struct Helped(TempDir);
 
 impl Helped {
@@ -149,7 +150,7 @@ impl Helped {
         self.0.path().join("lib/libhelper.so")
     }
 
-    /// Puts a library in its place, by a rename.
+    /// Compiles the library, and puts it in place by a rename.
     fn put_library(&self, answer: u32, options: &[&str]) {
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/helped/src/helper.c");
         let new = self.0.path().join("new.so");
@@ -169,7 +170,7 @@ fn answer(runtime: &Runtime) -> String {
 }
 
 #[test]
-fn origin_is_the_directory_of_the_file_that_was_given_also_after_a_restart() {
+fn origin_is_the_directory_of_the_original_file_even_after_a_restart() {
     let (helped, state) = (Helped::new(V1, 7), TempDir::new().unwrap());
     let start = || Runtime::builder().state_dir(state.path()).build().unwrap();
     let code = |loaded: Result<Loaded, Error>| loaded.unwrap_err().code();
@@ -177,16 +178,16 @@ fn origin_is_the_directory_of_the_file_that_was_given_also_after_a_restart() {
         assert_eq!(
             segue::check(&helped.module()).unwrap().findings.len(),
             1,
-            "an external library, which is there"
+            "the external library, which is present"
         );
         let runtime = start();
         let digest = runtime.put_image(&fs::read(helped.module()).unwrap()).unwrap();
         let stored = runtime.load_with(&Source::Stored(digest), &Default::default());
-        assert_eq!(code(stored), Code::MissingLibrary, "nobody knows where it was");
+        assert_eq!(code(stored), Code::MissingLibrary, "the directory of the file is unknown");
         runtime.load(helped.module()).unwrap();
         assert_eq!(answer(&runtime), "7");
         drop(runtime);
-        // The file itself may be gone: the store has it, and the ledger knows where it was.
+        // The file itself may be gone: the store has a copy, and the ledger has its directory.
         fs::remove_file(helped.module()).unwrap();
         let runtime = start();
         assert_eq!(answer(&runtime), "7");
@@ -195,29 +196,25 @@ fn origin_is_the_directory_of_the_file_that_was_given_also_after_a_restart() {
 }
 
 #[test]
-fn a_library_that_is_not_beside_the_file_is_missing() {
+fn a_library_that_is_not_next_to_the_file_is_missing() {
     let (host, helped) = (serving(), Helped::new(V1, 1));
     fs::remove_file(helped.library()).unwrap();
-    let told = refused(&host, &helped.module());
-    assert_eq!(told.code, Code::MissingLibrary, "{told:?}");
-    assert!(told.hint.unwrap().contains("$ORIGIN"));
-    let found = segue::check(&helped.module()).unwrap().findings;
-    assert!(found.iter().any(|one| one.kind == FindingKind::MissingLibrary), "{found:?}");
+    let error = refused(&host, &helped.module());
+    assert_eq!(error.code, Code::MissingLibrary, "{error:?}");
+    assert!(error.hint.unwrap().contains("$ORIGIN"));
+    let findings = segue::check(&helped.module()).unwrap().findings;
+    assert!(findings.iter().any(|finding| finding.kind == FindingKind::MissingLibrary), "{findings:?}");
 }
 
 #[test]
-fn a_library_that_is_older_in_memory_than_its_file_is_reported() {
+fn a_library_that_is_older_in_memory_than_on_disk_is_reported() {
     in_child(|| {
         let (helped, host) = (Helped::new(V1, 1), TestHost::new());
         assert_eq!(host.runtime.load(helped.module()).unwrap().warnings, []);
         fs::copy(fixture("helped", V2), helped.module()).unwrap();
-        assert_eq!(host.runtime.load(helped.module()).unwrap().warnings, [], "it is the same library");
+        assert_eq!(host.runtime.load(helped.module()).unwrap().warnings, [], "the same library");
         let same = Helped::new(V1, 1);
-        assert_eq!(
-            host.runtime.load(same.module()).unwrap().warnings,
-            [],
-            "it lies elsewhere, and is the same"
-        );
+        assert_eq!(host.runtime.load(same.module()).unwrap().warnings, [], "the same library elsewhere");
         let other = Helped::new(V2, 3);
         let elsewhere = host.runtime.load(other.module()).unwrap().warnings.pop().unwrap().message;
         assert!(elsewhere.contains("libhelper.so: the version in memory is from"), "{elsewhere}");
@@ -225,28 +222,28 @@ fn a_library_that_is_older_in_memory_than_its_file_is_reported() {
         helped.put_library(2, &[]);
         fs::copy(fixture("helped", V1), helped.module()).unwrap();
         let loaded = host.runtime.load(helped.module()).unwrap();
-        assert_eq!(answer(&host.runtime), "1", "the linker maps no second one of the name");
+        assert_eq!(answer(&host.runtime), "1", "the linker maps no second library of the same name");
         let [warning] = &*loaded.warnings else { panic!("{loaded:?}") };
         assert_eq!(warning.message, "libhelper.so: the version in memory is older than the file");
         assert!(warning.hint.contains("soname") && warning.hint.contains("restart"), "{warning:?}");
-        let told = host.runtime.history(Some("helped"), 10).unwrap().into_iter().rev();
-        let told = told.map(|record| record.event).find_map(|event| match event {
+        let events = host.runtime.history(Some("helped"), 10).unwrap().into_iter().rev();
+        let recorded = events.map(|record| record.event).find_map(|event| match event {
             Event::Loaded { warnings, .. } => Some(warnings),
             _ => None,
         });
-        assert_eq!(told.as_deref(), Some(&*loaded.warnings));
+        assert_eq!(recorded.as_deref(), Some(&*loaded.warnings));
     });
 }
 
 #[test]
-fn a_library_that_was_written_over_in_memory_is_refused_and_one_that_was_touched_is_not() {
+fn a_library_that_was_overwritten_while_mapped_is_refused_and_a_touched_one_is_not() {
     let dead = dies_in_child(&[], |directory| {
         let (helped, other, host) = (Helped::new(V1, 1), Helped::new(V2, 22), serving());
         host.runtime.load(helped.module()).unwrap();
         fs::File::options().append(true).open(helped.library()).unwrap().set_modified(UNIX_EPOCH).unwrap();
         fs::copy(fixture("helped", V2), helped.module()).unwrap();
         assert_eq!(host.runtime.load(helped.module()).unwrap().warnings, []);
-        // `fs::copy` cuts the file off and writes it again, as `cp` does.
+        // `fs::copy` truncates the file and writes it again, as `cp` does.
         fs::copy(other.library(), helped.library()).unwrap();
         fs::copy(fixture("helped", V1), helped.module()).unwrap();
         let error = host.runtime.load(helped.module()).unwrap_err();
@@ -257,7 +254,7 @@ fn a_library_that_was_written_over_in_memory_is_refused_and_one_that_was_touched
         assert_eq!(answer.body, b"Hello, ada! This is greeter 1.0.0.\n", "the version before still serves");
         fs::write(directory.join("refused"), "").unwrap();
     });
-    // The child's end runs the library's, which is broken.
+    // The child itself may crash at its end, because its exit handlers run the broken library.
     assert!(dead.directory.path().join("refused").exists(), "{}", dead.stderr);
 }
 
@@ -265,9 +262,9 @@ fn a_library_that_was_written_over_in_memory_is_refused_and_one_that_was_touched
 fn a_library_with_an_executable_stack_is_refused() {
     let (host, helped) = (serving(), Helped::new(V1, 1));
     helped.put_library(1, &["-Wl,-z,execstack"]);
-    let told = refused(&host, &helped.module());
-    assert_eq!((told.code, told.step), (Code::ExecutableStack, Some(Step::Map)));
-    assert!(told.message.contains("libhelper.so asks for an executable stack"), "{told:?}");
-    let found = segue::check(&helped.module()).unwrap().findings;
-    assert!(found.iter().any(|one| one.kind == FindingKind::ExecutableStack), "{found:?}");
+    let error = refused(&host, &helped.module());
+    assert_eq!((error.code, error.step), (Code::ExecutableStack, Some(Step::Map)));
+    assert!(error.message.contains("libhelper.so asks for an executable stack"), "{error:?}");
+    let findings = segue::check(&helped.module()).unwrap().findings;
+    assert!(findings.iter().any(|finding| finding.kind == FindingKind::ExecutableStack), "{findings:?}");
 }

@@ -7,8 +7,8 @@ use segue::{Code, Request, Step};
 use segue_tests::{TestHost, V1, V2, fixture, in_child, until};
 use tempfile::TempDir;
 
-/// Whether the unchanged file stays mapped after `dlopen` and `dlclose`. If it does, it stays for ever, so call
-/// this only in a child process.
+/// Whether the unchanged file stays mapped after `dlopen` and `dlclose`. If it does, it stays for ever, so
+/// call this only in a child process.
 fn stays_mapped(file: &Path) -> bool {
     const ROOT_MODULE: &str = "_1as_0lib_1header_0root_bmodule_bloader";
     let directory = TempDir::new().unwrap();

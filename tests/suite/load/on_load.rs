@@ -1,4 +1,5 @@
-//! First starts: who calls meanwhile, who calls whom, and what is left where one fails.
+//! The `on_load` of a first version: callers wait for it, modules call each other in it, and one that fails
+//! leaves nothing.
 
 use std::{fs, path::Path, thread};
 
@@ -9,7 +10,7 @@ use segue_tests::{
 };
 use tempfile::TempDir;
 
-/// Callers wait for a first version as long as it takes.
+/// A host whose callers wait for a first version without a limit that matters.
 fn patient_host() -> TestHost {
     TestHost::with(|builder| builder.first_version_timeout(LONG))
 }
@@ -24,7 +25,7 @@ fn otp_13_first_callers_wait_for_a_chain_of_on_loads() {
     host.script("hooks-c", V1, "hang go\n");
     thread::scope(|scope| {
         let host = &host;
-        // From its end, since nobody is loaded by being called.
+        // The end of the chain first: a call loads nothing.
         let begin = |module| {
             let load = scope.spawn(move || host.load(module, V1));
             until("its on_load runs", || host.logged(&format!("load {module} ")) == 1);
@@ -34,7 +35,7 @@ fn otp_13_first_callers_wait_for_a_chain_of_on_loads() {
         let callers: Vec<_> =
             (0..CALLERS).map(|n| scope.spawn(move || host.ask(CHAIN[n % CHAIN.len()], "/"))).collect();
         thread::sleep(SHORT);
-        assert!(!callers.iter().any(|caller| caller.is_finished()), "nobody has anything to answer yet");
+        assert!(!callers.iter().any(|caller| caller.is_finished()), "no caller has an answer yet");
         host.release("go");
         for caller in callers {
             assert_eq!(caller.join().unwrap(), hooks_answer(V1));
@@ -42,7 +43,7 @@ fn otp_13_first_callers_wait_for_a_chain_of_on_loads() {
         loads.into_iter().for_each(|load| drop(load.join().unwrap().unwrap()));
     });
     assert_eq!(host.logged("load"), CHAIN.len(), "each was started once: {:?}", host.log());
-    // And each was answered by the next one, which had not been current when it asked.
+    // Each got the answer of the next one, which was not current when it asked.
     assert_eq!(host.ask("hooks-a", "/remembered"), hooks_answer(V1));
     assert_eq!(host.ask("hooks-b", "/remembered"), hooks_answer(V1));
     assert!(host.refusals().is_empty());
@@ -50,8 +51,8 @@ fn otp_13_first_callers_wait_for_a_chain_of_on_loads() {
 
 #[test]
 fn otp_13_two_on_loads_that_call_each_other_do_not_deadlock() {
-    // Two whose first starts call each other: who would close the circle is told that there is nobody, and
-    // none waits in vain.
+    // The call that would close the cycle fails: the other module has no current version. Neither waits for
+    // ever.
     let host = patient_host();
     host.script("hooks-a", V1, "hang both\ncall hooks-b /\n");
     host.script("hooks-b", V1, "hang both\ncall hooks-a /\n");
@@ -62,14 +63,14 @@ fn otp_13_two_on_loads_that_call_each_other_do_not_deadlock() {
         loads.into_iter().for_each(|load| drop(load.join().unwrap().unwrap()));
     });
     let remembered = ["hooks-a", "hooks-b"].map(|module| host.ask(module, "/remembered").unwrap());
-    let of_nobody = remembered.iter().filter(|it| it.contains("no current version")).count();
-    assert_eq!(of_nobody, 1, "one waited for the other: {remembered:?}");
+    let failed = remembered.iter().filter(|it| it.contains("no current version")).count();
+    assert_eq!(failed, 1, "one waited for the other: {remembered:?}");
     assert!(remembered.iter().any(|it| *it == hooks_answer(V1).unwrap()), "{remembered:?}");
 }
 
 #[test]
 fn otp_13_members_of_a_set_do_not_wait_for_each_other() {
-    // The members of a set do not wait for each other's first version: they become current together.
+    // The members of a set do not wait for each other, because they become current together.
     let host = patient_host();
     host.script("hooks-a", V1, "call hooks-b /\n");
     host.script("hooks-b", V1, "call hooks-a /\n");
@@ -97,9 +98,9 @@ fn otp_14_callers_of_an_image_from_bytes_wait_for_its_on_load() {
     });
     assert!(host.runtime.delete("hooks").unwrap().deleted);
     host.wait_until_old_is_gone("hooks");
-    assert!(!host.runtime.purge("hooks", LONG).unwrap().purged, "it went by itself");
+    assert!(!host.runtime.purge("hooks", LONG).unwrap().purged, "it was unloaded without a purge");
     assert_eq!((host.logged("drop"), host.runtime.images_mapped()), (1, 0));
-    // The control: where nobody comes, whoever waits is told so in the end.
+    // Control: a caller gives up after the timeout.
     let host = TestHost::with(|builder| builder.first_version_timeout(SHORT));
     host.script("hooks", V1, "hang go\n");
     thread::scope(|scope| {
@@ -114,8 +115,7 @@ fn otp_14_callers_of_an_image_from_bytes_wait_for_its_on_load() {
 
 #[test]
 fn otp_14_first_callers_wait_until_the_version_is_current() {
-    // Who waits for the first version waits until it is current: its `on_load` has agreed, and that alone is
-    // not enough.
+    // That its `on_load` has succeeded is not enough.
     for phase in [Phase::Started, Phase::Stored, Phase::Recorded] {
         let host = patient_host();
         host.script("hooks", V1, "hang go\n");
@@ -136,7 +136,7 @@ fn otp_14_first_callers_wait_until_the_version_is_current() {
     }
 }
 
-/// Puts three modules into a modules directory that nobody watches yet.
+/// Puts three modules into a modules directory before a runtime watches it.
 fn drop_in_three(modules: &Path) {
     for module in ["hooks-a", "hooks-b", "hooks-c"] {
         let name = fixture(module, V1).file_name().unwrap().to_owned();
@@ -150,8 +150,8 @@ fn otp_15_a_start_serves_the_modules_whose_on_load_succeeds() {
     drop_in_three(modules.path());
     script_in(state.path(), "hooks-b", V1, "fail at boot\n");
     let host = TestHost::in_state(state, |builder| builder.modules_dir(modules.path()));
-    // All have run before anybody is served. Where one fails, OTP does not boot; here it is told, and the
-    // others serve.
+    // All have run before the runtime serves. If one fails, OTP does not boot; here the failure is recorded
+    // and the others serve.
     assert_eq!(host.logged("load"), 3, "{:?}", host.log());
     assert_eq!(host.refusals(), [Code::OnLoadFailed]);
     assert_eq!(
@@ -163,8 +163,8 @@ fn otp_15_a_start_serves_the_modules_whose_on_load_succeeds() {
 
 #[test]
 fn otp_15_a_start_finds_modules_in_any_order() {
-    // At a start each is known to be coming before any has started: whom one calls in its start may come
-    // after it.
+    // At a start, every module is known before the first `on_load` runs. An `on_load` may call a module that
+    // is loaded after it.
     let (modules, state) = (tempfile::tempdir().unwrap(), TempDir::new().unwrap());
     drop_in_three(modules.path());
     fs::create_dir_all(state.path().join("hooks")).unwrap();
@@ -172,10 +172,10 @@ fn otp_15_a_start_finds_modules_in_any_order() {
     script_in(state.path(), "hooks-b", V1, "call hooks-c /\n");
     let host = TestHost::in_state(state, |builder| builder.modules_dir(modules.path()));
     let remembered = |host: &TestHost| ["hooks-a", "hooks-b"].map(|module| host.ask(module, "/remembered"));
-    assert_eq!(remembered(&host), [hooks_answer(V1), hooks_answer(V1)], "of files that lie there");
-    // Of what the ledger knows: by their names `hooks-a` is the first.
+    assert_eq!(remembered(&host), [hooks_answer(V1), hooks_answer(V1)], "loaded from the modules directory");
+    // A restore is in the order of names, so `hooks-a` is the first.
     let host = host.restarted();
-    assert_eq!(remembered(&host), [hooks_answer(V1), hooks_answer(V1)], "and of what is restored");
+    assert_eq!(remembered(&host), [hooks_answer(V1), hooks_answer(V1)], "restored from the ledger");
     assert!(host.refusals().is_empty());
 }
 
@@ -202,26 +202,26 @@ fn otp_16_an_on_load_that_fails_leaves_nothing() {
                 (Code::OnLoadFailed, Some(Step::OnLoad), Some("hooks"))
             );
         }
-        // And by way of the modules directory.
+        // The same file in the modules directory.
         fs::copy(&file, modules.path().join("libhooks.so")).unwrap();
         expected += 5;
-        until("the file there is refused too", || host.refusals().len() >= expected);
-        assert_eq!(host.refusals(), vec![Code::OnLoadFailed; expected], "each of them is told once");
+        until("the file in the modules directory is refused too", || host.refusals().len() >= expected);
+        assert_eq!(host.refusals(), vec![Code::OnLoadFailed; expected], "each refusal is recorded once");
         fs::remove_file(modules.path().join("libhooks.so")).unwrap();
         assert_eq!(
             refusal(host.runtime.module("hooks").map(drop)),
             Code::NotFound,
             "there is no such module"
         );
-        assert!(host.runtime.modules().is_empty(), "nor the other one of the set");
+        assert!(host.runtime.modules().is_empty(), "the other member of the set is not loaded either");
         assert_eq!((host.runtime.images_mapped(), host.staged()), (0, 0));
     }
-    // One that hangs: its time is over, and it is told as such, once. It leaves when it comes to its end,
-    // whatever that is.
-    for (module, end) in [("hooks-b", ""), ("hooks-c", "fail after all\n")] {
-        host.script(module, V1, &format!("hang {module}\n{end}"));
-        let hurried = LoadOptions { deadline: SHORT * 4, ..LoadOptions::default() };
-        let error = host.runtime.load_set(&set_of(&[module], V1), &hurried).unwrap_err();
+    // An `on_load` that hangs times out, and that is recorded once. The version is unloaded when it returns,
+    // whatever it returns.
+    for (module, last_step) in [("hooks-b", ""), ("hooks-c", "fail after all\n")] {
+        host.script(module, V1, &format!("hang {module}\n{last_step}"));
+        let options = LoadOptions { deadline: SHORT * 4, ..LoadOptions::default() };
+        let error = host.runtime.load_set(&set_of(&[module], V1), &options).unwrap_err();
         assert_eq!((error.code(), error.step()), (Code::Deadline, Some(Step::OnLoad)));
         assert_eq!(host.refusals().len(), expected + 1);
         expected += 1;
@@ -230,7 +230,7 @@ fn otp_16_an_on_load_that_fails_leaves_nothing() {
         host.release(module);
         until("it is unloaded", || host.runtime.images_mapped() == 0);
     }
-    // The control: without a word about it the same file is loaded.
+    // Control: without a script, the same file is loaded.
     host.script("hooks", V1, "");
     host.runtime.load(&file).unwrap();
     assert_eq!(host.ask("hooks", "/"), hooks_answer(V1));
@@ -245,9 +245,9 @@ fn otp_19_an_on_load_that_calls_its_own_module_reaches_the_version_before() {
     let remembered = host.ask("hooks", "/remembered").unwrap();
     assert!(remembered.starts_with("error: ") && remembered.contains("no current version"), "{remembered}");
     host.load("hooks", V2).unwrap();
-    assert_eq!(host.ask("hooks", "/remembered"), hooks_answer(V1), "the version before it has answered");
+    assert_eq!(host.ask("hooks", "/remembered"), hooks_answer(V1), "the version before it answered");
     host.wait_until_old_is_gone("hooks");
-    // One that does so and fails leaves no call inside.
+    // An `on_load` that calls and then fails leaves no call inside.
     host.script("hooks", V1, "call hooks /\nfail on purpose\n");
     assert_eq!(refusal(host.load("hooks", V1)), Code::OnLoadFailed);
     assert_eq!(
@@ -255,5 +255,5 @@ fn otp_19_an_on_load_that_calls_its_own_module_reaches_the_version_before() {
         (0, hooks_answer(V2))
     );
     let purged = host.events().iter().filter(|event| matches!(event, Event::Purged { .. })).count();
-    assert_eq!(purged, 1, "what never was current is not told as purged");
+    assert_eq!(purged, 1, "a version that was never current is not recorded as purged");
 }

@@ -1,5 +1,5 @@
-//! Starts of a version that is to follow another: what is there stays as it is until they agree, and after
-//! they did not.
+//! The `on_load` of a version that replaces another: the other serves until the `on_load` succeeds, and also
+//! if it fails.
 
 use std::{fs, thread};
 
@@ -21,7 +21,7 @@ fn otp_17_an_update_whose_on_load_fails_leaves_the_old_version_current() {
     assert_eq!(
         (after.generation, after.calls),
         (before.generation, before.calls + 1),
-        "it was called, and stays"
+        "it was called and stays current"
     );
     assert_eq!(host.ask("hooks", &first), hooks_answer(V1));
     assert!(host.ask("hooks", &second).unwrap_err().contains("has no /in-"));
@@ -36,7 +36,7 @@ fn otp_18_a_failed_on_load_that_left_a_thread_is_quarantined() {
     host.load("hooks", V1).unwrap();
     host.script("hooks", V2, "thread stop\nfail and leave a worker\n");
     assert_eq!(refusal(host.load("hooks", V2)), Code::OnLoadFailed);
-    // Nobody can end a thread. So it is told, nobody has to wait for it, and what serves goes on.
+    // A thread cannot be ended. It is reported, nothing waits for it, and the current version serves.
     let status = host.runtime.status("hooks").unwrap();
     assert_eq!((status.old, status.quarantined.len()), (None, 1));
     let pins = &host.runtime.pins("hooks").unwrap().held[0].pins;
@@ -47,17 +47,17 @@ fn otp_18_a_failed_on_load_that_left_a_thread_is_quarantined() {
     host.release("stop");
     until("it is unloaded", || host.runtime.status("hooks").unwrap().quarantined.is_empty());
     assert_eq!(host.runtime.images_mapped(), 1);
-    // The control: a worker that ends in time is not told of.
+    // Control: a worker that ends in time is not reported.
     host.script("hooks", V1, "thread stop\nfail and leave a worker\n");
     assert_eq!(refusal(host.load("hooks", V1)), Code::OnLoadFailed);
     assert!(host.runtime.status("hooks").unwrap().quarantined.is_empty());
-    let retained = host.events().iter().filter(|event| matches!(event, Event::Quarantined { .. })).count();
-    assert_eq!(retained, 1);
+    let quarantined = host.events().iter().filter(|event| matches!(event, Event::Quarantined { .. })).count();
+    assert_eq!(quarantined, 1);
 }
 
 #[test]
 fn otp_20_loads_of_one_module_become_current_in_order() {
-    // In a process of its own, whose threads can be counted by their names.
+    // In a child process, so that its threads can be counted by name.
     in_child(|| {
         let host = TestHost::new();
         host.load("hooks", V1).unwrap();
@@ -87,12 +87,12 @@ fn otp_20_loads_of_one_module_become_current_in_order() {
         assert_eq!(
             loaded.skip(1).collect::<Vec<_>>(),
             order,
-            "they came in the order in which they had been asked for"
+            "they became current in the order of the loads"
         );
     });
 }
 
-/// How many threads of this name sleep: the kernel's word for all that wait.
+/// How many threads of this name wait; the kernel calls that state `S`, sleeping.
 fn sleeping(name: &str) -> usize {
     let stats = fs::read_dir("/proc/self/task").unwrap();
     let stats = stats.filter_map(|task| fs::read_to_string(task.ok()?.path().join("stat")).ok());
@@ -111,7 +111,7 @@ fn otp_21_a_load_over_a_deleted_version_never_harms_its_callers() {
             let report = host.runtime.soft_purge("hooks").unwrap();
             assert_eq!((report.purged, report.lingering), (false, 1));
             assert_eq!(response_text(straggler.call(&get("/"))), hooks_answer(V1));
-            assert!(host.logged(&format!("load hooks {V2}")) == 0, "there is no room for it");
+            assert!(host.logged(&format!("load hooks {V2}")) == 0, "it has not started");
         };
         old_is_protected();
         assert_eq!(refusal(host.load("hooks", V2)), Code::NotPurged);
@@ -120,7 +120,8 @@ fn otp_21_a_load_over_a_deleted_version_never_harms_its_callers() {
         let waiting = host.runtime.load_with(&Source::File(fixture("hooks", V2)), &options);
         assert_eq!(refusal(waiting), Code::Deadline);
         old_is_protected();
-        // Whoever wants it at once has old put aside, and it is not lost, whatever becomes of the new one.
+        // A load that supersedes quarantines the old version, which answers until its last call returns,
+        // whatever happens to the new one.
         let options = LoadOptions { policy: Policy::Supersede, deadline: SHORT * 20, trial: None };
         let options =
             LoadOptions { deadline: if script.is_empty() { LONG } else { options.deadline }, ..options };
@@ -142,7 +143,7 @@ fn otp_21_a_load_over_a_deleted_version_never_harms_its_callers() {
             let held = |generation| {
                 host.runtime.pins("hooks").unwrap().held.iter().any(|it| it.generation == generation)
             };
-            assert!(held(straggler.version().generation), "the one that is in use is told of");
+            assert!(held(straggler.version().generation), "the version that is in use is listed");
             drop(straggler);
             until("it is unloaded", || !held(1));
             host.release("for-ever");

@@ -1,4 +1,4 @@
-//! Several modules as one: all of them become current, or none does.
+//! Sets: all of their modules become current at one moment, or none does.
 
 use std::{fs, thread};
 
@@ -16,9 +16,9 @@ fn all_in(modules: &[&str], version: &str) -> Vec<Option<String>> {
     vec![Some(version.to_owned()); modules.len()]
 }
 
-/// The members that an error names, with why, in the order of their names.
+/// The members that an error names, with their codes, sorted by name.
 fn members(error: &Error) -> Vec<(String, Code)> {
-    let Error::Set { errors } = error else { panic!("not of a set: {error}") };
+    let Error::Set { errors } = error else { panic!("not the error of a set: {error}") };
     let mut named: Vec<_> =
         errors.iter().map(|error| (error.module().unwrap_or_default().to_owned(), error.code())).collect();
     named.sort_by(|a, b| a.0.cmp(&b.0));
@@ -36,19 +36,15 @@ fn otp_26_a_set_becomes_current_as_one_or_not_at_all() {
         new.outcome == LoadOutcome::Loaded && new.replaced.as_ref().unwrap().generation == old.generation
     }));
     assert_eq!(versions(&host, &FIVE), all_in(&FIVE, V2));
-    // A third: not purged, said of all five, and nothing has changed.
+    // A third version is refused for all five, and nothing changes.
     let images = host.runtime.images_mapped();
     let error = host.load_set(&FIVE, V1).unwrap_err();
     assert_eq!(members(&error), FIVE.map(|module| (module.to_owned(), Code::NotPurged)));
     let object = ErrorObject::from(&error);
     assert_eq!((object.code, object.members.len()), (Code::NotPurged, FIVE.len()));
     assert_eq!((versions(&host, &FIVE), host.runtime.images_mapped()), (all_in(&FIVE, V2), images));
-    assert_eq!(
-        host.refusals(),
-        [Code::NotPurged; FIVE.len()],
-        "each of them is told, in its own module's story"
-    );
-    // One that is in use is enough, and it is the one that is named.
+    assert_eq!(host.refusals(), [Code::NotPurged; FIVE.len()], "each refusal is recorded for its own module");
+    // One member that is in use is enough, and the error names that one.
     let (holder, others): (Vec<_>, Vec<_>) =
         inside.into_iter().zip(FIVE).partition(|(_, module)| *module == "holder");
     drop(others);
@@ -66,13 +62,13 @@ fn otp_26_a_set_becomes_current_as_one_or_not_at_all() {
 fn otp_27_a_set_lists_all_of_its_bad_members() {
     let host = TestHost::new();
     let options = LoadOptions::default();
-    assert!(host.runtime.load_set(&[], &options).unwrap().is_empty(), "a set of none");
-    // Duplicates are listed, and nothing of any is started.
+    assert!(host.runtime.load_set(&[], &options).unwrap().is_empty(), "an empty set");
+    // A duplicate is named, and nothing is started.
     let mut sources = set_of(&["hooks", "hooks-a"], V1);
     sources.extend(set_of(&["hooks"], V2));
     let error = host.runtime.load_set(&sources, &options).unwrap_err();
     assert!(matches!(&error, Error::Duplicate { module } if module == "hooks"), "{error}");
-    // A bad file and no file: both are listed, beside one that is good.
+    // A bad file and a missing file are both listed, next to a good one.
     let directory = tempfile::tempdir().unwrap();
     let bad = directory.path().join("bad.so");
     fs::write(&bad, "no module").unwrap();
@@ -82,11 +78,11 @@ fn otp_27_a_set_lists_all_of_its_bad_members() {
     let error = host.runtime.load_set(&sources, &options).unwrap_err();
     let Error::Set { errors } = &error else { panic!("{error}") };
     assert_eq!(errors.iter().map(Error::code).collect::<Vec<_>>(), [Code::BadElf, Code::NotFound]);
-    let words = error.to_string();
-    assert!(words.contains(&*bad.to_string_lossy()) && words.contains(&*none.to_string_lossy()), "{words}");
+    let text = error.to_string();
+    assert!(text.contains(&*bad.to_string_lossy()) && text.contains(&*none.to_string_lossy()), "{text}");
     assert!(host.runtime.modules().is_empty() && host.log().is_empty());
     assert_eq!((host.runtime.images_mapped(), host.staged()), (0, 0));
-    // The control: without the bad ones it is loaded.
+    // Control: without the bad files, the good one is loaded.
     host.runtime.load_set(&sources[..1], &options).unwrap();
     assert_eq!(host.ask("hooks", "/"), hooks_answer(V1));
 }
@@ -96,7 +92,7 @@ fn otp_28_an_on_load_that_fails_fails_its_set() {
     const THREE: [&str; 3] = ["hooks-a", "hooks-b", "hooks-c"];
     let host = TestHost::new();
     host.load_set(&THREE[..2], V1).unwrap();
-    // OTP takes no `on_load` in a set at all. Here all of them run, and one that fails fails the set.
+    // OTP allows no `on_load` in a set. Here each one runs, and one that fails fails the set.
     host.script("hooks-b", V2, "fail on purpose\n");
     let error = host.load_set(&THREE, V2).unwrap_err();
     assert!(matches!(&error, Error::OnLoad { module, .. } if module == "hooks-b"), "{error}");
@@ -106,21 +102,21 @@ fn otp_28_an_on_load_that_fails_fails_its_set() {
     assert_eq!(
         host.logged("load hooks-a 1.1.0"),
         host.logged("drop hooks-a 1.1.0"),
-        "who had started has ended"
+        "a member that had started has ended"
     );
-    // Two that fail are both listed.
+    // If two fail, both are listed.
     host.script("hooks-c", V2, "panic on purpose\n");
     let failed = [("hooks-b".to_owned(), Code::OnLoadFailed), ("hooks-c".to_owned(), Code::OnLoadFailed)];
     assert_eq!(members(&host.load_set(&THREE, V2).unwrap_err()), failed);
     assert_eq!(versions(&host, &THREE), before);
-    // One whose `on_load` goes on is waited for, as long as the set may wait; then none has changed.
+    // The set waits for a member whose `on_load` still runs, up to its deadline. Then no module has changed.
     host.script("hooks-b", V2, "hang go\n");
     host.script("hooks-c", V2, "");
     thread::scope(|scope| {
         let pending = scope.spawn(|| host.load("hooks-b", V2));
         until("its on_load runs", || host.logged("load hooks-b 1.1.0") == 3);
-        let hurried = LoadOptions { deadline: SHORT, ..LoadOptions::default() };
-        let error = host.runtime.load_set(&set_of(&THREE, V2), &hurried).unwrap_err();
+        let options = LoadOptions { deadline: SHORT, ..LoadOptions::default() };
+        let error = host.runtime.load_set(&set_of(&THREE, V2), &options).unwrap_err();
         assert!(
             matches!(&error, Error::Deadline { module: Some(module), .. } if module == "hooks-b"),
             "{error}"
@@ -130,7 +126,7 @@ fn otp_28_an_on_load_that_fails_fails_its_set() {
         pending.join().unwrap().unwrap();
     });
     host.wait_until_old_is_gone("hooks-b");
-    // The control; and of one that is current already it says so.
+    // Control. A member that is current already is reported as unchanged.
     let loaded = host.load_set(&THREE, V2).unwrap();
     let outcomes: Vec<LoadOutcome> = loaded.iter().map(|it| it.outcome).collect();
     assert_eq!(outcomes, [LoadOutcome::Loaded, LoadOutcome::Unchanged, LoadOutcome::Loaded]);
@@ -141,7 +137,7 @@ fn otp_28_an_on_load_that_fails_fails_its_set() {
 fn otp_29_modules_loaded_at_once_succeed_or_fail_one_by_one() {
     let host = TestHost::new();
     let modules = ["hooks", "vetoes-load", "hooks-a", "panics-on-load", "sleeper", "impostor"];
-    // Each for itself, all at once: the good ones are loaded, and of each bad one it is said why not.
+    // Each on its own, all at once: the good ones are loaded, and each bad one has its own error.
     let loaded = thread::scope(|scope| {
         let loads = modules.map(|module| scope.spawn(|| host.load(module, V1)));
         loads.map(|load| load.join().unwrap().map(|loaded| loaded.outcome).map_err(|error| error.code()))
@@ -154,7 +150,11 @@ fn otp_29_modules_loaded_at_once_succeed_or_fail_one_by_one() {
         refusal(host.runtime.load_set(&set_of(&modules, V2), &LoadOptions::default())),
         Code::NameMismatch
     );
-    assert_eq!(host.load("hooks", V1).unwrap().outcome, LoadOutcome::Unchanged, "and once more is nothing");
+    assert_eq!(
+        host.load("hooks", V1).unwrap().outcome,
+        LoadOutcome::Unchanged,
+        "loading it again changes nothing"
+    );
     assert_eq!(
         fixture("hooks", V1).display().to_string(),
         host.runtime.status("hooks").unwrap().current.unwrap().source
