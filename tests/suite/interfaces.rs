@@ -1,4 +1,4 @@
-//! Typed interfaces: what crosses, what fails, and what is checked.
+//! Typed interfaces: which values cross, how calls fail, and what is checked at a load.
 
 use segue::{CallFailure, Code, Error, ErrorObject, Event, InterfaceHandle, List, Step, Str};
 use segue_tests::{
@@ -20,16 +20,16 @@ fn refused(result: Result<impl Sized, Error>) -> ErrorObject {
 }
 
 #[test]
-fn everything_that_may_cross_does() {
-    let (_bench, till) = till();
+fn every_kind_of_value_crosses() {
+    let (_host, till) = till();
     let till = till.enter().unwrap();
     assert_eq!(till.echo("ab".into(), 3).unwrap(), "ababab");
-    let mine = [
+    let amounts = [
         Amount { cents: 5, currency: Currency::Eur },
         Amount { cents: 7, currency: Currency::Other("DKK".into()) },
     ];
-    assert_eq!(till.sum(List::from(&mine)), Ok(Some(Amount { cents: 12, currency: Currency::Eur })));
-    let other = till.sum(List::from(&mine[1..])).unwrap().unwrap();
+    assert_eq!(till.sum(List::from(&amounts)), Ok(Some(Amount { cents: 12, currency: Currency::Eur })));
+    let other = till.sum(List::from(&amounts[1..])).unwrap().unwrap();
     assert_eq!(other.currency, Currency::Other("DKK".into()));
     assert_eq!(till.sum(List::new()), Ok(None));
     assert_eq!(
@@ -42,7 +42,7 @@ fn everything_that_may_cross_does() {
 }
 
 #[test]
-fn what_a_module_answered_stays_good_when_it_is_gone() {
+fn an_answer_outlives_its_version() {
     let (host, till) = till();
     let (literal, receipts) = {
         let till = till.enter().unwrap();
@@ -62,8 +62,8 @@ fn what_a_module_answered_stays_good_when_it_is_gone() {
 }
 
 #[test]
-fn a_fault_and_a_panic_are_errors_of_their_call() {
-    let (_bench, till) = till();
+fn a_fault_or_a_panic_fails_its_call() {
+    let (_host, till) = till();
     let inside = till.enter().unwrap();
     let failed = inside.fail(How::Fault { text: "no change".into() }).unwrap_err();
     assert!(
@@ -77,11 +77,11 @@ fn a_fault_and_a_panic_are_errors_of_their_call() {
             if message == "no drawer" && file.ends_with("whole.rs")),
         "{failed:?}"
     );
-    assert_eq!(inside.fail(How::Not), Ok(7), "the same caller goes on");
+    assert_eq!(inside.fail(How::Not), Ok(7), "the next call of the same guard succeeds");
 }
 
-/// The thread that calls is a thread like any other of a host, and lives on: what a call left on it would be
-/// counted as dropped.
+/// The calling thread is not registered and lives on, so anything that a call left on it would be counted as
+/// dropped.
 #[test]
 fn a_fault_and_a_panic_leave_nothing_behind() {
     let (host, till) = till();
@@ -93,11 +93,11 @@ fn a_fault_and_a_panic_leave_nothing_behind() {
         }
     };
     let live_bytes = || host.runtime.status("till").unwrap().current.unwrap().live_bytes.unwrap();
-    // The first of each makes what there is once in an image.
+    // The first of each allocates what an image has once.
     fail(1);
     let before = live_bytes();
     fail(1_000);
-    assert_eq!(live_bytes(), before, "bytes of the module's heap");
+    assert_eq!(live_bytes(), before, "live bytes of the module's heap");
     let failed = till.enter().unwrap().fail(How::Panic("no drawer".into())).unwrap_err();
     host.load("till", V2).unwrap();
     host.wait_until_old_is_gone("till");
@@ -106,10 +106,10 @@ fn a_fault_and_a_panic_leave_nothing_behind() {
         Event::Purged { leaked_bytes, destructors_dropped, .. } => Some((leaked_bytes, destructors_dropped)),
         _ => None,
     });
-    let (leaked_bytes, destructors_dropped) = purged.expect("its end is told");
-    assert_eq!(destructors_dropped, 0, "thread-locals of the module on this thread");
-    assert!(leaked_bytes <= before, "{leaked_bytes} bytes leaked, of {before} that were there before");
-    assert!(failed.to_string().contains("no drawer"), "the error is the host's: {failed}");
+    let (leaked_bytes, destructors_dropped) = purged.expect("the purge is recorded");
+    assert_eq!(destructors_dropped, 0, "no thread-local of the module was left on this thread");
+    assert!(leaked_bytes <= before, "{leaked_bytes} bytes leaked; {before} were live before");
+    assert!(failed.to_string().contains("no drawer"), "the error belongs to the host: {failed}");
 }
 
 #[test]
@@ -132,14 +132,14 @@ fn an_interface_may_grow() {
     host.load("shop", V1).unwrap();
     let pricing = host.runtime.interface::<Pricing>("shop").unwrap();
     assert_eq!(pricing.enter().unwrap().quote("anvil".into(), 10), Ok(Some(Cents(129_990))));
-    // Who is compiled with more than there is does not get a handle.
+    // A caller that is compiled with more methods than the module has does not get a handle.
     let error = refused(host.runtime.interface::<grown::Pricing>("shop"));
     assert_eq!(error.code, Code::InterfaceMismatch);
     assert_eq!(error.message, "shop 1.0.0: interface Pricing: there is no method discount_percent");
 
     host.load("shop", V2).unwrap();
     let quote = pricing.enter().unwrap().quote("anvil".into(), 10);
-    assert_eq!(quote, Ok(Some(Cents(123_491))), "the handle calls the version that has grown");
+    assert_eq!(quote, Ok(Some(Cents(123_491))), "the old handle calls the new version");
     let grown = host.runtime.interface::<grown::Pricing>("shop").unwrap();
     assert_eq!(grown.enter().unwrap().discount_percent(10), Ok(5));
     let order = [Line { sku: "anvil".into(), quantity: 1 }, Line { sku: "a feather".into(), quantity: 1 }];
@@ -149,7 +149,7 @@ fn an_interface_may_grow() {
 }
 
 #[test]
-fn a_method_that_is_called_cannot_be_taken_away() {
+fn a_method_with_a_handle_cannot_be_removed() {
     let host = TestHost::new();
     host.load("shop", V2).unwrap();
     let grown = host.runtime.interface::<grown::Pricing>("shop").unwrap();
@@ -161,11 +161,11 @@ fn a_method_that_is_called_cannot_be_taken_away() {
     assert_eq!(host.runtime.status("shop").unwrap().current.unwrap().version, V2, "nothing has changed");
     assert_eq!(second.enter().unwrap().discount_percent(100), Ok(10));
     drop(second);
-    host.load("shop", V1).expect("nobody calls it any more");
+    host.load("shop", V1).expect("no handle needs the method any more");
 }
 
 #[test]
-fn each_change_is_named() {
+fn each_incompatible_change_is_named() {
     let (host, till) = till();
     let expected = [
         (
@@ -191,10 +191,10 @@ fn each_change_is_named() {
         let error = refused(host.load("till", form));
         assert_eq!((error.code, error.step), (Code::InterfaceMismatch, Some(Step::Read)), "{form}");
         assert_eq!(error.message, format!("till 2.0.0: {message}"), "{form}");
-        assert_eq!(host.staged(), 1, "{form}: nothing of it was staged");
+        assert_eq!(host.staged(), 1, "{form}: the file was not staged");
     }
     assert_eq!(till.enter().unwrap().next(Some(1)), Ok(Some(2)));
-    // The control: without a handle there is nothing that they do not fit.
+    // Control: without a handle, each form is loaded.
     drop(till);
     for (form, _) in expected {
         host.load("till", form).expect(form);
@@ -202,8 +202,8 @@ fn each_change_is_named() {
     }
 }
 
-/// What a file says of itself is looked at before anything of it runs; what it exports is what is called, and
-/// is looked at too.
+/// The metadata is checked before any code of the file runs. The exports, which are what is called, are
+/// checked after the file is mapped.
 #[test]
 fn a_file_that_lies_about_its_interface_is_refused_when_it_is_mapped() {
     let (host, till) = till();
@@ -213,28 +213,28 @@ fn a_file_that_lies_about_its_interface_is_refused_when_it_is_mapped() {
         error.message,
         "till 2.0.0: interface Till, method echo: callers expect the return type to be Str<'static>, but it is Bytes<'static>"
     );
-    until("it is gone", || host.runtime.images_mapped() == 1 && host.staged() == 1);
+    until("the refused file is unmapped", || host.runtime.images_mapped() == 1 && host.staged() == 1);
     assert_eq!(till.enter().unwrap().echo("ab".into(), 2).unwrap(), "abab", "nothing has changed");
     drop(till);
-    // Where nobody calls it, it lies to nobody; and who comes later is not taken in.
+    // Without a handle it is loaded. A handle that is requested later is refused.
     host.load("till", "lies").unwrap();
     let error = refused(host.runtime.interface::<Till>("till"));
     assert_eq!((error.code, error.step), (Code::InterfaceMismatch, None));
 }
 
 #[test]
-fn who_comes_later_is_checked_against_what_is_there() {
+fn a_new_handle_is_checked_against_the_current_version() {
     let host = TestHost::new();
     host.load("till", "changed_answer").unwrap();
     let error = refused(host.runtime.interface::<Till>("till"));
     assert_eq!((error.code, error.step), (Code::InterfaceMismatch, None));
-    assert!(host.runtime.status("till").unwrap().callers.is_empty(), "who was refused is no caller");
+    assert!(host.runtime.status("till").unwrap().callers.is_empty(), "a refused handle is no caller");
     let error = refused(host.runtime.interface::<Till>("nobody"));
     assert_eq!(error.code, Code::NotFound);
 }
 
 #[test]
-fn a_rollback_does_not_break_a_handle() {
+fn a_rollback_that_would_break_a_handle_is_refused() {
     let host = TestHost::new();
     host.load("shop", V1).unwrap();
     let first = host.module("shop");
@@ -245,6 +245,6 @@ fn a_rollback_does_not_break_a_handle() {
     assert_eq!((error.code, error.step), (Code::InterfaceMismatch, Some(Step::Rollback)));
     assert_eq!(grown.enter().unwrap().discount_percent(10), Ok(5));
     drop(grown);
-    host.runtime.rollback("shop").expect("nobody minds any more");
+    host.runtime.rollback("shop").expect("no handle needs the method any more");
     drop(inside);
 }

@@ -5,10 +5,10 @@ use std::thread;
 use segue::{CallerStatus, Code, ErrorObject, LoadOptions, Request, Source};
 use segue_tests::{TestHost, V1, V2, fixture, till::Till, until};
 
-/// `desk`, and those that it calls.
-fn host() -> TestHost {
+/// A host with `desk` and the modules that it calls.
+fn desk_host() -> TestHost {
     let host = TestHost::new();
-    // First the one that calls: those it calls need not be there yet.
+    // `desk` first: the modules it calls need not be loaded yet.
     for module in ["desk", "till", "greeter"] {
         host.load(module, V1).unwrap();
     }
@@ -27,8 +27,8 @@ fn callers(host: &TestHost, module: &str) -> Vec<(Option<String>, Option<String>
 }
 
 #[test]
-fn a_module_calls_another_as_it_is_current() {
-    let host = host();
+fn a_module_calls_the_current_version_of_another() {
+    let host = desk_host();
     assert_eq!(ask(&host, "/echo", "text=ab"), "abab");
     assert_eq!(ask(&host, "/ada", ""), "Hello, ada! This is greeter 1.0.0.\n");
     host.load("greeter", V2).unwrap();
@@ -37,7 +37,7 @@ fn a_module_calls_another_as_it_is_current() {
 }
 
 #[test]
-fn who_is_not_loaded_is_an_error_of_the_call() {
+fn a_call_of_a_module_that_is_not_loaded_fails() {
     let host = TestHost::new();
     host.load("desk", V1).unwrap();
     let desk = host.module("desk");
@@ -45,34 +45,34 @@ fn who_is_not_loaded_is_an_error_of_the_call() {
     assert_eq!(error.to_string(), "desk 1.0.0+g1: module \"greeter\" has no current version");
     let error = desk.call(&Request::get("/echo")).unwrap_err();
     assert_eq!(error.to_string(), "desk 1.0.0+g1: module \"till\" has no current version");
-    assert!(host.runtime.status("till").is_err(), "who is only called for is not there");
+    assert!(host.runtime.status("till").is_err(), "a module that is only called is not listed");
 }
 
 #[test]
-fn a_failure_of_the_other_is_told_to_the_one_that_calls() {
-    let host = host();
+fn a_failure_of_the_called_module_is_returned_to_the_caller() {
+    let host = desk_host();
     let fault = ask(&host, "/fault", "");
     assert!(fault.contains("Fault { module: \"till\"") && fault.contains("no change"), "{fault}");
     let panic = ask(&host, "/panic", "");
     assert!(panic.contains("Panicked { module: \"till\"") && panic.contains("no drawer"), "{panic}");
-    assert_eq!(ask(&host, "/echo", "text=x"), "xx", "both go on");
+    assert_eq!(ask(&host, "/echo", "text=x"), "xx", "both modules still answer");
 }
 
 #[test]
-fn a_circle_of_calls_is_counted_call_by_call() {
-    let host = host();
+fn a_cycle_of_calls_is_counted_call_by_call() {
+    let host = desk_host();
     assert_eq!(ask(&host, "/down", "n=50"), "50");
     let current = host.runtime.status("desk").unwrap().current.unwrap();
     assert_eq!((current.calls, current.inside), (51, 0));
 }
 
 #[test]
-fn a_call_from_a_module_keeps_the_version_that_it_is_in() {
-    let host = host();
+fn a_call_from_a_module_keeps_the_version_it_called() {
+    let host = desk_host();
     thread::scope(|scope| {
         let call = scope.spawn(|| ask(&host, "/stay", "ms=500"));
         let inside = |module: &str| host.runtime.status(module).unwrap().current.unwrap().inside;
-        until("it is inside both", || (inside("desk"), inside("till")) == (1, 1));
+        until("the call is inside both modules", || (inside("desk"), inside("till")) == (1, 1));
         host.load("till", V2).unwrap();
         assert_eq!(host.runtime.status("till").unwrap().old.unwrap().inside, 1);
         call.join().unwrap();
@@ -81,25 +81,25 @@ fn a_call_from_a_module_keeps_the_version_that_it_is_in() {
 }
 
 #[test]
-fn the_host_sees_who_calls_whom() {
-    let host = host();
+fn status_lists_the_callers_of_a_module() {
+    let host = desk_host();
     let desk = || Some("desk".to_owned());
     assert_eq!(callers(&host, "till"), [(desk(), Some("Till".to_owned()))]);
     assert_eq!(callers(&host, "greeter"), [(desk(), None)]);
     assert_eq!(callers(&host, "desk"), [(desk(), None)]);
-    let mine = host.runtime.interface::<Till>("till").unwrap();
+    let of_host = host.runtime.interface::<Till>("till").unwrap();
     assert_eq!(callers(&host, "till").len(), 2);
     assert_eq!(callers(&host, "till")[1], (None, Some("Till".to_owned())));
-    drop(mine);
+    drop(of_host);
     assert_eq!(callers(&host, "till").len(), 1);
 }
 
 #[test]
-fn a_module_is_not_loaded_that_does_not_fit_another_one() {
-    let host = host();
+fn a_module_that_does_not_fit_another_is_refused() {
+    let host = desk_host();
     let error = ErrorObject::from(&host.load("till", "changed_answer").unwrap_err());
     assert_eq!(error.code, Code::InterfaceMismatch);
-    // And the other way around: who calls is refused by what is there.
+    // The other way around: the caller is refused.
     let host = TestHost::new();
     host.load("till", "changed_answer").unwrap();
     let error = ErrorObject::from(&host.load("desk", V1).unwrap_err());
@@ -108,26 +108,26 @@ fn a_module_is_not_loaded_that_does_not_fit_another_one() {
 }
 
 #[test]
-fn the_links_of_a_module_end_with_it() {
-    let host = host();
-    // It never gives this one back.
+fn the_links_of_a_version_end_with_it() {
+    let host = desk_host();
+    // This leaks a link.
     ask(&host, "/forget", "");
     assert_eq!(callers(&host, "till").len(), 2);
     host.load("desk", V2).unwrap();
     host.wait_until_old_is_gone("desk");
-    assert_eq!(callers(&host, "till").len(), 1, "that of the version that is current");
-    // Whoever is checked now is checked against layouts that are in memory.
+    assert_eq!(callers(&host, "till").len(), 1, "the link of the current version");
+    // The next check reads only layouts that are still mapped.
     host.load("till", V2).unwrap();
     assert_eq!(ask(&host, "/echo", "text=y"), "yy");
 }
 
 #[test]
-fn members_of_a_set_may_need_each_other_as_they_will_be() {
+fn members_of_a_set_are_checked_against_each_others_new_versions() {
     let host = TestHost::new();
     host.load("greeter", V1).unwrap();
     host.load("till", "not_exported").unwrap();
     let alone = host.load("desk", V1).unwrap_err();
-    assert_eq!(alone.code(), Code::OnLoadFailed, "its till has no drawer: {alone}");
+    assert_eq!(alone.code(), Code::OnLoadFailed, "the current till does not export the interface: {alone}");
     let set = [("desk", V1), ("till", V1)].map(|(module, version)| Source::File(fixture(module, version)));
     let loaded = host.runtime.load_set(&set, &LoadOptions::default()).unwrap();
     assert_eq!(loaded.iter().map(|it| it.module.as_str()).collect::<Vec<_>>(), ["desk", "till"]);
@@ -135,7 +135,7 @@ fn members_of_a_set_may_need_each_other_as_they_will_be() {
     let echo = desk.call(&Request { query: "text=ab", ..Request::get("/echo") }).unwrap();
     assert_eq!(echo.body, b"abab");
 
-    // And where the set does not come to be, nothing of it stays.
+    // A set that is refused leaves nothing.
     host.wait_until_old_is_gone("till");
     let bad = [fixture("till", "not_exported"), fixture("vetoes-load", V1)].map(Source::File);
     assert!(host.runtime.load_set(&bad, &LoadOptions::default()).is_err());

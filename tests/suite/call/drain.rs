@@ -1,11 +1,11 @@
-//! A call ends in the version in which it began, and that version stays until then.
+//! A call ends in the version it began in, and that version stays loaded until then.
 
 use std::{thread, time::Duration};
 
 use segue::{Error, LoadOptions, Policy, Request, Source, VersionState};
 use segue_tests::{TestHost, V1, V2, fixture, until};
 
-/// A call that sleeps in sleeper's current version.
+/// Starts a call that sleeps in the current version of `sleeper`.
 fn sleep_in_current(host: &TestHost, ms: u64) -> thread::JoinHandle<String> {
     let sleeper = host.module("sleeper");
     let before = host.runtime.status("sleeper").unwrap().current.unwrap().inside;
@@ -29,18 +29,18 @@ fn a_call_inside_old_finishes_there_while_current_answers() {
     for _ in 0..100 {
         assert_eq!(sleeper.call(&Request::get("/")).unwrap().body, V2.as_bytes());
     }
-    let old = host.runtime.status("sleeper").unwrap().old.expect("old is there while somebody is inside");
+    let old = host.runtime.status("sleeper").unwrap().old.expect("old is loaded while a call is inside");
     assert_eq!((old.status, old.inside, old.version.as_str()), (VersionState::Draining, 1, V1));
-    assert_eq!(old.pins.len(), 1, "and it is told what keeps it");
+    assert_eq!(old.pins.len(), 1, "the pin is reported");
     assert_eq!(host.runtime.images_mapped(), 2);
 
-    assert_eq!(slow.join().unwrap(), V1, "the call was answered by the version in which it began");
+    assert_eq!(slow.join().unwrap(), V1, "the call was answered by the version it began in");
     host.wait_until_old_is_gone("sleeper");
     assert_eq!(host.runtime.images_mapped(), 1);
 }
 
 #[test]
-fn a_third_version_is_refused_and_nothing_has_changed() {
+fn a_third_version_is_refused_and_nothing_changes() {
     let host = TestHost::new();
     host.load("sleeper", V1).unwrap();
     let slow = sleep_in_current(&host, 1500);
@@ -58,15 +58,15 @@ fn a_third_version_is_refused_and_nothing_has_changed() {
 }
 
 #[test]
-fn a_third_version_waits_where_the_policy_says_so() {
+fn a_third_version_waits_with_the_policy_wait() {
     let host = TestHost::new();
     host.load("sleeper", V1).unwrap();
     let slow = sleep_in_current(&host, 600);
     host.load("sleeper", V2).unwrap();
     let source = Source::File(fixture("sleeper", V1));
-    let soon =
+    let hurried =
         LoadOptions { policy: Policy::Wait, deadline: Duration::from_millis(50), ..LoadOptions::default() };
-    assert!(matches!(host.runtime.load_with(&source, &soon), Err(Error::Deadline { .. })));
+    assert!(matches!(host.runtime.load_with(&source, &hurried), Err(Error::Deadline { .. })));
     let patient = LoadOptions { policy: Policy::Wait, ..LoadOptions::default() };
     let third = host.runtime.load_with(&source, &patient).unwrap();
     assert_eq!(third.version, V1);
@@ -89,7 +89,7 @@ fn a_guard_keeps_its_version_for_several_calls() {
 }
 
 #[test]
-fn a_load_that_may_not_wait_does_not_wait_behind_one_that_does() {
+fn a_load_that_does_not_wait_is_refused_at_once_behind_one_that_does() {
     let host = TestHost::new();
     host.load("sleeper", V1).unwrap();
     let slow = sleep_in_current(&host, 2000);
@@ -102,7 +102,7 @@ fn a_load_that_may_not_wait_does_not_wait_behind_one_that_does() {
     thread::sleep(Duration::from_millis(100));
     let refused = host.load("sleeper", V1);
     assert!(matches!(refused, Err(Error::NotPurged { .. })), "{refused:?}");
-    assert!(!slow.is_finished(), "it was told at once");
+    assert!(!slow.is_finished(), "it was refused at once");
     slow.join().unwrap();
     waiting.join().unwrap().unwrap();
 }

@@ -1,4 +1,4 @@
-//! Versions follow each other while threads call as fast as they can: every answer is whole, and of one
+//! Versions are replaced while threads call as fast as they can. Every answer is complete, and from one
 //! version.
 
 use std::{
@@ -13,7 +13,7 @@ use segue::{LoadOptions, Policy, Request, Source};
 use segue_tests::{TestHost, V1, V2, fixture};
 
 #[test]
-fn every_call_has_one_right_answer_while_versions_follow_each_other() {
+fn every_call_has_one_correct_answer_while_versions_are_replaced() {
     const LOADS: usize = 60;
     let host = TestHost::new();
     host.load("greeter", V1).unwrap();
@@ -26,7 +26,7 @@ fn every_call_has_one_right_answer_while_versions_follow_each_other() {
             thread::spawn(move || {
                 let mut calls = 0u64;
                 while !stop.load(Ordering::Relaxed) {
-                    // Read before the call: a version that was acknowledged by then is the least that may
+                    // Read before the call. A version that was acknowledged by then is the earliest that may
                     // answer.
                     let least = newest.load(Ordering::Acquire);
                     let path = format!("/{caller}-{calls}");
@@ -49,7 +49,7 @@ fn every_call_has_one_right_answer_while_versions_follow_each_other() {
         newest.store(loaded.generation, Ordering::Release);
         let status = host.runtime.status("greeter").unwrap();
         assert!(status.quarantined.is_empty());
-        assert!(host.runtime.images_mapped() <= 2, "there are never more than current and old");
+        assert!(host.runtime.images_mapped() <= 2, "only current and old are mapped");
     }
     stop.store(true, Ordering::Relaxed);
     let calls: u64 = callers.into_iter().map(|caller| caller.join().unwrap()).sum();

@@ -1,4 +1,4 @@
-//! What callers keep: handles, guards, and what a version that has gone has answered them.
+//! Handles, guards and answers that callers keep while versions are replaced.
 
 use std::thread;
 
@@ -10,7 +10,7 @@ use segue_tests::{
 #[test]
 fn otp_35_a_handle_always_calls_the_current_version() {
     let host = TestHost::new();
-    // Made before there is the module that it is for, and asked in vain.
+    // A link that is made before its module is loaded fails until then.
     host.script("hooks-a", V1, "call hooks-b /\n");
     host.load("hooks-a", V1).unwrap();
     let late = || host.ask("hooks-a", "/ask?module=hooks-b&path=/");
@@ -18,7 +18,7 @@ fn otp_35_a_handle_always_calls_the_current_version() {
     assert!(matches!(host.runtime.module("hooks-b"), Err(Error::NoSuchModule { .. })));
     host.load("hooks-b", V1).unwrap();
     assert_eq!(late(), hooks_answer(V1));
-    // The same handle goes with the module, over all that happens to it.
+    // One handle stays valid over every change of the module.
     let handle = host.module("hooks-b");
     host.load("hooks-b", V2).unwrap();
     assert_eq!((response_text(handle.call(&get("/"))), late()), (hooks_answer(V2), hooks_answer(V2)));
@@ -37,8 +37,7 @@ fn otp_36_replies_and_errors_do_not_keep_their_version() {
     host.load("till", V1).unwrap();
     let hooks = host.module("hooks");
     let till = host.runtime.interface::<Till>("till").unwrap();
-    // Of all kinds: what was answered, why nothing was, who answered, and what is in the module's own
-    // constants.
+    // One of each kind: an answer, errors, the version, and a literal of the module.
     let kept = || {
         let guard = hooks.enter().unwrap();
         let answered = guard.call(&get("/")).unwrap();
@@ -51,7 +50,7 @@ fn otp_36_replies_and_errors_do_not_keep_their_version() {
     let (send, received) = crossbeam_channel::unbounded();
     let (go, may_go) = crossbeam_channel::bounded::<()>(0);
     thread::scope(|scope| {
-        // With a thread that sleeps, and in a message that nobody has received.
+        // One in a thread that sleeps, one in a message that is not received yet.
         let sleeper = scope.spawn(move || {
             let _ = may_go.recv();
             format!("{parked:?}")
@@ -61,14 +60,14 @@ fn otp_36_replies_and_errors_do_not_keep_their_version() {
             host.load(module, V2).unwrap();
             host.wait_until_old_is_gone(module);
         }
-        assert_eq!(host.runtime.images_mapped(), 2, "none of it keeps the version");
+        assert_eq!(host.runtime.images_mapped(), 2, "no value keeps the version");
         drop(go);
         assert_eq!(sleeper.join().unwrap(), before);
         let (answered, _, version, literal, receipts) = received.recv().unwrap();
         assert_eq!((response_text(Ok(answered)), version.version.as_str()), (hooks_answer(V1), V1));
         assert_eq!((&*literal, receipts.len()), ("a literal of the module", 50));
     });
-    // The control: what is inside does.
+    // Control: a guard does.
     let inside = host.module("hooks").enter_owned().unwrap();
     host.load("hooks", V1).unwrap();
     assert_eq!(host.runtime.images_mapped(), 3);
@@ -78,15 +77,14 @@ fn otp_36_replies_and_errors_do_not_keep_their_version() {
 #[test]
 fn otp_47_a_version_ends_after_its_last_object() {
     let host = TestHost::new();
-    // A first load that fails leaves nothing: nobody can have anything of it.
+    // A first load that fails leaves nothing.
     host.script("hooks", V1, "fail on purpose\n");
     assert_eq!(refusal(host.load("hooks", V1)), Code::OnLoadFailed);
     assert_eq!((host.runtime.images_mapped(), host.staged(), host.log().len()), (0, 0, 2));
-    assert_eq!(host.logged("drop"), 1, "what had begun to be has ended");
+    assert_eq!(host.logged("drop"), 1, "the instance that started has ended");
     host.script("hooks", V1, "");
     host.load("hooks", V1).unwrap();
-    // Objects that live on in other hands postpone the end until the last of them has gone, on whatever
-    // thread.
+    // Objects that others keep postpone the end until the last of them is dropped, on any thread.
     let mut objects: Vec<_> = (0..3).map(|_| host.module("hooks").enter_owned().unwrap()).collect();
     host.load("hooks", V2).unwrap();
     let report = host.runtime.purge("hooks", SHORT).unwrap();
@@ -101,8 +99,8 @@ fn otp_47_a_version_ends_after_its_last_object() {
         });
     }
     until("it is unloaded", || host.runtime.images_mapped() == 1);
-    assert_eq!(host.logged("drop"), 2, "its own end was once");
-    // A later one that fails changes nothing for who lives.
+    assert_eq!(host.logged("drop"), 2, "the instance ended once");
+    // A later load that fails changes nothing for the current version.
     host.script("hooks", V1, "panic on purpose\n");
     let object = host.module("hooks").enter_owned().unwrap();
     assert_eq!(refusal(host.load("hooks", V1)), Code::OnLoadFailed);
@@ -118,8 +116,8 @@ fn otp_32_calls_during_the_purge_of_a_deleted_version_fail_at_once() {
         host.gate.close("hooks", phase);
         let deleted = host.runtime.delete("hooks").unwrap();
         assert_eq!(host.gate.wait_for_version(), deleted.old.unwrap().generation);
-        // In Erlang they are suspended until it is over. Here they are told at once, at every phase, and
-        // never meet what leaves.
+        // Erlang suspends the callers until the purge ends. Here their calls fail at once, at every phase,
+        // and never reach the version that is being unloaded.
         for _ in 0..3 {
             assert!(
                 response_text(hooks.call(&get("/"))).unwrap_err().contains("no current version"),
@@ -150,7 +148,7 @@ fn otp_32_calls_during_a_purge_reach_the_current_version() {
             assert_eq!(
                 response_text(hooks.call(&get("/"))),
                 hooks_answer(next),
-                "at {phase:?} they call what is current"
+                "at {phase:?} calls reach the current version"
             );
         }
         host.gate.open();
@@ -168,7 +166,7 @@ fn otp_32_a_closure_answers_throughout_a_purge_that_cannot_finish() {
     let closure = host.module("hooks").enter_owned().unwrap();
     let call = || response_text(closure.call(&get("/closure?n=2"))).unwrap();
     host.load("hooks", V2).unwrap();
-    // A purge that cannot be: it answers on the old one, before, during and after.
+    // A purge that cannot finish: the closure answers before, during and after it.
     thread::scope(|scope| {
         let purging = scope.spawn(|| host.runtime.purge("hooks", SHORT * 4).unwrap());
         let soft = host.runtime.soft_purge("hooks").unwrap();

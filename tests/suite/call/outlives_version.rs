@@ -1,5 +1,5 @@
-//! What a host has of a version that leaves: answers, errors, panics, handles, guards. None of it dangles,
-//! and only guards keep it.
+//! Values of a host that come from a version: answers, errors, panics, handles, guards. None of them dangles
+//! after an unload, and only guards keep the version.
 
 use std::{fs, sync::Arc, thread, time::Duration};
 
@@ -7,7 +7,7 @@ use segue::{CallFailure, InterfaceHandle, ModuleHandle, PinKind, Request};
 use segue_tests::{TestHost, V1, V2, in_child, till::Till, until};
 use tokio::sync::Notify;
 
-/// A runtime with the first version of `holder`.
+/// A host with the first version of `holder`.
 fn holder() -> (TestHost, ModuleHandle) {
     let host = TestHost::new();
     host.load("holder", V1).unwrap();
@@ -39,17 +39,21 @@ fn a_panic_payload_is_dropped_inside_the_module_before_the_call_ends() {
         let file = host.state.path().join("notes");
         let query = format!("do=panic-with-payload&file={}", file.display());
         let panic = module.call(&Request { query: &query, ..Request::get("/") }).unwrap_err();
-        assert_eq!(fs::read_to_string(&file).unwrap(), "its payload\n", "its Drop is code of the module");
+        assert_eq!(
+            fs::read_to_string(&file).unwrap(),
+            "its payload\n",
+            "the payload is dropped, by code of the module"
+        );
         host.load("holder", V2).unwrap();
         until("the old version is unloaded", || host.runtime.images_mapped() == 1);
         assert!(matches!(panic.failure(), CallFailure::Panicked { .. }), "{panic:?}");
         drop(panic);
-        assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 1, "once");
+        assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 1, "it is dropped once");
     });
 }
 
 #[test]
-fn handles_keep_no_version_and_outlive_all_of_them() {
+fn handles_keep_no_version_and_outlive_every_version() {
     in_child(|| {
         let host = TestHost::new();
         host.load("till", V1).unwrap();
@@ -74,7 +78,7 @@ fn handles_keep_no_version_and_outlive_all_of_them() {
 }
 
 #[test]
-fn an_owned_guard_is_told_as_what_it_is_and_may_be_dropped_elsewhere() {
+fn an_owned_guard_is_listed_as_such_and_may_be_dropped_on_another_thread() {
     in_child(|| {
         let (host, module) = holder();
         let (guard, call) = (module.enter_owned().unwrap(), module.enter().unwrap());
@@ -84,17 +88,17 @@ fn an_owned_guard_is_told_as_what_it_is_and_may_be_dropped_elsewhere() {
         assert_eq!(kinds, [PinKind::Call, PinKind::OwnedGuard]);
         drop(call);
         let pins = pins();
-        assert_eq!(pins.len(), 1, "nobody else is inside: {pins:?}");
+        assert_eq!(pins.len(), 1, "only the owned guard is left: {pins:?}");
         assert_eq!(pins[0].kind, PinKind::OwnedGuard);
         assert!(pins[0].detail.starts_with("1 owned guard,"), "{pins:?}");
         let called = thread::spawn(move || guard.call(&Request::get("/")).unwrap().body).join().unwrap();
-        assert_eq!(called, V1.as_bytes(), "it was in the version that it entered");
+        assert_eq!(called, V1.as_bytes(), "the guard calls the version that it entered");
         until("the old version is unloaded", || host.runtime.images_mapped() == 1);
     });
 }
 
 #[test]
-fn a_guard_in_a_task_keeps_its_version_until_the_task_lets_go_or_is_aborted() {
+fn a_guard_in_a_task_keeps_its_version_until_the_task_ends_or_is_aborted() {
     in_child(|| {
         let tasks = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
         let (host, module) = holder();
@@ -105,7 +109,7 @@ fn a_guard_in_a_task_keeps_its_version_until_the_task_lets_go_or_is_aborted() {
                 let guard = guard_of.enter_owned().unwrap();
                 enter.notify_one();
                 go_on.notified().await;
-                // Perhaps on another thread now.
+                // The task may be on another thread now.
                 guard.call(&Request::get("/")).unwrap().body
             });
             tasks.block_on(has_entered.notified());

@@ -4,7 +4,7 @@ use segue::{CallFailure, Request};
 use segue_tests::{TestHost, V1, V2, until};
 
 #[test]
-fn a_panic_is_that_calls_error_with_message_and_place() {
+fn a_panic_fails_its_call_with_message_and_location() {
     let host = TestHost::new();
     host.load("panics-in-call", V1).unwrap();
     let module = host.module("panics-in-call");
@@ -22,7 +22,7 @@ fn a_panic_is_that_calls_error_with_message_and_place() {
 }
 
 #[test]
-fn a_fault_is_that_calls_error_with_its_text() {
+fn a_fault_fails_its_call_with_its_text() {
     let host = TestHost::new();
     host.load("panics-in-call", V1).unwrap();
     let module = host.module("panics-in-call");
@@ -34,7 +34,7 @@ fn a_fault_is_that_calls_error_with_its_text() {
 }
 
 #[test]
-fn an_error_outlives_the_version_it_came_from() {
+fn an_error_outlives_its_version() {
     let host = TestHost::new();
     host.load("panics-in-call", V1).unwrap();
     let module = host.module("panics-in-call");

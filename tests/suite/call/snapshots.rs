@@ -1,4 +1,4 @@
-//! What Erlang lacks: a set as it is at one moment, through calls from module to module too.
+//! Snapshots: a set as it is at one moment, also for calls from module to module. Erlang has none.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -11,7 +11,7 @@ const PAIR: [&str; 2] = ["hooks-a", "hooks-b"];
 const ASK_THE_OTHER: &str = "/ask?module=hooks-b&path=/";
 
 #[test]
-fn a_set_is_never_seen_in_parts_through_a_snapshot() {
+fn a_snapshot_never_shows_a_part_of_a_set() {
     const READERS: usize = 4;
     const ROUNDS: usize = 16;
     let host = TestHost::new();
@@ -25,17 +25,17 @@ fn a_set_is_never_seen_in_parts_through_a_snapshot() {
                 let (mut reads, mut seen) = (0, [false; 2]);
                 while !is_over.load(Ordering::Relaxed) {
                     let snapshot = host.runtime.snapshot();
-                    let mine = snapshot.version("hooks-a").unwrap().version.clone();
-                    assert_eq!(snapshot.version("hooks-b").unwrap().version, mine);
+                    let version = snapshot.version("hooks-a").unwrap().version.clone();
+                    assert_eq!(snapshot.version("hooks-b").unwrap().version, version);
                     assert_eq!(
                         response_text(snapshot.call("hooks-a", &get(ASK_THE_OTHER))),
-                        hooks_answer(&mine)
+                        hooks_answer(&version)
                     );
-                    assert_eq!(response_text(snapshot.call("hooks-b", &get("/"))), hooks_answer(&mine));
-                    seen[usize::from(mine == V2)] = true;
+                    assert_eq!(response_text(snapshot.call("hooks-b", &get("/"))), hooks_answer(&version));
+                    seen[usize::from(version == V2)] = true;
                     reads += 1;
                 }
-                assert!(seen.iter().all(|seen| *seen), "it has met both");
+                assert!(seen.iter().all(|seen| *seen), "the reader has seen both versions");
                 reads
             })
         };
@@ -46,7 +46,7 @@ fn a_set_is_never_seen_in_parts_through_a_snapshot() {
             assert_eq!(
                 host.ask("hooks-a", ASK_THE_OTHER),
                 hooks_answer(version),
-                "who calls after it sees all of it"
+                "a call after the load sees the complete set"
             );
         }
         drop(at_end);
@@ -58,9 +58,9 @@ fn a_set_is_never_seen_in_parts_through_a_snapshot() {
 }
 
 #[test]
-fn without_a_snapshot_a_torn_pair_can_be_seen() {
-    // The control: whoever is inside one module when the set is replaced calls the other as it is then, as in
-    // Erlang.
+fn without_a_snapshot_a_caller_can_see_a_torn_pair() {
+    // Control: a caller that is inside one module when the set is replaced calls the new version of the
+    // other, as in Erlang.
     let host = TestHost::new();
     host.load_set(&PAIR, V1).unwrap();
     let inside = host.module("hooks-a").enter_owned().unwrap();
@@ -70,11 +70,10 @@ fn without_a_snapshot_a_torn_pair_can_be_seen() {
     assert_eq!(
         response_text(inside.call(&get(ASK_THE_OTHER))),
         hooks_answer(V2),
-        "the first of the one, the second of the other"
+        "the first version of one, the second of the other"
     );
     assert_eq!(response_text(snapshot.call("hooks-a", &get(ASK_THE_OTHER))), hooks_answer(V1));
-    // What it costs: of both, there is no room for a third until it has gone; also of the one that was not
-    // called.
+    // The cost: while the snapshot exists, neither module can have a third version, called or not.
     assert_eq!(segue_tests::refusal(host.load("hooks-b", V1)), segue::Code::NotPurged);
     drop((inside, snapshot));
     PAIR.iter().for_each(|module| host.wait_until_old_is_gone(module));
@@ -82,7 +81,7 @@ fn without_a_snapshot_a_torn_pair_can_be_seen() {
 }
 
 #[test]
-fn a_module_that_came_later_is_not_in_a_snapshot() {
+fn a_module_loaded_later_is_not_in_a_snapshot() {
     let host = TestHost::new();
     host.load("hooks-a", V1).unwrap();
     let before = host.runtime.snapshot();
@@ -92,6 +91,6 @@ fn a_module_that_came_later_is_not_in_a_snapshot() {
     assert!(asked.contains("no current version"), "{asked}");
     let after = host.runtime.snapshot();
     assert_eq!(response_text(after.call("hooks-a", &get(ASK_THE_OTHER))), hooks_answer(V1));
-    // One within the other: each call is in the one that it was made through.
+    // Nested snapshots: each call uses the snapshot that it was made through.
     assert!(response_text(before.call("hooks-a", &get(ASK_THE_OTHER))).is_err());
 }
