@@ -1,6 +1,6 @@
 //! Calls: the request for a path, and the answer as text.
 
-use segue::{CallError, Reply, Request};
+use segue::{CallError, ModuleHandle, Reply, Request};
 
 /// A request for a path, with or without a query.
 pub fn get(target: &str) -> Request<'_> {
@@ -16,4 +16,13 @@ pub fn get(target: &str) -> Request<'_> {
 pub fn response_text(reply: Result<Reply, CallError>) -> Result<String, String> {
     let reply = reply.map_err(|error| error.to_string())?;
     Ok(String::from_utf8(reply.body).expect("the body is text"))
+}
+
+/// The text that a module answers to `/` with this query.
+///
+/// # Panics
+///
+/// If the call fails.
+pub fn call_with(module: &ModuleHandle, query: &str) -> String {
+    response_text(module.call(&Request { query, ..Request::get("/") })).expect("the call succeeds")
 }

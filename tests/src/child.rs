@@ -29,8 +29,8 @@ pub struct Dead {
 
 /// The name of the test that contains this closure, as the test program lists it (`load::sets::m_set`).
 ///
-/// The compiler names a closure after the function that contains it. Every caller checks that the test ran, so
-/// a change of that scheme is noticed.
+/// The compiler names a closure after the function that contains it. Every caller checks that the test ran,
+/// so a change of that scheme is noticed.
 pub fn test_of<F>(_closure: &F) -> &'static str {
     let name = any::type_name::<F>();
     let function = name.split("::{{closure}}").next().unwrap_or(name);

@@ -11,6 +11,11 @@ pub const V2: &str = "1.1.0";
 /// All versions of the fixture `hooks`.
 pub const HOOKS_VERSIONS: [&str; 6] = [V1, V2, "1.2.0", "1.3.0", "1.4.0", "1.5.0"];
 
+/// The first and the second version in turns, beginning with the first at round 0.
+pub fn version_of_round(round: usize) -> &'static str {
+    if round.is_multiple_of(2) { V1 } else { V2 }
+}
+
 /// The file of a module in this version. A form of `till` counts as a version.
 ///
 /// # Panics

@@ -9,7 +9,7 @@ use std::{
 use segue::{Builder, Code, Error, Event, LoadOptions, Loaded, ModuleHandle, Policy, Runtime, Source};
 use tempfile::TempDir;
 
-use crate::{Gate, fixture, get, names_in, response_text, until};
+use crate::{Gate, V1, fixture, get, names_in, response_text, until};
 
 /// A deadline that no test reaches.
 pub const LONG: Duration = Duration::from_secs(30);
@@ -22,8 +22,8 @@ pub const WAIT_FOR_OLD: LoadOptions = LoadOptions { policy: Policy::Wait, deadli
 
 /// A runtime with its own state directory and no modules directory.
 ///
-/// The fixture `hooks`, which also comes as `hooks-a`, `hooks-b` and `hooks-c`, reads from the state directory
-/// what its `on_load` is to do, and writes its starts and ends there.
+/// The fixture `hooks`, which also comes as `hooks-a`, `hooks-b` and `hooks-c`, reads from the state
+/// directory what its `on_load` is to do, and writes its starts and ends there.
 pub struct TestHost {
     /// The runtime.
     pub runtime: Runtime,
@@ -42,6 +42,18 @@ impl TestHost {
     /// Starts a runtime with further settings.
     pub fn with(build: impl FnOnce(Builder) -> Builder) -> Self {
         TestHost::in_state(TempDir::new().expect("a temporary directory"), build)
+    }
+
+    /// Starts a runtime with the first version of a fixture.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be loaded.
+    pub fn serving(module: &str) -> (Self, ModuleHandle) {
+        let host = TestHost::new();
+        host.load(module, V1).expect("the first version is loaded");
+        let module = host.module(module);
+        (host, module)
     }
 
     /// Starts a runtime in a state directory that was used before.

@@ -1,8 +1,8 @@
-//! What the tests share: fixtures, a runtime in this process, the command as a process, requests, and processes
-//! that may die.
+//! What the tests share: fixtures, a runtime in this process, the command as a process, requests, and
+//! processes that may die.
 //!
-//! The tests are in `suite/`, a folder or a file per topic. The modules they load are in `fixtures/` and in the
-//! workspace's `modules/`; `build.rs` has cargo build each of them in two versions.
+//! The tests are in `suite/`, a folder or a file per topic. The modules they load are in `fixtures/` and in
+//! the workspace's `modules/`; `build.rs` has cargo build each of them in two versions.
 
 #![forbid(unsafe_code)]
 
@@ -17,9 +17,9 @@ mod service;
 pub mod till;
 mod wait;
 
-pub use call::{get, response_text};
+pub use call::{call_with, get, response_text};
 pub use child::{Dead, dies_in_child, dies_in_child_of, in_child, only, test_of};
-pub use fixture::{HOOKS_VERSIONS, V1, V2, fixture, fixture_str};
+pub use fixture::{HOOKS_VERSIONS, V1, V2, fixture, fixture_str, version_of_round};
 pub use gate::Gate;
 pub use host::{LONG, SHORT, TestHost, WAIT_FOR_OLD, hooks_answer, refusal, script_in, set_of};
 pub use service::{Command, Follower, Service};

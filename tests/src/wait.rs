@@ -1,5 +1,5 @@
-//! Waiting for a condition. Tests count; they do not measure time: the limit only ends a test that would never
-//! end.
+//! Waiting for a condition. Tests count; they do not measure time: the limit only ends a test that would
+//! never end.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},

@@ -1,4 +1,4 @@
-//! Whatever arrives while a version's way in or out is held between two phases.
+//! Requests that arrive while a load or a purge is held between two phases.
 
 use std::{thread, time::Duration};
 
@@ -7,11 +7,12 @@ use segue_tests::{
     HOOKS_VERSIONS, LONG, TestHost, V1, V2, get, hooks_answer, refusal, response_text, set_of, until,
 };
 
-/// The phases of a way out.
-const OUT: [Phase; 5] = [Phase::Drained, Phase::Detached, Phase::Vacated, Phase::Ended, Phase::Unmapped];
+/// The phases of a purge.
+const PURGE_PHASES: [Phase; 5] =
+    [Phase::Drained, Phase::Detached, Phase::Vacated, Phase::Ended, Phase::Unmapped];
 
-/// A version that is on its way out and held at this phase, behind another that is current.
-fn held_at(phase: Phase) -> TestHost {
+/// A host whose purge of the first version of `hooks` is held at this phase; the second is current.
+fn purge_held_at(phase: Phase) -> TestHost {
     let host = TestHost::new();
     host.load("hooks", V1).unwrap();
     host.load("hooks-a", V1).unwrap();
@@ -24,27 +25,27 @@ fn held_at(phase: Phase) -> TestHost {
 
 #[test]
 fn otp_32_a_purge_held_at_any_phase_blocks_only_those_who_wait_for_it() {
-    for phase in OUT {
-        let host = held_at(phase);
+    for phase in PURGE_PHASES {
+        let host = purge_held_at(phase);
         let hooks = host.module("hooks");
-        // Who asks is answered at once.
+        // Queries are answered at once.
         let old = host.runtime.status("hooks").unwrap().old.unwrap();
         assert_eq!((old.generation, old.inside, old.status), (1, 0, VersionState::Pinned), "{phase:?}");
         assert_eq!(host.runtime.pins("hooks").unwrap().held.len(), 1);
         assert_eq!(host.runtime.modules().len(), 2);
-        // There is no room yet for a third, nor for no current one.
-        let is_leaving =
+        // A third version and a delete are refused.
+        let is_unloading =
             |error: Error| matches!(error, Error::NotPurged { state: OldState::Unloading, inside: 0, .. });
-        assert!(is_leaving(host.load("hooks", HOOKS_VERSIONS[2]).unwrap_err()), "{phase:?}");
-        assert!(is_leaving(host.runtime.delete("hooks").unwrap_err()), "{phase:?}");
-        let of_set = host.runtime.load_set(&set_of(&["hooks-a", "hooks"], V2), &Default::default());
+        assert!(is_unloading(host.load("hooks", HOOKS_VERSIONS[2]).unwrap_err()), "{phase:?}");
+        assert!(is_unloading(host.runtime.delete("hooks").unwrap_err()), "{phase:?}");
+        let loaded_set = host.runtime.load_set(&set_of(&["hooks-a", "hooks"], V2), &Default::default());
         assert_eq!(
-            of_set.unwrap()[1].outcome,
+            loaded_set.unwrap()[1].outcome,
             segue::LoadOutcome::Unchanged,
-            "what is current is no third version"
+            "the current version is no third version"
         );
         assert_eq!(response_text(hooks.call(&get("/"))), hooks_answer(V2));
-        // Who waits is answered when it is over.
+        // Those who wait are answered when the purge is done.
         thread::scope(|scope| {
             let (soft, hard) = (
                 scope.spawn(|| host.runtime.soft_purge("hooks").unwrap()),
@@ -68,11 +69,11 @@ fn otp_32_a_purge_held_at_any_phase_blocks_only_those_who_wait_for_it() {
 
 #[test]
 fn otp_32_a_rollback_during_a_purge_loads_the_file_again() {
-    for phase in OUT {
-        let host = held_at(phase);
+    for phase in PURGE_PHASES {
+        let host = purge_held_at(phase);
         let hooks = host.module("hooks");
         thread::scope(|scope| {
-            // It is too late for one store: what leaves is not entered any more.
+            // The version that is being unloaded cannot become current again.
             let back = scope.spawn(|| host.runtime.rollback("hooks").unwrap());
             thread::sleep(Duration::from_millis(20));
             assert!(!back.is_finished(), "{phase:?}");
@@ -89,28 +90,30 @@ fn otp_32_a_rollback_during_a_purge_loads_the_file_again() {
 
 #[test]
 fn otp_32_a_purge_that_times_out_at_any_phase_makes_room() {
-    for phase in OUT {
-        let host = held_at(phase);
-        // Its time is over: it is put aside, and it is told what that waits for.
+    for phase in PURGE_PHASES {
+        let host = purge_held_at(phase);
+        // The purge times out, and the version is quarantined.
         let report = host.runtime.purge("hooks", Duration::ZERO).unwrap();
         assert_eq!((report.purged, report.unmapped, report.lingering), (false, false, 0), "{phase:?}");
         let status = host.runtime.status("hooks").unwrap();
         assert!(status.old.is_none() && status.quarantined.len() == 1, "{phase:?}");
-        // The next one may come, and go, and be gone back to, while the other is still held.
+        // Meanwhile a third version can be loaded and rolled back.
         let inside = host.module("hooks").enter_owned().unwrap();
         host.load("hooks", HOOKS_VERSIONS[2]).unwrap();
         assert_eq!(host.runtime.rollback("hooks").unwrap().from, RollbackSource::Memory, "{phase:?}");
         assert_eq!(host.ask("hooks", "/"), hooks_answer(V2));
         drop(inside);
         host.gate.open();
-        until("it has left all the same", || host.runtime.status("hooks").unwrap().quarantined.is_empty());
+        until("the held version is unloaded", || {
+            host.runtime.status("hooks").unwrap().quarantined.is_empty()
+        });
         host.wait_until_old_is_gone("hooks");
         assert_eq!((host.logged("drop hooks "), host.runtime.images_mapped()), (2, 2), "{phase:?}");
     }
 }
 
 #[test]
-fn a_load_held_at_each_phase_disturbs_nobody() {
+fn a_load_held_at_any_phase_delays_no_caller() {
     for phase in [Phase::Admitted, Phase::Mapped, Phase::Started, Phase::Stored, Phase::Recorded] {
         let host = TestHost::new();
         host.load("hooks", V1).unwrap();
@@ -124,8 +127,7 @@ fn a_load_held_at_each_phase_disturbs_nobody() {
             let snapshot = host.runtime.snapshot();
             assert_eq!(snapshot.version("hooks").unwrap().version, V1, "{phase:?}");
             drop(snapshot);
-            // The ledger waits while it is written to; before that, nobody waits who has nothing to do with
-            // this load.
+            // At `Recorded` the load holds the ledger. Before that, unrelated operations do not wait.
             if phase != Phase::Recorded {
                 assert_eq!(host.runtime.status("hooks").unwrap().current.unwrap().version, V1);
                 assert!(!host.runtime.soft_purge("hooks").unwrap().purged);
@@ -133,7 +135,7 @@ fn a_load_held_at_each_phase_disturbs_nobody() {
                 host.load("hooks-a", V2).unwrap();
                 host.wait_until_old_is_gone("hooks-a");
             }
-            // A delete comes after it, as it was asked for after it.
+            // A delete that was requested later runs later.
             let delete = scope.spawn(|| host.runtime.delete("hooks"));
             thread::sleep(Duration::from_millis(20));
             assert!(!delete.is_finished() && !load.is_finished());
@@ -141,7 +143,9 @@ fn a_load_held_at_each_phase_disturbs_nobody() {
             assert_eq!(load.join().unwrap().version, V2);
             match delete.join().unwrap() {
                 Ok(deleted) => assert_eq!(deleted.old.unwrap().version, V2),
-                Err(error) => assert_eq!(error.code(), Code::NotPurged, "the first one was on its way out"),
+                Err(error) => {
+                    assert_eq!(error.code(), Code::NotPurged, "the first version was still being unloaded")
+                }
             }
         });
     }
@@ -165,24 +169,24 @@ fn otp_33_concurrent_purges_of_several_modules_all_return() {
                 let host = &host;
                 scope.spawn(move || {
                     let module = ["hooks", "hooks-a", "hooks-b", "nobody"][n % 4];
-                    let is_hard = (n / 4).is_multiple_of(2);
-                    let answer = match is_hard {
+                    let waits = (n / 4).is_multiple_of(2);
+                    let answer = match waits {
                         true => host.runtime.purge(module, LONG),
                         false => host.runtime.soft_purge(module),
                     };
-                    (module, is_hard, answer.map_err(|error| error.code()))
+                    (module, waits, answer.map_err(|error| error.code()))
                 })
             };
             let asked: Vec<_> = (0..16).map(ask).collect();
-            // Who comes first is up to them.
+            // Their order does not matter.
             thread::sleep(Duration::from_millis(20));
             drop(sessions);
-            for (module, is_hard, answer) in asked.into_iter().map(|it| it.join().unwrap()) {
+            for (module, waits, answer) in asked.into_iter().map(|it| it.join().unwrap()) {
                 match (module, answer) {
                     ("nobody", answer) => assert_eq!(answer, Err(Code::NotFound)),
-                    ("hooks-b", answer) => assert!(!answer.unwrap().purged, "it had no old version"),
-                    // The soft ones may have come while somebody was inside; the hard ones have waited.
-                    (_, answer) => assert!(answer.unwrap().lingering == 0 || !is_hard),
+                    ("hooks-b", answer) => assert!(!answer.unwrap().purged, "it has no old version"),
+                    // A soft purge may have run while a call was inside; a purge has waited.
+                    (_, answer) => assert!(answer.unwrap().lingering == 0 || !waits),
                 }
             }
         });

@@ -1,133 +1,34 @@
-//! What C and C++ in a module do past Rust, and what libraries outside of it may do: nothing of it runs after
-//! the module left.
+//! C and C++ in a module, and external libraries: none of the module's code runs after its version is
+//! unloaded.
 
 use std::{fs, os::unix::process::ExitStatusExt, path::Path, process::Command, thread, time::Duration};
 
-use segue::{Code, Event, ModuleHandle, Pin, PinKind, Request, Runtime};
-use segue_tests::{Service, TestHost, V1, V2, dies_in_child, fixture, http, in_child, until, within};
+use segue::{Code, Event, Pin, PinKind, Runtime};
+use segue_tests::{
+    TestHost, V1, V2, call_with, dies_in_child, fixture, in_child, until, version_of_round, within,
+};
 use tempfile::TempDir;
 
-use crate::SEGUE;
-
-fn call(module: &ModuleHandle, query: &str) -> String {
-    let reply = module.call(&Request { query, ..Request::get("/") }).unwrap();
-    String::from_utf8(reply.body).unwrap()
-}
-
-/// Waits until one version is in memory, and the next one may come: that is told a moment after the last one
-/// has left.
-fn until_old_has_left(runtime: &Runtime) {
-    let is_told =
-        || runtime.modules().iter().all(|module| module.old.is_none() && module.quarantined.is_empty());
-    until("the old version is unloaded", || runtime.images_mapped() == 1 && is_told());
-}
-
-fn version(round: usize) -> &'static str {
-    if round.is_multiple_of(2) { V1 } else { V2 }
-}
+use super::{has_handler, wait_until_one_version_is_left};
 
 #[test]
-fn a_handler_that_chains_calls_no_version_that_has_left() {
-    in_child(|| {
-        let host = TestHost::new();
-        host.load("holder", version(0)).unwrap();
-        let module = host.module("holder");
-        call(&module, "do=chain");
-        for round in 1..=30 {
-            host.load("holder", version(round)).unwrap();
-            call(&module, "do=chain");
-            assert_eq!(call(&module, "do=previous"), "0x0", "the host does nothing at it");
-            until_old_has_left(&host.runtime);
-            call(&module, "do=raise");
-            assert_eq!(call(&module, "do=count"), "1");
-        }
-    });
-}
-
-#[test]
-fn a_handler_that_chains_gets_that_of_the_host() {
-    in_child(|| {
-        let host = TestHost::new();
-        host.load("holder", V1).unwrap();
-        let module = host.module("holder");
-        // The runtime itself handles this one, to report crashes.
-        call(&module, "do=chain&signal=trap");
-        let of_host = call(&module, "do=previous");
-        assert_ne!(of_host, "0x0");
-        for round in 1..=3 {
-            host.load("holder", version(round)).unwrap();
-            call(&module, "do=chain&signal=trap");
-            assert_eq!(call(&module, "do=previous"), of_host, "version {round}");
-            until_old_has_left(&host.runtime);
-        }
-    });
-}
-
-#[test]
-fn a_handler_goes_with_its_version() {
-    in_child(|| {
-        let host = TestHost::new();
-        host.load("holder", V1).unwrap();
-        call(&host.module("holder"), "do=chain");
-        assert!(caught(libc::SIGUSR2));
-        host.load("holder", V2).unwrap();
-        until_old_has_left(&host.runtime);
-        assert!(!caught(libc::SIGUSR2), "the host has no handler");
-    });
-}
-
-/// Whether this process has a handler of a signal.
-fn caught(signal: i32) -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let set = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
-    u64::from_str_radix(set.trim(), 16).unwrap() >> (signal - 1) & 1 == 1
-}
-
-#[test]
-fn a_module_that_handles_sigterm_does_not_keep_the_server_from_stopping() {
-    let service = Service::start(SEGUE, &[]);
-    service.drop_in(&fixture("holder", V1), "libholder.so");
-    service.wait_for_version("holder", V1);
-    // It hands it on, and then it ignores it.
-    for query in ["do=chain&signal=term", "do=ignore&signal=term"] {
-        assert_eq!(http::get(service.address, &format!("/holder/?{query}")).status, 200);
-    }
-    service.stop();
-}
-
-#[test]
-fn a_handler_that_was_chained_past_the_sdk_ends_the_process() {
-    let dead = dies_in_child(&[], |_| {
-        let host = TestHost::new();
-        host.load("holder", V1).unwrap();
-        let module = host.module("holder");
-        call(&module, "do=chain-past");
-        host.load("holder", V2).unwrap();
-        call(&module, "do=chain-past");
-        until_old_has_left(&host.runtime);
-        call(&module, "do=raise");
-    });
-    assert_eq!(dead.status.signal(), Some(libc::SIGSEGV), "{}", dead.stderr);
-}
-
-#[test]
-fn a_call_of_code_that_left_is_blamed_on_the_version_that_left_and_blocks_nothing() {
+fn a_call_of_unloaded_code_is_attributed_to_the_unloaded_version_and_blocks_nothing() {
     let start = |home: &Path| Runtime::builder().state_dir(home.join("state")).build().unwrap();
     let dead = dies_in_child(&[], |home| {
         let runtime = start(home);
         runtime.load(fixture("holder", V1)).unwrap();
         let module = runtime.module("holder").unwrap();
-        call(&module, "do=chain-past");
+        call_with(&module, "do=chain-past");
         runtime.load(fixture("holder", V2)).unwrap();
-        // Its handler calls that of the first version, which leaves now.
-        call(&module, "do=chain-past");
-        until_old_has_left(&runtime);
-        // Later images do not come to lie where it was.
+        // Its handler calls that of the first version, which is now unloaded.
+        call_with(&module, "do=chain-past");
+        wait_until_one_version_is_left(&runtime);
+        // Later images are not mapped at the same addresses.
         for round in 0..8 {
-            runtime.load(fixture("greeter", version(round))).unwrap();
+            runtime.load(fixture("greeter", version_of_round(round))).unwrap();
         }
         thread::sleep(Duration::from_millis(20));
-        call(&module, "do=raise");
+        call_with(&module, "do=raise");
     });
     assert_eq!(dead.status.signal(), Some(libc::SIGSEGV), "{}", dead.stderr);
     let runtime = start(dead.directory.path());
@@ -142,7 +43,7 @@ fn a_call_of_code_that_left_is_blamed_on_the_version_that_left_and_blocks_nothin
         })
         .collect();
     let [(module, version, place, left_ms)] = &crashes[..] else { panic!("{history:?}") };
-    assert_eq!((&**module, &**version), ("holder", V1), "not the one that called it");
+    assert_eq!((&**module, &**version), ("holder", V1), "the unloaded version, not its caller");
     assert!(place.contains("on_chained_signal") && *left_ms >= 20, "{place} {left_ms}");
     assert!(runtime.blocked().unwrap().is_empty());
     let holder = runtime.module("holder").unwrap();
@@ -150,57 +51,51 @@ fn a_call_of_code_that_left_is_blamed_on_the_version_that_left_and_blocks_nothin
 }
 
 #[test]
-fn threads_of_c11_are_named_and_waited_for() {
+fn c11_threads_are_listed_and_waited_for() {
     in_child(|| {
-        let host = TestHost::new();
-        host.load("c-library", V1).unwrap();
-        let module = host.module("c-library");
-        assert_eq!(call(&module, "join=42"), "-42", "its result has a sign");
+        let (host, module) = TestHost::serving("c-library");
+        assert_eq!(call_with(&module, "join=42"), "-42", "the result of a thread may be negative");
         for round in 1..=10 {
-            assert_eq!(call(&module, "detach=1"), "0");
-            host.load("c-library", version(round)).unwrap();
-            let held = within("its thread is named", || {
+            assert_eq!(call_with(&module, "detach=1"), "0");
+            host.load("c-library", version_of_round(round)).unwrap();
+            let held = within("its thread is listed", || {
                 let held = host.runtime.pins("c-library").unwrap().held;
                 held.into_iter().find(|held| held.pins.iter().any(|pin| pin.kind == PinKind::Thread))
             });
             assert!(held.pins[0].detail.contains("started by c-library.g"), "{held:?}");
-            until_old_has_left(&host.runtime);
+            wait_until_one_version_is_left(&host.runtime);
         }
     });
 }
 
 #[test]
-fn cpp_in_a_module_leaves_with_its_thread_locals_and_its_threads() {
+fn a_module_with_cpp_is_unloaded_after_its_thread_locals_and_threads() {
     in_child(|| {
-        let host = TestHost::new();
-        host.load("cpp-inside", V1).unwrap();
-        let module = host.module("cpp-inside");
+        let (host, module) = TestHost::serving("cpp-inside");
         let file = host.state.path().join("notes");
         for round in 1..=10 {
             let (caller, query) = (module.clone(), format!("file={}", file.display()));
-            thread::spawn(move || assert_eq!(call(&caller, &query), "42")).join().unwrap();
-            // On the thread of the host, and on the one that the library began.
+            thread::spawn(move || assert_eq!(call_with(&caller, &query), "42")).join().unwrap();
+            // One line from the thread of the host, one from the thread that the library started.
             assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 2 * round);
-            call(&module, "detach=200");
-            host.load("cpp-inside", version(round)).unwrap();
-            until_old_has_left(&host.runtime);
+            call_with(&module, "detach=200");
+            host.load("cpp-inside", version_of_round(round)).unwrap();
+            wait_until_one_version_is_left(&host.runtime);
         }
     });
 }
 
 #[test]
-fn a_module_that_links_a_library_outside_stays_with_the_reason_and_more_than_four_can_follow() {
+fn a_module_that_links_an_external_library_is_kept_with_the_reason() {
     const ROUNDS: usize = 20;
     in_child(|| {
-        let host = TestHost::new();
-        host.load("cpp-outside", V1).unwrap();
-        let module = host.module("cpp-outside");
+        let (host, module) = TestHost::serving("cpp-outside");
         assert_eq!(host.runtime.status("cpp-outside").unwrap().releases_left, None);
         for round in 1..=ROUNDS {
-            // Its thread runs in code of the old version for a while, and nobody knows of it.
-            call(&module, "detach=200");
-            host.load("cpp-outside", version(round)).unwrap();
-            until("old is kept", || {
+            // Its thread runs in code of the old version for a while, unknown to the runtime.
+            call_with(&module, "detach=200");
+            host.load("cpp-outside", version_of_round(round)).unwrap();
+            until("the old version is kept", || {
                 let status = host.runtime.status("cpp-outside").unwrap();
                 status.old.is_none() && status.quarantined.len() == round
             });
@@ -216,12 +111,12 @@ fn a_module_that_links_a_library_outside_stays_with_the_reason_and_more_than_fou
 }
 
 #[test]
-fn threads_of_a_library_outside_are_named_while_they_run() {
+fn threads_of_an_external_library_are_listed_while_they_run() {
     in_child(|| {
         let host = TestHost::new();
         host.load("cpp-outside", V1).unwrap();
-        call(&host.module("cpp-outside"), "detach=4000");
-        // The second one has no such thread, and is kept too.
+        call_with(&host.module("cpp-outside"), "detach=4000");
+        // The second version has no such thread, and is kept too.
         for version in [V2, V1] {
             host.load("cpp-outside", version).unwrap();
         }
@@ -232,74 +127,81 @@ fn threads_of_a_library_outside_are_named_while_they_run() {
             let pins = held.into_iter().nth(generation)?.pins;
             Some(pins.into_iter().filter(|pin| pin.kind == PinKind::Thread).collect())
         };
-        assert_eq!(within("both are kept", || threads_of(1)), [], "it has none");
-        let named = threads_of(0).unwrap();
-        let [thread] = &named[..] else { panic!("{named:?}") };
+        assert_eq!(
+            within("both versions are kept", || threads_of(1)),
+            [],
+            "the second version has no thread"
+        );
+        let threads = threads_of(0).unwrap();
+        let [thread] = &threads[..] else { panic!("{threads:?}") };
         assert!(thread.detail.contains("(cpp-worker)"), "{thread:?}");
         assert!(thread.detail.contains("started by libstdc++.so.6 or by this module"), "{thread:?}");
-        until("it has ended, and is not named any more", || threads_of(0).unwrap().is_empty());
+        until("the thread has ended and is no longer listed", || threads_of(0).unwrap().is_empty());
         assert_eq!(host.runtime.images_mapped(), 3);
     });
 }
 
 #[test]
-fn a_module_that_promises_too_much_is_waited_for() {
+fn a_module_that_promises_too_much_is_still_waited_for() {
     in_child(|| {
         let host = TestHost::new();
         host.load("cpp-promised", V1).unwrap();
-        call(&host.module("cpp-promised"), "past-the-sdk=2000");
+        call_with(&host.module("cpp-promised"), "past-the-sdk=2000");
         host.load("cpp-promised", V2).unwrap();
-        let thread = within("its thread is named", || {
+        let thread = within("its thread is listed", || {
             let held = host.runtime.pins("cpp-promised").unwrap().held;
             held.into_iter().flat_map(|held| held.pins).find(|pin| pin.kind == PinKind::Thread)
         });
         assert!(thread.detail.contains("in a way that the runtime does not track"), "{thread:?}");
-        until_old_has_left(&host.runtime);
+        wait_until_one_version_is_left(&host.runtime);
     });
 }
 
 #[test]
-fn what_c_code_registers_for_later_does_not_run_after_its_version() {
+fn handlers_registered_by_c_code_do_not_run_after_the_unload() {
     let dead = dies_in_child(&[], |directory| {
         let host = TestHost::new();
         let file = directory.join("notes");
-        host.load("c-library", version(0)).unwrap();
-        assert!(caught(libc::SIGUSR1), "a constructor installed it");
+        host.load("c-library", version_of_round(0)).unwrap();
+        assert!(has_handler(libc::SIGUSR1), "a constructor installed the handler");
         for round in 1..=20 {
             let module = host.module("c-library");
-            assert_eq!(call(&module, &format!("leave=1&file={}", file.display())), "0");
-            host.load("c-library", version(round)).unwrap();
-            until_old_has_left(&host.runtime);
+            assert_eq!(call_with(&module, &format!("leave=1&file={}", file.display())), "0");
+            host.load("c-library", version_of_round(round)).unwrap();
+            wait_until_one_version_is_left(&host.runtime);
             let lines = fs::read_to_string(&file).unwrap().lines().count();
-            assert_eq!(lines, round, "its exit handler has run");
-            // A fork calls what `pthread_atfork` has registered.
+            assert_eq!(lines, round, "the exit handler has run");
+            // A fork calls the handlers of `pthread_atfork`.
             assert!(Command::new("true").status().unwrap().success());
-            assert!(caught(libc::SIGUSR1) && !caught(libc::SIGUSR2), "the next one's, and nobody's");
+            assert!(
+                has_handler(libc::SIGUSR1) && !has_handler(libc::SIGUSR2),
+                "only the handler of the next version is left"
+            );
         }
-        // And so does the end of the process, past the test program.
+        // The end of the process would run exit handlers; this exits past the test program.
         std::process::exit(7);
     });
     assert_eq!(dead.status.code(), Some(7), "{} {}", dead.stdout, dead.stderr);
 }
 
 #[test]
-fn what_stays_has_a_limit_of_memory() {
+fn the_memory_of_kept_versions_is_limited() {
     let state = TempDir::new().unwrap();
     let runtime = Runtime::builder().state_dir(state.path()).kept_bytes_max(1).build().unwrap();
     let load = |version| runtime.load(fixture("cpp-outside", version));
     load(V1).unwrap();
     load(V2).unwrap();
-    until("the first is kept", || runtime.status("cpp-outside").unwrap().releases_left == Some(0));
+    until("the first version is kept", || runtime.status("cpp-outside").unwrap().releases_left == Some(0));
     let refused = load(V1).unwrap_err();
     assert_eq!(refused.code(), Code::NotPurged);
     assert!(refused.to_string().contains("one more would exceed the 1 allowed"), "{refused}");
-    // A module whose versions leave is not concerned.
+    // A module whose versions are unloaded is not limited.
     runtime.load(fixture("holder", V1)).unwrap();
     runtime.load(fixture("holder", V2)).unwrap();
 }
 
 #[test]
-fn a_module_whose_author_promises_it_leaves_and_its_library_stays() {
+fn a_module_whose_author_promises_it_is_unloaded_and_its_library_stays() {
     in_child(|| {
         let library = || fs::read_to_string("/proc/self/maps").unwrap().matches("libstdc++.so").count();
         let host = TestHost::new();
@@ -307,27 +209,25 @@ fn a_module_whose_author_promises_it_leaves_and_its_library_stays() {
         host.load("cpp-promised", V1).unwrap();
         let module = host.module("cpp-promised");
         for round in 1..=10 {
-            assert_eq!(call(&module, ""), "f(int)");
-            host.load("cpp-promised", version(round)).unwrap();
-            until_old_has_left(&host.runtime);
+            assert_eq!(call_with(&module, ""), "f(int)");
+            host.load("cpp-promised", version_of_round(round)).unwrap();
+            wait_until_one_version_is_left(&host.runtime);
         }
         let once = library();
         host.runtime.delete("cpp-promised").unwrap();
-        until("the last one has left memory", || host.runtime.images_mapped() == 0);
-        assert_eq!(library(), once, "it is mapped once, and stays");
+        until("the last version is unloaded", || host.runtime.images_mapped() == 0);
+        assert_eq!(library(), once, "the library is mapped once and stays");
     });
 }
 
 #[test]
-fn idle_threads_do_not_stop_the_releases() {
-    let host = TestHost::new();
-    host.load("holder", V1).unwrap();
-    let module = host.module("holder");
+fn idle_threads_do_not_stop_releases() {
+    let (host, module) = TestHost::serving("holder");
     for round in 1..=8 {
-        call(&module, "do=thread&ms=20000");
-        host.load("holder", version(round)).unwrap();
+        call_with(&module, "do=thread&ms=20000");
+        host.load("holder", version_of_round(round)).unwrap();
         host.runtime.purge("holder", std::time::Duration::ZERO).unwrap();
-        until("nobody is inside any more, but its thread", || {
+        until("only its thread keeps each version", || {
             let kept = host.runtime.status("holder").unwrap().quarantined;
             let is_thread = |pins: &[Pin]| pins.first().is_some_and(|pin| pin.kind == PinKind::Thread);
             kept.len() == round && kept.iter().all(|version| is_thread(&version.pins))

@@ -1,4 +1,4 @@
-//! Erlang's two: a soft purge tells, a purge waits. Neither takes anything from under a caller.
+//! Erlang's two kinds: a soft purge reports, a purge waits. Neither unloads a version under a caller.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use segue::PinKind;
 use segue_tests::{TestHost, V1, V2, until};
 
 #[test]
-fn with_nothing_to_purge_the_answer_says_so() {
+fn a_soft_purge_without_an_old_version_purges_nothing() {
     let host = TestHost::new();
     assert!(host.runtime.soft_purge("sleeper").is_err(), "there is no such module");
     host.load("sleeper", V1).unwrap();
@@ -15,7 +15,7 @@ fn with_nothing_to_purge_the_answer_says_so() {
 }
 
 #[test]
-fn a_soft_purge_has_no_effect_while_somebody_is_inside() {
+fn a_soft_purge_has_no_effect_while_a_call_is_inside() {
     let host = TestHost::new();
     host.load("sleeper", V1).unwrap();
     let sleeper = host.module("sleeper");
@@ -24,12 +24,12 @@ fn a_soft_purge_has_no_effect_while_somebody_is_inside() {
     let report = host.runtime.soft_purge("sleeper").unwrap();
     assert_eq!((report.purged, report.lingering), (false, 1));
     assert_eq!(report.pins[0].kind, PinKind::Call);
-    assert!(host.runtime.rollback("sleeper").is_ok(), "old can still be gone back to");
+    assert!(host.runtime.rollback("sleeper").is_ok(), "a rollback to old is still possible");
     drop(inside);
 }
 
 #[test]
-fn a_purge_waits_for_its_deadline_and_then_says_who_lingers() {
+fn a_purge_waits_until_its_deadline_and_then_reports_the_pins() {
     let host = TestHost::new();
     host.load("sleeper", V1).unwrap();
     let sleeper = host.module("sleeper");

@@ -1,4 +1,4 @@
-//! Soft purge and purge: what they say, what they do, and to whom they do nothing.
+//! What a soft purge and a purge do to calls and threads in the old version, and to those elsewhere.
 
 use std::{thread, time::Duration};
 
@@ -16,11 +16,11 @@ fn otp_07_a_purge_asks_stragglers_to_end() {
         until("the call is inside", || host.calls_inside("hooks") == 1);
         host.load("hooks", V2).unwrap();
         thread::sleep(SHORT);
-        assert!(!straggler.is_finished(), "it lives until somebody purges");
+        assert!(!straggler.is_finished(), "it runs until a purge");
         let purged = host.runtime.purge("hooks", LONG).unwrap();
         assert!(purged.purged && purged.unmapped, "{purged:?}");
         assert_eq!((purged.lingering, purged.pins.len()), (0, 0));
-        assert_eq!(straggler.join().unwrap(), hooks_answer(V1), "it was asked, and came to its end");
+        assert_eq!(straggler.join().unwrap(), hooks_answer(V1), "it was asked to end, and did");
     });
     assert!(!host.runtime.purge("hooks", LONG).unwrap().purged);
     assert_eq!((host.runtime.images_mapped(), host.logged("drop")), (1, 1));
@@ -34,18 +34,18 @@ fn otp_08_a_purge_asks_only_the_stragglers_of_the_old_version() {
     host.load("hooks-a", V1).unwrap();
     thread::scope(|scope| {
         let host = &host;
-        // On a thread each, with little stack: two thousand of them.
-        let begin = |module: &'static str, target: &'static str| {
+        // Two thousand threads, so each has a small stack.
+        let start = |module: &'static str, target: &'static str| {
             let call = move || host.ask(module, target);
             thread::Builder::new().stack_size(128 * 1024).spawn_scoped(scope, call).unwrap()
         };
-        let stragglers: Vec<_> = (0..MANY).map(|_| begin("hooks", "/stay?file=go&looks=100")).collect();
+        let stragglers: Vec<_> = (0..MANY).map(|_| start("hooks", "/stay?file=go&looks=100")).collect();
         until("the calls are inside", || host.calls_inside("hooks") == MANY as u64);
         host.load("hooks", V2).unwrap();
-        // Half of the others are in the version that is current, half in another module; and each would see
-        // it, were it asked.
+        // Half of the bystanders are in the current version, half in another module. Each checks whether it
+        // is asked to end.
         let bystanders: Vec<_> = (0..MANY)
-            .map(|n| begin(if n % 2 == 0 { "hooks" } else { "hooks-a" }, "/stay?file=go&looks=100"))
+            .map(|n| start(if n % 2 == 0 { "hooks" } else { "hooks-a" }, "/stay?file=go&looks=100"))
             .collect();
         let standing_by = || host.calls_inside("hooks") + host.calls_inside("hooks-a");
         until("the calls are inside", || standing_by() == MANY as u64);
@@ -54,9 +54,9 @@ fn otp_08_a_purge_asks_only_the_stragglers_of_the_old_version() {
         let purged = host.runtime.purge("hooks", LONG).unwrap();
         assert!(purged.purged && purged.unmapped, "{purged:?}");
         for straggler in stragglers {
-            assert_eq!(straggler.join().unwrap(), hooks_answer(V1), "nothing was taken from under it");
+            assert_eq!(straggler.join().unwrap(), hooks_answer(V1), "its version stayed loaded");
         }
-        assert_eq!(standing_by(), MANY as u64, "nobody else was asked");
+        assert_eq!(standing_by(), MANY as u64, "no bystander was asked to end");
         assert!(!bystanders.iter().any(|bystander| bystander.is_finished()));
         host.release("go");
         for (n, bystander) in bystanders.into_iter().enumerate() {
@@ -80,7 +80,7 @@ fn otp_09_a_soft_purge_does_nothing_while_a_call_is_inside() {
             let report = host.runtime.soft_purge("hooks").unwrap();
             assert_eq!((report.purged, report.unmapped, report.lingering), (false, false, 1));
         }
-        // No effect at all: nobody was asked, and old can be gone back to.
+        // It has no effect: no call was asked to end, and a rollback to old is possible.
         thread::sleep(SHORT);
         assert!(!inside.is_finished());
         assert_eq!(host.runtime.status("hooks").unwrap().old.unwrap().status, VersionState::Draining);
@@ -92,7 +92,7 @@ fn otp_09_a_soft_purge_does_nothing_while_a_call_is_inside() {
         assert_eq!(inside.join().unwrap(), hooks_answer(V1));
     });
     host.wait_until_old_is_gone("hooks");
-    // And with an old version that nobody is in and that is kept for a rollback: then it does what it is for.
+    // An old version that no call is in, kept warm for a rollback, is purged.
     let trial = segue::Trial { length: LONG * 10, at_end: segue::TrialEnd::RollBack };
     let options = segue::LoadOptions { trial: Some(trial), ..Default::default() };
     host.runtime.load_with(&segue::Source::File(fixture("hooks", V1)), &options).unwrap();
@@ -118,11 +118,11 @@ fn otp_12_an_error_that_is_kept_does_not_keep_its_version() {
         host.load(module, V2).unwrap();
         host.wait_until_old_is_gone(module);
     }
-    assert_eq!(host.runtime.images_mapped(), 2, "an error that somebody keeps does not keep the version");
+    assert_eq!(host.runtime.images_mapped(), 2, "an error that is kept does not keep its version");
     assert_eq!(
         errors.map(|error| format!("{error} {:?}", error.failure())),
         before,
-        "and can be read ever after"
+        "the errors can still be read"
     );
 }
 
@@ -138,8 +138,8 @@ fn otp_37_callers_that_have_left_do_not_keep_the_version() {
         for _ in 0..CALLERS {
             let (hooks, stopped, done) = (hooks.clone(), stopped.clone(), done.clone());
             scope.spawn(move || {
-                // Deep in it, and out again; what the registers and the stack still have is nobody's
-                // reference.
+                // After these calls, registers and stack may still hold addresses of the module. Those are no
+                // references.
                 for target in ["/", "/closure?n=3", "/fault", "/panic"] {
                     let _ = hooks.call(&get(target));
                     drop(hooks.enter_owned());
@@ -150,7 +150,7 @@ fn otp_37_callers_that_have_left_do_not_keep_the_version() {
         }
         all_done.iter().take(CALLERS).for_each(drop);
         host.load("hooks", V2).unwrap();
-        // They do nothing more, and live on.
+        // The threads do nothing more, and live on.
         host.wait_until_old_is_gone("hooks");
         assert_eq!((host.runtime.images_mapped(), host.logged("drop")), (1, 1));
         assert!(host.runtime.status("hooks").unwrap().quarantined.is_empty());
@@ -165,7 +165,7 @@ fn otp_39_the_number_of_quarantined_versions_is_limited() {
     let straggler = host.module("hooks").enter_owned().unwrap();
     host.load("hooks", V2).unwrap();
     assert_eq!(host.runtime.purge("hooks", Duration::ZERO).unwrap().lingering, 1);
-    // What a purge could not take out counts, and there is a limit to it.
+    // Versions that a purge could not unload are counted, and their number is limited.
     let refused = host.load("hooks", V1).unwrap_err();
     assert!(matches!(refused, segue::Error::QuarantineFull { quarantined: 1, limit: 1, .. }), "{refused:?}");
     drop(straggler);
@@ -189,7 +189,7 @@ fn otp_54_status_and_soft_purge_count_1000_calls_inside() {
     assert!(owned.detail.starts_with("1000 "), "{pins:?}");
     drop(inside);
     host.wait_until_old_is_gone("hooks");
-    // What it costs to ask is counted by `segue-bench purge`: it does not depend on how many are inside.
+    // `segue-bench purge` measures the cost; it does not depend on the number of calls inside.
 }
 
 #[test]
@@ -198,13 +198,13 @@ fn otp_55_a_check_leaves_the_old_version_alone() {
     host.load("hooks", V1).unwrap();
     let straggler = host.module("hooks").enter_owned().unwrap();
     host.load("hooks", V2).unwrap();
-    // A dry run says what a load would do, and leaves old where it is.
+    // A dry run does not touch the old version.
     segue::check(&fixture("hooks", V1)).unwrap();
     assert_eq!(refusal(host.load("hooks", V1)), Code::NotPurged);
     assert_eq!(host.runtime.status("hooks").unwrap().old.unwrap().inside, 1);
     assert!(!host.runtime.soft_purge("hooks").unwrap().purged);
     drop(straggler);
-    until("a purge, or nobody's call, has it gone", || {
+    until("the old version is purged, or already gone", || {
         host.runtime.purge("hooks", LONG).unwrap();
         host.runtime.status("hooks").unwrap().old.is_none()
     });
@@ -215,18 +215,18 @@ fn otp_55_a_check_leaves_the_old_version_alone() {
 fn otp_48_a_thread_of_the_module_postpones_the_purge() {
     let host = TestHost::new();
     host.load("hooks", V1).unwrap();
-    // Nobody is inside, and a thread of the module may call back at any time.
+    // No call is inside, and a thread of the module may call back at any time.
     assert_eq!(host.ask("hooks", "/thread?file=fire"), hooks_answer(V1));
     host.load("hooks", V2).unwrap();
-    until("it is known what keeps it", || {
+    until("the thread is listed as a pin", || {
         let old = host.runtime.status("hooks").unwrap().old;
         old.is_some_and(|old| old.inside == 0 && old.pins.iter().any(|pin| pin.kind == PinKind::Thread))
     });
     let report = host.runtime.purge("hooks", SHORT).unwrap();
     assert_eq!((report.purged, report.unmapped, report.lingering), (false, false, 0));
-    assert_eq!(host.runtime.images_mapped(), 2, "it is not taken from under that thread");
+    assert_eq!(host.runtime.images_mapped(), 2, "its version stays loaded under that thread");
     assert_eq!(response_text(host.module("hooks").call(&get("/"))), hooks_answer(V2));
     host.release("fire");
     until("it is unloaded", || host.runtime.images_mapped() == 1);
-    until("and is told of no more", || host.runtime.status("hooks").unwrap().quarantined.is_empty());
+    until("it is no longer listed", || host.runtime.status("hooks").unwrap().quarantined.is_empty());
 }

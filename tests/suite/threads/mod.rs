@@ -3,5 +3,6 @@
 mod callers;
 mod idle;
 mod pools;
+mod pthread_keys;
 mod spawned;
 mod thread_locals;
