@@ -85,22 +85,16 @@ fn run() -> Result<(), Box<dyn Error>> {
 
         let back = runtime.rollback("greeter")?;
         println!("rolled back to {}, in {} µs", back.current, back.took_us);
-        println!("{} is unloaded: {}", back.old, is_unloaded(&runtime)?);
+        wait_until_unloaded(&runtime)?;
+        println!("{} is unloaded", back.old);
         print_status(&runtime)?;
 
-        match slow.join().map_err(|_| "the slow caller panicked")? {
-            Ok((version, text)) => {
-                println!("the slow call ended in the version that it entered, {version}: {text}")
-            }
-            Err(error) => println!("the slow call failed: {error}"),
-        }
+        let (version, text) = slow.join().map_err(|_| "the slow caller panicked")??;
+        println!("the slow call ended in the version that it entered, {version}: {text}");
 
         let again = runtime.load(&second)?;
-        println!(
-            "{} is current again, and the previous version is unloaded: {}",
-            again.version,
-            is_unloaded(&runtime)?
-        );
+        wait_until_unloaded(&runtime)?;
+        println!("{} is current again, and the previous version is unloaded", again.version);
         thread::sleep(PAUSE);
         println!("images in memory: {}", runtime.images_mapped());
 
@@ -119,8 +113,10 @@ fn run() -> Result<(), Box<dyn Error>> {
         println!("  {version}  {count}");
     }
     runtime.shutdown(DEADLINE)?;
-    println!("images in memory after the shutdown: {}", runtime.images_mapped());
-    Ok(())
+    match runtime.images_mapped() {
+        0 => Ok(()),
+        count => Err(format!("{count} images are in memory after the shutdown").into()),
+    }
 }
 
 /// Calls in a loop, and counts the answers of each version. It ends with the first call that fails.
@@ -151,9 +147,12 @@ fn slow_call(greeter: &ModuleHandle) -> Result<(String, String), CallError> {
 }
 
 /// Waits until the old version is unloaded. The runtime unloads it without a command, so it may be gone already.
-fn is_unloaded(runtime: &Runtime) -> Result<bool, segue::Error> {
+fn wait_until_unloaded(runtime: &Runtime) -> Result<(), Box<dyn Error>> {
     runtime.purge("greeter", DEADLINE)?;
-    Ok(runtime.status("greeter")?.old.is_none())
+    match runtime.status("greeter")?.old {
+        None => Ok(()),
+        Some(old) => Err(format!("greeter {} is still in memory: {:?}", old.version, old.pins).into()),
+    }
 }
 
 fn print_status(runtime: &Runtime) -> Result<(), segue::Error> {
