@@ -22,9 +22,9 @@ use std::{
 };
 
 use segue::{InterfaceHandle, Runtime};
-// `grown` is the second version of the interface. In a real project it is the next version of the crate, in
+// `second` is the second version of the interface. In a real project it is the next version of the crate, in
 // another program.
-use shop_interface::{Cents, Pricing, grown};
+use shop_interface::{Cents, Pricing, second};
 
 /// How long the customers ask between two changes.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -54,7 +54,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     for article in &pricing.enter()?.articles()? {
         println!("  {:14} {}", article.sku, money(article.price));
     }
-    match runtime.interface::<grown::Pricing>("shop") {
+    match runtime.interface::<second::Pricing>("shop") {
         Err(error) => println!("no version has the new method yet: {error}"),
         Ok(_) => return Err("the first version has no method `discount_percent`".into()),
     }
@@ -91,8 +91,8 @@ fn release(
     println!("through the first interface, {} says: ten anvils cost {}", version.version(), money(price));
     drop(version);
 
-    let grown = runtime.interface::<grown::Pricing>("shop")?;
-    println!("through the second interface: ten are {} % cheaper", grown.enter()?.discount_percent(10)?);
+    let second = runtime.interface::<second::Pricing>("shop")?;
+    println!("through the second interface: ten are {} % cheaper", second.enter()?.discount_percent(10)?);
 
     runtime.purge("shop", DEADLINE)?;
     match runtime.load(first) {

@@ -6,7 +6,7 @@ use segue_tests::{
     till::{Amount, Currency, How, Odd, Receipt, Till},
     until,
 };
-use shop_interface::{Cents, Line, Pricing, grown};
+use shop_interface::{Cents, Line, Pricing, second};
 
 fn till() -> (TestHost, InterfaceHandle<Till>) {
     let host = TestHost::new();
@@ -133,14 +133,14 @@ fn an_interface_may_grow() {
     let pricing = host.runtime.interface::<Pricing>("shop").unwrap();
     assert_eq!(pricing.enter().unwrap().quote("anvil".into(), 10), Ok(Some(Cents(129_990))));
     // A caller that is compiled with more methods than the module has does not get a handle.
-    let error = refused(host.runtime.interface::<grown::Pricing>("shop"));
+    let error = refused(host.runtime.interface::<second::Pricing>("shop"));
     assert_eq!(error.code, Code::InterfaceMismatch);
     assert_eq!(error.message, "shop 1.0.0: interface Pricing: there is no method discount_percent");
 
     host.load("shop", V2).unwrap();
     let quote = pricing.enter().unwrap().quote("anvil".into(), 10);
     assert_eq!(quote, Ok(Some(Cents(123_491))), "the old handle calls the new version");
-    let grown = host.runtime.interface::<grown::Pricing>("shop").unwrap();
+    let grown = host.runtime.interface::<second::Pricing>("shop").unwrap();
     assert_eq!(grown.enter().unwrap().discount_percent(10), Ok(5));
     let order = [Line { sku: "anvil".into(), quantity: 1 }, Line { sku: "a feather".into(), quantity: 1 }];
     let total = grown.enter().unwrap().total(List::from(&order));
@@ -152,7 +152,7 @@ fn an_interface_may_grow() {
 fn a_method_with_a_handle_cannot_be_removed() {
     let host = TestHost::new();
     host.load("shop", V2).unwrap();
-    let grown = host.runtime.interface::<grown::Pricing>("shop").unwrap();
+    let grown = host.runtime.interface::<second::Pricing>("shop").unwrap();
     let second = grown.clone();
     drop(grown);
     let error = refused(host.load("shop", V1));
@@ -240,7 +240,7 @@ fn a_rollback_that_would_break_a_handle_is_refused() {
     let first = host.module("shop");
     let inside = first.enter().unwrap();
     host.load("shop", V2).unwrap();
-    let grown = host.runtime.interface::<grown::Pricing>("shop").unwrap();
+    let grown = host.runtime.interface::<second::Pricing>("shop").unwrap();
     let error = refused(host.runtime.rollback("shop"));
     assert_eq!((error.code, error.step), (Code::InterfaceMismatch, Some(Step::Rollback)));
     assert_eq!(grown.enter().unwrap().discount_percent(10), Ok(5));

@@ -5,12 +5,12 @@
 //! others, and that is all.
 
 pub mod first;
-pub mod grown;
+pub mod second;
 
 #[cfg(not(feature = "discounts"))]
 pub use first::*;
 #[cfg(feature = "discounts")]
-pub use grown::*;
+pub use second::*;
 
 use segue::Str;
 
