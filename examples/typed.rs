@@ -91,8 +91,8 @@ fn release(
     println!("through the first interface, {} says: ten anvils cost {}", version.version(), money(price));
     drop(version);
 
-    let second = runtime.interface::<second::Pricing>("shop")?;
-    println!("through the second interface: ten are {} % cheaper", second.enter()?.discount_percent(10)?);
+    let discounts = runtime.interface::<second::Pricing>("shop")?;
+    println!("through the second interface: ten are {} % cheaper", discounts.enter()?.discount_percent(10)?);
 
     runtime.purge("shop", DEADLINE)?;
     match runtime.load(first) {
