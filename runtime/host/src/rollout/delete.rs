@@ -24,10 +24,12 @@ pub(crate) fn run(
     shared: &Arc<Shared>,
     module: &Arc<Module>,
     context: &RequestContext,
+    command: &Command,
 ) -> Result<Deleted, Error> {
-    let (task_shared, module, context) = (shared.clone(), module.clone(), context.clone());
+    let (task_shared, module) = (shared.clone(), module.clone());
+    let (context, command) = (context.clone(), command.clone());
     shared.tasks.spawn_and_wait(format!("delete {}", module.name), move |answer| {
-        let deleted = withdraw(&task_shared, &module, &context);
+        let deleted = withdraw(&task_shared, &module, &context, &command);
         let displaced = deleted.as_ref().ok().and_then(|deleted| deleted.old.clone());
         // Fails if the caller no longer waits.
         let _ = answer.send(deleted);
@@ -37,7 +39,12 @@ pub(crate) fn run(
     })
 }
 
-fn withdraw(shared: &Shared, module: &Arc<Module>, context: &RequestContext) -> Result<Deleted, Error> {
+fn withdraw(
+    shared: &Shared,
+    module: &Arc<Module>,
+    context: &RequestContext,
+    command: &Command,
+) -> Result<Deleted, Error> {
     let started = Instant::now();
     // Before the load lock: a load of a drop-in may hold it without limit while it waits for the old version.
     if module.state().current().is_some() {
@@ -63,7 +70,7 @@ fn withdraw(shared: &Shared, module: &Arc<Module>, context: &RequestContext) -> 
     answer.old = Some(current.id.clone());
     let event = Event::Deleted { module: answer.module.clone(), old: current.id.clone() };
     let mut changes = vec![LedgerChange::Deleted { module: answer.module.clone() }];
-    changes.extend(context.answered(&Command::Delete { module: answer.module.clone() }, &answer));
+    changes.extend(context.answered(command, &answer));
     // We hold the load lock, so there is a current version, no old one, and no candidate.
     let recorded = state.withdraw(&module.cell, &shared.publish_lock, |apply| {
         shared.events.commit(&context.actor, vec![(event, changes)], apply)

@@ -30,12 +30,13 @@ pub(crate) fn run(
     module: &Arc<Module>,
     trial_of: Option<u64>,
     context: &RequestContext,
+    command: &Command,
 ) -> Result<RolledBack, Error> {
     if shared.is_shutting_down() {
         return Err(Error::ShuttingDown);
     }
-    match roll_back_in_memory(shared, module, trial_of, context) {
-        Err(Error::NothingToRollBack { .. }) => load_previous(shared, module, trial_of, context),
+    match roll_back_in_memory(shared, module, trial_of, context, command) {
+        Err(Error::NothingToRollBack { .. }) => load_previous(shared, module, trial_of, context, command),
         result => result,
     }
 }
@@ -46,10 +47,12 @@ fn roll_back_in_memory(
     module: &Arc<Module>,
     trial_of: Option<u64>,
     context: &RequestContext,
+    command: &Command,
 ) -> Result<RolledBack, Error> {
-    let (task_shared, module, context) = (shared.clone(), module.clone(), context.clone());
+    let (task_shared, module) = (shared.clone(), module.clone());
+    let (context, command) = (context.clone(), command.clone());
     shared.tasks.spawn_and_wait(format!("rollback {}", module.name), move |answer| {
-        let rolled_back = swap(&task_shared, &module, trial_of, &context);
+        let rolled_back = swap(&task_shared, &module, trial_of, &context, &command);
         let displaced = rolled_back.as_ref().ok().map(|rolled_back| rolled_back.old.generation);
         if let Ok(RolledBack { module, current, old, .. }) = &rolled_back {
             tracing::info!(module, current = %current, old = %old, "rolled back");
@@ -68,6 +71,7 @@ fn swap(
     module: &Arc<Module>,
     trial_of: Option<u64>,
     context: &RequestContext,
+    command: &Command,
 ) -> Result<RolledBack, Error> {
     let mut state = module.state();
     let (current, old) = rollback_pair(&state, trial_of).ok_or_else(|| nothing_to_roll_back(module))?;
@@ -82,7 +86,7 @@ fn swap(
     }
     let started = Instant::now();
     let rolled_back = state.roll_back(&module.cell, &shared.publish_lock, || {
-        record(shared, &current, &old, micros(started.elapsed()), context)
+        record(shared, &current, &old, micros(started.elapsed()), context, command)
     });
     drop(state);
     module.notify_waiters();
@@ -97,6 +101,7 @@ fn record(
     old: &VersionInfo,
     took_us: u64,
     context: &RequestContext,
+    command: &Command,
 ) -> RolledBack {
     // Cancels a purge of it that has asked its calls to end.
     old.is_cancelled.store(false, Ordering::Relaxed);
@@ -113,7 +118,7 @@ fn record(
     let event =
         Event::RolledBack { module: name.clone(), current: old.id.clone(), old: current.id.clone(), digest };
     let mut changes = vec![LedgerChange::Confirmed { module: name, digest, version }];
-    changes.extend(context.answered(&Command::Rollback { module: rolled_back.module.clone() }, &rolled_back));
+    changes.extend(context.answered(command, &rolled_back));
     let recorded = shared.events.record(&context.actor, event, changes, Durability::Synced);
     rolled_back.recorded = recorded == Recorded::Yes;
     rolled_back
@@ -125,6 +130,7 @@ fn load_previous(
     module: &Arc<Module>,
     trial_of: Option<u64>,
     context: &RequestContext,
+    command: &Command,
 ) -> Result<RolledBack, Error> {
     let nothing = || nothing_to_roll_back(module);
     let current = module.state().current().cloned().ok_or_else(nothing)?;
@@ -135,7 +141,7 @@ fn load_previous(
         shared.events.read_ledger(|ledger| ledger.confirmed_before(&module.name, &current.digest))?;
     let source = Source::Stored(previous.ok_or_else(nothing)?.digest);
     let from = RollbackFrom { generation: current.id.generation, is_on_trial: trial_of.is_some() };
-    let loaded = load_stored(shared, &source, from, context);
+    let loaded = load_stored(shared, &source, from, context, command);
     if let Err(error) = &loaded
         && !matches!(error, Error::NothingToRollBack { .. })
     {
@@ -149,14 +155,14 @@ fn load_stored(
     source: &Source,
     from: RollbackFrom,
     context: &RequestContext,
+    command: &Command,
 ) -> Result<Vec<Loaded>, Error> {
     let file = load::read(shared, source)?;
-    let module = file.inspected.metadata().name.clone();
     let kind = LoadKind::Rollback(from);
     let plan = LoadPlan {
         // If there is an old version, it is being unloaded: otherwise the rollback would have used it.
         policy: Policy::Wait,
-        command: Some(Command::Rollback { module }),
+        command: Some(command.clone()),
         ..LoadPlan::new(kind, context.clone(), Instant::now()).with_timeout(LoadOptions::default().deadline)
     };
     load::run_and_wait(shared, vec![file], plan)

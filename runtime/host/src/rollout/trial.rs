@@ -34,6 +34,7 @@ pub(crate) fn confirm(
     module: &Module,
     trial_of: Option<u64>,
     context: &RequestContext,
+    command: &Command,
 ) -> Result<Confirmed, Error> {
     let started = Instant::now();
     let mut state = module.state();
@@ -55,7 +56,7 @@ pub(crate) fn confirm(
     let event = Event::Confirmed { module: name.clone(), current: info.id.clone(), digest };
     let mut changes =
         vec![LedgerChange::Confirmed { module: name, digest, version: info.id.version.clone() }];
-    changes.extend(context.answered(&Command::Confirm { module: answer.module.clone() }, &answer));
+    changes.extend(context.answered(command, &answer));
     shared.events.commit(&context.actor, vec![(event, changes)], || state.confirm())?;
     drop(state);
     // The old version is no longer kept, so its purge continues.
@@ -98,15 +99,22 @@ fn end_trial(
     at_end: TrialEnd,
 ) -> Result<(), Error> {
     let context = RequestContext { actor: Actor::runtime(TRIAL_END), key: None };
+    let name = module.name.to_string();
     match at_end {
-        TrialEnd::Confirm => confirm(shared, module, Some(generation), &context).map(drop),
-        TrialEnd::RollBack => match rollback::run(shared, module, Some(generation), &context) {
-            Err(Error::NothingToRollBack { .. }) => {
-                record_trial_over(shared, module, generation);
-                Ok(())
+        TrialEnd::Confirm => {
+            let command = Command::Confirm { module: name };
+            confirm(shared, module, Some(generation), &context, &command).map(drop)
+        }
+        TrialEnd::RollBack => {
+            let command = Command::Rollback { module: name };
+            match rollback::run(shared, module, Some(generation), &context, &command) {
+                Err(Error::NothingToRollBack { .. }) => {
+                    record_trial_over(shared, module, generation);
+                    Ok(())
+                }
+                result => result.map(drop),
             }
-            result => result.map(drop),
-        },
+        }
     }
 }
 

@@ -194,8 +194,9 @@ impl Runtime {
     /// [`Error::Interface`] if a caller has a typed handle that the previous version does not match. If its
     /// file is loaded again, also the errors of a load.
     pub fn rollback(&self, name: &str) -> Result<RolledBack, Error> {
-        self.once(&Command::Rollback { module: name.to_owned() }, || {
-            rollback::run(&self.shared, &self.shared.module(name)?, None, &self.context)
+        let command = Command::Rollback { module: name.to_owned() };
+        self.once(&command, || {
+            rollback::run(&self.shared, &self.shared.module(name)?, None, &self.context, &command)
         })
     }
 
@@ -207,9 +208,9 @@ impl Runtime {
     ///
     /// [`Error::NoSuchModule`]; [`Error::NoCurrent`]; [`Error::Ledger`].
     pub fn confirm(&self, name: &str) -> Result<Confirmed, Error> {
-        self.once(&Command::Confirm { module: name.to_owned() }, || {
-            let module = self.shared.module(name)?;
-            trial::confirm(&self.shared, &module, None, &self.context)
+        let command = Command::Confirm { module: name.to_owned() };
+        self.once(&command, || {
+            trial::confirm(&self.shared, &*self.shared.module(name)?, None, &self.context, &command)
         })
     }
 
@@ -223,9 +224,8 @@ impl Runtime {
     /// [`Error::NoSuchModule`]. [`Error::NotPurged`] if there is an old version. [`Error::Sticky`].
     /// [`Error::Deadline`] if another load of the module runs for longer than 30 s. [`Error::Ledger`].
     pub fn delete(&self, name: &str) -> Result<Deleted, Error> {
-        self.once(&Command::Delete { module: name.to_owned() }, || {
-            delete::run(&self.shared, &self.shared.module(name)?, &self.context)
-        })
+        let command = Command::Delete { module: name.to_owned() };
+        self.once(&command, || delete::run(&self.shared, &self.shared.module(name)?, &self.context, &command))
     }
 
     /// Makes a module sticky: loads and deletes of it fail with [`Error::Sticky`], also after a restart. A
