@@ -1,5 +1,4 @@
-//! The SDK for authors of segue modules: the trait [`Module`], the macro [`export_module!`], and what they
-//! need.
+//! The SDK for authors of segue modules, around the trait [`Module`] and the macro [`export_module!`].
 //!
 //! A module is a `cdylib` crate that depends on this one. It needs no build script, no linker flag and no
 //! `unsafe`. The runtime loads it into a running service, and replaces it there without stopping anything.
@@ -52,18 +51,17 @@
 //! * [`Fault`] is a failed call. Like a panic, it fails that one call and nothing else.
 //! * [`Host`] is the runtime as the module sees it. It gives name, version and generation, and handles to
 //!   other modules ([`ModuleHandle`], [`InterfaceHandle`]).
-//! * A **typed interface** is a trait in a crate that host and modules share. Its methods cost as little as
-//!   those of a trait object. Export it with `export_module!(Shop, interfaces = [Pricing])`. See
-//!   `segue_interface`.
+//! * A **typed interface** is a trait in a crate that host and modules share. A call is as fast as one of a
+//!   trait object. Export it with `export_module!(Shop, interfaces = [Pricing])`. See `segue_interface`.
 //! * A **sticky** module asks not to be replaced or deleted until an operator runs `segue unstick`:
 //!   `export_module!(Greeter, sticky)`.
-//! * [`testing`] calls a module in a unit test, without a runtime. [`testing::leaves!`] checks that
-//!   the built file unloads.
+//! * [`testing`] calls a module in a unit test, without a runtime. [`testing::leaves!`] checks that the built
+//!   file unloads.
 //!
 //! # What works as usual
 //!
 //! * `println!`, `std::thread`, thread-locals with `Drop`, and crates that use them. [`export_module!`] ties
-//!   these resources to the version, so they do not keep it in memory.
+//!   these resources to the version, so it can still be unloaded.
 //! * Logging with [`tracing`] or `log`. Events, records and spans reach the host's subscriber, with the
 //!   module's name, version and generation.
 //! * Panics. The host logs the message and the location, and the backtrace if `RUST_BACKTRACE` asks for one.
@@ -78,8 +76,8 @@
 //!   error names the line to delete. `try_init()` fails and changes nothing.
 //! * **Statics.** Rust does not drop statics, so a file or a socket in a static stays open after the purge.
 //!   Keep such things in the module's value.
-//! * **Threads.** A thread that you start keeps this version in memory until it ends. Ask it to end, and join
-//!   it, in `Drop`.
+//! * **Threads.** A thread that you start keeps this version in memory until the thread ends. Ask it to end,
+//!   and join it, in `Drop`.
 //! * **Pools.** With the feature `rayon`, `host.pool()?` in `on_load` starts rayon's global pool in a form
 //!   that ends with the module's value. With the feature `tokio`, `host.tokio()?` starts a tokio runtime that
 //!   does the same.
