@@ -1,4 +1,4 @@
-//! A version that ends the process is left behind by the next one.
+//! A version that crashed the process is not restored by the next start.
 
 use std::{env, fs, os::unix::process::ExitStatusExt, path::Path, time::Duration};
 
@@ -20,7 +20,7 @@ fn crash(runtime: &Runtime) {
     panic!("it is still there: {answer:?}");
 }
 
-/// Crashes in the last of these versions, when it has settled.
+/// Loads these versions, and crashes in the last one after its crash window.
 fn crash_settled(home: &Path, versions: &[&str]) {
     let runtime = start(home, Duration::ZERO);
     for version in versions {
@@ -30,19 +30,19 @@ fn crash_settled(home: &Path, versions: &[&str]) {
     crash(&runtime);
 }
 
-/// A runtime with a modules directory.
+/// Starts a runtime with a modules directory.
 fn start_watching(home: &Path) -> Runtime {
     let builder = Runtime::builder().state_dir(home.join("state"));
     builder.modules_dir(home.join("modules")).build().unwrap()
 }
 
-/// Puts a version into that directory.
+/// Puts a version into the modules directory.
 fn drop_in(home: &Path, version: &str) {
     fs::create_dir_all(home.join("modules")).unwrap();
     fs::copy(fixture("crasher", version), home.join("modules/libcrasher.so")).unwrap();
 }
 
-/// Runs the body in a process of its own in this directory, which is told what the module is to do.
+/// Runs the body in a child process with this directory. `crasher` is what the module does.
 fn run_in(home: &Path, crasher: &str, body: impl FnOnce(&Path)) -> Dead {
     let environment = [("SEGUE_TESTS_HOME", home.to_str().unwrap()), ("SEGUE_CRASHER", crasher)];
     let test = test_of(&body);
@@ -52,7 +52,7 @@ fn run_in(home: &Path, crasher: &str, body: impl FnOnce(&Path)) -> Dead {
 const LONG: Duration = Duration::from_secs(3600);
 
 #[test]
-fn a_version_that_crashes_before_it_has_settled_is_blocked_and_the_one_before_serves() {
+fn a_version_that_crashes_in_its_crash_window_is_blocked_and_the_one_before_is_restored() {
     let dead = dies_in_child(&[], |home| {
         let runtime = start(home, LONG);
         runtime.load(fixture("crasher", V1)).unwrap();
@@ -69,7 +69,7 @@ fn a_version_that_crashes_before_it_has_settled_is_blocked_and_the_one_before_se
         }
         _ => None,
     });
-    let (signal, version, place) = crashed.expect("the crash is told");
+    let (signal, version, place) = crashed.expect("the crash is recorded");
     assert_eq!((&*signal, &*version.unwrap().version), ("SIGSEGV", V2));
     assert!(place.is_some_and(|place| place.contains("crasher::write_at_null+0x")), "the function is named");
     let by = history.iter().find(|record| matches!(record.event, Event::Blocked { .. })).unwrap().by.clone();
@@ -81,12 +81,12 @@ fn a_version_that_crashes_before_it_has_settled_is_blocked_and_the_one_before_se
     let blocked = runtime.blocked().unwrap();
     assert_eq!((blocked.len(), &*blocked[0].version), (1, V2));
     assert!(runtime.unblock(&blocked[0].digest).unwrap().unblocked);
-    assert!(!runtime.unblock(&blocked[0].digest).unwrap().unblocked, "it is not blocked any more");
+    assert!(!runtime.unblock(&blocked[0].digest).unwrap().unblocked, "it is no longer blocked");
     runtime.load(fixture("crasher", V2)).unwrap();
 }
 
 #[test]
-fn a_version_that_crashes_on_trial_is_blocked_however_long_it_was_there() {
+fn a_version_that_crashes_on_trial_is_blocked_after_any_time() {
     let dead = dies_in_child(&[], |home| {
         let runtime = start(home, Duration::ZERO);
         runtime.load(fixture("crasher", V1)).unwrap();
@@ -103,7 +103,7 @@ fn a_version_that_crashes_on_trial_is_blocked_however_long_it_was_there() {
 }
 
 #[test]
-fn a_version_that_has_settled_is_needed_and_comes_back() {
+fn a_version_that_crashes_after_its_crash_window_is_restored() {
     let dead = dies_in_child(&[], |home| {
         crash_settled(home, &[V1, V2]);
     });
@@ -116,7 +116,7 @@ fn a_version_that_has_settled_is_needed_and_comes_back() {
 }
 
 #[test]
-fn a_crash_after_a_restart_is_not_held_against_what_was_restored() {
+fn a_restored_version_that_crashes_is_restored_again() {
     let dead = dies_in_child(&[], |home| {
         let runtime = start(home, LONG);
         runtime.load(fixture("crasher", V1)).unwrap();
@@ -126,11 +126,11 @@ fn a_crash_after_a_restart_is_not_held_against_what_was_restored() {
     });
     assert_eq!(dead.status.signal(), Some(11), "{}", dead.stderr);
     let runtime = start(dead.directory.path(), LONG);
-    assert_eq!(current(&runtime).as_deref(), Some(V1), "one bad request must not take every version away");
+    assert_eq!(current(&runtime).as_deref(), Some(V1), "one bad request must not block every version");
 }
 
 #[test]
-fn two_threads_that_crash_in_one_process_are_one_end() {
+fn two_reports_of_one_process_count_as_one_crash() {
     let dead = dies_in_child(&[], |home| {
         crash_settled(home, &[V1]);
     });
@@ -141,13 +141,13 @@ fn two_threads_that_crash_in_one_process_are_one_end() {
     fs::write(&reports, first + &second).unwrap();
     let runtime = start(dead.directory.path(), Duration::ZERO);
     let history = runtime.history(Some("crasher"), 100).unwrap();
-    let told = history.iter().filter(|record| matches!(record.event, Event::Crashed { .. })).count();
-    assert_eq!((told, runtime.blocked().unwrap().len()), (2, 0), "{history:?}");
+    let recorded = history.iter().filter(|record| matches!(record.event, Event::Crashed { .. })).count();
+    assert_eq!((recorded, runtime.blocked().unwrap().len()), (2, 0), "{history:?}");
     assert_eq!(current(&runtime).as_deref(), Some(V1));
 }
 
 #[test]
-fn what_was_restored_and_ends_two_processes_at_its_start_is_blocked_so_that_the_third_begins() {
+fn a_restored_version_that_crashes_two_starts_in_a_row_is_blocked() {
     let home = TempDir::new().unwrap();
     let run = |crasher: &str| {
         run_in(home.path(), crasher, |home| {
@@ -171,8 +171,8 @@ fn what_was_restored_and_ends_two_processes_at_its_start_is_blocked_so_that_the_
 }
 
 #[test]
-fn a_file_of_the_modules_directory_that_ends_the_process_at_its_start_is_blocked_by_the_next() {
-    for (what, signal, status, told) in
+fn a_file_of_the_modules_directory_that_crashes_a_start_is_blocked() {
+    for (what, signal, status, reason) in
         [("constructor", Some(11), None, "SIGSEGV"), ("on-load-exit", None, Some(3), "exit(3)")]
     {
         let dead = dies_in_child(&[("SEGUE_CRASHER", what)], |home| {
@@ -184,12 +184,12 @@ fn a_file_of_the_modules_directory_that_ends_the_process_at_its_start_is_blocked
         assert_eq!(current(&runtime), None);
         let blocked = runtime.blocked().unwrap();
         assert_eq!(blocked.len(), 1);
-        assert!(blocked[0].why.contains(told), "{blocked:?}");
+        assert!(blocked[0].why.contains(reason), "{blocked:?}");
     }
 }
 
 #[test]
-fn a_file_at_whose_start_two_processes_are_killed_is_left_behind_by_the_third() {
+fn a_file_during_whose_load_two_starts_were_killed_is_not_loaded_by_the_third() {
     let home = TempDir::new().unwrap();
     let run = |crasher: &str| {
         run_in(home.path(), crasher, |home| {
@@ -198,11 +198,11 @@ fn a_file_at_whose_start_two_processes_are_killed_is_left_behind_by_the_third() 
     };
     drop_in(home.path(), V1);
     let serves = |version: &str| format!("current: {:?}", Some(version));
-    assert!(run("nothing").stderr.contains(&serves(V1)), "it serves");
+    assert!(run("nothing").stderr.contains(&serves(V1)), "the first version serves");
     drop_in(home.path(), V2);
     for _ in 0..2 {
         let dead = run("on-load-kill");
-        assert_eq!(dead.status.signal(), Some(9), "the file is tried: {}", dead.stderr);
+        assert_eq!(dead.status.signal(), Some(9), "the file is loaded: {}", dead.stderr);
     }
     for _ in 0..2 {
         let third = run("on-load-kill-of-nobody");
@@ -210,16 +210,16 @@ fn a_file_at_whose_start_two_processes_are_killed_is_left_behind_by_the_third() 
     }
     let runtime = start_watching(home.path());
     let history = runtime.history(Some("crasher"), 100).unwrap();
-    let left = history.iter().filter_map(|record| match &record.event {
+    let not_restored = history.iter().filter_map(|record| match &record.event {
         Event::NotRestored { version, why, .. } => Some((version.as_str(), why.contains("killed"))),
         _ => None,
     });
-    assert_eq!(left.collect::<Vec<_>>(), [(V2, true)], "once");
+    assert_eq!(not_restored.collect::<Vec<_>>(), [(V2, true)], "it is recorded once");
     runtime.load(fixture("crasher", V2)).unwrap();
 }
 
 #[test]
-fn a_version_that_was_there_before_and_is_loaded_anew_is_as_suspect_as_any_new_one() {
+fn a_version_that_is_loaded_again_has_a_crash_window_again() {
     let dead = dies_in_child(&[], |home| {
         let runtime = start(home, LONG);
         for version in [V1, V2] {

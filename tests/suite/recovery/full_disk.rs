@@ -1,8 +1,8 @@
-//! A disk that is full at any write: what serves goes on, the error says so, and nothing that was
-//! acknowledged is lost.
+//! A disk that is full at any write: the current version serves, the error names the cause, and nothing that
+//! was acknowledged is lost.
 //!
-//! The state directory is a file system in memory of a fixed size, in a mount namespace of the test's own,
-//! with a file that takes what is to be missing.
+//! The state directory is a tmpfs of a fixed size, in a mount namespace of the test. A filler file takes all
+//! but the space that a test leaves.
 
 use std::{
     env, fs,
@@ -19,12 +19,12 @@ use segue::{
 use segue_tests::{V1, V2, fixture, only, test_of, until};
 use tempfile::TempDir;
 
-/// How large the file system is.
+/// The size of the file system.
 const DISK_BYTES: u64 = 16 << 20;
 
 const LONG: Duration = Duration::from_secs(30);
 
-/// Runs the body with a small disk: in this test program, started again with this one test in a mount
+/// Runs the body with a small disk: this test program is started again with only this test, in a mount
 /// namespace of its own.
 fn with_small_disk(body: impl FnOnce(&Disk)) {
     if let Some(directory) = env::var_os("SEGUE_TESTS_DISK") {
@@ -33,7 +33,7 @@ fn with_small_disk(body: impl FnOnce(&Disk)) {
             .args(["-t", "tmpfs", "-o", &format!("size={DISK_BYTES}"), "none"])
             .arg(&root)
             .status();
-        assert!(mounted.unwrap().success(), "a file system in memory can be mounted");
+        assert!(mounted.unwrap().success(), "a tmpfs can be mounted");
         return body(&Disk { root });
     }
     let test = test_of(&body);
@@ -60,19 +60,19 @@ impl Disk {
         self.root.join("state")
     }
 
-    fn begin(&self) -> Runtime {
+    fn start(&self) -> Runtime {
         Runtime::builder().state_dir(self.state()).build().unwrap()
     }
 
-    /// Leaves so many bytes free; the system counts them in pages.
-    fn leave(&self, bytes: u64) {
+    /// Leaves this many bytes free, rounded to pages.
+    fn leave_free(&self, bytes: u64) {
         self.clear();
         let free = free_bytes(&self.root);
         fs::write(self.filler(), vec![1; usize::try_from(free.saturating_sub(bytes)).unwrap()]).unwrap();
     }
 
     fn clear(&self) {
-        // It may not be there.
+        // There may be none.
         let _ = fs::remove_file(self.filler());
     }
 
@@ -91,28 +91,28 @@ fn answer(runtime: &Runtime) -> String {
     String::from_utf8(reply.body).unwrap()
 }
 
-/// The events have no gap, as the ledger has them.
-fn assert_whole(runtime: &Runtime) {
+/// Checks that the events in the ledger have no gap.
+fn assert_no_gap(runtime: &Runtime) {
     let history = runtime.history(None, usize::MAX).unwrap();
     let numbers: Vec<u64> = history.iter().map(|record| record.seq).collect();
     assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
 }
 
 #[test]
-fn at_each_write_of_a_load_it_is_refused_or_done_and_never_half() {
+fn a_load_on_a_full_disk_is_refused_or_complete() {
     with_small_disk(|disk| {
         let file = fs::metadata(fixture("greeter", V2)).unwrap().size().next_multiple_of(4096);
-        // The private copy, the file in the store, and the ledger, whose pages are looked at one by one.
+        // Coarse steps for the private copy and the file in the store; single pages for the ledger.
         let coarse = [0, file / 2, file, file + file / 2];
         let fine = (0..40).map(|pages| 2 * file + pages * 4096);
         let mut steps = Vec::new();
         for free in coarse.into_iter().chain(fine) {
             disk.clear();
-            // It may not be there yet.
+            // There may be none yet.
             let _ = fs::remove_dir_all(disk.state());
-            let runtime = disk.begin();
+            let runtime = disk.start();
             runtime.load(fixture("greeter", V1)).unwrap();
-            disk.leave(free);
+            disk.leave_free(free);
             let loaded = runtime.load(fixture("greeter", V2));
             let expected = match &loaded {
                 Ok(loaded) => {
@@ -128,146 +128,145 @@ fn at_each_write_of_a_load_it_is_refused_or_done_and_never_half() {
                 }
             };
             assert!(answer(&runtime).contains(expected), "with {free} bytes free: {loaded:?}");
-            until("nothing else is mapped", || runtime.images_mapped() == 1);
+            until("no other version is mapped", || runtime.images_mapped() == 1);
             disk.clear();
-            // What could not be written is written with what comes next.
+            // The next write adds what could not be written.
             runtime.shutdown(LONG).unwrap();
-            assert_whole(&runtime);
+            assert_no_gap(&runtime);
             drop(runtime);
-            let again = disk.begin();
+            let again = disk.start();
             assert!(answer(&again).contains(expected), "after a restart, with {free} bytes free: {loaded:?}");
-            assert_whole(&again);
+            assert_no_gap(&again);
             again.shutdown(LONG).unwrap();
         }
         for step in [Some(Step::Stage), Some(Step::Record), None] {
-            assert!(steps.contains(&step), "no load failed so, or none was done: {steps:?}");
+            assert!(steps.contains(&step), "some load failed at {step:?}, or one succeeded: {steps:?}");
         }
     });
 }
 
 #[test]
-fn a_rollback_is_done_and_says_that_it_is_not_recorded_until_it_is() {
+fn a_rollback_on_a_full_disk_is_done_and_recorded_later() {
     with_small_disk(|disk| {
-        let runtime = disk.begin();
+        let runtime = disk.start();
         runtime.load(fixture("greeter", V1)).unwrap();
         let module = runtime.module("greeter").unwrap();
         let keeps_old = module.enter_owned().unwrap();
         runtime.load(fixture("greeter", V2)).unwrap();
-        disk.leave(0);
-        let mut done = runtime.rollback("greeter").unwrap();
-        // The ledger may have room in what it has taken of the disk already: then it is recorded. Soon it has
-        // none.
-        while done.recorded {
-            done = runtime.rollback("greeter").unwrap();
+        disk.leave_free(0);
+        let mut rolled_back = runtime.rollback("greeter").unwrap();
+        // The ledger's file may have free pages, in which the first rollbacks are recorded.
+        while rolled_back.recorded {
+            rolled_back = runtime.rollback("greeter").unwrap();
         }
-        let current = done.current.version.clone();
-        assert!(answer(&runtime).contains(&current), "it is done all the same");
+        let current = rolled_back.current.version.clone();
+        assert!(answer(&runtime).contains(&current), "the rollback is done");
         disk.clear();
         runtime.stick("greeter").unwrap();
-        assert_whole(&runtime);
+        assert_no_gap(&runtime);
         drop(keeps_old);
         runtime.shutdown(LONG).unwrap();
         drop((module, runtime));
-        let again = disk.begin();
-        assert!(answer(&again).contains(&current), "and a restart knows of it");
+        let again = disk.start();
+        assert!(answer(&again).contains(&current), "a restart returns to it");
     });
 }
 
 #[test]
-fn a_rollback_that_could_not_be_recorded_is_done_once_for_its_key() {
+fn a_rollback_that_is_not_recorded_runs_once_for_its_key() {
     with_small_disk(|disk| {
-        let runtime = disk.begin();
+        let runtime = disk.start();
         runtime.load(fixture("greeter", V1)).unwrap();
         let module = runtime.module("greeter").unwrap();
-        // Neither leaves: that would make room on the disk.
+        // Keep both loaded: an unload would free space on the disk.
         let keeps_first = module.enter_owned().unwrap();
         runtime.load(fixture("greeter", V2)).unwrap();
         let keeps_second = module.enter_owned().unwrap();
-        let under = |key: &str| {
+        let with_key = |key: &str| {
             runtime.on_behalf_of(RequestContext { actor: Actor::Embedder, key: Some(key.to_owned()) })
         };
-        disk.leave(0);
+        disk.leave_free(0);
         let mut attempt = 0;
-        let (key, done) = loop {
+        let (key, rolled_back) = loop {
             let key = format!("rollback-{attempt}");
-            let done = under(&key).rollback("greeter").unwrap();
-            if !done.recorded {
-                break (key, done);
+            let rolled_back = with_key(&key).rollback("greeter").unwrap();
+            if !rolled_back.recorded {
+                break (key, rolled_back);
             }
             attempt += 1;
         };
-        assert_eq!(under(&key).rollback("greeter").unwrap(), done, "sent again");
-        assert!(answer(&runtime).contains(&done.current.version), "it was done once");
+        assert_eq!(with_key(&key).rollback("greeter").unwrap(), rolled_back, "the same key again");
+        assert!(answer(&runtime).contains(&rolled_back.current.version), "it ran once");
         disk.clear();
         runtime.stick("greeter").unwrap();
-        let again = under(&key).rollback("greeter").unwrap();
-        assert_eq!((again.current, again.recorded), (done.current, true));
-        assert_whole(&runtime);
+        let again = with_key(&key).rollback("greeter").unwrap();
+        assert_eq!((again.current, again.recorded), (rolled_back.current, true));
+        assert_no_gap(&runtime);
         drop((keeps_first, keeps_second));
     });
 }
 
 #[test]
-fn commands_that_change_what_a_restart_finds_are_refused() {
+fn commands_that_a_restart_must_know_are_refused_on_a_full_disk() {
     with_small_disk(|disk| {
-        let runtime = disk.begin();
+        let runtime = disk.start();
         runtime.load(fixture("greeter", V1)).unwrap();
-        disk.leave(0);
+        disk.leave_free(0);
         let mut is_sticky = false;
         let refused = loop {
-            let set = if is_sticky { runtime.unstick("greeter") } else { runtime.stick("greeter") };
-            match set {
-                Ok(set) => is_sticky = set.sticky,
+            let changed = if is_sticky { runtime.unstick("greeter") } else { runtime.stick("greeter") };
+            match changed {
+                Ok(changed) => is_sticky = changed.sticky,
                 Err(refused) => break refused,
             }
         };
         assert_eq!((refused.code(), refused.step()), (Code::Internal, Some(Step::Record)), "{refused}");
-        assert_eq!(runtime.status("greeter").unwrap().sticky, is_sticky, "nothing has changed");
+        assert_eq!(runtime.status("greeter").unwrap().sticky, is_sticky, "nothing changed");
         if is_sticky {
             disk.clear();
             runtime.unstick("greeter").unwrap();
-            disk.leave(0);
+            disk.leave_free(0);
             while runtime.stick("greeter").is_ok() && runtime.unstick("greeter").is_ok() {}
         }
         let refused = runtime.delete("greeter");
         assert!(refused.is_err(), "{refused:?}");
-        assert!(answer(&runtime).contains(V1), "it serves");
+        assert!(answer(&runtime).contains(V1), "the current version serves");
     });
 }
 
 #[test]
-fn a_trial_that_cannot_be_confirmed_at_its_end_is_when_there_is_room() {
+fn a_trial_that_ends_on_a_full_disk_is_confirmed_when_there_is_space() {
     with_small_disk(|disk| {
-        let runtime = disk.begin();
+        let runtime = disk.start();
         runtime.load(fixture("greeter", V1)).unwrap();
         let trial = Some(Trial { length: Duration::from_secs(3), at_end: TrialEnd::Confirm });
         let options = LoadOptions { trial, ..LoadOptions::default() };
         runtime.load_with(&Source::File(fixture("greeter", V2)), &options).unwrap();
-        disk.leave(0);
-        let standing = || runtime.status("greeter").unwrap().current.unwrap().status;
-        // Time for the trial's end, and for one try that fails.
+        disk.leave_free(0);
+        let status = || runtime.status("greeter").unwrap().current.unwrap().status;
+        // Enough for the end of the trial and one failed attempt.
         std::thread::sleep(Duration::from_millis(3500));
-        assert_eq!(standing(), VersionState::Trial, "nobody can have written that it is confirmed");
+        assert_eq!(status(), VersionState::Trial, "the confirmation cannot be written yet");
         disk.clear();
-        until("it is confirmed", || standing() == VersionState::Confirmed);
+        until("it is confirmed", || status() == VersionState::Confirmed);
         drop(runtime);
-        let again = disk.begin();
+        let again = disk.start();
         assert!(answer(&again).contains(V2));
     });
 }
 
 #[test]
-fn a_runtime_that_cannot_begin_says_so_and_begins_when_it_can() {
+fn a_start_on_a_full_disk_fails_and_succeeds_when_there_is_space() {
     with_small_disk(|disk| {
-        let (mut refused, mut begun) = (0, 0);
+        let (mut refused, mut started) = (0, 0);
         for pages in 0..40 {
             disk.clear();
-            // It may not be there yet.
+            // There may be none yet.
             let _ = fs::remove_dir_all(disk.state());
-            disk.leave(pages * 4096);
+            disk.leave_free(pages * 4096);
             match Runtime::builder().state_dir(disk.state()).build() {
                 Ok(runtime) => {
-                    begun += 1;
+                    started += 1;
                     runtime.shutdown(LONG).unwrap();
                 }
                 Err(error) => {
@@ -277,12 +276,12 @@ fn a_runtime_that_cannot_begin_says_so_and_begins_when_it_can() {
                 }
             }
             disk.clear();
-            let again = disk.begin();
+            let again = disk.start();
             again.load(fixture("greeter", V1)).unwrap();
             assert!(answer(&again).contains(V1), "with {pages} pages free at first");
-            assert_whole(&again);
+            assert_no_gap(&again);
             again.shutdown(LONG).unwrap();
         }
-        assert!(refused > 0 && begun > 0, "{refused} were refused, {begun} began");
+        assert!(refused > 0 && started > 0, "{refused} refused, {started} started");
     });
 }

@@ -1,4 +1,5 @@
-//! The pools of the SDK end with the module's value, at once: the runtimes here never end idle threads.
+//! The thread pools of the SDK end when the module's value is dropped. The runtimes here never end idle
+//! threads, so nothing else ends them.
 
 use std::{
     fs,
@@ -11,38 +12,32 @@ use std::{
     time::Duration,
 };
 
-use segue::{Event, ModuleHandle, PinKind, Request, Runtime};
-use segue_tests::{V1, V2, fixture, in_child, until};
-use tempfile::TempDir;
+use segue::{Event, ModuleHandle, PinKind, Request};
+use segue_tests::{TestHost, V1, V2, in_child, response_text, until};
 use tracing_subscriber::{Registry, layer::SubscriberExt};
 
 use crate::logging::Capture;
 
-/// How long a version may stay that is to stay.
+/// How long a test watches that a version stays.
 const A_WHILE: Duration = Duration::from_secs(1);
 
+/// A host that never ends idle threads, with a module.
 struct Loaded {
-    runtime: Runtime,
+    host: TestHost,
     module: ModuleHandle,
     name: &'static str,
-    home: TempDir,
 }
 
 impl Loaded {
     fn new(name: &'static str) -> Self {
-        let home = TempDir::new().unwrap();
-        let runtime = Runtime::builder()
-            .state_dir(home.path().join("state"))
-            .idle_thread_timeout(Duration::MAX)
-            .build()
-            .unwrap();
-        runtime.load(fixture(name, V1)).unwrap();
-        let module = runtime.module(name).unwrap();
-        Loaded { runtime, module, name, home }
+        let host = TestHost::with(|builder| builder.idle_thread_timeout(Duration::MAX));
+        host.load(name, V1).unwrap();
+        let module = host.module(name);
+        Loaded { host, module, name }
     }
 
     fn file(&self) -> PathBuf {
-        self.home.path().join("lines")
+        self.host.state.path().join("lines")
     }
 
     fn lines(&self) -> usize {
@@ -51,28 +46,27 @@ impl Loaded {
 
     fn call(&self, what: &str) -> Result<String, String> {
         let query = format!("do={what}&file={}", self.file().display());
-        let reply = self.module.call(&Request { query: &query, ..Request::get("/") });
-        reply.map(|reply| String::from_utf8(reply.body).unwrap()).map_err(|error| error.to_string())
+        response_text(self.module.call(&Request { query: &query, ..Request::get("/") }))
     }
 
     fn replace(&self, version: &str) {
-        self.runtime.load(fixture(self.name, version)).unwrap();
+        self.host.load(self.name, version).unwrap();
     }
 
-    fn until_old_has_left(&self) {
-        let is_told = || self.runtime.status(self.name).unwrap().old.is_none();
-        until("the old version is unloaded", || self.runtime.images_mapped() == 1 && is_told());
+    fn wait_until_old_is_gone(&self) {
+        let is_unlisted = || self.host.runtime.status(self.name).unwrap().old.is_none();
+        until("the old version is unloaded", || self.host.runtime.images_mapped() == 1 && is_unlisted());
     }
 
-    fn old_stays(&self) {
+    fn assert_old_stays(&self) {
         thread::sleep(A_WHILE);
-        assert_eq!(self.runtime.images_mapped(), 2);
-        let old = self.runtime.status(self.name).unwrap().old.unwrap();
+        assert_eq!(self.host.runtime.images_mapped(), 2);
+        let old = self.host.runtime.status(self.name).unwrap().old.unwrap();
         assert!(old.pins.iter().any(|pin| pin.kind == PinKind::Thread), "{old:?}");
     }
 
-    /// Replaces it again and again while a thread calls it.
-    fn is_replaced_under_calls(&self, call: &'static str) {
+    /// Replaces the module repeatedly while a thread calls it.
+    fn replace_under_calls(&self, call: &'static str) {
         let is_over = Arc::new(AtomicBool::new(false));
         thread::scope(|scope| {
             let caller = scope.spawn({
@@ -85,17 +79,17 @@ impl Loaded {
             });
             for round in 1..=10 {
                 self.replace(if round % 2 == 0 { V1 } else { V2 });
-                self.until_old_has_left();
+                self.wait_until_old_is_gone();
             }
             is_over.store(true, Ordering::Relaxed);
             caller.join().unwrap();
         });
-        let records = self.runtime.events().recent(0);
+        let records = self.host.runtime.events().recent(0);
         let ended = records.iter().filter_map(|record| match record.event {
             Event::Purged { threads_ended, .. } => Some(threads_ended),
             _ => None,
         });
-        assert_eq!(ended.collect::<Vec<_>>(), [0; 10], "the runtime has ended no idle thread");
+        assert_eq!(ended.collect::<Vec<_>>(), [0; 10], "the runtime ended no idle thread");
     }
 }
 
@@ -110,33 +104,35 @@ fn rayons_global_pool_ends_with_its_version() {
             let names = tasks.filter_map(|task| fs::read_to_string(task.unwrap().path().join("comm")).ok());
             names.filter(|found| found.starts_with(name)).count()
         };
-        until("they have their names, and so has the one that keeps them", || named("rayon-") == threads + 1);
+        until("the threads of the pool, and the one that keeps it, have their names", || {
+            named("rayon-") == threads + 1
+        });
         loaded.replace(V2);
-        loaded.until_old_has_left();
-        // The system takes a moment after a thread has left all code.
+        loaded.wait_until_old_is_gone();
+        // The kernel removes a thread a moment after its last instruction.
         until("no thread of the pool is left", || named("rayon-") == 0);
     });
 }
 
 #[test]
-fn a_module_with_rayon_is_replaced_under_calls() {
+fn a_module_with_rayon_replace_under_calls() {
     in_child(|| {
         let loaded = Loaded::new("with-rayon");
         loaded.call("pool").unwrap();
-        // `pool` starts it in each version, and uses it.
-        loaded.is_replaced_under_calls("pool");
+        // In each version, `pool` starts the pool and uses it.
+        loaded.replace_under_calls("pool");
     });
 }
 
 #[test]
-fn what_rayons_pool_has_left_is_done_first() {
+fn jobs_left_in_rayons_pool_run_before_the_unload() {
     in_child(|| {
         let loaded = Loaded::new("with-rayon");
         loaded.call("pool").unwrap();
         loaded.call("spawn").unwrap();
         loaded.replace(V2);
-        loaded.until_old_has_left();
-        assert_eq!(loaded.lines(), 41, "20 jobs, one that each has spawned, and the value's `Drop`");
+        loaded.wait_until_old_is_gone();
+        assert_eq!(loaded.lines(), 41, "20 jobs, one spawned by each, and the value's `Drop`");
     });
 }
 
@@ -148,91 +144,95 @@ fn thread_locals_of_rayons_threads_are_destroyed() {
         loaded.call("local").unwrap();
         assert_eq!(loaded.lines(), 0);
         loaded.replace(V2);
-        loaded.until_old_has_left();
+        loaded.wait_until_old_is_gone();
         assert_eq!(loaded.lines(), threads);
     });
 }
 
 #[test]
-fn a_job_of_rayon_that_panics_fails_alone() {
+fn a_panic_in_a_rayon_job_fails_only_that_job() {
     in_child(|| {
         let capture = Capture::default();
         tracing::subscriber::set_global_default(Registry::default().with(capture.clone())).unwrap();
         let loaded = Loaded::new("with-rayon");
         loaded.call("pool").unwrap();
         loaded.call("panic").unwrap();
-        until("the panic is told", || capture.take().iter().any(|line| line.contains("in a job")));
+        until("the panic is logged", || capture.take().iter().any(|line| line.contains("in a job")));
         loaded.replace(V2);
-        loaded.until_old_has_left();
+        loaded.wait_until_old_is_gone();
     });
 }
 
 #[test]
-fn the_pools_of_a_version_that_refuses_to_load_end_too() {
+fn the_pools_of_a_refused_version_end_too() {
     in_child(|| {
         for name in ["with-rayon", "with-tokio"] {
             let loaded = Loaded::new(name);
-            std::env::set_current_dir(loaded.home.path()).unwrap();
+            std::env::set_current_dir(loaded.host.state.path()).unwrap();
             fs::write("veto", "").unwrap();
-            let refused = loaded.runtime.load(fixture(name, V2)).unwrap_err();
+            let refused = loaded.host.load(name, V2).unwrap_err();
             assert!(refused.to_string().contains("a veto"), "{refused}");
-            until("it is unloaded", || loaded.runtime.images_mapped() == 1);
-            loaded.runtime.delete(name).unwrap();
-            until("so has the other one", || loaded.runtime.images_mapped() == 0);
+            until("it is unloaded", || loaded.host.runtime.images_mapped() == 1);
+            loaded.host.runtime.delete(name).unwrap();
+            until("the other version is unloaded too", || loaded.host.runtime.images_mapped() == 0);
         }
     });
 }
 
 #[test]
-fn without_the_host_rayons_global_pool_stays() {
+fn rayons_global_pool_stays_without_the_sdk() {
     in_child(|| {
         let loaded = Loaded::new("with-rayon");
         assert_eq!(loaded.call("sum").unwrap(), "500500");
         let refused = loaded.call("pool").unwrap_err();
         assert!(refused.contains("call `host.pool()` first in `on_load`"), "{refused}");
         loaded.replace(V2);
-        loaded.old_stays();
+        loaded.assert_old_stays();
     });
 }
 
 #[test]
-fn a_module_with_tokio_is_replaced_under_calls() {
+fn a_module_with_tokio_replace_under_calls() {
     in_child(|| {
         let loaded = Loaded::new("with-tokio");
         assert_eq!(loaded.call("use").unwrap(), "42");
-        loaded.is_replaced_under_calls("use");
+        loaded.replace_under_calls("use");
     });
 }
 
 #[test]
-fn tasks_are_dropped_after_the_value() {
+fn tasks_are_dropped_after_the_modules_value() {
     in_child(|| {
         let loaded = Loaded::new("with-tokio");
         loaded.call("task").unwrap();
         loaded.call("keep").unwrap();
         assert_eq!(loaded.lines(), 0);
         loaded.replace(V2);
-        loaded.until_old_has_left();
-        assert_eq!(loaded.lines(), 2, "of the value, whose `Drop` uses the runtime, and of the task");
+        loaded.wait_until_old_is_gone();
+        assert_eq!(
+            loaded.lines(),
+            2,
+            "one from the value, whose `Drop` uses the runtime, and one from the task"
+        );
     });
 }
 
 #[test]
-fn a_version_stays_until_what_blocks_has_returned() {
+fn a_version_stays_until_its_blocking_task_returns() {
     in_child(|| {
         let loaded = Loaded::new("with-tokio");
         loaded.call("blocking").unwrap();
         loaded.replace(V2);
-        until("its thread is named", || {
-            let pins = loaded.runtime.pins("with-tokio").unwrap();
+        until("its thread is listed as a pin", || {
+            let pins = loaded.host.runtime.pins("with-tokio").unwrap();
             pins.held.iter().flat_map(|held| &held.pins).any(|pin| pin.detail.contains("(tokio-rt-worker)"))
         });
-        loaded.until_old_has_left();
+        loaded.wait_until_old_is_gone();
     });
 }
 
 #[test]
-fn a_task_that_panics_fails_alone_and_records_of_workers_arrive() {
+fn a_panic_in_a_task_fails_only_that_task_and_workers_can_log() {
     in_child(|| {
         let capture = Capture::default();
         tracing::subscriber::set_global_default(Registry::default().with(capture.clone())).unwrap();
@@ -245,16 +245,16 @@ fn a_task_that_panics_fails_alone_and_records_of_workers_arrive() {
             assert!(line.contains("with-tokio") && line.contains(V1), "{line}");
         }
         loaded.replace(V2);
-        loaded.until_old_has_left();
+        loaded.wait_until_old_is_gone();
     });
 }
 
 #[test]
-fn without_the_host_a_tokio_runtime_in_a_static_stays() {
+fn a_tokio_runtime_in_a_static_stays_without_the_sdk() {
     in_child(|| {
         let loaded = Loaded::new("with-tokio");
         loaded.call("own").unwrap();
         loaded.replace(V2);
-        loaded.old_stays();
+        loaded.assert_old_stays();
     });
 }

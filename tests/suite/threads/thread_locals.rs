@@ -1,13 +1,14 @@
-//! Thread-locals of a module on threads of the host: destroyed on their own thread, once, before the image
-//! goes.
+//! Thread-locals of a module on threads of the host: each is destroyed once, on its own thread, before the
+//! image is unmapped.
 
-use std::{collections::BTreeMap, fs, path::Path, thread};
+use std::{collections::BTreeMap, fs, path::Path, thread, time::Duration};
 
 use crossbeam_channel::{Sender, bounded, select, unbounded};
 use segue::{Event, ModuleHandle, Request, Runtime};
-use segue_tests::{TestHost, V1, V2, fixture, in_child, until, within};
+use segue_tests::{TestHost, V1, V2, in_child, until, version_of_round, within};
 
-/// A long-lived thread of a host that calls when it is told to, and takes part in purges.
+/// A long-lived, registered thread of a host that makes calls on request and runs the runtime's cleanup
+/// tasks.
 struct Worker {
     calls: Sender<(String, Sender<()>)>,
     thread: thread::JoinHandle<()>,
@@ -18,7 +19,7 @@ impl Worker {
         let (calls, inbox) = unbounded::<(String, Sender<()>)>();
         let runtime = runtime.clone();
         let thread = thread::spawn(move || {
-            let resident = runtime.register_thread();
+            let registered = runtime.register_thread();
             loop {
                 select! {
                     recv(inbox) -> call => {
@@ -26,7 +27,7 @@ impl Worker {
                         module.call(&Request { query: &query, ..Request::get("/") }).unwrap();
                         done.send(()).unwrap();
                     }
-                    recv(resident.inbox()) -> errand => errand.unwrap().run(),
+                    recv(registered.inbox()) -> task => task.unwrap().run(),
                 }
             }
         });
@@ -54,49 +55,44 @@ fn notes(file: &Path) -> BTreeMap<String, usize> {
     by_thread
 }
 
-fn version(round: usize) -> &'static str {
-    if round.is_multiple_of(2) { V1 } else { V2 }
-}
-
-/// In a process of its own, for its threads end at its end: done wrongly, that is a SIGSEGV. More loads than
-/// there are pthread keys (1024) would show a leak of keys by an abort; `segue-bench` does that, here it
-/// would take long.
+/// In a child process, because a destructor in an unmapped image ends it with SIGSEGV. A leak of pthread keys
+/// would show after 1024 loads; `segue-bench soak` makes that many.
 #[test]
-fn residents_destroy_what_each_version_left_on_them() {
+fn registered_threads_destroy_the_thread_locals_of_each_version() {
     in_child(|| {
         const ROUNDS: usize = 60;
         let host = TestHost::new();
         let file = host.state.path().join("notes");
-        host.load("tls-owner", version(0)).unwrap();
+        host.load("tls-owner", version_of_round(0)).unwrap();
         let module = host.module("tls-owner");
         let workers: Vec<Worker> = (0..4).map(|_| Worker::start(&host.runtime, module.clone())).collect();
         for round in 1..=ROUNDS {
             workers.iter().for_each(|worker| worker.call(&file));
-            host.load("tls-owner", version(round)).unwrap();
+            host.load("tls-owner", version_of_round(round)).unwrap();
             until("the old version is unloaded", || host.runtime.images_mapped() == 1);
             let written = notes(&file);
-            assert_eq!(written.len(), 4, "each thread has destroyed its own: {written:?}");
+            assert_eq!(written.len(), 4, "each thread destroyed its own: {written:?}");
             assert!(written.values().all(|count| *count == round), "once each round: {written:?}");
         }
         workers.into_iter().for_each(Worker::end);
-        host.runtime.shutdown(std::time::Duration::from_secs(30)).unwrap();
+        host.runtime.shutdown(Duration::from_secs(30)).unwrap();
     });
 }
 
 #[test]
-fn residents_destroy_the_values_of_keys_too() {
+fn registered_threads_destroy_the_values_of_keys() {
     in_child(|| {
         let host = TestHost::new();
         let file = host.state.path().join("notes");
-        host.load("c-library", version(0)).unwrap();
+        host.load("c-library", version_of_round(0)).unwrap();
         let module = host.module("c-library");
         let workers: Vec<Worker> = (0..2).map(|_| Worker::start(&host.runtime, module.clone())).collect();
         for round in 1..=3 {
             workers.iter().for_each(|worker| worker.call(&file));
-            host.load("c-library", version(round)).unwrap();
+            host.load("c-library", version_of_round(round)).unwrap();
             until("the old version is unloaded", || host.runtime.images_mapped() == 1);
             let written = notes(&file);
-            assert_eq!(written.len(), 2, "each thread has destroyed its own: {written:?}");
+            assert_eq!(written.len(), 2, "each thread destroyed its own: {written:?}");
             assert!(written.values().all(|count| *count == round), "once each round: {written:?}");
         }
         workers.into_iter().for_each(Worker::end);
@@ -104,7 +100,7 @@ fn residents_destroy_the_values_of_keys_too() {
 }
 
 #[test]
-fn a_thread_that_ends_destroys_what_it_has_left() {
+fn a_thread_that_ends_destroys_its_thread_locals() {
     in_child(|| {
         let host = TestHost::new();
         let file = host.state.path().join("notes");
@@ -125,7 +121,7 @@ fn a_thread_that_ends_destroys_what_it_has_left() {
 }
 
 #[test]
-fn a_thread_of_the_module_destroys_what_it_has_left_at_its_end() {
+fn a_thread_of_the_module_destroys_its_thread_locals() {
     in_child(|| {
         let host = TestHost::new();
         let file = host.state.path().join("notes");
@@ -135,7 +131,7 @@ fn a_thread_of_the_module_destroys_what_it_has_left_at_its_end() {
         for _ in 0..8 {
             let owner = module.call(&Request { query: &query, ..Request::get("/") }).unwrap().body;
             let owner = String::from_utf8(owner).unwrap();
-            // It was joined, so it has ended by now. The kernel may give its id away again.
+            // The thread was joined, so it has ended. The kernel may reuse its id.
             assert!(notes(&file).contains_key(&owner), "{owner} is not among {:?}", notes(&file));
         }
         assert_eq!(notes(&file).values().sum::<usize>(), 8);
@@ -143,7 +139,7 @@ fn a_thread_of_the_module_destroys_what_it_has_left_at_its_end() {
 }
 
 #[test]
-fn a_thread_that_is_no_resident_does_not_keep_the_version() {
+fn an_unregistered_thread_does_not_keep_the_version() {
     in_child(|| {
         let host = TestHost::new();
         let file = host.state.path().join("notes");
@@ -155,7 +151,7 @@ fn a_thread_that_is_no_resident_does_not_keep_the_version() {
         let idle = thread::spawn(move || {
             module.call(&Request { query: &query, ..Request::get("/") }).unwrap();
             called.send(()).unwrap();
-            // It lives on, and never comes by again.
+            // The thread lives on and makes no more calls.
             let _ = may_leave.recv();
         });
         has_called.recv().unwrap();
@@ -168,34 +164,30 @@ fn a_thread_that_is_no_resident_does_not_keep_the_version() {
                 _ => None,
             })
         });
-        assert!(dropped >= 1, "and counted");
+        assert!(dropped >= 1, "the purge counts it");
         drop(leave);
-        idle.join().expect("and the thread ends well, though the image is gone");
+        idle.join().expect("the thread ends cleanly after the unload");
     });
 }
 
-/// A runtime that waits long for threads that are no residents, so that what happens is not its patience's
-/// end.
-fn patient() -> (tempfile::TempDir, Runtime) {
-    let state = tempfile::TempDir::new().unwrap();
-    let patience = std::time::Duration::from_secs(60);
-    let runtime = Runtime::builder().state_dir(state.path()).cleanup_timeout(patience).build().unwrap();
-    (state, runtime)
+/// A host that waits long for unregistered threads, so that no test reaches the timeout.
+fn patient() -> TestHost {
+    TestHost::with(|builder| builder.cleanup_timeout(Duration::from_secs(60)))
 }
 
 #[test]
-fn a_thread_that_is_no_resident_destroys_what_it_left_when_it_makes_another_call() {
+fn an_unregistered_thread_destroys_its_thread_locals_at_its_next_call() {
     in_child(|| {
-        let (state, runtime) = patient();
-        let file = state.path().join("notes");
-        runtime.load(fixture("tls-owner", V1)).unwrap();
-        // Any call will do, also of another module.
-        runtime.load(fixture("sleeper", V1)).unwrap();
-        let (module, other) = (runtime.module("tls-owner").unwrap(), runtime.module("sleeper").unwrap());
+        let host = patient();
+        let file = host.state.path().join("notes");
+        host.load("tls-owner", V1).unwrap();
+        // Any call will do, even of another module.
+        host.load("sleeper", V1).unwrap();
+        let (module, other) = (host.module("tls-owner"), host.module("sleeper"));
         let query = format!("file={}", file.display());
         let (call, calls) = bounded::<()>(0);
         let (called, has_called) = bounded(0);
-        let stranger = thread::spawn(move || {
+        let unregistered = thread::spawn(move || {
             module.call(&Request { query: &query, ..Request::get("/") }).unwrap();
             called.send(()).unwrap();
             for () in calls {
@@ -204,82 +196,82 @@ fn a_thread_that_is_no_resident_destroys_what_it_left_when_it_makes_another_call
             }
         });
         has_called.recv().unwrap();
-        runtime.load(fixture("tls-owner", V2)).unwrap();
-        let held = within("the thread is awaited", || {
-            let pins = runtime.pins("tls-owner").unwrap();
+        host.load("tls-owner", V2).unwrap();
+        let held = within("the runtime waits for the thread", || {
+            let pins = host.runtime.pins("tls-owner").unwrap();
             pins.held.into_iter().find(|held| !held.pins.is_empty())
         });
         assert_eq!(held.pins[0].kind, segue::PinKind::Tls, "{held:?}");
-        assert_eq!(held.status, segue::VersionState::Pinned, "it is past going back to");
-        assert_eq!((runtime.images_mapped(), notes(&file).len()), (3, 0));
+        assert_eq!(held.status, segue::VersionState::Pinned, "a rollback to it is too late");
+        assert_eq!((host.runtime.images_mapped(), notes(&file).len()), (3, 0));
         call.send(()).unwrap();
         has_called.recv().unwrap();
-        until("the old version is unloaded", || runtime.images_mapped() == 2);
+        until("the old version is unloaded", || host.runtime.images_mapped() == 2);
         assert_eq!(notes(&file).into_values().collect::<Vec<_>>(), [1], "destroyed once, on its thread");
         drop(call);
-        stranger.join().unwrap();
-        runtime.shutdown(std::time::Duration::from_secs(30)).unwrap();
+        unregistered.join().unwrap();
+        host.runtime.shutdown(Duration::from_secs(30)).unwrap();
     });
 }
 
 #[test]
-fn a_value_of_a_key_is_named_as_what_it_is() {
+fn a_value_of_a_key_is_listed_as_a_pin_of_that_kind() {
     in_child(|| {
-        let (state, runtime) = patient();
-        let file = state.path().join("notes");
-        runtime.load(fixture("c-library", V1)).unwrap();
-        let module = runtime.module("c-library").unwrap();
+        let host = patient();
+        let file = host.state.path().join("notes");
+        host.load("c-library", V1).unwrap();
+        let module = host.module("c-library");
         let query = format!("file={}", file.display());
         let (leave, may_leave) = bounded::<()>(0);
         let (called, has_called) = bounded(1);
-        let stranger = thread::spawn(move || {
+        let unregistered = thread::spawn(move || {
             module.call(&Request { query: &query, ..Request::get("/") }).unwrap();
             called.send(()).unwrap();
             let _ = may_leave.recv();
         });
         has_called.recv().unwrap();
-        runtime.load(fixture("c-library", V2)).unwrap();
-        until("the key is named", || {
-            let pins = runtime.pins("c-library").unwrap();
+        host.load("c-library", V2).unwrap();
+        until("the key is listed as a pin", || {
+            let pins = host.runtime.pins("c-library").unwrap();
             pins.held.iter().flat_map(|held| &held.pins).any(|pin| pin.kind == segue::PinKind::Key)
         });
         drop(leave);
-        stranger.join().unwrap();
-        until("the old version is unloaded", || runtime.images_mapped() == 1);
+        unregistered.join().unwrap();
+        until("the old version is unloaded", || host.runtime.images_mapped() == 1);
         assert_eq!(notes(&file).into_values().collect::<Vec<_>>(), [1]);
     });
 }
 
 #[test]
-fn a_thread_that_is_awaited_may_end_instead() {
+fn an_unregistered_thread_may_end_instead_of_calling() {
     in_child(|| {
-        let (state, runtime) = patient();
-        let file = state.path().join("notes");
-        runtime.load(fixture("tls-owner", V1)).unwrap();
-        let module = runtime.module("tls-owner").unwrap();
+        let host = patient();
+        let file = host.state.path().join("notes");
+        host.load("tls-owner", V1).unwrap();
+        let module = host.module("tls-owner");
         let query = format!("file={}", file.display());
         let (leave, may_leave) = bounded::<()>(0);
         let (called, has_called) = bounded(1);
-        let stranger = thread::spawn(move || {
+        let unregistered = thread::spawn(move || {
             module.call(&Request { query: &query, ..Request::get("/") }).unwrap();
             called.send(()).unwrap();
             let _ = may_leave.recv();
         });
         has_called.recv().unwrap();
-        runtime.load(fixture("tls-owner", V2)).unwrap();
-        until("the thread is awaited", || {
-            runtime.pins("tls-owner").unwrap().held.iter().any(|held| !held.pins.is_empty())
+        host.load("tls-owner", V2).unwrap();
+        until("the runtime waits for the thread", || {
+            host.runtime.pins("tls-owner").unwrap().held.iter().any(|held| !held.pins.is_empty())
         });
-        assert_eq!(runtime.images_mapped(), 2);
+        assert_eq!(host.runtime.images_mapped(), 2);
         drop(leave);
-        stranger.join().unwrap();
-        until("the old version is unloaded", || runtime.images_mapped() == 1);
+        unregistered.join().unwrap();
+        until("the old version is unloaded", || host.runtime.images_mapped() == 1);
         assert_eq!(notes(&file).into_values().collect::<Vec<_>>(), [1]);
     });
 }
 
 #[test]
-fn a_resident_inside_a_long_call_does_not_keep_the_version() {
+fn a_registered_thread_in_a_long_call_does_not_keep_the_version() {
     let host = TestHost::new();
     host.load("sleeper", V1).unwrap();
     host.load("tls-owner", V1).unwrap();
@@ -287,17 +279,17 @@ fn a_resident_inside_a_long_call_does_not_keep_the_version() {
     let runtime = host.runtime.clone();
     let (asleep, is_asleep) = bounded(1);
     let busy = thread::spawn(move || {
-        let resident = runtime.register_thread();
+        let registered = runtime.register_thread();
         module.call(&Request::get("/")).unwrap();
         let guard = sleeper.enter().unwrap();
-        let _calling = resident.note_call(guard.version(), || "a long call".to_owned());
+        let _calling = registered.note_call(guard.version(), || "a long call".to_owned());
         asleep.send(()).unwrap();
         guard.call(&Request { query: "ms=3000", ..Request::get("/") }).unwrap();
     });
     is_asleep.recv().unwrap();
     host.load("tls-owner", V2).unwrap();
     host.wait_until_old_is_gone("tls-owner");
-    assert!(!busy.is_finished(), "it left while the resident was inside another module");
+    assert!(!busy.is_finished(), "it was unloaded while the registered thread was inside another module");
     assert_eq!(host.runtime.images_mapped(), 2);
     busy.join().unwrap();
 }
