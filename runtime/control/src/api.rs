@@ -108,8 +108,8 @@ impl LoadRequest {
 #[cfg(test)]
 pub(crate) mod tests {
     use segue::{
-        Actor, CallerStatus, Code, HeldVersion, LoadOutcome, LoadTimings, Pin, PinKind, RollbackSource, Step,
-        VersionId, VersionState, VersionStatus,
+        Actor, CallerStatus, Code, HeldVersion, LoadOutcome, LoadTimings, Pin, PinKind, RestartTarget,
+        RollbackSource, Step, VersionId, VersionState, VersionStatus,
     };
     use serde_json::{Value, json};
 
@@ -150,10 +150,15 @@ pub(crate) mod tests {
             current: Some(current),
             old: Some(old),
             quarantined: Vec::new(),
+            restarts_to: Some(restart_target()),
             releases_left: None,
             sticky: false,
             callers: vec![caller()],
         }
+    }
+
+    fn restart_target() -> RestartTarget {
+        RestartTarget { version: "1.1.0".to_owned(), digest: Digest::of(b""), seq: 7 }
     }
 
     fn caller() -> CallerStatus {
@@ -243,6 +248,7 @@ pub(crate) mod tests {
         let pins = Pins { module: "greeter".to_owned(), held: vec![held] };
         vec![
             sample("ModuleStatus", &module),
+            sample("RestartTarget", &restart_target()),
             sample("VersionStatus", module.old.clone()),
             sample("Pin", &purged.pins[0]),
             sample("HeldVersion", &pins.held[0]),
@@ -298,6 +304,7 @@ pub(crate) mod tests {
                 "pins": [{"kind": "call", "detail": "GET /slow", "waits_for": "it to return"}]
             },
             "quarantined": [],
+            "restarts_to": {"version": "1.1.0", "digest": digest, "seq": 7},
             "sticky": false,
             "releases_left": null,
             "callers": [{"module": null, "version": null, "interface": "Pricing"}]

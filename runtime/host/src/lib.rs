@@ -167,8 +167,8 @@ pub use api::{
     Actor, BlockedFile, CallerStatus, Code, Confirmed, Deleted, Error, ErrorObject, Event, HeldVersion,
     LoadOptions, LoadOutcome, LoadTimings, Loaded, ModuleStatus, OldState, ParsePolicyError,
     ParseTrialEndError, Phase, PhaseReached, Pin, PinKind, Pins, Policy, Purged, Record, Reply, Request,
-    RequestContext, RollbackSource, RolledBack, Source, Step, Stickiness, Trial, TrialEnd, Unblocked,
-    VersionState, VersionStatus, Warning,
+    RequestContext, RestartTarget, RollbackSource, RolledBack, Source, Step, Stickiness, Trial, TrialEnd,
+    Unblocked, VersionState, VersionStatus, Warning,
 };
 
 pub use segue_interface::{Bytes, CallError, CallFailure, Fault, List, Str, VersionId, data, interface};

@@ -19,7 +19,7 @@ fn a_deleted_module_is_gone_and_stays_gone_after_a_restart_though_its_file_lies_
     assert!(service.command.run(["delete", "greeter"]).stdout.contains("nothing was done"));
     let words = service.command.run(["history", "greeter"]).stdout;
     assert!(
-        words.ends_with("now: greeter: nothing is current; a restart returns to no version\n"),
+        words.ends_with("now: greeter: no version is current; a restart restores no version\n"),
         "{words}"
     );
 

@@ -17,6 +17,7 @@ fn after_a_kill_the_confirmed_version_is_served_and_the_trial_is_not() {
     );
     let status = service.status("sleeper").unwrap();
     assert_eq!(status["current"]["status"], "trial");
+    assert_eq!(status["restarts_to"]["version"], V1, "a restart does not return to a trial: {status}");
     until("old is warm", || service.status("sleeper").unwrap()["old"]["status"] == "warm");
     let ls = service.command.run(["ls"]).stdout;
     assert!(ls.contains("trial") && ls.contains("warm"), "{ls}");
@@ -33,6 +34,7 @@ fn after_a_kill_the_confirmed_version_is_served_and_the_trial_is_not() {
     service.command.json(&["load", &fixture_str("sleeper", V2), "--trial", "10m"]);
     let (code, done) = service.command.json(&["confirm", "sleeper"]);
     assert_eq!((code, &done["confirmed"], &done["current"]["version"]), (Some(0), &json!(true), &json!(V2)));
+    assert_eq!(service.status("sleeper").unwrap()["restarts_to"]["version"], V2);
     let service = service.kill_and_start_again();
     assert_eq!(service.get("/sleeper/"), (200, V2.to_owned()), "it was confirmed");
     // What was confirmed before it is in the store, and is gone back to from there.

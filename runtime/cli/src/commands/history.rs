@@ -1,9 +1,9 @@
-//! `segue history`: what happened, with what has come of it.
+//! `segue history`: shows what happened to modules, and the result.
 
 use std::collections::BTreeMap;
 
 use clap::{Args, value_parser};
-use segue::{BlockedFile, Digest, Event, ModuleStatus, Record, VersionState};
+use segue::{Event, ModuleStatus, Record, VersionState};
 
 use crate::{
     Context, Error, ExitCode, Format, output,
@@ -11,34 +11,23 @@ use crate::{
     text::clean,
 };
 
-/// Show what happened to a module, or to all, and what has come of it
+/// Show what happened to a module, or to all modules, and the result
 ///
-/// It is read out of the ledger, from top to bottom, also what happened before the runtime began. The event is marked that made the
-/// version current that is so now, and the one that says to what a restart returns; the last lines say the same of each module.
+/// The events come from the ledger, oldest first, and include those before the last restart. Two events are marked: the one
+/// that made the current version current, and the one that decided what a restart returns to. The last lines summarize each
+/// module.
+///
+/// With --json, it prints the events without marks; `segue status --json` has the result in `restarts_to`.
+///
+/// Exits with 0, also if nothing has happened.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Examples:\n  segue history greeter\n  segue history --limit 1000 --json")]
 pub struct History {
-    /// The module's name; all modules, where none is given
+    /// The module's name; all modules without it
     module: Option<String>,
-    /// How many events at most, the last ones
+    /// The maximum number of events; the latest are shown
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = value_parser!(u16).range(1..=10_000))]
     limit: u16,
-}
-
-/// What has come of it all, as it is now.
-struct Now {
-    modules: Vec<ModuleStatus>,
-    blocked: Vec<BlockedFile>,
-}
-
-/// To what a restart returns, as far as the events tell.
-enum Restart<'a> {
-    /// To the version that this event confirmed.
-    To { seq: u64, version: &'a str, digest: &'a Digest },
-    /// To none.
-    ToNone,
-    /// To something that was confirmed before these events.
-    Earlier,
 }
 
 // === impl History ===
@@ -52,26 +41,22 @@ impl History {
             Format::Human => {
                 let mut modules = client.modules().await?;
                 modules.retain(|module| self.module.as_ref().is_none_or(|name| *name == module.name));
-                let now = Now { modules, blocked: client.blocked().await? };
-                output::print(&render(&records, &now))?;
+                output::print(&render(&records, &modules))?;
             }
         }
         Ok(ExitCode::Done)
     }
 }
 
-fn render(records: &[Record], now: &Now) -> String {
+fn render(records: &[Record], modules: &[ModuleStatus]) -> String {
     let mut marks: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
-    let mut last = String::new();
-    for module in &now.modules {
+    for module in modules {
         if let Some(seq) = made_current(records, module) {
             marks.entry(seq).or_default().push("current now");
         }
-        let restart = restart(records, &module.name, &now.blocked);
-        if let Restart::To { seq, .. } = restart {
-            marks.entry(seq).or_default().push("a restart returns to it");
+        if let Some(target) = &module.restarts_to {
+            marks.entry(target.seq).or_default().push("a restart returns to it");
         }
-        last.push_str(&format!("now: {}\n", outcome(module, &restart)));
     }
     let mut text = String::new();
     for record in records {
@@ -81,10 +66,13 @@ fn render(records: &[Record], now: &Now) -> String {
     if records.is_empty() {
         text.push_str("nothing has happened yet\n");
     }
-    text + &last
+    for module in modules {
+        text.push_str(&format!("now: {}\n", summary(module)));
+    }
+    text
 }
 
-/// The event that made the version current that is so now.
+/// The event that made the current version current.
 fn made_current(records: &[Record], module: &ModuleStatus) -> Option<u64> {
     let current = module.current.as_ref()?.generation;
     let made = records.iter().rev().find(|record| match &record.event {
@@ -94,49 +82,32 @@ fn made_current(records: &[Record], module: &ModuleStatus) -> Option<u64> {
     made.map(|record| record.seq)
 }
 
-/// As the runtime finds it: the version that was confirmed last and is not blocked, unless it was deleted since.
-fn restart<'a>(records: &'a [Record], name: &str, blocked: &[BlockedFile]) -> Restart<'a> {
-    for record in records.iter().rev().filter(|record| record.event.module() == Some(name)) {
-        match &record.event {
-            Event::Deleted { .. } => return Restart::ToNone,
-            Event::Loaded { trial_ms: None, current, digest, .. }
-            | Event::RolledBack { current, digest, .. }
-            | Event::Confirmed { current, digest, .. }
-                if blocked.iter().all(|file| file.digest != *digest) =>
-            {
-                return Restart::To { seq: record.seq, version: &current.version, digest };
-            }
-            _ => {}
-        }
-    }
-    Restart::Earlier
-}
-
-fn outcome(module: &ModuleStatus, restart: &Restart<'_>) -> String {
-    let name = clean(&module.name);
+fn summary(module: &ModuleStatus) -> String {
     let current = match &module.current {
-        None => "nothing is current".to_owned(),
+        None => "no version is current".to_owned(),
         Some(version) => {
-            let is_trial = if version.status == VersionState::Trial { ", on trial" } else { "" };
-            let file = short(&version.digest);
-            format!("{}+g{} ({file}) is current{is_trial}", clean(&version.version), version.generation)
+            let on_trial = if version.status == VersionState::Trial { ", on trial" } else { "" };
+            let (version, generation, file) =
+                (clean(&version.version), version.generation, short(&version.digest));
+            format!("{version}+g{generation} ({file}) is current{on_trial}")
         }
     };
-    let returns = match restart {
-        Restart::To { digest, .. }
-            if module.current.as_ref().is_some_and(|version| version.digest == **digest) =>
-        {
-            "to it".to_owned()
+    let restart = match &module.restarts_to {
+        Some(target) if module.current.as_ref().is_some_and(|version| version.digest == target.digest) => {
+            "returns to it".to_owned()
         }
-        Restart::To { version, digest, .. } => format!("to {} ({})", clean(version), short(digest)),
-        Restart::ToNone => "to no version".to_owned(),
-        Restart::Earlier => "to what was confirmed before these events, if anything".to_owned(),
+        Some(target) => {
+            format!("returns to {} ({})", clean(&target.version), short(&target.digest))
+        }
+        None => "restores no version".to_owned(),
     };
-    format!("{name}: {current}; a restart returns {returns}")
+    format!("{}: {current}; a restart {restart}", clean(&module.name))
 }
 
 #[cfg(test)]
 mod tests {
+    use segue::{Digest, RestartTarget};
+
     use super::*;
     use crate::{
         commands::tests::module,
@@ -158,52 +129,50 @@ mod tests {
         record(seq, event)
     }
 
-    fn now(trial: VersionState, blocked: Vec<BlockedFile>) -> Now {
+    /// The module with its version 1.1.0+g2 current.
+    fn now(state: VersionState, restarts_to: Option<(&str, u64)>) -> ModuleStatus {
         let mut greeter = module();
         let current = greeter.current.as_mut().unwrap();
-        (current.digest, current.status) = (Digest::of(b"1.1.0"), trial);
-        Now { modules: vec![greeter], blocked }
+        (current.digest, current.status) = (Digest::of(b"1.1.0"), state);
+        greeter.restarts_to = restarts_to.map(|(version, seq)| RestartTarget {
+            version: version.to_owned(),
+            digest: Digest::of(version.as_bytes()),
+            seq,
+        });
+        greeter
     }
 
     /// The marks at the ends of the lines, and the last line.
-    fn marks(records: &[Record], now: &Now) -> (Vec<String>, String) {
-        let text = render(records, now);
+    fn marks(records: &[Record], module: ModuleStatus) -> (Vec<String>, String) {
+        let text = render(records, &[module]);
         let lines = text.lines().filter(|line| line.contains('#'));
         let marks = lines.map(|line| line.split_once("<== ").map_or("", |(_, mark)| mark).to_owned());
         (marks.collect(), text.lines().last().unwrap_or_default().to_owned())
     }
 
     #[test]
-    fn what_is_current_and_what_a_restart_returns_to_are_marked() {
-        let trial = [load(1, "1.0.0", None), load(2, "1.1.0", Some(5))];
-        let (found, last) = marks(&trial, &now(VersionState::Trial, Vec::new()));
+    fn the_current_version_and_the_restart_target_are_marked() {
+        let records = [load(1, "1.0.0", None), load(2, "1.1.0", Some(5))];
+        let (found, last) = marks(&records, now(VersionState::Trial, Some(("1.0.0", 1))));
         assert_eq!(found, ["a restart returns to it", "current now"]);
         assert!(
             last.contains("1.1.0+g2") && last.contains("on trial; a restart returns to 1.0.0 (sha256:"),
             "{last}"
         );
 
-        let confirmed = [load(1, "1.0.0", None), load(2, "1.1.0", None)];
-        let (found, last) = marks(&confirmed, &now(VersionState::Confirmed, Vec::new()));
+        let records = [load(1, "1.0.0", None), load(2, "1.1.0", None)];
+        let (found, last) = marks(&records, now(VersionState::Confirmed, Some(("1.1.0", 2))));
         assert_eq!(found, ["", "current now; a restart returns to it"]);
         assert!(last.ends_with("is current; a restart returns to it"), "{last}");
+    }
 
-        let file = BlockedFile {
-            module: "greeter".to_owned(),
-            version: "1.1.0".to_owned(),
-            digest: Digest::of(b"1.1.0"),
-            why: String::new(),
-        };
-        let (found, _) = marks(&confirmed, &now(VersionState::Confirmed, vec![file]));
-        assert_eq!(found, ["a restart returns to it", "current now"]);
-
+    #[test]
+    fn a_module_without_a_restart_target_says_so() {
+        let (found, _) = marks(&[load(2, "1.1.0", Some(5))], now(VersionState::Trial, None));
+        assert_eq!(found, ["current now"]);
         let deleted = Event::Deleted { module: "greeter".to_owned(), old: id("1.1.0", 2) };
-        let gone = Now { modules: vec![ModuleStatus { current: None, ..module() }], blocked: Vec::new() };
-        let (_, last) = marks(&[load(2, "1.1.0", None), record(3, deleted)], &gone);
-        assert_eq!(last, "now: greeter: nothing is current; a restart returns to no version");
-        assert_eq!(
-            marks(&[load(2, "1.1.0", Some(5))], &now(VersionState::Trial, Vec::new())).0,
-            ["current now"]
-        );
+        let gone = ModuleStatus { current: None, ..module() };
+        let (_, last) = marks(&[load(2, "1.1.0", None), record(3, deleted)], gone);
+        assert_eq!(last, "now: greeter: no version is current; a restart restores no version");
     }
 }

@@ -64,6 +64,7 @@ pub(crate) mod tests {
             current: Some(current),
             old: Some(old),
             quarantined: Vec::new(),
+            restarts_to: None,
             releases_left: None,
             sticky: false,
             callers: Vec::new(),

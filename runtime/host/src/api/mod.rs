@@ -27,5 +27,7 @@ pub use outcome::{
     BlockedFile, Confirmed, Deleted, LoadOutcome, LoadTimings, Loaded, Purged, RollbackSource, RolledBack,
     Stickiness, Unblocked,
 };
-pub use status::{CallerStatus, HeldVersion, ModuleStatus, Pin, PinKind, Pins, VersionState, VersionStatus};
+pub use status::{
+    CallerStatus, HeldVersion, ModuleStatus, Pin, PinKind, Pins, RestartTarget, VersionState, VersionStatus,
+};
 pub use warning::Warning;

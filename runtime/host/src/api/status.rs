@@ -16,6 +16,9 @@ pub struct ModuleStatus {
     pub old: Option<VersionStatus>,
     /// Versions that could not be unloaded. No call enters them again.
     pub quarantined: Vec<VersionStatus>,
+    /// What a restart returns to: the version that was confirmed last and is not blocked, unless the module was
+    /// deleted since. Null if a restart restores no version, or if the ledger cannot be read.
+    pub restarts_to: Option<RestartTarget>,
     /// Whether the module is sticky: it refuses to be replaced.
     pub sticky: bool,
     /// How many more versions fit into the memory limit if each stays in memory as the last one did; null if
@@ -24,6 +27,17 @@ pub struct ModuleStatus {
     /// The callers that have a handle to it: other modules, and the embedding program if it has a typed
     /// handle.
     pub callers: Vec<CallerStatus>,
+}
+
+/// The version that a restart returns to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestartTarget {
+    /// The version, as in the module's `Cargo.toml`.
+    pub version: String,
+    /// The SHA-256 of its file.
+    pub digest: Digest,
+    /// The number of the event that confirmed it.
+    pub seq: u64,
 }
 
 /// A caller that has a handle to a module.

@@ -1,10 +1,12 @@
 //! Reads of the ledger.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{OptionalExtension, Row, params, types::Type};
 use segue_loader::Digest;
 
 use super::{change::Block, database::Ledger};
-use crate::api::{Command, Error, Record};
+use crate::api::{Command, Error, Record, RestartTarget};
 
 /// A version to restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,19 +75,33 @@ impl Ledger {
 
     /// What a restart returns to: for each module the last confirmed version that is not blocked, unless it
     /// was deleted.
-    pub(crate) fn to_restore(&self) -> Result<Vec<ToRestore>, Error> {
-        let read = || -> rusqlite::Result<Vec<ToRestore>> {
+    pub(crate) fn restart_targets(&self) -> Result<BTreeMap<String, RestartTarget>, Error> {
+        let read = || -> rusqlite::Result<BTreeMap<String, RestartTarget>> {
             let mut query = self.connection.prepare_cached(
-                "SELECT module, digest, version FROM confirmed AS this
+                "SELECT module, digest, version, seq FROM confirmed AS this
                  WHERE digest IS NOT NULL AND id = (
                      SELECT max(id) FROM confirmed AS last
                      WHERE last.module = this.module
                        AND (last.digest IS NULL OR last.digest NOT IN (SELECT digest FROM blocked)))
                  ORDER BY module",
             )?;
-            query.query_map([], to_restore)?.collect()
+            let targets = query.query_map([], |row| {
+                let ToRestore { module, digest, version } = to_restore(row)?;
+                let seq = row.get::<_, i64>(3)?.cast_unsigned();
+                Ok((module, RestartTarget { version, digest, seq }))
+            })?;
+            targets.collect()
         };
         read().map_err(|source| self.failed("read", source))
+    }
+
+    /// The versions to restore, in the order of their modules.
+    pub(crate) fn to_restore(&self) -> Result<Vec<ToRestore>, Error> {
+        let targets = self.restart_targets()?;
+        let to_restore = targets
+            .into_iter()
+            .map(|(module, RestartTarget { version, digest, .. })| ToRestore { module, digest, version });
+        Ok(to_restore.collect())
     }
 
     /// The version that a rollback without an old version in memory returns to: the last confirmed version
