@@ -1,4 +1,5 @@
-//! Where `segue serve` takes its settings from: options first, then the configuration file, then defaults.
+//! The settings of `segue serve`. An option overrides the configuration file, and the file overrides the
+//! default.
 
 use std::{
     fs, io,
@@ -10,17 +11,17 @@ use segue::Code;
 use segue_serve::{Route, View};
 use serde::Deserialize;
 
-use super::Serve;
+use super::options::Serve;
 use crate::context::default_control_path;
 
-/// The modules directory where nothing names one.
-const MODULES: &str = "modules";
-/// The state directory where nothing names one: beside the modules directory, so that both are found again.
-const STATE: &str = "state";
-/// The address where nothing names one: of this machine only.
-const LISTEN: &str = "127.0.0.1:8080";
+/// The default modules directory.
+const MODULES_DEFAULT: &str = "modules";
+/// The default state directory, next to the default modules directory.
+const STATE_DEFAULT: &str = "state";
+/// The default address. Only this machine can reach it.
+const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 
-/// What to serve, and where.
+/// The resolved settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Settings {
     pub(super) modules: PathBuf,
@@ -28,17 +29,17 @@ pub(super) struct Settings {
     pub(super) listen: String,
     pub(super) control: PathBuf,
     pub(super) routes: Vec<Route>,
-    /// The server's own default where it is not said, as with the next two.
+    /// `None`, here and in the fields below: the server's default.
     pub(super) workers: Option<u16>,
     pub(super) queue: Option<u32>,
     pub(super) body_max: Option<u32>,
     pub(super) view: Option<View>,
 }
 
-/// The configuration file. An unknown name is refused, so that a misspelt one is noticed.
+/// The configuration file. An unknown name is an error, so a misspelled setting is not ignored silently.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct File {
+pub(super) struct ConfigFile {
     modules: Option<PathBuf>,
     state: Option<PathBuf>,
     listen: Option<String>,
@@ -61,36 +62,36 @@ struct ViewText(View);
 #[serde(try_from = "String")]
 struct RouteText(Route);
 
-/// Why the settings make no sense.
+/// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// The configuration file could not be read.
-    #[error("reading the configuration {}: {source}", path.display())]
+    #[error("cannot read the configuration file {}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// The system's reason.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// The configuration file is not understood.
-    #[error("the configuration {} is not understood: {source}", path.display())]
+    /// The configuration file is not valid.
+    #[error("the configuration file {} is not valid: {source}", path.display())]
     Parse {
         /// The file.
         path: PathBuf,
-        /// Where, and why.
+        /// The parser's error, with the line and column.
         source: Box<toml::de::Error>,
     },
-    /// The modules directory that was named is not there.
-    #[error("{}: there is no such directory", path.display())]
+    /// The modules directory of an option or the configuration file does not exist.
+    #[error("the modules directory {} does not exist", path.display())]
     NoModulesDir {
         /// The directory.
         path: PathBuf,
     },
-    /// `RUST_LOG` is not understood.
-    #[error("RUST_LOG is not understood: {reason}")]
+    /// `RUST_LOG` is not valid.
+    #[error("RUST_LOG is not valid: {reason}")]
     Log {
-        /// Why.
+        /// The parser's message.
         reason: String,
     },
 }
@@ -98,15 +99,15 @@ pub enum ConfigError {
 // === impl Settings ===
 
 impl Settings {
-    /// Options go before the file, and the file before defaults; `named_control` is the option, or the environment. Routes
-    /// of both are taken.
+    /// Merges the options, the file and the defaults, in this order of precedence. Routes of the options and
+    /// the file are both used. `named_control` comes from the option or the environment.
     ///
-    /// A modules directory that was named has to be there: it may be misspelt, and it is not ours to make. The one that
-    /// nobody named may come later.
+    /// A modules directory that the user named must exist, because the name may be misspelled and the runtime
+    /// never creates the directory. The default directory may be created later.
     pub(super) fn resolve(
         options: &Serve,
         named_control: Option<PathBuf>,
-        file: File,
+        file: ConfigFile,
     ) -> Result<Self, ConfigError> {
         let named_modules = options.modules.clone().or(file.modules);
         if let Some(path) = named_modules.as_ref().filter(|path| !path.is_dir()) {
@@ -114,12 +115,12 @@ impl Settings {
         }
         let routes =
             options.routes.iter().cloned().chain(file.routes.into_iter().map(|RouteText(route)| route));
-        let modules = named_modules.unwrap_or_else(|| MODULES.into());
+        let modules = named_modules.unwrap_or_else(|| MODULES_DEFAULT.into());
         Ok(Settings {
-            // Whoever asks where a version came from may be in another directory.
+            // `segue status` prints the path, and may run in another directory.
             modules: std::path::absolute(&modules).unwrap_or(modules),
-            state: options.state.clone().or(file.state).unwrap_or_else(|| STATE.into()),
-            listen: options.listen.clone().or(file.listen).unwrap_or_else(|| LISTEN.to_owned()),
+            state: options.state.clone().or(file.state).unwrap_or_else(|| STATE_DEFAULT.into()),
+            listen: options.listen.clone().or(file.listen).unwrap_or_else(|| LISTEN_DEFAULT.to_owned()),
             control: named_control.or(file.control).unwrap_or_else(default_control_path),
             routes: routes.collect(),
             workers: options.workers.or(file.workers.map(Into::into)),
@@ -130,15 +131,15 @@ impl Settings {
     }
 }
 
-// === impl File ===
+// === impl ConfigFile ===
 
-impl File {
+impl ConfigFile {
     pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
         let text =
             fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let mut file: File = toml::from_str(&text)
+        let mut file: ConfigFile = toml::from_str(&text)
             .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })?;
-        // So that it means the same wherever the command is run.
+        // Relative paths must not depend on the directory in which the command runs.
         if let Some(directory) = path.parent() {
             for named in [&mut file.modules, &mut file.state, &mut file.control].into_iter().flatten() {
                 *named = directory.join(&*named);
@@ -177,9 +178,11 @@ impl ConfigError {
 
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
-            ConfigError::Parse { .. } => Some("`segue serve --help` shows one"),
-            ConfigError::NoModulesDir { .. } => Some("make it, or name another with --modules DIR"),
-            ConfigError::Log { .. } => Some("for instance RUST_LOG=info, or RUST_LOG=warn,segue=debug"),
+            ConfigError::Parse { .. } => Some("`segue serve --help` shows an example"),
+            ConfigError::NoModulesDir { .. } => {
+                Some("create it, or name another directory with --modules DIR")
+            }
+            ConfigError::Log { .. } => Some("examples: RUST_LOG=info, RUST_LOG=warn,segue=debug"),
             ConfigError::Read { .. } => None,
         }
     }
@@ -192,23 +195,23 @@ mod tests {
     use super::*;
 
     #[derive(Parser)]
-    struct Line {
+    struct TestCli {
         #[command(flatten)]
         serve: Serve,
     }
 
     fn options(line: &str) -> Serve {
-        Line::try_parse_from(line.split(' ')).unwrap().serve
+        TestCli::try_parse_from(line.split(' ')).unwrap().serve
     }
 
-    fn file(directory: &Path, text: &str) -> Result<File, ConfigError> {
+    fn file(directory: &Path, text: &str) -> Result<ConfigFile, ConfigError> {
         let path = directory.join("segue.toml");
         fs::write(&path, text).unwrap();
-        File::read(&path)
+        ConfigFile::read(&path)
     }
 
     #[test]
-    fn options_go_before_the_file_and_the_file_before_defaults() {
+    fn options_override_the_file_and_the_file_overrides_defaults() {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("mine")).unwrap();
         let text = r#"
@@ -243,7 +246,7 @@ mod tests {
         let routes: Vec<_> = both.routes.iter().map(|route| (route.prefix(), route.module())).collect();
         assert_eq!(routes, [("/", "site"), ("/api", "pricing")]);
 
-        let neither = Settings::resolve(&options("serve"), None, File::default()).unwrap();
+        let neither = Settings::resolve(&options("serve"), None, ConfigFile::default()).unwrap();
         assert_eq!(neither.modules, std::env::current_dir().unwrap().join("modules"));
         assert_eq!(neither.state, PathBuf::from("state"));
         assert_eq!(neither.listen, "127.0.0.1:8080");
@@ -252,17 +255,21 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused() {
+    fn invalid_settings_are_refused() {
         let directory = tempfile::tempdir().unwrap();
         for text in ["lisen = \"x\"", "workers = 0", "workers = \"many\"", "route = [\"api\"]", "modules ="] {
             let error = file(directory.path(), text).unwrap_err();
             assert!(matches!(error, ConfigError::Parse { .. }), "{text}: {error}");
             assert_eq!(error.code(), Code::BadRequest);
         }
-        assert_eq!(File::read(&directory.path().join("missing.toml")).unwrap_err().code(), Code::NotFound);
-        let named = Settings::resolve(&options("serve --modules /nowhere/modules"), None, File::default());
+        assert_eq!(
+            ConfigFile::read(&directory.path().join("missing.toml")).unwrap_err().code(),
+            Code::NotFound
+        );
+        let named =
+            Settings::resolve(&options("serve --modules /nowhere/modules"), None, ConfigFile::default());
         assert!(matches!(named, Err(ConfigError::NoModulesDir { .. })));
-        assert!(Line::try_parse_from(["serve", "--route", "api"]).is_err());
-        assert!(Line::try_parse_from(["serve", "--workers", "0"]).is_err());
+        assert!(TestCli::try_parse_from(["serve", "--route", "api"]).is_err());
+        assert!(TestCli::try_parse_from(["serve", "--workers", "0"]).is_err());
     }
 }

@@ -1,97 +1,39 @@
-//! `segue serve`: runs the application server and its control socket.
+//! `segue serve`: runs the application server and the control socket.
 
 mod config;
+mod options;
 mod signals;
 
-use std::{
-    io::IsTerminal,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{io::IsTerminal, path::Path, time::Duration};
 
-use clap::Args;
 use segue::{ModuleStatus, Runtime};
 use segue_control::{Limits, Socket};
-use segue_serve::{Config, Route, Server, View};
+use segue_serve::{Config, Server};
 use serde::Serialize;
 use tokio::{sync::oneshot, task};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use self::{
-    config::{File, Settings},
+    config::{ConfigFile, Settings},
     signals::Signals,
 };
 use crate::{Context, Error, ExitCode, context, text::clean};
 
 pub use config::ConfigError;
+pub use options::Serve;
 
-/// How long the last calls, and the modules' threads, have to end after the server has answered everything.
+/// How long the runtime may take to shut down after the server has answered all requests. The last calls and
+/// the modules' threads end in this time.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
 
-/// How long threads that are left behind may keep the process, when all else has ended.
-const REACTOR_PATIENCE: Duration = Duration::from_millis(100);
+/// How long blocking threads of the async runtime may delay the exit of the process after everything else has
+/// stopped.
+const EXECUTOR_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Serve modules over HTTP
-///
-/// GET /greeter/x goes to the module greeter, which sees /x. What lies in the modules directory is loaded at the start,
-/// and whatever is put there later is loaded then; a file that is refused is logged, told as an event, and changes
-/// nothing. SIGTERM or SIGINT ends it in good order: what is inside is answered first. A second signal ends it at once.
-///
-/// The modules directory belongs to you: it is read, never written and never made. The log goes to standard error;
-/// RUST_LOG says how much of it.
-#[derive(Args, Debug)]
-#[command(after_long_help = EXAMPLES)]
-pub struct Serve {
-    /// The directory whose .so files are served [default: modules]
-    #[arg(long, value_name = "DIR")]
-    modules: Option<PathBuf>,
-    /// Where to listen; port 0 takes any that is free [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR")]
-    listen: Option<String>,
-    /// The runtime's own directory, for one runtime at a time [default: state]
-    #[arg(long, value_name = "DIR")]
-    state: Option<PathBuf>,
-    /// A module that gets all paths under a prefix; may be given several times
-    #[arg(long = "route", value_name = "PREFIX=MODULE")]
-    routes: Vec<Route>,
-    /// The threads that call modules: how many requests are inside at once
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    workers: Option<u16>,
-    /// Requests that may wait for a thread; where they do, the next one is answered 503 [default: 1024]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    queue: Option<u32>,
-    /// The longest body of a request, in bytes; a longer one is answered 413 [default: 1048576]
-    #[arg(long, value_name = "BYTES")]
-    body_max: Option<u32>,
-    /// What a request sees of the modules that its module calls: what is current at each call, or all of them as they were when it
-    /// was begun, which takes a little longer and keeps old versions for as long as the request [default: current]
-    #[arg(long, value_name = "current|snapshot")]
-    view: Option<View>,
-    /// A TOML file with the same names (modules, listen, control, state, route, workers, queue, body_max, view); options go
-    /// before it
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-}
-
-const EXAMPLES: &str = r#"Examples:
-  segue serve --modules modules --listen 127.0.0.1:8080
-  segue serve --config segue.toml
-
-A configuration; paths in it begin at its own directory:
-  modules = "modules"
-  listen = "0.0.0.0:8080"
-  control = "/run/segue/segue.sock"
-  state = "/var/lib/segue"
-  route = ["/=site", "/api/v1=pricing"]
-  workers = 32
-  queue = 512
-  body_max = 65536
-  view = "snapshot""#;
-
-/// What is printed when it serves.
+/// Printed when the server is ready.
 #[derive(Serialize)]
 struct Ready<'a> {
-    /// The address with the port that was taken.
+    /// The address, with the actual port.
     listening: String,
     /// The control socket.
     control: &'a Path,
@@ -106,8 +48,8 @@ struct Ready<'a> {
 impl Serve {
     pub(crate) fn run(&self, context: &Context) -> Result<ExitCode, Error> {
         let file = match &self.config {
-            Some(path) => File::read(path)?,
-            None => File::default(),
+            Some(path) => ConfigFile::read(path)?,
+            None => ConfigFile::default(),
         };
         let named_control = context.control.clone().or_else(context::named_control_path);
         let settings = Settings::resolve(self, named_control, file)?;
@@ -117,15 +59,16 @@ impl Serve {
             .build()
             .map_err(|source| Error::Reactor { source })?;
         let served = executor.block_on(serve(settings, context));
-        // A call that never returns has a thread of its own, and may not keep the process.
-        executor.shutdown_timeout(REACTOR_PATIENCE);
+        // A call that never returns occupies a thread of its own, and must not delay the exit.
+        executor.shutdown_timeout(EXECUTOR_TIMEOUT);
         served.map(|()| ExitCode::Done)
     }
 }
 
-/// Serves until a signal comes.
+/// Serves until a signal arrives.
 ///
-/// The addresses first: where one is taken, no module is touched. Clients that come before the modules are loaded wait.
+/// It binds both addresses first, so no module is loaded if one of them is taken. Clients that connect before
+/// the modules are loaded wait.
 async fn serve(settings: Settings, context: &Context) -> Result<(), Error> {
     let mut signals = Signals::listen().map_err(|source| Error::Reactor { source })?;
     let listener = tokio::net::TcpListener::bind(&settings.listen)
@@ -143,18 +86,18 @@ async fn serve(settings: Settings, context: &Context) -> Result<(), Error> {
     let (stop_control, control_stopped) = oneshot::channel::<()>();
     let stopped = async { drop(control_stopped.await) };
     let mut control = tokio::spawn(segue_control::serve(runtime.clone(), socket, Limits::default(), stopped));
-    tell_ready(&settings, &server, &runtime, context);
+    print_ready(&settings, &server, &runtime, context);
 
     let served = server
         .run(async {
             tokio::select! {
-                () = signals.first() => tracing::info!("ending: what is inside is answered first"),
-                _ = &mut control => tracing::error!("ending: the control socket is not served any more"),
+                () = signals.next() => tracing::info!("stopping: requests in progress are answered first"),
+                _ = &mut control => tracing::error!("stopping: the control socket has failed"),
             }
-            signals.end_at_the_next();
+            signals.exit_on_next();
         })
         .await;
-    // The control socket answers until here, so that one can look at what the end waits for.
+    // The control socket answers until here, so an operator can see what the shutdown waits for.
     drop(stop_control);
     let controlled = if control.is_finished() { Ok(Ok(())) } else { control.await };
     let shut_down = blocking(move || runtime.shutdown(SHUTDOWN_DEADLINE)).await?;
@@ -163,10 +106,10 @@ async fn serve(settings: Settings, context: &Context) -> Result<(), Error> {
     Ok(shut_down?)
 }
 
-/// The server's own limits, but for those that were set.
+/// The server's default limits, with those that were set.
 fn limits(settings: &Settings) -> Config {
     let defaults = Config::default();
-    // Where a usize is smaller than what was set, all of it is no limit at all.
+    // A value that a usize cannot hold is larger than any request.
     let size =
         |set: Option<u32>, default| set.map_or(default, |set| usize::try_from(set).unwrap_or(usize::MAX));
     Config {
@@ -178,8 +121,8 @@ fn limits(settings: &Settings) -> Config {
     }
 }
 
-/// Says where it serves. Whether anybody reads that is no reason not to serve.
-fn tell_ready(settings: &Settings, server: &Server, runtime: &Runtime, context: &Context) {
+/// Prints the addresses and the modules. The server runs even if nobody reads standard output.
+fn print_ready(settings: &Settings, server: &Server, runtime: &Runtime, context: &Context) {
     let ready = Ready {
         listening: server.local_addr().to_string(),
         control: &settings.control,
@@ -203,7 +146,7 @@ fn render(ready: &Ready<'_>) -> String {
     if ready.modules.is_empty() {
         let directory = ready.modules_dir.to_string_lossy();
         text.push_str(&format!(
-            "no modules yet: put a .so file into {}, or `segue load` it\n",
+            "no modules yet: put a .so file into {}, or run `segue load FILE`\n",
             clean(&directory)
         ));
     }
@@ -214,13 +157,13 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     task::spawn_blocking(work).await.map_err(|source| Error::Broken { source })
 }
 
-/// The log of this process, and of the modules in it.
+/// Writes the log of this process and its modules to standard error.
 fn log_to_stderr() -> Result<(), Error> {
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
         .from_env()
         .map_err(|error| ConfigError::Log { reason: error.to_string() })?;
-    // Where this process has a subscriber already, as a test has, it stays.
+    // A subscriber that is already set stays, for example in a test.
     drop(
         tracing_subscriber::fmt()
             .with_env_filter(filter)
@@ -245,13 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn a_script_reads_where_it_serves() {
+    fn the_json_has_both_addresses() {
         let json = serde_json::to_string(&ready(vec![crate::commands::tests::module()])).unwrap();
         assert_eq!(json, r#"{"listening":"127.0.0.1:41234","control":"./segue.sock"}"#);
     }
 
     #[test]
-    fn a_person_reads_what_is_served() {
+    fn the_text_lists_addresses_and_modules() {
         let expected = "\
 serving on http://127.0.0.1:41234
 control socket ./segue.sock

@@ -1,4 +1,4 @@
-//! The signals that end the server.
+//! The signals that stop the server.
 
 use std::{io, process};
 
@@ -6,7 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::ExitCode;
 
-/// SIGTERM, as service managers send it, and SIGINT, as a terminal does.
+/// Receives SIGTERM, which service managers send, and SIGINT, which a terminal sends.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -15,7 +15,7 @@ pub(super) struct Signals {
 // === impl Signals ===
 
 impl Signals {
-    /// From now on the signals do not end the process by themselves.
+    /// Starts to receive the signals. From now on they no longer end the process by default.
     pub(super) fn listen() -> io::Result<Self> {
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
@@ -23,19 +23,19 @@ impl Signals {
         })
     }
 
-    /// Waits for one of them.
-    pub(super) async fn first(&mut self) {
+    /// Waits for the next signal.
+    pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
     }
 
-    /// Whoever asks again does not want to wait: the next signal ends the process at once.
-    pub(super) fn end_at_the_next(mut self) {
+    /// Makes the next signal end the process at once: a user who sends a second one does not want to wait.
+    pub(super) fn exit_on_next(mut self) {
         tokio::spawn(async move {
-            self.first().await;
-            tracing::warn!("ended by a second signal; what was inside is lost");
+            self.next().await;
+            tracing::warn!("stopped by a second signal; requests in progress are lost");
             process::exit(ExitCode::Internal as i32);
         });
     }
