@@ -1,4 +1,4 @@
-//! `segue check` reports what a file links and imports that matters when it leaves, and what this system
+//! `segue check` reports the libraries and imports of a file that matter for an unload, and what this system
 //! lacks.
 
 use std::fs;
@@ -9,12 +9,12 @@ use tempfile::TempDir;
 
 use crate::SEGUE;
 
-/// The findings of a copy of a fixture in which each string is replaced by one of the same length.
+/// The findings of a copy of a fixture in which strings are replaced by others of the same length.
 fn findings(package: &str, changes: &[(&str, &str)]) -> Vec<Finding> {
     let mut bytes = fs::read(fixture(package, V1)).unwrap();
     for (from, to) in changes {
         assert_eq!(from.len(), to.len(), "{from} {to}");
-        // In the names of the dynamic linker: they come first in the file.
+        // The dynamic linker's strings come first in the file.
         let at = bytes.windows(from.len() + 1).position(|at| at == format!("{from}\0").as_bytes());
         let at = at.unwrap_or_else(|| panic!("{package} has no {from}"));
         bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
@@ -37,10 +37,14 @@ fn an_ordinary_module_has_no_findings() {
 }
 
 #[test]
-fn each_import_that_matters_is_reported_with_what_to_set() {
-    assert_eq!(findings("holder", &[]), [], "its signals lead through the SDK, which hides the symbols");
+fn each_import_that_matters_is_reported_with_advice() {
+    assert_eq!(
+        findings("holder", &[]),
+        [],
+        "its signal functions are the SDK's, and those symbols are hidden"
+    );
     assert_eq!(kinds(&findings("everything", &[])), [(FindingKind::Dlopen, "dlopen")]);
-    // Functions of libc in the place of others, so that a load would find them.
+    // The replacements are functions of libc, so a load would find them.
     let cases = [
         (("sched_yield", "thrd_create"), FindingKind::Thread),
         (("pthread_self", "timer_create"), FindingKind::Timer),
@@ -56,18 +60,18 @@ fn each_import_that_matters_is_reported_with_what_to_set() {
 }
 
 #[test]
-fn libraries_outside_the_system_are_reported() {
-    let libssl = findings("greeter", &[("libgcc_s.so.1", "libmine.so.42")]);
-    let kinds_of = kinds(&libssl);
-    assert!(kinds_of.contains(&(FindingKind::ExternalLibrary, "libmine.so.42")), "{libssl:?}");
-    assert!(kinds_of.contains(&(FindingKind::MissingLibrary, "libmine.so.42")), "{libssl:?}");
+fn external_libraries_are_reported() {
+    let external = findings("greeter", &[("libgcc_s.so.1", "libmine.so.42")]);
+    let kinds_of = kinds(&external);
+    assert!(kinds_of.contains(&(FindingKind::ExternalLibrary, "libmine.so.42")), "{external:?}");
+    assert!(kinds_of.contains(&(FindingKind::MissingLibrary, "libmine.so.42")), "{external:?}");
     let cpp = findings("greeter", &[("libgcc_s.so.1", "libstdc++.so.")]);
     let cpp = cpp.iter().find(|found| found.kind == FindingKind::CppRuntime).unwrap();
     assert!(cpp.advice.contains("cpp_link_stdlib_static"), "{cpp:?}");
 }
 
 #[test]
-fn what_this_system_lacks_is_reported() {
+fn missing_versions_and_symbols_are_reported() {
     let version = findings("greeter", &[("GLIBC_2.34", "GLIBC_9.99")]);
     assert_eq!(kinds(&version), [(FindingKind::MissingVersion, "GLIBC_9.99")]);
     assert!(version[0].meaning.contains("libc.so.6"), "{version:?}");
@@ -76,11 +80,11 @@ fn what_this_system_lacks_is_reported() {
 }
 
 #[test]
-fn the_command_prints_them_for_a_person_and_for_a_script() {
+fn the_command_prints_findings_as_text_and_as_json() {
     let (code, report) = Command::new(SEGUE).json(&["check", &fixture_str("everything", V1)]);
     assert_eq!((code, &report["findings"][0]["kind"]), (Some(0), &"dlopen".into()), "{report}");
-    let words = Command::new(SEGUE).run(["check", &fixture_str("everything", V1)]);
-    assert!(words.stdout.contains("\nnote        dlopen: it can open"), "{words:?}");
+    let text = Command::new(SEGUE).run(["check", &fixture_str("everything", V1)]);
+    assert!(text.stdout.contains("\nnote        dlopen: it can open"), "{text:?}");
     let (_, clean) = Command::new(SEGUE).json(&["check", &fixture_str("greeter", V1)]);
     assert_eq!(clean["findings"].as_array().map(Vec::len), Some(0), "{clean}");
 }

@@ -1,4 +1,4 @@
-//! The command: what it answers, in words and in JSON, and how it exits.
+//! The commands against a service: what they print, as text and as JSON, and how they exit.
 
 use std::fs;
 
@@ -23,7 +23,7 @@ fn load_ls_status_and_rollback_in_json() {
         assert!(loaded["took_us"][step].is_u64(), "{step}: {loaded}");
     }
     for step in ["verify", "probe", "code_change"] {
-        assert!(loaded["took_us"][step].is_null(), "{step} was not taken: {loaded}");
+        assert!(loaded["took_us"][step].is_null(), "there was no step {step}: {loaded}");
     }
 
     let (_, again) = service.command.json(&["load", &fixture_str("sleeper", V1)]);
@@ -50,7 +50,7 @@ fn load_ls_status_and_rollback_in_json() {
 }
 
 #[test]
-fn a_rollback_goes_back_while_somebody_is_inside() {
+fn a_rollback_works_while_a_call_is_inside() {
     let service = Service::start(SEGUE, &[]);
     service.command.json(&["load", &fixture_str("sleeper", V1)]);
     let address = service.address;
@@ -59,7 +59,7 @@ fn a_rollback_goes_back_while_somebody_is_inside() {
     service.command.json(&["load", &fixture_str("sleeper", V2)]);
 
     let (code, third) = service.command.json(&["load", &fixture_str("greeter", V1)]);
-    assert_eq!(code, Some(0), "another module does not mind: {third}");
+    assert_eq!(code, Some(0), "another module can be loaded: {third}");
     fs::copy(fixture("sleeper", V1), service.home.path().join("libsleeper-3.so")).unwrap();
     let third = service.home.path().join("libsleeper-3.so");
     let (code, refused) = service.command.json(&["load", third.to_str().unwrap()]);
@@ -80,7 +80,7 @@ fn a_rollback_goes_back_while_somebody_is_inside() {
 }
 
 #[test]
-fn a_purge_past_its_deadline_exits_with_5_and_pins_says_who_is_inside() {
+fn a_purge_past_its_deadline_exits_with_5_and_pins_names_the_call() {
     let service = Service::start(SEGUE, &[]);
     service.command.json(&["load", &fixture_str("sleeper", V1)]);
     let (code, pins) = service.command.json(&["pins", "sleeper"]);
@@ -105,13 +105,13 @@ fn a_purge_past_its_deadline_exits_with_5_and_pins_says_who_is_inside() {
     let human = service.command.run(["pins", "sleeper"]);
     assert!(human.stdout.contains("waits for it to return"), "{human:?}");
     let (code, third) = service.command.json(&["load", &fixture_str("sleeper", V1)]);
-    assert_eq!(code, Some(0), "old has given up its place: {third}");
+    assert_eq!(code, Some(0), "the old version is quarantined: {third}");
     assert_eq!(slow.join().unwrap().text(), V1);
     until("it is unloaded", || service.status("sleeper").unwrap()["quarantined"] == json!([]));
 }
 
 #[test]
-fn each_bad_file_is_refused_with_exit_3_and_traffic_never_notices() {
+fn each_bad_file_is_refused_with_exit_3_and_no_request_is_lost() {
     let service = Service::start(SEGUE, &[]);
     service.command.json(&["load", &fixture_str("greeter", V1)]);
     let clients = segue_demo::client::Clients::start(segue_demo::client::Plan::new(service.address)).unwrap();
@@ -144,13 +144,13 @@ fn each_bad_file_is_refused_with_exit_3_and_traffic_never_notices() {
     }
     let outcome = clients.stop();
     assert_eq!(outcome.lost(), 0, "{:?}", outcome.examples);
-    // The same refusals are in the events.
+    // The events have the same refusals.
     let (_, events) = service.command.json_lines(&["events"]);
     assert_eq!(events.iter().filter(|event| event["event"] == "refused").count(), cases.len());
 }
 
 #[test]
-fn exit_codes_tell_what_happened() {
+fn each_kind_of_failure_has_its_exit_code() {
     let nowhere = Command::new(SEGUE);
     let unreachable = nowhere.run(["ls", "--control", "/nowhere/segue.sock"]);
     assert_eq!(unreachable.code, Some(6), "{unreachable:?}");
@@ -175,7 +175,7 @@ fn exit_codes_tell_what_happened() {
 }
 
 #[test]
-fn check_prints_what_a_file_says_of_itself() {
+fn check_prints_the_metadata_of_a_file() {
     let (code, report) = Command::new(SEGUE).json(&["check", &fixture_str("greeter", V2)]);
     assert_eq!(code, Some(0));
     assert_eq!(
@@ -183,12 +183,12 @@ fn check_prints_what_a_file_says_of_itself() {
         (&json!("greeter"), &json!(V2), &json!(segue_loader::abi::metadata::REVISION))
     );
     assert!(report["digest"].as_str().unwrap().starts_with("sha256:"));
-    let words = Command::new(SEGUE).run(["check", &fixture_str("greeter", V2)]);
-    assert!(words.stdout.contains("greeter") && words.stdout.contains(V2), "{words:?}");
+    let text = Command::new(SEGUE).run(["check", &fixture_str("greeter", V2)]);
+    assert!(text.stdout.contains("greeter") && text.stdout.contains(V2), "{text:?}");
 }
 
 #[test]
-fn events_are_told_in_words_and_in_json_lines() {
+fn events_are_printed_as_text_and_as_json_lines() {
     let service = Service::start(SEGUE, &[]);
     service.command.json(&["load", &fixture_str("greeter", V1)]);
     service.command.json(&["load", &fixture_str("greeter", V2)]);
@@ -200,7 +200,7 @@ fn events_are_told_in_words_and_in_json_lines() {
     assert!(events.iter().zip(1..).all(|(event, seq)| event["seq"] == json!(seq)));
     let (_, later) = service.command.json_lines(&["events", "--from", "4"]);
     assert_eq!(later.len(), 1);
-    let words = service.command.run(["events"]);
-    assert!(words.stdout.contains("greeter") && words.stdout.lines().count() >= 4, "{words:?}");
+    let text = service.command.run(["events"]);
+    assert!(text.stdout.contains("greeter") && text.stdout.lines().count() >= 4, "{text:?}");
     assert!(service.command.run(["ls"]).stdout.contains("greeter"));
 }

@@ -1,11 +1,11 @@
-//! `segue demo`: the main job, in one command.
+//! `segue demo`: releases under load, in one command.
 
 use segue_tests::Command;
 
 use crate::SEGUE;
 
 #[test]
-fn it_loses_nothing_and_says_so() {
+fn the_demo_loses_no_request() {
     let (code, report) = Command::new(SEGUE).json(&["demo"]);
     assert_eq!(code, Some(0), "{report:#}");
     assert_eq!((&report["lost"], &report["images_mapped"]), (&0.into(), &1.into()), "{report:#}");

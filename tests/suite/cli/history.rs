@@ -1,19 +1,19 @@
-//! The story of a bad release and of its undoing, as somebody reads it who was woken by it.
+//! The history of a bad release and its rollback, as an operator reads it.
 
 use segue_tests::{Service, V1, V2, fixture_str, until};
 
 use crate::SEGUE;
 
-/// The line that has this, with those that are set off below it.
-fn passage(text: &str, what: &str) -> String {
+/// The line that contains this text, with the indented lines below it.
+fn entry_with(text: &str, what: &str) -> String {
     let mut lines = text.lines().skip_while(|line| !line.contains(what));
-    let first = lines.next().unwrap_or_else(|| panic!("{what:?} is not told in\n{text}"));
+    let first = lines.next().unwrap_or_else(|| panic!("no entry has {what:?}:\n{text}"));
     let rest = lines.take_while(|line| line.starts_with("      "));
     std::iter::once(first).chain(rest).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
-fn a_bad_release_and_its_undoing_are_told() {
+fn a_bad_release_and_its_rollback_are_in_the_history() {
     let service = Service::start(SEGUE, &[]);
     let uid = service.uid();
     let digest = |version: &str| {
@@ -26,41 +26,41 @@ fn a_bad_release_and_its_undoing_are_told() {
     let second = service.command.run(load_bad).pid;
     let back = service.command.run(["rollback", "sleeper"]);
     assert!(back.stdout.contains("it was in memory still"), "{back:?}");
-    until("the bad one has left", || service.status("sleeper").unwrap()["old"].is_null());
-    // Somebody tries again, and it is worse: the process ends.
+    until("the bad version is unloaded", || service.status("sleeper").unwrap()["old"].is_null());
+    // A second attempt ends the process.
     service.command.run(load_bad);
     let service = service.kill_and_start_again();
     service.command.run(["stick", "sleeper"]);
     assert_eq!(service.command.run(load_bad).code, Some(3));
 
     let history = service.command.run(["history"]).stdout;
-    let told = passage(&history, "sleeper: 1.0.0+g1 is current; ");
-    assert!(told.contains(&format!("; file {good} from {}; took ", fixture_str("sleeper", V1))), "{told}");
-    assert!(told.contains(&format!("[by uid {uid}, pid {first}]")), "{told}");
-    let told = passage(&history, "1.1.0+g2 is current, on trial for 10m 00s, and 1.0.0+g1 is old; ");
-    assert!(told.contains(&bad) && told.contains(&format!("pid {second}]")), "{told}");
+    let entry = entry_with(&history, "sleeper: 1.0.0+g1 is current; ");
+    assert!(entry.contains(&format!("; file {good} from {}; took ", fixture_str("sleeper", V1))), "{entry}");
+    assert!(entry.contains(&format!("[by uid {uid}, pid {first}]")), "{entry}");
+    let entry = entry_with(&history, "1.1.0+g2 is current, on trial for 10m 00s, and 1.0.0+g1 is old; ");
+    assert!(entry.contains(&bad) && entry.contains(&format!("pid {second}]")), "{entry}");
     assert!(
-        told.contains("next: `segue confirm sleeper`") && told.contains("`segue rollback sleeper`"),
-        "{told}"
+        entry.contains("next: `segue confirm sleeper`") && entry.contains("`segue rollback sleeper`"),
+        "{entry}"
     );
-    let told = passage(&history, "went back to 1.0.0+g1, and 1.1.0+g2 is old; ");
-    assert!(told.contains(&good) && told.contains(&format!("[by uid {uid}, pid {}]", back.pid)), "{told}");
-    passage(&history, "sleeper: 1.1.0+g2 has left memory: ");
-    let told = passage(&history, "sleeper: 1.1.0 is left behind: the restart did not return to it; ");
-    assert!(told.contains(&bad) && told.contains("[by the runtime: a restart]"), "{told}");
+    let entry = entry_with(&history, "went back to 1.0.0+g1, and 1.1.0+g2 is old; ");
+    assert!(entry.contains(&good) && entry.contains(&format!("[by uid {uid}, pid {}]", back.pid)), "{entry}");
+    entry_with(&history, "sleeper: 1.1.0+g2 has left memory: ");
+    let entry = entry_with(&history, "sleeper: 1.1.0 is left behind: the restart did not return to it; ");
+    assert!(entry.contains(&bad) && entry.contains("[by the runtime: a restart]"), "{entry}");
     assert!(
-        told.contains("why:  it was on trial and was not confirmed") && told.contains("next: "),
-        "{told}"
+        entry.contains("why:  it was on trial and was not confirmed") && entry.contains("next: "),
+        "{entry}"
     );
-    let told = passage(&history, "1.0.0+g4 is current, as it was before; ");
-    assert!(told.ends_with("<== current now; a restart returns to it"), "{told}");
-    passage(&history, "sleeper: it is sticky");
-    let told = passage(&history, "at the step read (sticky): nothing has changed");
-    assert!(told.contains("why:  sleeper is sticky") && told.contains("next: `segue unstick"), "{told}");
+    let entry = entry_with(&history, "1.0.0+g4 is current, as it was before; ");
+    assert!(entry.ends_with("<== current now; a restart returns to it"), "{entry}");
+    entry_with(&history, "sleeper: it is sticky");
+    let entry = entry_with(&history, "at the step read (sticky): nothing has changed");
+    assert!(entry.contains("why:  sleeper is sticky") && entry.contains("next: `segue unstick"), "{entry}");
     let last = history.lines().last().unwrap();
     assert_eq!(last, format!("now: sleeper: 1.0.0+g4 ({good}) is current; a restart returns to it"));
 
-    // In order, each with its number and its time; and the same to whoever follows, from the first on.
+    // `segue events` prints the same entries from the first on, in order, with numbers and times.
     let events = service.command.run(["events"]).stdout;
     let numbers = events.lines().filter_map(|line| line.split_once("  #")).map(|(at, rest)| {
         assert!(at.ends_with('Z') && at.starts_with("20"), "{at}");
@@ -68,16 +68,16 @@ fn a_bad_release_and_its_undoing_are_told() {
     });
     let numbers: Vec<usize> = numbers.collect();
     assert_eq!(numbers, (1..=numbers.len()).collect::<Vec<_>>());
-    assert_eq!(events.matches("the runtime 0.").count(), 2, "it began twice: {events}");
-    passage(&events, "went back to 1.0.0+g1");
+    assert_eq!(events.matches("the runtime 0.").count(), 2, "the service started twice: {events}");
+    entry_with(&events, "went back to 1.0.0+g1");
 }
 
 #[test]
-fn a_release_that_ends_the_process_is_told_with_where_and_what_next() {
+fn a_release_that_crashes_the_process_is_in_the_history_with_the_function_and_a_hint() {
     let service = Service::start(SEGUE, &[]);
     service.command.run(["load", &fixture_str("crasher", V1)]);
     service.command.run(["load", &fixture_str("crasher", V2), "--trial", "10m"]);
-    // The process is gone before it can answer.
+    // The process ends before it can answer.
     let address = service.address;
     let caller = std::thread::spawn(move || {
         let _ = std::net::TcpStream::connect(address).and_then(|mut stream| {
@@ -91,21 +91,21 @@ fn a_release_that_ends_the_process_is_told_with_where_and_what_next() {
     service.wait_for_version("crasher", V1);
 
     let history = service.command.run(["history", "crasher"]).stdout;
-    let told = passage(
+    let entry = entry_with(
         &history,
         "the process before this one was ended by SIGSEGV, in the code of crasher 1.1.0+g2",
     );
-    assert!(told.contains("why:  it happened in ") && told.contains("write_at_null"), "{told}");
-    assert!(told.contains("next: `segue blocked`"), "{told}");
-    let told =
-        passage(&history, "crasher: 1.1.0 is blocked, and is not loaded, however it comes; file sha256:");
-    assert!(told.contains("while it was on trial") && told.contains("next: "), "{told}");
+    assert!(entry.contains("why:  it happened in ") && entry.contains("write_at_null"), "{entry}");
+    assert!(entry.contains("next: `segue blocked`"), "{entry}");
+    let entry =
+        entry_with(&history, "crasher: 1.1.0 is blocked, and is not loaded, however it comes; file sha256:");
+    assert!(entry.contains("while it was on trial") && entry.contains("next: "), "{entry}");
     assert!(history.trim_end().ends_with("is current; a restart returns to it"), "{history}");
 
     let (_, blocked) = service.command.json(&["blocked"]);
     let digest = blocked[0]["digest"].as_str().unwrap();
-    let told = passage(&history, "is blocked, and is not loaded");
-    assert!(told.contains(&format!("`segue unblock {digest}`")), "{told}");
+    let entry = entry_with(&history, "is blocked, and is not loaded");
+    assert!(entry.contains(&format!("`segue unblock {digest}`")), "{entry}");
     let refused = service.command.run(["load", &fixture_str("crasher", V2)]);
     assert_eq!(refused.code, Some(3), "{refused:?}");
     assert!(refused.stderr.contains("is blocked: it ended the process with SIGSEGV"), "{refused:?}");

@@ -1,4 +1,4 @@
-//! What `segue new` writes builds, passes its own test, and can be dropped in as it is.
+//! `segue new`: the module that it writes builds, passes its own test, and can be loaded.
 
 use std::{env, fs, process};
 
@@ -15,7 +15,7 @@ fn a_new_module_builds_passes_its_test_and_serves() {
     assert!(output.status.success(), "{output:?}");
     let module = home.path().join("my-module");
 
-    // Beside the modules that the other tests are made of: what they depend on is built once.
+    // In the same target directory as the fixtures, so dependencies are built once.
     let target = env::current_exe()
         .unwrap()
         .ancestors()
@@ -34,9 +34,9 @@ fn a_new_module_builds_passes_its_test_and_serves() {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (cargo.status.success(), text(&cargo.stdout) + &text(&cargo.stderr))
     };
-    let (passed, said) = cargo(&["test", "--release", "--", "--nocapture"], SEGUE);
-    assert!(passed && said.contains("it_unloads ... ok"), "{said}");
-    assert!(said.contains("my-module 0.1.0: left memory each time, and nothing stayed"), "{said}");
+    let (passed, output) = cargo(&["test", "--release", "--", "--nocapture"], SEGUE);
+    assert!(passed && output.contains("it_unloads ... ok"), "{output}");
+    assert!(output.contains("my-module 0.1.0: left memory each time, and nothing stayed"), "{output}");
     assert!(cargo(&["build", "--release"], SEGUE).0);
     let file = target.join("segue-new/release/libmy_module.so");
     let service = Service::start(SEGUE, &[]);
@@ -46,20 +46,20 @@ fn a_new_module_builds_passes_its_test_and_serves() {
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.header("x-segue-module"), Some("my-module"));
 
-    // The control: a version that leaves a file open fails its test, which names the file; and so does a test
-    // without a command.
+    // Control: if the module leaves a file open, its test fails and names the file. Without the command
+    // `segue`, it fails too.
     let source = module.join("src/lib.rs");
     let clean = fs::read_to_string(&source).unwrap();
     let leaves = "std::mem::forget(std::fs::File::open(\"/dev/null\")?);\n        let name = match";
     fs::write(&source, clean.replacen("let name = match", leaves, 1)).unwrap();
-    let (passed, said) = cargo(&["test", "--release", "it_unloads"], SEGUE);
-    assert!(!passed && said.contains("stays: descriptor:") && said.contains("/dev/null"), "{said}");
-    let (passed, said) = cargo(&["test", "--release", "it_unloads"], "/nowhere/segue");
-    assert!(!passed && said.contains("/nowhere/segue cannot be started"), "{said}");
+    let (passed, output) = cargo(&["test", "--release", "it_unloads"], SEGUE);
+    assert!(!passed && output.contains("stays: descriptor:") && output.contains("/dev/null"), "{output}");
+    let (passed, output) = cargo(&["test", "--release", "it_unloads"], "/nowhere/segue");
+    assert!(!passed && output.contains("/nowhere/segue cannot be started"), "{output}");
 }
 
 #[test]
-fn a_directory_that_is_there_and_a_name_that_is_none_are_refused() {
+fn an_existing_directory_and_an_invalid_name_are_refused() {
     let home = TempDir::new().unwrap();
     std::fs::create_dir(home.path().join("taken")).unwrap();
     for name in ["taken", "../escape", "", "fn", "no spaces"] {

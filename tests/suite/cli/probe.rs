@@ -1,5 +1,5 @@
-//! `segue probe` names what a module leaves behind, says where it crashes, and does not wait for one that
-//! hangs.
+//! `segue probe` names the resources that a module leaves behind and the function in which it crashes, and
+//! stops one that hangs.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ fn probe(name: &str, more: &[&str]) -> (Option<i32>, Value) {
     Command::new(SEGUE).json(&[&arguments, more].concat())
 }
 
-/// The kinds of what stayed, each once.
+/// The kinds of the resources that stayed, each once.
 fn kinds(report: &Value) -> Vec<&str> {
     let stays = report["stays"].as_array().unwrap();
     let mut kinds: Vec<&str> = stays.iter().map(|stay| stay["kind"].as_str().unwrap()).collect();
@@ -26,7 +26,7 @@ fn kinds(report: &Value) -> Vec<&str> {
 
 #[test]
 fn a_clean_module_leaves_nothing() {
-    // The last one asks not to be replaced.
+    // The last one is sticky.
     for name in ["greeter", "thread-spawner", "stays"] {
         let (code, report) = probe(name, &["--request", "GET /ada", "--request", "/bob"]);
         assert_eq!((code, &report["outcome"]), (Some(0), &"left".into()), "{report}");
@@ -34,20 +34,20 @@ fn a_clean_module_leaves_nothing() {
         let versions = report["versions"].as_array().unwrap();
         assert_eq!(versions.len(), 4, "three are replaced, and the last one is deleted: {report}");
         assert!(versions.iter().all(|version| version["left"] == true), "{report}");
-        // Two requests, two threads, two passes a round, and one for the last version.
+        // Two requests, two threads, two passes a round, and one pass for the last version.
         assert_eq!(report["calls"]["made"], 2 * 2 * (3 * 2 + 1), "{report}");
         assert!(report["purge_us"]["max"].as_u64() >= report["purge_us"]["median"].as_u64(), "{report}");
     }
-    let words = Command::new(SEGUE).run(["probe", &fixture_str("greeter", V1), "--rounds", "1"]);
+    let text = Command::new(SEGUE).run(["probe", &fixture_str("greeter", V1), "--rounds", "1"]);
     assert!(
-        words.stdout.starts_with("greeter 1.0.0: left memory each time, and nothing stayed\n"),
-        "{words:?}"
+        text.stdout.starts_with("greeter 1.0.0: left memory each time, and nothing stayed\n"),
+        "{text:?}"
     );
 }
 
 #[test]
-fn each_kind_of_thing_that_stays_is_named() {
-    // A thread and a handler keep the image. The others let it go.
+fn each_kind_of_leftover_is_named() {
+    // A thread and a handler keep the image; the others do not.
     let cases = [
         ("thread", "image", "left-behind"),
         ("signal", "image", "SIGUSR2"),
@@ -60,20 +60,20 @@ fn each_kind_of_thing_that_stays_is_named() {
         let (code, report) = probe("leaver", &["--request", &request, "--deadline", "8s"]);
         assert_eq!((code, &report["outcome"]), (Some(8), &"stays".into()), "{leave}: {report}");
         let stays = report["stays"].as_array().unwrap();
-        let is_it = |stay: &&Value| stay["kind"] == kind && stay["what"].as_str().unwrap().contains(named);
-        let stay = stays.iter().find(is_it).unwrap_or_else(|| panic!("{leave}: {report}"));
+        let matches = |stay: &&Value| stay["kind"] == kind && stay["what"].as_str().unwrap().contains(named);
+        let stay = stays.iter().find(matches).unwrap_or_else(|| panic!("{leave}: {report}"));
         assert!(!stay["advice"].as_str().unwrap().is_empty(), "{leave}: {report}");
     }
     let (code, report) = probe("leaver", &["--request", "GET /?leave=idle-thread"]);
     assert_eq!((code, &report["outcome"]), (Some(0), &"left".into()), "{report}");
     assert!(report["versions"][0]["threads_ended"].as_u64().unwrap() > 0, "{report}");
-    // The control: without a request that leaves something, the same module leaves nothing.
+    // Control: without such a request, the same module leaves nothing.
     let (code, report) = probe("leaver", &[]);
     assert_eq!((code, kinds(&report)), (Some(0), vec![]), "{report}");
 }
 
 #[test]
-fn calls_that_all_fail_prove_nothing() {
+fn a_probe_whose_calls_all_fail_fails() {
     let (code, report) = probe("leaver", &["--request", "GET /?leave=fault"]);
     assert_eq!((code, kinds(&report)), (Some(8), vec!["calls"]), "{report}");
     assert!(report["calls"]["first_failure"].as_str().unwrap().contains("a fault on purpose"), "{report}");
@@ -84,7 +84,7 @@ fn calls_that_all_fail_prove_nothing() {
 }
 
 #[test]
-fn a_crash_says_where() {
+fn a_crash_is_reported_with_step_and_function() {
     let (code, report) = probe("leaver", &["--request", "GET /?leave=crash"]);
     assert_eq!((code, &report["outcome"]["crashed"]), (Some(8), &"SIGSEGV".into()), "{report}");
     assert!(report["step"].as_str().unwrap().contains("round 1: calls of GET /?leave=crash"), "{report}");
@@ -102,7 +102,7 @@ fn a_crash_says_where() {
     assert!(report["step"].as_str().unwrap().contains("on_load"), "{report}");
     assert_eq!(report["crash"]["module"], "leaver", "{report}");
 
-    // A module that ends the process is no better.
+    // A module that calls `exit` counts as a crash.
     let (code, report) = probe("crasher", &["--request", "GET /?do=exit"]);
     assert_eq!((code, &report["outcome"]["crashed"]), (Some(8), &"exit(3)".into()), "{report}");
     assert_eq!(report["crash"]["signal"], "exit(3)", "{report}");
@@ -116,7 +116,7 @@ fn a_hang_ends_at_the_deadline() {
 }
 
 #[test]
-fn a_file_that_is_refused_has_the_exit_code_of_a_refusal() {
+fn a_refused_file_has_the_exit_code_of_a_refusal() {
     let directory = TempDir::new().unwrap();
     let text = directory.path().join("text.so");
     fs::write(&text, "#!/bin/sh\n").unwrap();
@@ -133,7 +133,7 @@ fn a_file_that_is_refused_has_the_exit_code_of_a_refusal() {
 }
 
 #[test]
-fn nothing_of_a_probe_is_left() {
+fn a_probe_leaves_no_files() {
     let home = TempDir::new().unwrap();
     let output = std::process::Command::new(SEGUE)
         .args(["probe", &fixture_str("greeter", V1), "--rounds", "1"])

@@ -1,4 +1,4 @@
-//! Several files are one set: all become current, or none.
+//! Several files as one set: all become current, or none.
 
 use segue_tests::{Service, V1, V2, control, fixture_str};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::SEGUE;
 
 #[test]
-fn of_a_set_with_bad_members_none_is_loaded_and_each_is_told() {
+fn a_set_with_bad_members_is_refused_and_each_is_named() {
     let service = Service::start(SEGUE, &[]);
     let images: Vec<Value> = ["greeter", "panics-on-load", "vetoes-load"]
         .iter()
@@ -21,20 +21,20 @@ fn of_a_set_with_bad_members_none_is_loaded_and_each_is_told() {
         members.iter().all(|member| member["step"] == "on_load" && member["hint"].is_string()),
         "{answer}"
     );
-    assert_eq!(service.get("/greeter/ada").0, 404, "the good member is not there either");
+    assert_eq!(service.get("/greeter/ada").0, 404, "the good member is not loaded either");
     let (_, modules) = service.command.json(&["ls"]);
     assert_eq!(modules, json!([]));
 
     let files =
         [fixture_str("greeter", V1), fixture_str("panics-on-load", V1), fixture_str("vetoes-load", V1)];
-    let words = service.command.run(["load".to_owned()].iter().chain(&files));
-    assert_eq!(words.code, Some(3), "{words:?}");
-    assert_eq!(words.stderr.matches("refused at the step on_load: ").count(), 2, "{words:?}");
-    assert!(words.stderr.matches("hint: ").count() >= 2, "{words:?}");
+    let text = service.command.run(["load".to_owned()].iter().chain(&files));
+    assert_eq!(text.code, Some(3), "{text:?}");
+    assert_eq!(text.stderr.matches("refused at the step on_load: ").count(), 2, "{text:?}");
+    assert!(text.stderr.matches("hint: ").count() >= 2, "{text:?}");
 }
 
 #[test]
-fn a_good_set_is_current_at_once_and_answered_in_the_order_given() {
+fn a_set_becomes_current_at_once_and_is_listed_in_the_order_given() {
     let service = Service::start(SEGUE, &[]);
     let (code, answer) =
         service.command.json(&["load", &fixture_str("sleeper", V1), &fixture_str("greeter", V1)]);
@@ -47,8 +47,8 @@ fn a_good_set_is_current_at_once_and_answered_in_the_order_given() {
     let outcomes: Vec<&Value> =
         answer["loaded"].as_array().unwrap().iter().map(|one| &one["outcome"]).collect();
     assert_eq!(outcomes, ["unchanged", "loaded"]);
-    let words = service.command.run(["history", "sleeper"]);
-    assert!(words.stdout.contains("is current, at once with greeter; "), "{words:?}");
+    let text = service.command.run(["history", "sleeper"]);
+    assert!(text.stdout.contains("is current, at once with greeter; "), "{text:?}");
     let twice = service.command.run(["load", &fixture_str("greeter", V1), &fixture_str("greeter", V2)]);
-    assert_eq!(twice.code, Some(2), "one module twice makes no sense: {twice:?}");
+    assert_eq!(twice.code, Some(2), "one module twice is an error: {twice:?}");
 }

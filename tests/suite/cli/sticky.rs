@@ -1,4 +1,4 @@
-//! A sticky module is not replaced, whether its file or somebody asked for it.
+//! A sticky module is not replaced, whether its file or a command made it sticky.
 
 use segue_tests::{Service, V1, V2, fixture_str};
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::SEGUE;
 
 #[test]
-fn a_module_that_asks_not_to_be_replaced_is_not_until_somebody_says_so() {
+fn a_module_that_is_sticky_by_its_file_can_be_replaced_after_unstick() {
     let service = Service::start(SEGUE, &[]);
     let check = service.command.run(["check", &fixture_str("stays", V1)]);
     assert!(check.stdout.contains("sticky      yes"), "{check:?}");
@@ -24,7 +24,7 @@ fn a_module_that_asks_not_to_be_replaced_is_not_until_somebody_says_so() {
 }
 
 #[test]
-fn what_somebody_made_sticky_is_so_after_a_restart() {
+fn a_module_made_sticky_stays_sticky_after_a_restart() {
     let service = Service::start(SEGUE, &[]);
     service.command.json(&["load", &fixture_str("sleeper", V1)]);
     let (code, stuck) = service.command.json(&["stick", "sleeper"]);

@@ -1,4 +1,4 @@
-//! A restart returns to what was confirmed, and never to a trial.
+//! Trials: a restart returns to the confirmed version, and never to one on trial.
 
 use segue_tests::{Service, V1, V2, fixture_str, until};
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::SEGUE;
 
 #[test]
-fn after_a_kill_the_confirmed_version_is_served_and_the_trial_is_not() {
+fn a_start_after_a_kill_serves_the_confirmed_version_and_not_the_trial() {
     let service = Service::start(SEGUE, &[]);
     service.command.json(&["load", &fixture_str("sleeper", V1)]);
     let trial = service.command.run(["load", &fixture_str("sleeper", V2), "--trial", "10m"]);
@@ -25,26 +25,29 @@ fn after_a_kill_the_confirmed_version_is_served_and_the_trial_is_not() {
     assert!(metrics.contains("segue_trials 1\n"), "{metrics}");
 
     let service = service.kill_and_start_again();
-    assert_eq!(service.get("/sleeper/"), (200, V1.to_owned()), "nobody had confirmed the trial");
+    assert_eq!(service.get("/sleeper/"), (200, V1.to_owned()), "the trial was not confirmed");
     assert_eq!(service.status("sleeper").unwrap()["current"]["status"], "confirmed");
     let (code, nothing) = service.command.json(&["confirm", "sleeper"]);
     assert_eq!((code, &nothing["confirmed"]), (Some(0), &json!(false)), "{nothing}");
     assert!(service.command.run(["confirm", "sleeper"]).stdout.contains("nothing was done"));
 
     service.command.json(&["load", &fixture_str("sleeper", V2), "--trial", "10m"]);
-    let (code, done) = service.command.json(&["confirm", "sleeper"]);
-    assert_eq!((code, &done["confirmed"], &done["current"]["version"]), (Some(0), &json!(true), &json!(V2)));
+    let (code, confirmed) = service.command.json(&["confirm", "sleeper"]);
+    assert_eq!(
+        (code, &confirmed["confirmed"], &confirmed["current"]["version"]),
+        (Some(0), &json!(true), &json!(V2))
+    );
     assert_eq!(service.status("sleeper").unwrap()["restarts_to"]["version"], V2);
     let service = service.kill_and_start_again();
-    assert_eq!(service.get("/sleeper/"), (200, V2.to_owned()), "it was confirmed");
-    // What was confirmed before it is in the store, and is gone back to from there.
+    assert_eq!(service.get("/sleeper/"), (200, V2.to_owned()), "the version was confirmed");
+    // The version that was confirmed before is loaded from the store.
     let (code, back) = service.command.json(&["rollback", "sleeper"]);
     assert_eq!((code, &back["from"], &back["recorded"]), (Some(0), &json!("store"), &json!(true)), "{back}");
     assert_eq!(service.get("/sleeper/"), (200, V1.to_owned()));
 }
 
 #[test]
-fn a_trial_that_nobody_confirms_ends_as_was_asked() {
+fn a_trial_that_is_not_confirmed_ends_as_configured() {
     let service = Service::start(SEGUE, &[]);
     service.command.json(&["load", &fixture_str("sleeper", V1)]);
     service.command.json(&["load", &fixture_str("sleeper", V2), "--trial", "1ms", "--trial-end", "confirm"]);
@@ -54,6 +57,6 @@ fn a_trial_that_nobody_confirms_ends_as_was_asked() {
     service.command.json(&["load", &fixture_str("sleeper", V1), "--trial", "1ms"]);
     service.wait_for_version("sleeper", V2);
     let (_, history) = service.command.json(&["history", "sleeper"]);
-    let by = history.as_array().unwrap().iter().rfind(|record| record["event"] == "rolled_back");
-    assert_eq!(by.unwrap()["by"], json!({"who": "runtime", "why": "the end of its trial"}));
+    let rollback = history.as_array().unwrap().iter().rfind(|record| record["event"] == "rolled_back");
+    assert_eq!(rollback.unwrap()["by"], json!({"who": "runtime", "why": "the end of its trial"}));
 }

@@ -1,12 +1,12 @@
-//! A command that is sent twice is done once; and the ledger knows who sent it.
+//! A command that is sent twice runs once, and the ledger records who sent it.
 
 use segue_tests::{Service, V1, V2, control, fixture_str, until};
 use serde_json::{Value, json};
 
 use crate::SEGUE;
 
-/// The status, and the answer but for how long it took: what is kept was written before the disk had been
-/// waited for.
+/// Sends a rollback; returns the status and the answer without `took_us`. The stored answer was written
+/// before the wait for the disk, so its times differ.
 fn rollback(service: &Service, key: &str) -> (u16, Value) {
     let headers = [("idempotency-key", key)];
     let (status, mut answer) =
@@ -15,12 +15,12 @@ fn rollback(service: &Service, key: &str) -> (u16, Value) {
     (status, answer)
 }
 
-fn version(service: &Service) -> Value {
+fn current_version(service: &Service) -> Value {
     service.status("sleeper").unwrap()["current"]["version"].clone()
 }
 
 #[test]
-fn a_rollback_that_is_sent_again_is_done_once_also_when_the_runtime_was_killed_in_between() {
+fn a_rollback_that_is_sent_twice_runs_once_even_over_a_kill() {
     let service = Service::start(SEGUE, &[]);
     service.command.json(&["load", &fixture_str("sleeper", V1)]);
     service.command.json(&["load", &fixture_str("sleeper", V2)]);
@@ -28,13 +28,13 @@ fn a_rollback_that_is_sent_again_is_done_once_also_when_the_runtime_was_killed_i
 
     let (status, first) = rollback(&service, "the-first");
     assert_eq!((status, &first["current"]["version"]), (200, &json!(V1)), "{first}");
-    assert_eq!(rollback(&service, "the-first"), (200, first.clone()), "it is the same command");
-    assert_eq!(version(&service), V1, "and was done once");
+    assert_eq!(rollback(&service, "the-first"), (200, first.clone()), "the same key is the same command");
+    assert_eq!(current_version(&service), V1, "it ran once");
 
     let service = service.kill_and_start_again();
-    assert_eq!(version(&service), V1);
+    assert_eq!(current_version(&service), V1);
     assert_eq!(rollback(&service, "the-first"), (200, first), "its answer outlived the process");
-    assert_eq!(version(&service), V1);
+    assert_eq!(current_version(&service), V1);
     let (_, history) = service.command.json(&["history", "sleeper"]);
     let rollbacks = history.as_array().unwrap().iter().filter(|record| record["event"] == "rolled_back");
     assert_eq!(rollbacks.count(), 1, "{history}");
@@ -48,7 +48,7 @@ fn a_rollback_that_is_sent_again_is_done_once_also_when_the_runtime_was_killed_i
 }
 
 #[test]
-fn who_asked_is_in_the_history() {
+fn the_history_records_who_sent_a_command() {
     let service = Service::start(SEGUE, &[]);
     let uid = service.uid();
     let loaded = service.command.run(["load", &fixture_str("sleeper", V1)]);
@@ -72,6 +72,6 @@ fn who_asked_is_in_the_history() {
     assert_eq!(by("loaded"), json!({"who": "file", "path": file}));
     let command = json!({"who": "peer", "uid": uid, "pid": loaded.pid});
     assert_eq!(history[1]["by"], command, "the process of `segue load`: {history}");
-    let words = service.command.run(["history", "sleeper"]).stdout;
-    assert!(words.contains(&format!("[by uid {uid}, pid {}]", loaded.pid)), "{words}");
+    let text = service.command.run(["history", "sleeper"]).stdout;
+    assert!(text.contains(&format!("[by uid {uid}, pid {}]", loaded.pid)), "{text}");
 }

@@ -1,4 +1,4 @@
-//! The control socket as any HTTP client sees it: here, bytes on a unix socket.
+//! Requests to the control socket, and its error object.
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -16,10 +16,10 @@ fn ask_json(service: &Service, method: &str, path: &str, body: &Value) -> (u16, 
 }
 
 #[test]
-fn a_file_is_uploaded_loaded_listed_and_asked_about() {
+fn a_file_is_uploaded_loaded_and_listed() {
     let service = Service::start(SEGUE, &[]);
     let mode = fs::metadata(service.home.path().join("segue.sock")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600, "only its owner may speak to it");
+    assert_eq!(mode & 0o777, 0o600, "only its owner may connect");
 
     let bytes = fs::read(fixture("greeter", V1)).unwrap();
     let (status, answer) = ask(&service, "PUT", "/v1/images", &bytes);
@@ -45,7 +45,7 @@ fn a_file_is_uploaded_loaded_listed_and_asked_about() {
 }
 
 #[test]
-fn what_makes_no_sense_has_the_error_object() {
+fn every_bad_request_gets_an_error_object() {
     let service = Service::start(SEGUE, &[]);
     let cases = [
         ("GET", "/v1/modules/nobody", Value::Null, 404, "not_found"),

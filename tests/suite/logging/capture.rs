@@ -1,4 +1,4 @@
-//! A subscriber that keeps what modules log, and the fixture `loggers` in a process of its own with it.
+//! A subscriber that captures what modules log, and the fixture `loggers` in a child process with it.
 
 use std::{
     fmt::Write,
@@ -64,18 +64,18 @@ impl Capture {
     }
 }
 
-/// Runs the body in a process of its own, with a subscriber that keeps what modules log; returns its stderr.
-pub(crate) fn alone(environment: &[(&str, &str)], body: impl FnOnce(&TestHost, &Capture)) -> String {
+/// Runs the body in a child process with a capturing subscriber; returns its standard error.
+pub(crate) fn with_capture(environment: &[(&str, &str)], body: impl FnOnce(&TestHost, &Capture)) -> String {
     let test = test_of(&body);
-    // Whoever runs the tests may have asked for backtraces.
+    // The environment of the tests may ask for backtraces.
     let environment = [&[("RUST_BACKTRACE", "0")], environment].concat();
-    let ended = dies_in_child_of(test, &environment, |_| {
+    let dead = dies_in_child_of(test, &environment, |_| {
         let capture = Capture::default();
         tracing::subscriber::set_global_default(Registry::default().with(capture.clone())).unwrap();
         body(&TestHost::new(), &capture);
     });
-    assert!(ended.status.success(), "{}", ended.stderr);
-    ended.stderr
+    assert!(dead.status.success(), "{}", dead.stderr);
+    dead.stderr
 }
 
 pub(crate) fn loaded(host: &TestHost) -> ModuleHandle {
@@ -83,11 +83,11 @@ pub(crate) fn loaded(host: &TestHost) -> ModuleHandle {
     host.module("loggers")
 }
 
-pub(crate) fn text(module: &ModuleHandle, path: &str) -> String {
+pub(crate) fn call(module: &ModuleHandle, path: &str) -> String {
     String::from_utf8(module.call(&Request::get(path)).unwrap().body).unwrap()
 }
 
-/// The number of the fixture's line that has this.
+/// The number of the line in the fixture that contains this text.
 pub(crate) fn line_of(what: &str) -> u32 {
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/loggers/src/lib.rs");
     let source = fs::read_to_string(source).unwrap();
@@ -95,8 +95,8 @@ pub(crate) fn line_of(what: &str) -> u32 {
     u32::try_from(line + 1).unwrap()
 }
 
-/// Replaces the version, and sees it leave memory.
-pub(crate) fn leaves(host: &TestHost) {
+/// Replaces the version, and checks that it is unloaded.
+pub(crate) fn check_unload(host: &TestHost) {
     host.load("loggers", V2).unwrap();
     host.runtime.purge("loggers", Duration::from_secs(30)).unwrap();
     until("the old version is unloaded", || host.runtime.images_mapped() == 1);

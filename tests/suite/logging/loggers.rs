@@ -1,15 +1,15 @@
-//! What a module writes to `log` reaches the host. A subscriber or a logger of its own is refused with the
-//! line that sets it.
+//! Records of the `log` crate reach the host. A module that sets its own subscriber or logger is refused, and
+//! the error names the line.
 
 use segue::{Code, Step};
 use segue_tests::{V1, until};
 
-use super::capture::{alone, leaves, line_of, loaded, text};
+use super::capture::{call, check_unload, line_of, loaded, with_capture};
 
 #[test]
-fn log_records_arrive_with_their_fields_and_inside_spans() {
-    alone(&[], |host, capture| {
-        text(&loaded(host), "/log");
+fn log_records_arrive_with_fields_and_spans() {
+    with_capture(&[], |host, capture| {
+        call(&loaded(host), "/log");
         let lines = capture.take();
         let expected: [(&str, &[&str]); 7] = [
             ("ERROR", &["an error", r#"from="elsewhere""#]),
@@ -31,15 +31,15 @@ fn log_records_arrive_with_their_fields_and_inside_spans() {
                 assert!(line.contains(part), "no {part} in {line}");
             }
         }
-        leaves(host);
+        check_unload(host);
     });
 }
 
 #[test]
-fn a_record_that_tracing_writes_to_log_too_arrives_once() {
-    alone(&[], |host, capture| {
+fn an_event_that_tracing_also_writes_to_log_arrives_once() {
+    with_capture(&[], |host, capture| {
         host.load("loggers", "twice").unwrap();
-        text(&host.module("loggers"), "/log");
+        call(&host.module("loggers"), "/log");
         let lines = capture.take();
         assert_eq!(lines.iter().filter(|line| line.contains("an event")).count(), 1, "{lines:#?}");
         assert_eq!(lines.len(), 7, "{lines:#?}");
@@ -47,48 +47,48 @@ fn a_record_that_tracing_writes_to_log_too_arrives_once() {
 }
 
 #[test]
-fn a_subscriber_of_its_own_is_refused_with_the_line_to_delete() {
-    alone(&[("LOGGERS", "init")], |host, _| {
+fn a_module_that_sets_a_subscriber_is_refused_with_the_line_to_delete() {
+    with_capture(&[("LOGGERS", "init")], |host, _| {
         let error = host.load("loggers", V1).unwrap_err();
         assert_eq!((error.code(), error.step()), (Code::OnLoadFailed, Some(Step::OnLoad)));
         let place = format!("fixtures/loggers/src/lib.rs:{}: ", line_of("fmt().init()"));
-        let told = error.to_string();
-        assert!(told.contains(&place) && told.contains("delete this call"), "{told}");
+        let text = error.to_string();
+        assert!(text.contains(&place) && text.contains("delete this call"), "{text}");
         until("it is unloaded", || host.runtime.images_mapped() == 0);
     });
 }
 
 #[test]
-fn a_logger_of_its_own_is_refused_with_the_line_to_delete() {
-    alone(&[("LOGGERS", "logger")], |host, _| {
-        let told = host.load("loggers", V1).unwrap_err().to_string();
+fn a_module_that_sets_a_logger_is_refused_with_the_line_to_delete() {
+    with_capture(&[("LOGGERS", "logger")], |host, _| {
+        let text = host.load("loggers", V1).unwrap_err().to_string();
         let place = format!("fixtures/loggers/src/lib.rs:{}: ", line_of("log::set_logger(&Own).map"));
-        assert!(told.contains(&place) && told.contains("delete this call"), "{told}");
+        assert!(text.contains(&place) && text.contains("delete this call"), "{text}");
         until("it is unloaded", || host.runtime.images_mapped() == 0);
     });
 }
 
 #[test]
-fn a_fault_for_a_subscriber_of_its_own_says_what_to_do() {
-    alone(&[("LOGGERS", "try-init")], |host, _| {
-        let told = host.load("loggers", V1).unwrap_err().to_string();
+fn a_fault_from_setting_a_subscriber_has_a_hint() {
+    with_capture(&[("LOGGERS", "try-init")], |host, _| {
+        let text = host.load("loggers", V1).unwrap_err().to_string();
         assert!(
-            told.contains("`on_load` sets a logger of its own") && told.contains("delete this call"),
-            "{told}"
+            text.contains("`on_load` sets a logger of its own") && text.contains("delete this call"),
+            "{text}"
         );
     });
 }
 
 #[test]
-fn what_a_constructor_has_set_is_accepted_and_reported_once() {
-    alone(&[("LOGGERS", "constructor")], |host, capture| {
+fn a_subscriber_set_by_a_constructor_is_accepted_with_one_warning() {
+    with_capture(&[("LOGGERS", "constructor")], |host, capture| {
         let module = loaded(host);
-        text(&module, "/log");
-        text(&module, "/log");
+        call(&module, "/log");
+        call(&module, "/log");
         let lines = capture.take();
         assert_eq!(lines.len(), 1, "{lines:#?}");
         assert!(lines[0].starts_with("WARN") && lines[0].contains("do not reach the host"), "{lines:?}");
         assert!(lines[0].contains(r#"module="loggers" version="1.0.0""#), "{lines:?}");
-        leaves(host);
+        check_unload(host);
     });
 }

@@ -1,4 +1,4 @@
-//! What modules log, and how their panics are reported.
+//! Logs and panics of modules, as the host gets them.
 
 mod capture;
 mod loggers;

@@ -1,5 +1,4 @@
-//! Where two things happen at once, or one of them does not come to its end: nobody waits for ever, and
-//! nothing is lost.
+//! Commands that overlap, or of which one hangs: no command waits for ever, and no change is lost.
 
 use std::{fs, path::Path, thread, time::Duration};
 
@@ -23,54 +22,58 @@ fn drop_in(home: &Path, module: &str, version: &str) {
     fs::rename(home.join("modules/.half"), home.join(format!("modules/lib{module}.so"))).unwrap();
 }
 
-/// Waits until a file that was put into the modules directory has settled, and waits for the old version.
-fn let_it_settle() {
-    // Nothing tells of a load that waits.
+/// Waits until a new file in the modules directory has settled and its load waits for the old version.
+fn let_drop_in_settle() {
+    // A load that waits is not visible from outside.
     thread::sleep(Duration::from_millis(1500));
 }
 
-/// The second version is current, the guard keeps the first, and a file with the first again waits for that
-/// to be gone.
-fn with_a_drop_in_that_waits(home: &Path, runtime: &Runtime) -> OwnedCallGuard {
+/// Makes the second version current, keeps the first with a guard, and drops in a file with the first. Its
+/// load waits until the guard is dropped.
+fn start_waiting_drop_in(home: &Path, runtime: &Runtime) -> OwnedCallGuard {
     runtime.load(fixture("greeter", V1)).unwrap();
     let keeps_old = runtime.module("greeter").unwrap().enter_owned().unwrap();
     runtime.load(fixture("greeter", V2)).unwrap();
     drop_in(home, "greeter", V1);
-    let_it_settle();
+    let_drop_in_settle();
     keeps_old
 }
 
 #[test]
-fn a_drop_in_that_waited_when_the_runtime_ended_is_taken_by_the_next() {
+fn a_drop_in_that_waits_at_shutdown_is_loaded_by_the_next_start() {
     let home = TempDir::new().unwrap();
     let runtime = start(home.path());
-    let keeps_old = with_a_drop_in_that_waits(home.path(), &runtime);
+    let keeps_old = start_waiting_drop_in(home.path(), &runtime);
     assert!(runtime.shutdown(Duration::from_millis(200)).is_err(), "a call is inside");
-    until("the file gave way", || {
+    until("the waiting load is refused", || {
         let history = runtime.history(None, 100).unwrap();
         history.iter().any(|record| matches!(record.event, Event::Refused { .. }))
     });
     drop(keeps_old);
     runtime.shutdown(LONG).unwrap();
     drop(runtime);
-    assert_eq!(current(&start(home.path()), "greeter").as_deref(), Some(V1), "it was not the file's fault");
+    assert_eq!(
+        current(&start(home.path()), "greeter").as_deref(),
+        Some(V1),
+        "the file is loaded, because it was not at fault"
+    );
 }
 
 #[test]
-fn a_delete_does_not_wait_behind_a_drop_in_that_waits() {
+fn a_delete_does_not_wait_for_a_waiting_drop_in() {
     let home = TempDir::new().unwrap();
     let runtime = start(home.path());
-    let keeps_old = with_a_drop_in_that_waits(home.path(), &runtime);
-    let asked = runtime.clone();
-    let delete = thread::spawn(move || asked.delete("greeter"));
-    until("it is refused", || delete.is_finished());
+    let keeps_old = start_waiting_drop_in(home.path(), &runtime);
+    let other = runtime.clone();
+    let delete = thread::spawn(move || other.delete("greeter"));
+    until("the delete is refused", || delete.is_finished());
     assert_eq!(delete.join().unwrap().unwrap_err().code(), Code::NotPurged);
     drop(keeps_old);
-    until("the file is taken", || current(&runtime, "greeter").as_deref() == Some(V1));
+    until("the file is loaded", || current(&runtime, "greeter").as_deref() == Some(V1));
 }
 
 #[test]
-fn callers_of_what_was_deleted_do_not_wait_for_a_drop_in_that_waits() {
+fn callers_of_a_deleted_module_do_not_wait_for_a_waiting_drop_in() {
     let home = TempDir::new().unwrap();
     let modules = home.path().join("modules");
     fs::create_dir(&modules).unwrap();
@@ -80,38 +83,37 @@ fn callers_of_what_was_deleted_do_not_wait_for_a_drop_in_that_waits() {
     let keeps_old = greeter.enter_owned().unwrap();
     assert!(runtime.delete("greeter").unwrap().deleted);
     drop_in(home.path(), "greeter", V2);
-    let_it_settle();
+    let_drop_in_settle();
     let caller = greeter.clone();
     let call = thread::spawn(move || caller.enter().err().map(|error| error.to_string()));
-    until("it is told that there is nobody", || call.is_finished());
+    until("the call fails", || call.is_finished());
     assert!(call.join().unwrap().unwrap().contains("no current version"));
     drop(keeps_old);
-    until("the file is taken", || current(&runtime, "greeter").as_deref() == Some(V2));
+    until("the file is loaded", || current(&runtime, "greeter").as_deref() == Some(V2));
 }
 
 #[test]
-fn a_rollback_while_a_load_supersedes_is_an_honest_refusal_of_the_load() {
+fn a_rollback_during_a_superseding_load_refuses_the_load() {
     let runtime = Runtime::builder().build().unwrap();
     runtime.load(fixture("greeter", V1)).unwrap();
     let module = runtime.module("greeter").unwrap();
     let keeps_first = module.enter_owned().unwrap();
     runtime.load(fixture("greeter", V2)).unwrap();
     let keeps_second = module.enter_owned().unwrap();
-    // Another module's name would be another module: the third version is the first's file with other bytes
-    // at its end.
+    // The third version is the file of the first with extra bytes at its end.
     let directory = TempDir::new().unwrap();
     let third = directory.path().join("libgreeter.so");
     let mut bytes = fs::read(fixture("greeter", V1)).unwrap();
     bytes.extend_from_slice(b"third");
     fs::write(&third, bytes).unwrap();
-    let asked = runtime.clone();
+    let other = runtime.clone();
     let load = thread::spawn(move || {
         let options = LoadOptions { policy: Policy::Supersede, deadline: LONG, trial: None };
-        asked.load_with(&Source::File(third), &options)
+        other.load_with(&Source::File(third), &options)
     });
-    // It is inside the purge by then: it takes some milliseconds.
+    // The load reaches the purge within milliseconds.
     thread::sleep(Duration::from_millis(300));
-    assert!(!load.is_finished(), "it waits for the first");
+    assert!(!load.is_finished(), "the load waits for the first version");
     runtime.rollback("greeter").unwrap();
     let refused = load.join().unwrap().unwrap_err();
     assert_eq!(refused.code(), Code::NotPurged, "{refused}");
@@ -120,7 +122,7 @@ fn a_rollback_while_a_load_supersedes_is_an_honest_refusal_of_the_load() {
 }
 
 #[test]
-fn the_end_of_a_trial_does_not_bring_back_what_was_deleted() {
+fn the_end_of_a_trial_does_not_restore_a_deleted_version() {
     let home = TempDir::new().unwrap();
     let runtime = start(home.path());
     runtime.load(fixture("greeter", V1)).unwrap();
@@ -138,19 +140,19 @@ fn the_end_of_a_trial_does_not_bring_back_what_was_deleted() {
 }
 
 #[test]
-fn a_version_that_is_confirmed_as_its_trial_ends_stays() {
+fn a_version_that_is_confirmed_while_its_trial_ends_stays() {
     let host = TestHost::new();
     host.load("hooks", V1).unwrap();
     let trial = Some(Trial { length: Duration::from_secs(1), at_end: TrialEnd::RollBack });
     let options = LoadOptions { trial, ..LoadOptions::default() };
     let second = host.runtime.load_with(&Source::File(fixture("hooks", V2)), &options).unwrap();
-    // So that the first has to be loaded again.
+    // With the first version purged, the end of the trial must load it again.
     host.gate.close("hooks", Phase::Started);
     assert!(host.runtime.purge("hooks", LONG).unwrap().purged);
-    assert_eq!(host.gate.wait_for_version(), second.generation + 1, "the first, at the end of the trial");
+    assert_eq!(host.gate.wait_for_version(), second.generation + 1, "the load of the first version is held");
     assert!(host.runtime.confirm("hooks").unwrap().confirmed);
     host.gate.open();
-    until("the first has ended again", || host.logged("drop hooks 1.0.0") == 2);
+    until("the first version has ended again", || host.logged("drop hooks 1.0.0") == 2);
     let hooks = host.runtime.status("hooks").unwrap().current.unwrap();
     assert_eq!((&*hooks.version, hooks.status), (V2, VersionState::Confirmed));
     host.runtime.shutdown(LONG).unwrap();
@@ -159,12 +161,12 @@ fn a_version_that_is_confirmed_as_its_trial_ends_stays() {
 }
 
 #[test]
-fn a_member_whose_drop_hangs_does_not_hold_up_the_refusal_of_its_set() {
+fn a_member_whose_drop_hangs_does_not_delay_the_refusal_of_its_set() {
     let host = TestHost::new();
     host.script("hooks", V1, "drop-hangs end");
-    let asked = host.runtime.clone();
+    let runtime = host.runtime.clone();
     let load = thread::spawn(move || {
-        asked.load_set(&set_of(&["hooks", "vetoes-load"], V1), &LoadOptions::default())
+        runtime.load_set(&set_of(&["hooks", "vetoes-load"], V1), &LoadOptions::default())
     });
     until("the set is refused", || load.is_finished());
     assert_eq!(refusal(load.join().unwrap()), Code::OnLoadFailed);
@@ -172,11 +174,11 @@ fn a_member_whose_drop_hangs_does_not_hold_up_the_refusal_of_its_set() {
     assert_eq!(hooks.quarantined.len(), 1, "it is listed: {hooks:?}");
     host.load("hooks", V2).unwrap();
     host.release("end");
-    until("it leaves", || host.runtime.status("hooks").unwrap().quarantined.is_empty());
+    until("it is unloaded", || host.runtime.status("hooks").unwrap().quarantined.is_empty());
 }
 
 #[test]
-fn a_sticky_module_stays_sticky_where_its_restart_hung() {
+fn a_sticky_module_whose_restore_hangs_stays_sticky() {
     let host = TestHost::new();
     host.load("hooks", V1).unwrap();
     host.runtime.stick("hooks").unwrap();

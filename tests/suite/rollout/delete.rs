@@ -1,4 +1,4 @@
-//! Modules without a current version.
+//! Deletes: a module without a current version.
 
 use std::thread;
 
@@ -13,12 +13,12 @@ fn otp_06_a_delete_stops_new_calls_and_lets_those_inside_finish() {
     let session = hooks.enter_owned().unwrap();
     let deleted = host.runtime.delete("hooks").unwrap();
     assert_eq!((deleted.deleted, deleted.old.unwrap().generation), (true, loaded.generation));
-    // New calls are told so, and the one that is inside goes on.
+    // New calls fail, and the call inside continues.
     assert!(response_text(hooks.call(&get("/"))).unwrap_err().contains("no current version"));
     assert!(hooks.enter_owned().is_err());
     assert_eq!(response_text(session.call(&get("/"))), hooks_answer(V1));
     assert!(!host.runtime.delete("hooks").unwrap().deleted, "there is no current version to delete");
-    // With another one current, it is refused while old is there: in Erlang it is false.
+    // A load is refused while the old version is loaded. So is a delete, for which Erlang returns false.
     assert_eq!(refusal(host.load("hooks", V2)), Code::NotPurged);
     drop(session);
     host.wait_until_old_is_gone("hooks");
@@ -27,10 +27,10 @@ fn otp_06_a_delete_stops_new_calls_and_lets_those_inside_finish() {
     let session = hooks.enter_owned().unwrap();
     host.load("hooks", V1).unwrap();
     assert_eq!(refusal(host.runtime.delete("hooks")), Code::NotPurged);
-    assert_eq!(response_text(hooks.call(&get("/"))), hooks_answer(V1), "and nothing has changed");
+    assert_eq!(response_text(hooks.call(&get("/"))), hooks_answer(V1), "nothing changed");
     drop(session);
     let deletes = host.events().iter().filter(|event| matches!(event, Event::Deleted { .. })).count();
-    assert_eq!(deletes, 1, "what changed nothing is not told");
+    assert_eq!(deletes, 1, "a delete that changed nothing is not recorded");
 }
 
 #[test]
@@ -40,14 +40,14 @@ fn otp_49_remove_and_purge_follow_the_release_instructions() {
     thread::scope(|scope| {
         let straggler = scope.spawn(|| host.ask("hooks", "/stay?file=never&looks=1"));
         until("the call is inside", || host.calls_inside("hooks") == 1);
-        // remove, with a soft purge: it runs on, and is told as not purged.
+        // `remove` with a soft purge: the call runs on, and the report says not purged.
         assert!(host.runtime.delete("hooks").unwrap().deleted);
         let report = host.runtime.soft_purge("hooks").unwrap();
         assert_eq!((report.purged, report.lingering), (false, 1));
-        // The same again with the next one: there are old processes.
+        // `load` is refused, because there are old processes.
         assert_eq!(refusal(host.load("hooks", V2)), Code::NotPurged);
         assert!(!straggler.is_finished());
-        // With a purge: they end, and it goes on with the new one.
+        // `remove` with a purge: they end, and the new version can be loaded.
         let purged = host.runtime.purge("hooks", LONG).unwrap();
         assert!(purged.purged, "{purged:?}");
         assert_eq!(straggler.join().unwrap(), hooks_answer(V1));
@@ -64,9 +64,9 @@ fn otp_57_removing_one_module_leaves_the_others() {
     }
     host.runtime.delete("hooks-a").unwrap();
     host.wait_until_old_is_gone("hooks-a");
-    assert_eq!(host.runtime.images_mapped(), 1, "it has left, and the other one has not");
+    assert_eq!(host.runtime.images_mapped(), 1, "only the deleted module is unloaded");
     assert_eq!((host.ask("hooks", "/"), host.logged("drop hooks-a ")), (hooks_answer(V1), 1));
-    // A restart does not bring it back.
+    // A restart does not restore it.
     let host = host.restarted();
     assert_eq!(host.ask("hooks", "/"), hooks_answer(V1));
     assert!(host.ask("hooks-a", "/").is_err());
@@ -82,6 +82,6 @@ fn otp_57_a_delete_can_be_repeated() {
         let again = host.runtime.delete("hooks").unwrap();
         assert_eq!((again.deleted, again.old), (false, None));
     }
-    // A name that never was a module's is another thing: it may be misspelt.
+    // A name that was never loaded is an error, because it may be misspelt.
     assert_eq!(refusal(host.runtime.delete("hoks")), Code::NotFound);
 }

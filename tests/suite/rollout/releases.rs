@@ -1,4 +1,4 @@
-//! The release handler's: what is kept over a restart, what is undone, and what is known of it all.
+//! Releases, as in OTP's release handler: trials, confirmation, restarts, and what is recorded about them.
 
 use std::{fs, time::Duration};
 
@@ -7,22 +7,23 @@ use segue::{
 };
 use segue_tests::{LONG, SHORT, TestHost, V1, V2, fixture, hooks_answer, refusal, set_of, until};
 
+/// A load on trial for an hour.
 const TRIAL: LoadOptions = LoadOptions {
     policy: segue::Policy::Refuse,
     deadline: LONG,
     trial: Some(Trial { length: Duration::from_secs(3600), at_end: TrialEnd::RollBack }),
 };
 
-fn try_out(host: &TestHost, version: &str) {
+fn load_on_trial(host: &TestHost, version: &str) {
     host.runtime.load_with(&Source::File(fixture("hooks", version)), &TRIAL).unwrap();
 }
 
-fn standing(host: &TestHost) -> (Option<VersionState>, Option<VersionState>) {
+fn states(host: &TestHost) -> (Option<VersionState>, Option<VersionState>) {
     let status = host.runtime.status("hooks").unwrap();
     (status.current.map(|it| it.status), status.old.map(|it| it.status))
 }
 
-/// All events that the ledger has.
+/// All events in the ledger.
 fn history(host: &TestHost) -> Vec<Event> {
     let mut all = host.runtime.events().from(1);
     let mut expected = 1;
@@ -41,23 +42,20 @@ fn history(host: &TestHost) -> Vec<Event> {
 fn otp_50_a_restart_returns_to_the_confirmed_release() {
     let host = TestHost::new();
     host.load("hooks", V1).unwrap();
-    // Installed, and the machine restarts: reverted.
-    try_out(&host, V2);
+    // Installed and restarted: reverted.
+    load_on_trial(&host, V2);
     assert_eq!(host.ask("hooks", "/"), hooks_answer(V2));
     let host = host.restarted();
-    assert_eq!(
-        (host.ask("hooks", "/"), standing(&host).0),
-        (hooks_answer(V1), Some(VersionState::Confirmed))
-    );
-    let left_behind = |event: &&Event| matches!(event, Event::NotRestored { version, .. } if version == V2);
-    assert_eq!(host.events().iter().filter(left_behind).count(), 1);
-    // Installed and made permanent: kept.
-    try_out(&host, V2);
+    assert_eq!((host.ask("hooks", "/"), states(&host).0), (hooks_answer(V1), Some(VersionState::Confirmed)));
+    let not_restored = |event: &&Event| matches!(event, Event::NotRestored { version, .. } if version == V2);
+    assert_eq!(host.events().iter().filter(not_restored).count(), 1);
+    // Installed and confirmed: kept.
+    load_on_trial(&host, V2);
     assert!(host.runtime.confirm("hooks").unwrap().confirmed);
-    assert!(!host.runtime.confirm("hooks").unwrap().confirmed, "there is nothing more to confirm");
+    assert!(!host.runtime.confirm("hooks").unwrap().confirmed, "it is confirmed already");
     let host = host.restarted();
     assert_eq!(host.ask("hooks", "/"), hooks_answer(V2));
-    // The old one, from the store since nothing of it is in memory; and that is kept, too.
+    // A rollback, from the store because the old version is unloaded: kept too.
     let back = host.runtime.rollback("hooks").unwrap();
     assert_eq!(
         (back.from, back.recorded, host.ask("hooks", "/")),
@@ -72,24 +70,24 @@ fn otp_50_a_restart_returns_to_the_confirmed_release() {
 fn otp_50_a_trial_is_undone_without_a_restart() {
     let host = TestHost::new();
     host.load("hooks", V1).unwrap();
-    assert_eq!(standing(&host), (Some(VersionState::Confirmed), None));
-    try_out(&host, V2);
-    until("old is kept", || standing(&host) == (Some(VersionState::Trial), Some(VersionState::Warm)));
-    // The trial is undone, with no restart at all.
+    assert_eq!(states(&host), (Some(VersionState::Confirmed), None));
+    load_on_trial(&host, V2);
+    until("old is kept warm", || states(&host) == (Some(VersionState::Trial), Some(VersionState::Warm)));
+    // A rollback ends the trial without a restart.
     let back = host.runtime.rollback("hooks").unwrap();
     assert_eq!((back.from, host.ask("hooks", "/")), (RollbackSource::Memory, hooks_answer(V1)));
     host.wait_until_old_is_gone("hooks");
-    assert_eq!(standing(&host), (Some(VersionState::Confirmed), None));
-    try_out(&host, V2);
+    assert_eq!(states(&host), (Some(VersionState::Confirmed), None));
+    load_on_trial(&host, V2);
     host.runtime.confirm("hooks").unwrap();
     host.wait_until_old_is_gone("hooks");
-    assert_eq!(standing(&host), (Some(VersionState::Confirmed), None), "then old is not kept any more");
-    // A first version that is on trial, and nothing to go back to.
+    assert_eq!(states(&host), (Some(VersionState::Confirmed), None), "old is no longer kept");
+    // A first version on trial has no old version to roll back to.
     host.runtime.load_with(&Source::File(fixture("hooks-a", V1)), &TRIAL).unwrap();
     assert_eq!(refusal(host.runtime.rollback("hooks-a")), Code::NothingToRollBack);
     let host = host.restarted();
     assert_eq!(host.ask("hooks", "/"), hooks_answer(V2));
-    assert!(host.ask("hooks-a", "/").is_err(), "a trial is never what a restart returns to");
+    assert!(host.ask("hooks-a", "/").is_err(), "a restart never restores a version on trial");
 }
 
 #[test]
@@ -98,12 +96,12 @@ fn otp_51_a_release_is_checked_before_anything_runs() {
     let directory = tempfile::tempdir().unwrap();
     let bad = directory.path().join("bad.so");
     fs::write(&bad, "no module").unwrap();
-    // The last of the release is no good. It is seen before anything of the first has run.
+    // The last file of the release is bad. That is found before any code of the first runs.
     let mut release = set_of(&["hooks", "hooks-a"], V1);
     release.push(Source::File(bad.clone()));
     assert_eq!(refusal(host.runtime.load_set(&release, &LoadOptions::default())), Code::BadElf);
     assert!(host.log().is_empty() && host.runtime.modules().is_empty());
-    // And it can be seen without a runtime.
+    // It can also be found without a runtime.
     assert_eq!(refusal(segue::check(&bad)), Code::BadElf);
     assert_eq!(segue::check(&fixture("hooks", V1)).unwrap().metadata.version, V1);
     assert!(host.log().is_empty());
@@ -114,24 +112,24 @@ fn otp_52_the_state_of_each_release_is_known() {
     let host = TestHost::new();
     host.load("hooks", V1).unwrap();
     let session = host.module("hooks").enter_owned().unwrap();
-    try_out(&host, V2);
-    assert_eq!(standing(&host), (Some(VersionState::Trial), Some(VersionState::Draining)));
+    load_on_trial(&host, V2);
+    assert_eq!(states(&host), (Some(VersionState::Trial), Some(VersionState::Draining)));
     drop(session);
-    until("old is kept warm", || standing(&host).1 == Some(VersionState::Warm));
+    until("old is kept warm", || states(&host).1 == Some(VersionState::Warm));
     host.runtime.confirm("hooks").unwrap();
     host.wait_until_old_is_gone("hooks");
     let host = host.restarted();
-    let told = history(&host).into_iter().filter_map(|event| match event {
+    let recorded = history(&host).into_iter().filter_map(|event| match event {
         Event::Loaded { current, trial_ms: None, .. } => Some(format!("loaded {}", current.version)),
         Event::Loaded { current, trial_ms: Some(_), .. } => Some(format!("tried {}", current.version)),
         Event::Confirmed { current, .. } => Some(format!("confirmed {}", current.version)),
         Event::Stopped { .. } => Some("stopped".to_owned()),
         _ => None,
     });
-    let told: Vec<String> = told.collect();
+    let recorded: Vec<String> = recorded.collect();
     let (tried, confirmed, first) =
         (format!("tried {V2}"), format!("confirmed {V2}"), format!("loaded {V1}"));
-    assert_eq!(told, [first, tried, confirmed, "stopped".to_owned(), format!("loaded {V2}")]);
+    assert_eq!(recorded, [first, tried, confirmed, "stopped".to_owned(), format!("loaded {V2}")]);
 }
 
 #[test]
@@ -142,7 +140,7 @@ fn otp_56_many_modules_are_purged_updated_and_removed_together() {
     let sessions = MANY.map(|module| host.module(module).enter_owned().unwrap());
     host.load_set(&MANY, V2).unwrap();
     assert!(matches!(host.load_set(&MANY, V1), Err(Error::Set { errors }) if errors.len() == MANY.len()));
-    // Purged before, all at once; then the release itself has nothing to wait for.
+    // All are purged first, at once, so that the release does not wait.
     drop(sessions);
     std::thread::scope(|scope| {
         let purges = MANY.map(|module| scope.spawn(|| host.runtime.purge(module, LONG).unwrap()));
@@ -150,7 +148,7 @@ fn otp_56_many_modules_are_purged_updated_and_removed_together() {
     });
     assert_eq!(host.runtime.images_mapped(), MANY.len());
     host.load_set(&MANY, V1).unwrap();
-    // And as many are removed.
+    // Then all are removed.
     for module in MANY {
         host.wait_until_old_is_gone(module);
         assert!(host.runtime.delete(module).unwrap().deleted);
@@ -178,7 +176,7 @@ fn otp_58_status_names_the_file_that_was_loaded() {
     host.wait_until_old_is_gone("hooks");
     drop(session);
     host.runtime.load(&second).unwrap();
-    // The same from elsewhere: what is in memory came from where it came from, and the offer is told.
+    // The same file at another path: the source stays, and the load is recorded as unchanged.
     host.runtime.load(&same).unwrap();
     assert_eq!(source(), second.display().to_string());
     let offered = same.display().to_string();
@@ -194,7 +192,7 @@ fn otp_59_one_component_goes_up_and_down_alone() {
     let host = TestHost::new();
     host.load("hooks", V1).unwrap();
     host.load("hooks-a", V1).unwrap();
-    // Up and down, one component alone.
+    // Up and down, one module alone.
     host.load("hooks", V2).unwrap();
     host.wait_until_old_is_gone("hooks");
     assert_eq!(host.runtime.rollback("hooks").unwrap().from, RollbackSource::Store);
@@ -205,20 +203,20 @@ fn otp_59_one_component_goes_up_and_down_alone() {
     assert_eq!(host.runtime.rollback("hooks").unwrap().from, RollbackSource::Memory);
     assert_eq!(host.ask("hooks", "/"), hooks_answer(V1));
     drop(session);
-    let of_the_other = host.runtime.status("hooks-a").unwrap().current.unwrap();
-    assert_eq!((of_the_other.generation, host.logged("load hooks-a ")), (2, 1), "nothing has happened to it");
+    let other = host.runtime.status("hooks-a").unwrap().current.unwrap();
+    assert_eq!((other.generation, host.logged("load hooks-a ")), (2, 1), "the other module did not change");
 }
 
 #[test]
 fn otp_60_a_load_that_waits_too_long_for_old_changes_nothing() {
     let host = TestHost::new();
     host.load("hooks", V1).unwrap();
-    let unresponsive = host.module("hooks").enter_owned().unwrap();
+    let straggler = host.module("hooks").enter_owned().unwrap();
     host.load("hooks", V2).unwrap();
     let options = LoadOptions { policy: segue::Policy::Wait, deadline: SHORT, trial: None };
     let error = host.runtime.load_with(&Source::File(fixture("hooks", V1)), &options).unwrap_err();
     assert!(matches!(&error, Error::Deadline { module: Some(module), .. } if module == "hooks"), "{error}");
     assert_eq!((host.ask("hooks", "/"), host.refusals()), (hooks_answer(V2), vec![Code::Deadline]));
-    drop(unresponsive);
+    drop(straggler);
     host.load_after_old("hooks", V1).unwrap();
 }

@@ -1,17 +1,17 @@
-//! Old becomes current again, by one store, while it is in memory.
+//! A rollback while the old version is loaded: one store makes it current again.
 
 use segue::{Error, Request};
 use segue_tests::{TestHost, V1, V2, until};
 
 #[test]
-fn old_is_current_again_and_what_was_current_leaves() {
+fn a_rollback_makes_old_current_and_unloads_the_other() {
     let host = TestHost::new();
     let first = host.load("sleeper", V1).unwrap();
     let sleeper = host.module("sleeper");
     let inside = sleeper.enter().unwrap();
     host.load("sleeper", V2).unwrap();
     let rolled_back = host.runtime.rollback("sleeper").unwrap();
-    assert_eq!(rolled_back.current.generation, first.generation, "it is the same load, not a new one");
+    assert_eq!(rolled_back.current.generation, first.generation, "it is the same instance, not a new load");
     assert_eq!(sleeper.call(&Request::get("/")).unwrap().body, V1.as_bytes());
     host.wait_until_old_is_gone("sleeper");
     assert_eq!(host.runtime.images_mapped(), 1);
@@ -19,14 +19,14 @@ fn old_is_current_again_and_what_was_current_leaves() {
     assert_eq!(
         sleeper.call(&Request::get("/")).unwrap().body,
         V1.as_bytes(),
-        "it did not leave as old would"
+        "it stays loaded after its last old call"
     );
     host.load("sleeper", V2).unwrap();
     host.wait_until_old_is_gone("sleeper");
 }
 
 #[test]
-fn with_nothing_to_go_back_to_nothing_happens() {
+fn a_rollback_without_an_old_version_changes_nothing() {
     let host = TestHost::new();
     assert!(matches!(host.runtime.rollback("sleeper"), Err(Error::NoSuchModule { .. })));
     host.load("sleeper", V1).unwrap();

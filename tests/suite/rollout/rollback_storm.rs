@@ -1,4 +1,4 @@
-//! What Erlang lacks: going back by one store, as often as anybody likes.
+//! Many rollbacks under load. Erlang has no rollback.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -16,7 +16,7 @@ fn a_storm_of_rollbacks_loses_nothing() {
     const CALLERS: usize = 8;
     const ROLLBACKS: usize = 60;
     let host = TestHost::new();
-    // Somebody stays in each of the versions, so that none of them leaves.
+    // A guard in each version keeps all of them loaded.
     let enter = |module: &'static str| host.module(module).enter_owned().unwrap();
     host.load_set(&MODULES, V1).unwrap();
     let firsts = MODULES.map(enter);
@@ -37,12 +37,12 @@ fn a_storm_of_rollbacks_loses_nothing() {
                     seen[usize::from(version == V2)] = true;
                     calls += 1;
                 }
-                assert!(seen.iter().all(|seen| *seen), "it has met both");
+                assert!(seen.iter().all(|seen| *seen), "the caller has seen both versions");
                 calls
             })
         };
         let callers: Vec<_> = (0..CALLERS).map(call).collect();
-        // Two for each module, who know nothing of each other.
+        // Two threads for each module.
         let back = |n: usize| {
             scope.spawn(move || {
                 for _ in 0..ROLLBACKS {
@@ -52,43 +52,39 @@ fn a_storm_of_rollbacks_loses_nothing() {
                 }
             })
         };
-        let going_back: Vec<_> = (0..4).map(back).collect();
-        going_back.into_iter().for_each(|it| it.join().unwrap());
+        let threads: Vec<_> = (0..4).map(back).collect();
+        threads.into_iter().for_each(|it| it.join().unwrap());
         drop(at_end);
         callers.into_iter().map(|caller| caller.join().unwrap()).sum()
     });
-    // Every call was counted, in one version or the other (and some of them in both: who enters while it
-    // changes enters again), and every rollback has been told, in order.
+    // Every call was counted in one version or the other; a call that enters during a change may be counted
+    // in both. Every rollback was recorded, in order.
     let of_both = MODULES.map(|module| {
         let status = host.runtime.status(module).unwrap();
         status.current.unwrap().calls + status.old.unwrap().calls
     });
-    assert!(of_both.iter().sum::<u64>() >= calls + 4, "{of_both:?}: {calls}, and the four who stayed");
-    let (mut all, mut last, mut told) = (host.runtime.events().from(1), 0, 0);
+    assert!(of_both.iter().sum::<u64>() >= calls + 4, "{of_both:?}: {calls} calls and four guards");
+    let (mut all, mut last, mut recorded) = (host.runtime.events().from(1), 0, 0);
     let mut currents = MODULES.map(|_| V2.to_owned());
     while let NextEvent::Event(record) = all.next(Duration::ZERO) {
         assert_eq!(record.seq, last + 1, "without a gap");
         last = record.seq;
         if let Event::RolledBack { module, current, old, .. } = record.event {
             let before = &mut currents[usize::from(module == MODULES[1])];
-            assert_eq!(*before, old.version, "each begins where the one before has ended");
+            assert_eq!(*before, old.version, "each rollback starts from the result of the one before");
             *before = current.version;
-            told += 1;
+            recorded += 1;
         }
     }
-    assert_eq!(told, 4 * ROLLBACKS);
-    assert_eq!(
-        (host.logged("load"), host.logged("drop")),
-        (4, 0),
-        "nothing was started, and nothing has ended"
-    );
+    assert_eq!(recorded, 4 * ROLLBACKS);
+    assert_eq!((host.logged("load"), host.logged("drop")), (4, 0), "no version started or ended");
     drop((firsts, seconds));
     MODULES.iter().for_each(|module| host.wait_until_old_is_gone(module));
     assert_eq!(host.runtime.images_mapped(), 2);
 }
 
 #[test]
-fn a_storm_of_rollbacks_while_old_leaves_is_answered() {
+fn a_storm_of_rollbacks_while_old_is_unloaded_is_answered() {
     const ROLLBACKS: usize = 30;
     let host = TestHost::new();
     host.load("hooks-a", V1).unwrap();
@@ -104,29 +100,30 @@ fn a_storm_of_rollbacks_while_old_leaves_is_answered() {
                 assert_eq!(response_text(guard.call(&get("/"))), hooks_answer(&guard.version().version));
             }
         });
-        let going_back = [0, 1].map(|_| {
+        let threads = [0, 1].map(|_| {
             scope.spawn(move || {
-                let mut went = 0;
+                let mut done = 0;
                 for _ in 0..ROLLBACKS {
                     match host.runtime.rollback("hooks-a") {
-                        Ok(_) => went += 1,
-                        // The one before is on its way out: it is too late for one store, and too early for
-                        // its file. Or the other one has gone back to it meanwhile.
+                        Ok(_) => done += 1,
+                        // The old version is being unloaded: too late for a rollback in memory, too early to
+                        // load its file. Or the other thread has rolled back meanwhile.
                         Err(error) => {
-                            let is_fair = matches!(error.code(), Code::NotPurged | Code::NothingToRollBack);
-                            assert!(is_fair, "{error}");
+                            let is_expected =
+                                matches!(error.code(), Code::NotPurged | Code::NothingToRollBack);
+                            assert!(is_expected, "{error}");
                         }
                     }
                 }
-                went
+                done
             })
         });
-        let went: usize = going_back.map(|it| it.join().unwrap()).into_iter().sum();
-        assert!(went > 0);
+        let done: usize = threads.map(|it| it.join().unwrap()).into_iter().sum();
+        assert!(done > 0);
         drop(at_end);
         caller.join().unwrap();
-        let told = host.events().iter().filter(|event| matches!(event, Event::RolledBack { .. })).count();
-        assert_eq!(told, went, "each that was done is told, and no other");
+        let recorded = host.events().iter().filter(|event| matches!(event, Event::RolledBack { .. })).count();
+        assert_eq!(recorded, done, "each rollback that was done is recorded, and no other");
     });
     host.wait_until_old_is_gone("hooks-a");
     let (loads, drops) = (host.logged("load"), host.logged("drop"));

@@ -1,4 +1,4 @@
-//! What clients of the server see: routes, refusals, limits, and a graceful end.
+//! Clients of the server: routes, errors, limits, and a graceful shutdown.
 
 use std::{fs, thread};
 
@@ -6,8 +6,8 @@ use segue_tests::{Service, V1, V2, fixture, http, until};
 
 use crate::SEGUE;
 
-fn serving(modules: &[(&str, &str)], further: &[&str]) -> Service {
-    let service = Service::start(SEGUE, further);
+fn serving(modules: &[(&str, &str)], extra: &[&str]) -> Service {
+    let service = Service::start(SEGUE, extra);
     for (module, version) in modules {
         service.drop_in(&fixture(module, version), &format!("lib{}.so", module.replace('-', "_")));
         service.wait_for_version(module, version);
@@ -16,7 +16,7 @@ fn serving(modules: &[(&str, &str)], further: &[&str]) -> Service {
 }
 
 #[test]
-fn an_answer_says_who_gave_it() {
+fn an_answer_names_its_module_and_version() {
     let service = serving(&[("greeter", V1)], &[]);
     let answer = http::get(service.address, "/greeter/ada");
     assert_eq!((answer.status, answer.text()), (200, "Hello, ada! This is greeter 1.0.0.\n"));
@@ -28,13 +28,13 @@ fn an_answer_says_who_gave_it() {
 }
 
 #[test]
-fn a_route_leads_where_it_says() {
+fn a_route_leads_to_its_module() {
     let service = serving(&[("greeter", V1)], &["--route", "/hello=greeter"]);
     assert_eq!(http::get(service.address, "/hello/ada").text(), "Hello, ada! This is greeter 1.0.0.\n");
 }
 
 #[test]
-fn a_failed_call_is_a_500_without_words_and_the_words_are_in_the_log() {
+fn a_failed_call_is_a_500_and_its_text_is_only_in_the_log() {
     let service = serving(&[("panics-in-call", V1)], &[]);
     let mut kept = http::Connection::open(service.address);
     for (path, _) in [("/panic", "panics on purpose"), ("/fault", "fails on purpose")] {
@@ -42,14 +42,14 @@ fn a_failed_call_is_a_500_without_words_and_the_words_are_in_the_log() {
         assert_eq!(answer.status, 500);
         assert_eq!(answer.header("x-segue-module"), Some("panics-in-call"));
         assert!(!answer.text().contains("purpose"), "{}", answer.text());
-        assert_eq!(kept.get("/panics-in-call/").text(), V1, "the next call on the same connection is fine");
+        assert_eq!(kept.get("/panics-in-call/").text(), V1, "the next call on the same connection succeeds");
     }
     let (log, _) = service.stop();
     assert!(log.contains("the call panics on purpose") && log.contains("the call fails on purpose"), "{log}");
 }
 
 #[test]
-fn what_is_too_large_has_a_status_of_its_own() {
+fn requests_that_are_too_large_have_their_own_status() {
     let service = serving(&[("greeter", V1)], &[]);
     let address = service.address;
     for length in [20_000, 100_000] {
@@ -67,14 +67,14 @@ fn what_is_too_large_has_a_status_of_its_own() {
 }
 
 #[test]
-fn a_full_queue_says_when_to_come_again() {
+fn a_full_queue_answers_503_with_retry_after() {
     let service = serving(&[("greeter", V1)], &["--workers", "1", "--queue", "1"]);
     let address = service.address;
     let slow: Vec<_> =
         (0..8).map(|_| thread::spawn(move || http::get(address, "/greeter/slow?wait_ms=700"))).collect();
     let answers: Vec<http::Answer> = slow.into_iter().map(|slow| slow.join().unwrap()).collect();
     let refused: Vec<&http::Answer> = answers.iter().filter(|answer| answer.status == 503).collect();
-    assert!(!refused.is_empty(), "one works, one waits, and there were eight");
+    assert!(!refused.is_empty(), "one call runs, one waits, and eight were sent");
     assert!(refused.iter().all(|answer| answer.header("retry-after").is_some()));
     assert!(answers.iter().any(|answer| answer.status == 200));
 }
@@ -90,23 +90,23 @@ fn slow_calls_do_not_stop_fast_ones() {
     for _ in 0..50 {
         assert_eq!(kept.get("/greeter/ada").status, 200);
     }
-    assert_eq!(service.status("greeter").unwrap()["current"]["inside"], 3, "they were inside all the time");
+    assert_eq!(service.status("greeter").unwrap()["current"]["inside"], 3, "the slow calls are still inside");
     slow.into_iter().for_each(|slow| assert_eq!(slow.join().unwrap().status, 200));
 }
 
 #[test]
-fn a_client_that_has_closed_its_side_is_answered() {
+fn a_client_that_closed_its_sending_side_is_answered() {
     let service = serving(&[("sleeper", V1)], &[]);
     for ms in [0, 5, 50] {
         let mut connection = http::Connection::open(service.address);
         connection.send(format!("GET /sleeper/?ms={ms} HTTP/1.1\r\nhost: test\r\n\r\n").as_bytes());
         connection.finish();
-        assert_eq!(connection.answer().expect("it waits for its answer").text(), V1);
+        assert_eq!(connection.answer().expect("there is an answer").text(), V1);
     }
 }
 
 #[test]
-fn sigterm_lets_what_is_inside_finish() {
+fn sigterm_lets_calls_inside_finish() {
     let service = serving(&[("greeter", V1)], &[]);
     let address = service.address;
     let slow = thread::spawn(move || http::get(address, "/greeter/slow?wait_ms=1500"));
@@ -115,12 +115,12 @@ fn sigterm_lets_what_is_inside_finish() {
     assert_eq!(slow.join().unwrap().text(), "Hello, slow! This is greeter 1.0.0.\n");
     let (status, log, home) = service.wait();
     assert_eq!(status.code(), Some(0), "{log}");
-    assert!(!home.path().join("segue.sock").exists(), "the socket went with its service");
+    assert!(!home.path().join("segue.sock").exists(), "the service removed its socket");
     assert!(std::net::TcpStream::connect(address).is_err());
 }
 
 #[test]
-fn textkit_works_for_real_and_its_versions_differ() {
+fn textkit_serves_real_requests_and_its_versions_differ() {
     let service = serving(&[("textkit", V1)], &[]);
     let address = service.address;
     let table = b"# T\n\n| a | b |\n|---|---|\n| 1 | 2 |\n";
@@ -144,6 +144,6 @@ fn textkit_works_for_real_and_its_versions_differ() {
     assert!(http::post(address, "/textkit/markdown", table).text().contains("<table>"));
     assert!(
         fs::read_dir(service.home.path().join("modules")).unwrap().count() == 1,
-        "it is read, never written"
+        "the service never writes to the modules directory"
     );
 }

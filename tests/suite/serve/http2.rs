@@ -1,4 +1,4 @@
-//! HTTP/2: one connection, many requests at once, and releases that it never notices.
+//! HTTP/2: many requests at once on one connection, during releases.
 
 use std::{
     pin::Pin,
@@ -22,7 +22,7 @@ use tokio::{net::TcpStream, runtime};
 
 use crate::SEGUE;
 
-/// Requests that are under way at once.
+/// How many requests are in flight at once.
 const STREAMS: usize = 16;
 
 async fn ask(sender: &mut SendRequest<Empty<Bytes>>, target: String) -> (u16, String) {
@@ -45,7 +45,7 @@ fn one_connection_outlives_many_releases() {
             http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
         let connection = tokio::spawn(connection);
         for release in 0..20 {
-            // A slow one is inside while the next version comes.
+            // A slow request is inside while the next version is loaded.
             let mut slow = sender.clone();
             let slow = tokio::spawn(async move {
                 ask(&mut slow, format!("http://test/greeter/slow-{release}?wait_ms=300")).await
@@ -69,14 +69,14 @@ fn one_connection_outlives_many_releases() {
             assert_eq!(status, 200);
             assert!(text.starts_with(&format!("Hello, slow-{release}! ")), "{text}");
         }
-        assert!(!connection.is_finished(), "it is the same connection all the time");
+        assert!(!connection.is_finished(), "the connection is still open");
     });
     let (_, events) = service.command.json_lines(&["events"]);
     let releases = events.iter().filter(|event| event["event"] == "loaded").count();
-    assert!(releases > 10, "there were releases meanwhile: {releases}");
+    assert!(releases > 10, "versions were released meanwhile: {releases}");
 }
 
-/// A body of many pieces, which counts those that were taken from it.
+/// A body of many chunks, which counts the chunks that were read.
 struct Pieces {
     left: usize,
     taken: Arc<AtomicUsize>,
@@ -119,7 +119,7 @@ fn a_body_that_is_too_large_is_read_to_its_end_before_it_is_refused() {
         assert_eq!(
             taken.load(Ordering::Relaxed),
             PIECES,
-            "the client could send all of it, and so sees the answer"
+            "the client can send the whole body, so it sees the answer"
         );
     });
 }

@@ -1,18 +1,18 @@
-//! A service that is killed leaves nothing that hinders the next one.
+//! A killed service leaves nothing that stops the next one.
 
 use segue_tests::{Service, V1, fixture, http, names_in};
 
 use crate::SEGUE;
 
 #[test]
-fn after_a_kill_the_next_start_clears_up_and_serves() {
+fn the_start_after_a_kill_cleans_up_and_serves() {
     let service = Service::start(SEGUE, &[]);
     service.drop_in(&fixture("greeter", V1), "libgreeter.so");
     service.wait_for_version("greeter", V1);
     service.signal("KILL");
     let (_, _, home) = service.wait();
     let stage = home.path().join("state/stage");
-    assert_eq!(names_in(&stage).len(), 1, "it had no time to clear up");
+    assert_eq!(names_in(&stage).len(), 1, "the private copy is left");
     assert!(home.path().join("segue.sock").exists());
     let left = names_in(&stage);
 
@@ -21,7 +21,7 @@ fn after_a_kill_the_next_start_clears_up_and_serves() {
     assert_eq!(http::get(service.address, "/greeter/ada").status, 200);
     let stage = names_in(&service.home.path().join("state/stage"));
     assert_eq!(stage.len(), 1);
-    assert_ne!(stage, left, "the private copy is another one");
+    assert_ne!(stage, left, "the private copy is a new one");
 }
 
 #[test]
