@@ -18,8 +18,13 @@ fn a_deleted_module_stays_deleted_after_a_restart_although_its_file_is_present()
     assert_eq!((code, &again["deleted"]), (Some(0), &json!(false)), "{again}");
     assert!(service.command.run(["delete", "greeter"]).stdout.contains("nothing was done"));
     let text = service.command.run(["history", "greeter"]).stdout;
-    assert!(text.ends_with("now: greeter: no version is current; a restart restores no version
-"), "{text}");
+    assert!(
+        text.ends_with(
+            "now: greeter: no version is current; a restart restores no version
+"
+        ),
+        "{text}"
+    );
 
     let service = service.kill_and_start_again();
     assert_eq!(service.get("/greeter/ada").0, 404, "the file is not new");
