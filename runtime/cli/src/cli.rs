@@ -11,47 +11,48 @@ use crate::{
 
 /// Replace the logic of a running service without stopping it
 ///
-/// A module is a Rust cdylib. `segue serve` serves modules over HTTP; drop a new file into its modules directory, or
-/// `segue load` it, and new requests go to the new version while those inside the old one finish there. Then the old
-/// version leaves memory.
+/// A module is a Rust cdylib. `segue serve` serves modules over HTTP. To release a new version, copy its file
+/// into the modules directory or run `segue load FILE`. New requests go to the new version, and requests
+/// inside the old version finish there. Then the runtime unloads the old version.
 #[derive(Debug, Parser)]
 #[command(name = "segue", version, max_term_width = 100, after_long_help = AFTER_HELP)]
 pub struct Cli {
-    /// The control socket of the runtime
+    /// Control socket of the runtime
     ///
-    /// Where it is not given: $SEGUE_CONTROL, else $XDG_RUNTIME_DIR/segue.sock, else ./segue.sock.
-    #[arg(long, global = true, value_name = "PATH", help_heading = FOR_ALL)]
+    /// Default: $SEGUE_CONTROL if it is set, else $XDG_RUNTIME_DIR/segue.sock, else ./segue.sock.
+    #[arg(long, global = true, value_name = "PATH", help_heading = GLOBAL_OPTIONS)]
     control: Option<PathBuf>,
-    /// Answer with JSON, for scripts
+    /// Print JSON, for scripts
     ///
-    /// One object or array on standard output; of events, one object a line. An error is an object, too, and on standard output, too:
-    /// {"error":{"code","step","module","message","hint"}}; where several of a set are refused, its "members" are such objects, too.
-    #[arg(long, global = true, help_heading = FOR_ALL)]
+    /// Standard output is one object or array; `segue events` prints one object per line. An error also goes
+    /// to standard output: {"error":{"code","step","module","message","hint"}}. If several files of a set are
+    /// refused, the error has one such object for each in "members".
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS)]
     json: bool,
     #[command(subcommand)]
     command: Command,
 }
 
-/// Where the help lists the options that every command takes.
-const FOR_ALL: &str = "Options of all commands";
+/// The help heading of the options that every command accepts.
+const GLOBAL_OPTIONS: &str = "Global options";
 
-/// What every command's exit code means, and where to begin.
+/// The exit codes, and the first commands to try.
 const AFTER_HELP: &str = "\
 Exit codes:
-  0  done
-  1  the runtime, or this command, failed
-  2  the command line, or the configuration, makes no sense
-  3  refused, and nothing has changed
-  4  there is no such module or file
-  5  the deadline passed, and something still lingers
+  0  success
+  1  the runtime or this command failed
+  2  the command line or the configuration is not valid
+  3  refused; nothing changed
+  4  no such module or file
+  5  the deadline passed, and an old version or a request is still there
   6  the runtime cannot be reached
-  7  not allowed
-  8  the demo, a check or a probe found what it must not
+  7  permission denied
+  8  the demo or a probe found a problem
 
 To begin:
-  segue demo                       watch a service being replaced under load
-  segue new greeter                write a module
-  segue serve --modules modules    serve what is, and will be, in a directory";
+  segue demo                       watch modules being replaced under load
+  segue new greeter                create a module
+  segue serve --modules modules    serve the modules in a directory";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -81,7 +82,7 @@ enum Command {
 // === impl Cli ===
 
 impl Cli {
-    /// For whom the command is to speak.
+    /// The output format.
     pub fn format(&self) -> Format {
         if self.json { Format::Json } else { Format::Human }
     }
@@ -90,7 +91,8 @@ impl Cli {
     ///
     /// # Errors
     ///
-    /// Where it was not done. What lingers at the end of a purge is no error, and has an exit code all the same.
+    /// If the command failed. A version that lingers after a purge is not an error, but it has its own exit
+    /// code.
     pub fn run(self) -> Result<ExitCode, Error> {
         let context = Context { format: self.format(), control: self.control };
         match self.command {
@@ -130,12 +132,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definition_holds_together() {
+    fn the_definition_is_consistent() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn every_command_says_what_it_does_and_shows_an_example() {
+    fn every_command_has_a_summary_and_an_example() {
         for command in Cli::command().get_subcommands() {
             assert!(command.get_about().is_some(), "{}", command.get_name());
             let help = command.clone().render_long_help().to_string();
@@ -145,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_options_for_all_may_stand_anywhere() {
+    fn global_options_can_follow_or_precede_the_command() {
         for line in ["segue --json --control x.sock ls", "segue ls --control x.sock --json"] {
             let cli = Cli::try_parse_from(line.split(' ')).unwrap();
             assert_eq!(cli.format(), Format::Json);

@@ -14,30 +14,30 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The command line makes no sense.
+    /// The command line is not valid.
     #[error("{message}")]
     Usage {
-        /// What is wrong with it.
+        /// What is wrong.
         message: String,
-        /// What it should look like.
+        /// A valid form.
         hint: String,
     },
-    /// The runtime could not be asked, or said no.
+    /// The runtime could not be reached, or refused the request.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// A runtime in this process said no, or the reader of files.
+    /// A runtime in this process, or the check of a file, refused.
     #[error(transparent)]
     Runtime(#[from] segue::Error),
-    /// The configuration of `segue serve` makes no sense.
+    /// The settings of `segue serve` cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The control socket could not be had.
+    /// The control socket could not be bound.
     #[error(transparent)]
     Bind(#[from] BindError),
     /// The control socket could not be served.
     #[error(transparent)]
     Control(#[from] ServeError),
-    /// The application server could not begin, or did not end as it should.
+    /// The application server could not start, or did not stop cleanly.
     #[error(transparent)]
     Server(#[from] segue_serve::Error),
     /// The module crate was not written.
@@ -48,40 +48,40 @@ pub enum Error {
     Demo(#[from] segue_demo::Error),
     /// The runtime in the process of a probe refused the file.
     #[error("{}", object.message)]
-    Probed {
-        /// Its words.
+    ProbeRefused {
+        /// The runtime's error.
         object: Box<ErrorObject>,
     },
-    /// There is no such file.
-    #[error("{}: there is no such file", path.display())]
+    /// The file does not exist.
+    #[error("{}: no such file", path.display())]
     NoSuchFile {
         /// The file.
         path: PathBuf,
     },
-    /// The file's path cannot be found out.
+    /// A file or directory could not be read or written.
     #[error("{}: {source}", path.display())]
     File {
-        /// The file.
+        /// The file or directory.
         path: PathBuf,
-        /// The system's reason.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// The reactor could not be started.
-    #[error("starting the reactor: {source}")]
-    Reactor {
-        /// The system's reason.
+    /// The async runtime could not be started.
+    #[error("cannot start the async runtime: {source}")]
+    AsyncRuntime {
+        /// The operating system's error.
         source: io::Error,
     },
-    /// A part of the server broke.
-    #[error("a part of the server broke: {source}")]
-    Broken {
-        /// Its panic.
+    /// A task of the server panicked.
+    #[error("a task of the server panicked: {source}")]
+    Panicked {
+        /// The panic.
         source: tokio::task::JoinError,
     },
     /// Standard output could not be written to.
-    #[error("writing to standard output: {source}")]
+    #[error("cannot write to standard output: {source}")]
     Output {
-        /// The system's reason.
+        /// The operating system's error.
         source: io::Error,
     },
 }
@@ -89,7 +89,7 @@ pub enum Error {
 // === impl Error ===
 
 impl Error {
-    /// What clap says: the first paragraph is what is wrong, and the others are what it should look like.
+    /// Converts an error of clap. Its first paragraph is the message; the others show a valid form.
     pub(crate) fn usage(error: &clap::Error) -> Self {
         let text = error.to_string();
         let mut paragraphs = text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty());
@@ -99,9 +99,10 @@ impl Error {
         Error::Usage { message: message.to_owned(), hint }
     }
 
-    /// The exit code that says so.
+    /// The exit code.
     pub fn exit_code(&self) -> ExitCode {
-        // As of a pipeline's other programs, which a signal ends: whoever stops reading has what he wants.
+        // A reader that closes the pipe, as `head` does, has what it wants. SIGPIPE ends other programs
+        // without an error too.
         if self.is_broken_pipe() { ExitCode::Done } else { self.code().into() }
     }
 
@@ -111,7 +112,7 @@ impl Error {
             Error::Client(error) => error.object(),
             Error::Runtime(error) => ErrorObject::from(error),
             Error::Demo(error) => error.object(),
-            Error::Probed { object } => ErrorObject::clone(object),
+            Error::ProbeRefused { object } => ErrorObject::clone(object),
             _ => ErrorObject {
                 code: self.code(),
                 step: None,
@@ -123,7 +124,7 @@ impl Error {
         }
     }
 
-    /// Whether the reader of standard output left.
+    /// Whether the reader of standard output has closed it.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         matches!(self, Error::Output { source } if source.kind() == io::ErrorKind::BrokenPipe)
     }
@@ -141,7 +142,7 @@ impl Error {
             {
                 Code::Busy
             }
-            // What is no address, or none of this machine.
+            // Not an address, or not an address of this machine.
             Error::Server(segue_serve::Error::Listen { source, .. })
                 if matches!(source.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::AddrNotAvailable) =>
             {
@@ -153,14 +154,14 @@ impl Error {
             Error::Server(segue_serve::Error::Drain { .. }) => Code::Deadline,
             Error::New(error) => error.code(),
             Error::Demo(error) => error.object().code,
-            Error::Probed { object } => object.code,
+            Error::ProbeRefused { object } => object.code,
             Error::NoSuchFile { .. } => Code::NotFound,
             Error::File { .. } => Code::BadFile,
             Error::Bind(_)
             | Error::Control(_)
             | Error::Server(_)
-            | Error::Reactor { .. }
-            | Error::Broken { .. }
+            | Error::AsyncRuntime { .. }
+            | Error::Panicked { .. }
             | Error::Output { .. } => Code::Internal,
         }
     }
@@ -170,20 +171,20 @@ impl Error {
             Error::Usage { hint, .. } => Some(hint),
             Error::Config(error) => error.hint(),
             Error::Bind(BindError::InUse { .. }) => {
-                Some("end the other runtime, or give this one another socket with --control PATH")
+                Some("stop the other runtime, or use another socket with --control PATH")
             }
-            Error::Bind(BindError::NotASocket { .. }) => Some("name another place with --control PATH"),
+            Error::Bind(BindError::NotASocket { .. }) => Some("use another path with --control PATH"),
             Error::Bind(BindError::DirectoryLocked { .. }) => {
-                Some("try again, or name another place with --control PATH")
+                Some("try again, or use another path with --control PATH")
             }
             Error::Bind(BindError::Io { .. }) => Some(
-                "the directory must exist and be writable, and the path be shorter than 108 bytes: --control PATH",
+                "use --control PATH: in a directory that exists and is writable, and at most 107 bytes long",
             ),
             Error::Server(segue_serve::Error::Listen { .. }) => {
-                Some("name another address with --listen ADDR; port 0 takes any that is free")
+                Some("use another address with --listen ADDR; port 0 picks a free port")
             }
             Error::Server(segue_serve::Error::Drain { .. }) => {
-                Some("`segue status` shows who is inside, while it is served")
+                Some("`segue status` shows the calls that are inside while the server drains")
             }
             Error::New(error) => error.hint(),
             Error::NoSuchFile { .. } => Some("cargo puts a module at target/release/lib<name>.so"),
@@ -201,15 +202,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_stops_reading_is_not_told_of_an_error() {
-        let left = Error::Output { source: io::ErrorKind::BrokenPipe.into() };
-        assert_eq!(left.exit_code(), ExitCode::Done);
+    fn a_closed_pipe_is_not_an_error() {
+        let closed = Error::Output { source: io::ErrorKind::BrokenPipe.into() };
+        assert_eq!(closed.exit_code(), ExitCode::Done);
         let full = Error::Output { source: io::ErrorKind::StorageFull.into() };
         assert_eq!(full.exit_code(), ExitCode::Internal);
     }
 
     #[test]
-    fn a_command_line_that_makes_no_sense_is_told_with_what_would() {
+    fn an_invalid_command_line_has_a_hint() {
         use clap::Parser;
         let clap = crate::Cli::try_parse_from(["segue", "lode", "x.so"]).unwrap_err();
         let error = Error::usage(&clap);
@@ -221,17 +222,17 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_in_the_runtimes_own_words() {
+    fn a_refusal_keeps_the_error_object_of_the_runtime() {
         let refusal = segue::Error::NothingToRollBack { module: "greeter".to_owned() };
-        let theirs = ErrorObject::from(&refusal);
+        let expected = ErrorObject::from(&refusal);
         let client =
-            ClientError::Refused { error: Box::new(theirs.clone()), status: http::StatusCode::CONFLICT };
-        assert_eq!(Error::from(client).object(), theirs);
+            ClientError::Refused { error: Box::new(expected.clone()), status: http::StatusCode::CONFLICT };
+        assert_eq!(Error::from(client).object(), expected);
         assert_eq!(Error::from(refusal).exit_code(), ExitCode::Refused);
     }
 
     #[test]
-    fn nobody_there_is_told_with_a_hint() {
+    fn an_unreachable_runtime_has_a_hint() {
         let source = io::ErrorKind::NotFound.into();
         let error = Error::from(ClientError::Unreachable { path: "segue.sock".into(), source });
         assert_eq!(error.exit_code(), ExitCode::Unreachable);

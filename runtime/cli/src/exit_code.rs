@@ -1,28 +1,28 @@
-//! What the command's exit code means. This is the only place where codes are chosen.
+//! The exit codes of the command. Only this file maps errors to exit codes.
 
 use segue::Code;
 
-/// What the command's exit code means. The numbers are a promise.
+/// The exit code of a command. The numbers are stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitCode {
-    /// It is done.
+    /// Success.
     Done = 0,
-    /// The runtime, or this command, failed.
+    /// The runtime or this command failed.
     Internal = 1,
-    /// The command line, or the configuration, makes no sense.
+    /// The command line or the configuration is not valid.
     Usage = 2,
-    /// It was refused, and nothing has changed.
+    /// Refused; nothing changed.
     Refused = 3,
-    /// There is no such module or file.
+    /// No such module or file.
     NotFound = 4,
-    /// The deadline passed, and something still lingers.
+    /// The deadline passed, and an old version or a request is still there.
     Lingering = 5,
     /// The runtime cannot be reached.
     Unreachable = 6,
-    /// It is not allowed.
+    /// Permission denied.
     Denied = 7,
-    /// The demo, a check or a probe found what it must not.
+    /// The demo or a probe found a problem.
     Found = 8,
 }
 
@@ -37,7 +37,7 @@ impl From<Code> for ExitCode {
             Code::Unreachable => ExitCode::Unreachable,
             Code::BadRequest => ExitCode::Usage,
             Code::Internal | Code::Noexec => ExitCode::Internal,
-            // Whatever else a runtime says, it says that it did not do it.
+            // All other codes mean that the runtime refused and changed nothing.
             _ => ExitCode::Refused,
         }
     }
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_code_has_its_exit_code() {
+    fn every_error_code_maps_to_an_exit_code() {
         let refused = "bad_file bad_elf executable_stack missing_symbol missing_version missing_library library_overwritten link_failed \
             wrong_machine no_metadata name_mismatch abi_mismatch interface_mismatch unsigned \
             bad_signature blocked probe_failed on_load_failed code_change_failed not_purged nothing_to_roll_back sticky \
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_numbers_are_the_promised_ones() {
+    fn the_numbers_are_stable() {
         use ExitCode::*;
         let in_order = [Done, Internal, Usage, Refused, NotFound, Lingering, Unreachable, Denied, Found];
         for (number, code) in in_order.into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The binary `segue`: everything is in the library, where tests reach it.
+//! The binary `segue`. All code is in the library, so tests can use it.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! Shows on a terminal that a long wait is one, and what is waited for.
+//! Shows on a terminal what a slow command waits for.
 
 use std::{
     future::Future,
@@ -15,14 +15,14 @@ use crate::{
     text::{clean, count, span},
 };
 
-/// What is done in this time is shown by its result only.
+/// A command that ends within this time shows no progress.
 const QUIET: Duration = Duration::from_millis(300);
-/// How often the runtime is asked what is waited for.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often to query the runtime for the calls inside the old version.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// How often the spinner moves.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Waits for `work`, and on a terminal shows that it goes on, for how long, and which calls are still inside the old
+/// Waits for `work`. On a terminal it shows the elapsed time, and which calls are still inside the old
 /// version of the module.
 pub(crate) async fn while_waiting<T>(
     context: &Context,
@@ -33,27 +33,26 @@ pub(crate) async fn while_waiting<T>(
     if !context.shows_progress() {
         return work.await;
     }
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut work = pin!(work);
     if let Ok(done) = time::timeout(QUIET, &mut work).await {
         return done;
     }
-    let spinner = ProgressBar::new_spinner().with_style(
-        ProgressStyle::with_template("{spinner} {msg}").expect("the template is fixed, and it is a good one"),
-    );
+    let spinner = ProgressBar::new_spinner()
+        .with_style(ProgressStyle::with_template("{spinner} {msg}").expect("the template is valid"));
     spinner.enable_steady_tick(TICK);
     let done = loop {
-        let look = async {
+        let poll = async {
             let old = match module {
                 Some(module) => context.client().status(module).await.ok().and_then(|status| status.old),
                 None => None,
             };
-            spinner.set_message(message(what, begun.elapsed(), old.as_ref()));
-            time::sleep(LOOK_EVERY).await;
+            spinner.set_message(message(what, started.elapsed(), old.as_ref()));
+            time::sleep(POLL_INTERVAL).await;
         };
         tokio::select! {
             done = &mut work => break done,
-            () = look => {}
+            () = poll => {}
         }
     };
     spinner.finish_and_clear();
@@ -78,7 +77,7 @@ mod tests {
     use crate::commands::tests::module;
 
     #[test]
-    fn the_message_says_who_is_inside() {
+    fn the_message_counts_the_calls_inside() {
         let old = module().old;
         assert_eq!(
             message("purging greeter", Duration::from_secs(3), old.as_ref()),

@@ -1,14 +1,14 @@
-//! Small aligned tables.
+//! Tables with aligned columns.
 
-/// Rows of cells that are aligned when they are printed. What is in a cell is printed as it is: text from outside is
-/// cleaned before.
+/// Rows of cells. A cell is printed unchanged, so pass text from outside through
+/// [`clean`](crate::text::clean) first.
 #[derive(Debug)]
 pub(crate) struct Table<const COLUMNS: usize> {
-    aligned: [Align; COLUMNS],
+    alignment: [Align; COLUMNS],
     rows: Vec<[String; COLUMNS]>,
 }
 
-/// Where a cell's text stands.
+/// The alignment of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Align {
     Left,
@@ -20,7 +20,7 @@ pub(crate) enum Align {
 impl<const COLUMNS: usize> Table<COLUMNS> {
     pub(crate) fn new(columns: [(&str, Align); COLUMNS]) -> Self {
         Table {
-            aligned: columns.map(|(_, align)| align),
+            alignment: columns.map(|(_, align)| align),
             rows: vec![columns.map(|(title, _)| title.to_owned())],
         }
     }
@@ -29,7 +29,7 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
         self.rows.push(cells);
     }
 
-    /// The lines, with two spaces between columns and none at the end.
+    /// The lines, with two spaces between columns and no trailing spaces.
     pub(crate) fn render(&self) -> String {
         let mut widths = [0; COLUMNS];
         for row in &self.rows {
@@ -40,7 +40,7 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
         let mut text = String::new();
         for row in &self.rows {
             let mut line = String::new();
-            for ((cell, width), align) in row.iter().zip(widths).zip(self.aligned) {
+            for ((cell, width), align) in row.iter().zip(widths).zip(self.alignment) {
                 line.push_str(&match align {
                     Align::Left => format!("{cell:<width$}  "),
                     Align::Right => format!("{cell:>width$}  "),

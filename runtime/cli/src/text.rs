@@ -1,10 +1,11 @@
-//! Words and numbers for a person.
+//! Formats text, durations, sizes and counts for a person.
 
 use std::{borrow::Cow, time::Duration};
 
 use jiff::Timestamp;
 
-/// Text from outside (a file's metadata, a path, an answer) without anything that steers a terminal or hides what it says.
+/// Escapes the characters of a text from outside (metadata of a file, a path, an answer) that control a
+/// terminal or hide other characters.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unsafe) {
         return Cow::Borrowed(text);
@@ -20,14 +21,14 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(cleaned)
 }
 
-/// Control characters, and those that turn the direction of writing around.
+/// Whether it is a control character or changes the direction of writing.
 fn is_unsafe(character: char) -> bool {
-    let turns =
+    let is_bidi_control =
         matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    character.is_control() || turns
+    character.is_control() || is_bidi_control
 }
 
-/// A span of time with two or three digits that matter.
+/// A duration, with two or three significant digits: `9.9 ms`, `2m 05s`.
 pub(crate) fn span(span: Duration) -> String {
     let seconds = span.as_secs();
     match span.as_micros() {
@@ -40,9 +41,9 @@ pub(crate) fn span(span: Duration) -> String {
     }
 }
 
-/// One digit behind the point, where there is only one before it.
+/// Adds one decimal if the number is below 10.
 fn digits(number: f64) -> String {
-    // Rounded down, so that it never reads as the next unit.
+    // Rounded down, so 999.9 ms is never printed as 1000 ms.
     if number < 10.0 {
         format!("{:.1}", (number * 10.0).floor() / 10.0)
     } else {
@@ -50,23 +51,23 @@ fn digits(number: f64) -> String {
     }
 }
 
-/// A span that was measured in microseconds.
+/// A duration in microseconds.
 pub(crate) fn micros(micros: u64) -> String {
     span(Duration::from_micros(micros))
 }
 
-/// How long ago something was, in seconds at the finest. A clock that was set back makes it now.
+/// How long ago `then` was, to the second. It is `0 s` if the clock was set back.
 pub(crate) fn age(then: Timestamp, now: Timestamp) -> String {
     let seconds = u64::try_from(now.as_second().saturating_sub(then.as_second())).unwrap_or(0);
     if seconds < 60 { format!("{seconds} s") } else { span(Duration::from_secs(seconds)) }
 }
 
-/// A number of things: `1 call`, `2 calls`.
+/// A count with its noun: `1 call`, `2 calls`.
 pub(crate) fn count(number: u64, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Several things, as one says them: `a, b and c`.
+/// A list: `a, b and c`.
 pub(crate) fn list(things: &[String]) -> String {
     match things {
         [] => String::new(),
@@ -75,7 +76,7 @@ pub(crate) fn list(things: &[String]) -> String {
     }
 }
 
-/// A size in bytes.
+/// A size: `512 B`, `1.5 KiB`.
 pub(crate) fn size(bytes: u64) -> String {
     match bytes {
         0..1024 => format!("{bytes} B"),
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_are_short() {
+    fn durations_are_short() {
         let cases = [
             (0, "0 µs"),
             (999, "999 µs"),
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_their_thing() {
+    fn counts_sizes_and_lists_are_formatted() {
         assert_eq!((count(0, "call"), count(1, "call")), ("0 calls".to_owned(), "1 call".to_owned()));
         assert_eq!(
             (size(10), size(1536), size(3 << 20)),
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_can_do_harm_is_changed() {
+    fn only_unsafe_characters_are_escaped() {
         assert!(matches!(clean("grüße, 世界"), Cow::Borrowed(_)));
         assert_eq!(clean("a\tb\u{202e}c"), "a\\u{9}b\\u{202e}c");
     }

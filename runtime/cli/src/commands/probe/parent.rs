@@ -33,7 +33,7 @@ pub(super) fn run(plan: &Plan, file: &FileReport, context: &Context) -> Result<R
         .and_then(|told| serde_json::from_slice(&told).ok())
         .unwrap_or_default();
     if let Some(object) = told.refused {
-        return Err(Error::Probed { object: Box::new(object) });
+        return Err(Error::ProbeRefused { object: Box::new(object) });
     }
     told.measured.stays.extend(suspected_callbacks(file));
     let outcome = match status {

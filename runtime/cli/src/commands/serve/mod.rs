@@ -57,7 +57,7 @@ impl Serve {
         let executor = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
-            .map_err(|source| Error::Reactor { source })?;
+            .map_err(|source| Error::AsyncRuntime { source })?;
         let served = executor.block_on(serve(settings, context));
         // A call that never returns occupies a thread of its own, and must not delay the exit.
         executor.shutdown_timeout(EXECUTOR_TIMEOUT);
@@ -70,7 +70,7 @@ impl Serve {
 /// It binds both addresses first, so no module is loaded if one of them is taken. Clients that connect before
 /// the modules are loaded wait.
 async fn serve(settings: Settings, context: &Context) -> Result<(), Error> {
-    let mut signals = Signals::listen().map_err(|source| Error::Reactor { source })?;
+    let mut signals = Signals::listen().map_err(|source| Error::AsyncRuntime { source })?;
     let listener = tokio::net::TcpListener::bind(&settings.listen)
         .await
         .map_err(|source| segue_serve::Error::Listen { address: settings.listen.clone(), source })?;
@@ -102,7 +102,7 @@ async fn serve(settings: Settings, context: &Context) -> Result<(), Error> {
     let controlled = if control.is_finished() { Ok(Ok(())) } else { control.await };
     let shut_down = blocking(move || runtime.shutdown(SHUTDOWN_DEADLINE)).await?;
     served?;
-    controlled.map_err(|source| Error::Broken { source })??;
+    controlled.map_err(|source| Error::Panicked { source })??;
     Ok(shut_down?)
 }
 
@@ -154,7 +154,7 @@ fn render(ready: &Ready<'_>) -> String {
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-    task::spawn_blocking(work).await.map_err(|source| Error::Broken { source })
+    task::spawn_blocking(work).await.map_err(|source| Error::Panicked { source })
 }
 
 /// Writes the log of this process and its modules to standard error.
