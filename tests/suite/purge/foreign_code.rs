@@ -56,13 +56,15 @@ fn c11_threads_are_listed_and_waited_for() {
         let (host, module) = TestHost::serving("c-library");
         assert_eq!(call_with(&module, "join=42"), "-42", "the result of a thread may be negative");
         for round in 1..=10 {
-            assert_eq!(call_with(&module, "detach=1"), "0");
+            let end = host.state.path().join(format!("end-{round}"));
+            assert_eq!(call_with(&module, &format!("detach={}", end.display())), "0");
             host.load("c-library", version_of_round(round)).unwrap();
             let held = within("its thread is listed", || {
                 let held = host.runtime.pins("c-library").unwrap().held;
                 held.into_iter().find(|held| held.pins.iter().any(|pin| pin.kind == PinKind::Thread))
             });
             assert!(held.pins[0].detail.contains("started by c-library.g"), "{held:?}");
+            fs::write(&end, "").unwrap();
             wait_until_one_version_is_left(&host.runtime);
         }
     });
