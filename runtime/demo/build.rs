@@ -1,4 +1,5 @@
-//! Builds two versions of the sample module `greeter`, and embeds them, so that `segue demo` needs no checkout.
+//! Builds two versions of the sample module `greeter`, and embeds them, so that `segue demo` needs no
+//! checkout.
 
 use std::{path::Path, process::ExitCode};
 

@@ -13,8 +13,8 @@ const CRATES: &[(&str, &str)] = &[
     ("runtime/macros", "segue-macros"),
 ];
 
-/// Writes `sdk_sources.rs` into the output directory: pairs of a path below `vendor` and the text of the file. Makes
-/// cargo run the script again when one of the files changes.
+/// Writes `sdk_sources.rs` into the output directory: pairs of a path below `vendor` and the text of the
+/// file. Makes cargo run the script again when one of the files changes.
 pub(crate) fn write_list(workspace: &Path) -> io::Result<()> {
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR for a build script"));
     let mut files = Vec::new();

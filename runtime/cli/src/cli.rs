@@ -1,47 +1,44 @@
 //! The command line.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::{
-    Context, Error, ExitCode, Format,
-    commands::{self, new::Created},
-};
+use crate::{commands, context::Context, error::Error, exit_code::ExitCode, output::Format};
 
 /// Replace the logic of a running service without stopping it
 ///
-/// A module is a Rust cdylib. `segue serve` serves modules over HTTP. To release a new version, copy its file
-/// into the modules directory or run `segue load FILE`. New requests go to the new version, and requests
-/// inside the old version finish there. Then the runtime unloads the old version.
+/// A module is a Rust cdylib. `segue serve` serves modules over HTTP. To release a new version, put its file
+/// into the modules directory or `segue load` it: new requests go to the new version, and requests inside the
+/// old version finish there. Then the old version is unloaded.
 #[derive(Debug, Parser)]
 #[command(name = "segue", version, max_term_width = 100, after_long_help = AFTER_HELP)]
-pub struct Cli {
-    /// Control socket of the runtime
+pub(crate) struct Cli {
+    /// The control socket of the runtime
     ///
-    /// Default: $SEGUE_CONTROL if it is set, else $XDG_RUNTIME_DIR/segue.sock, else ./segue.sock.
+    /// The default is $SEGUE_CONTROL if it is set, else $XDG_RUNTIME_DIR/segue.sock, else ./segue.sock.
     #[arg(long, global = true, value_name = "PATH", help_heading = GLOBAL_OPTIONS)]
     control: Option<PathBuf>,
     /// Print JSON, for scripts
     ///
-    /// Standard output is one object or array; `segue events` prints one object per line. An error also goes
-    /// to standard output: {"error":{"code","step","module","message","hint"}}. If several files of a set are
-    /// refused, the error has one such object for each in "members".
+    /// The answer is one object or array on standard output; `segue events` prints one object per line. An
+    /// error is an object on standard output too: {"error":{"code","step","module","message","hint"}}. If
+    /// several files of a set are refused, its "members" are objects of the same form.
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS)]
     json: bool,
     #[command(subcommand)]
     command: Command,
 }
 
-/// The help heading of the options that every command accepts.
+/// The help heading of the options that every command has.
 const GLOBAL_OPTIONS: &str = "Global options";
 
-/// The exit codes, and the first commands to try.
+/// The exit codes, and the first steps.
 const AFTER_HELP: &str = "\
 Exit codes:
   0  success
   1  the runtime or this command failed
-  2  the command line or the configuration is not valid
+  2  the command line or the configuration is invalid
   3  refused; nothing changed
   4  no such module or file
   5  the deadline passed, and an old version or a request is still there
@@ -49,9 +46,9 @@ Exit codes:
   7  permission denied
   8  the demo or a probe found a problem
 
-To begin:
-  segue demo                       watch modules being replaced under load
-  segue new greeter                create a module
+First steps:
+  segue demo                       watch a service being replaced under load
+  segue new greeter                write a module
   segue serve --modules modules    serve the modules in a directory";
 
 #[derive(Debug, Subcommand)]
@@ -83,7 +80,7 @@ enum Command {
 
 impl Cli {
     /// The output format.
-    pub fn format(&self) -> Format {
+    pub(crate) fn format(&self) -> Format {
         if self.json { Format::Json } else { Format::Human }
     }
 
@@ -91,44 +88,38 @@ impl Cli {
     ///
     /// # Errors
     ///
-    /// If the command failed. A version that lingers after a purge is not an error, but it has its own exit
+    /// If the command failed. A purge whose version is still in memory is not an error, but has its own exit
     /// code.
-    pub fn run(self) -> Result<ExitCode, Error> {
+    pub(crate) fn run(self) -> Result<ExitCode, Error> {
         let context = Context { format: self.format(), control: self.control };
         match self.command {
             Command::Demo(demo) => demo.run(&context),
-            Command::New(new) => {
-                let created = new.run(Path::new("."))?;
-                context.format.print(&created, Created::next_steps)?;
-                Ok(ExitCode::Done)
-            }
+            Command::New(new) => new.run(&context),
             Command::Check(check) => check.run(&context),
             Command::Probe(probe) => probe.run(&context),
             Command::Serve(serve) => serve.run(&context),
-            Command::Load(load) => context.wait(load.run(&context)),
-            Command::Ls(ls) => context.wait(ls.run(&context)),
-            Command::Status(status) => context.wait(status.run(&context)),
-            Command::Pins(pins) => context.wait(pins.run(&context)),
-            Command::Confirm(confirm) => context.wait(confirm.run(&context)),
-            Command::Rollback(rollback) => context.wait(rollback.run(&context)),
-            Command::SoftPurge(soft_purge) => context.wait(soft_purge.run(&context)),
-            Command::Purge(purge) => context.wait(purge.run(&context)),
-            Command::Delete(delete) => context.wait(delete.run(&context)),
-            Command::Stick(stick) => context.wait(stick.run(&context)),
-            Command::Unstick(unstick) => context.wait(unstick.run(&context)),
-            Command::Blocked(blocked) => context.wait(blocked.run(&context)),
-            Command::Unblock(unblock) => context.wait(unblock.run(&context)),
-            Command::History(history) => context.wait(history.run(&context)),
-            Command::Events(events) => context.wait(events.run(&context)),
-            Command::Completions(completions) => completions.run(),
+            Command::Load(load) => context.block_on(load.run(&context)),
+            Command::Ls(ls) => context.block_on(ls.run(&context)),
+            Command::Status(status) => context.block_on(status.run(&context)),
+            Command::Pins(pins) => context.block_on(pins.run(&context)),
+            Command::Confirm(confirm) => context.block_on(confirm.run(&context)),
+            Command::Rollback(rollback) => context.block_on(rollback.run(&context)),
+            Command::SoftPurge(soft_purge) => context.block_on(soft_purge.run(&context)),
+            Command::Purge(purge) => context.block_on(purge.run(&context)),
+            Command::Delete(delete) => context.block_on(delete.run(&context)),
+            Command::Stick(stick) => context.block_on(stick.run(&context)),
+            Command::Unstick(unstick) => context.block_on(unstick.run(&context)),
+            Command::Blocked(blocked) => context.block_on(blocked.run(&context)),
+            Command::Unblock(unblock) => context.block_on(unblock.run(&context)),
+            Command::History(history) => context.block_on(history.run(&context)),
+            Command::Events(events) => context.block_on(events.run(&context)),
+            Command::Completions(completions) => completions.run(Cli::command()),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -147,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn global_options_can_follow_or_precede_the_command() {
+    fn global_options_may_come_before_or_after_the_command() {
         for line in ["segue --json --control x.sock ls", "segue ls --control x.sock --json"] {
             let cli = Cli::try_parse_from(line.split(' ')).unwrap();
             assert_eq!(cli.format(), Format::Json);

@@ -5,39 +5,36 @@ use std::{io, path::PathBuf};
 use segue::{Code, ErrorObject};
 use segue_control::{BindError, ClientError, ServeError};
 
-use crate::{
-    ExitCode,
-    commands::{new::NewError, serve::ConfigError},
-};
+use crate::{exit_code::ExitCode, module_crate::error::NewError, settings::ConfigError};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
-    /// The command line is not valid.
+pub(crate) enum Error {
+    /// The command line is invalid.
     #[error("{message}")]
     Usage {
-        /// What is wrong.
+        /// What is wrong with it.
         message: String,
-        /// A valid form.
+        /// A valid one.
         hint: String,
     },
-    /// The runtime could not be reached, or refused the request.
+    /// The runtime could not be reached, or refused.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// A runtime in this process, or the check of a file, refused.
+    /// A runtime in this process refused, or a file could not be read.
     #[error(transparent)]
     Runtime(#[from] segue::Error),
-    /// The settings of `segue serve` cannot be used.
+    /// The settings of `segue serve` are invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The control socket could not be bound.
+    /// The control socket could not be opened.
     #[error(transparent)]
     Bind(#[from] BindError),
     /// The control socket could not be served.
     #[error(transparent)]
     Control(#[from] ServeError),
-    /// The application server could not start, or did not stop cleanly.
+    /// The application server did not start, or did not stop cleanly.
     #[error(transparent)]
     Server(#[from] segue_serve::Error),
     /// The module crate was not written.
@@ -52,24 +49,24 @@ pub enum Error {
         /// The runtime's error.
         object: Box<ErrorObject>,
     },
-    /// The file does not exist.
+    /// There is no such file.
     #[error("{}: no such file", path.display())]
     NoSuchFile {
         /// The file.
         path: PathBuf,
     },
-    /// A file or directory could not be read or written.
+    /// A file cannot be used.
     #[error("{}: {source}", path.display())]
     File {
-        /// The file or directory.
+        /// The file.
         path: PathBuf,
-        /// The operating system's error.
+        /// The system's reason.
         source: io::Error,
     },
     /// The async runtime could not be started.
     #[error("cannot start the async runtime: {source}")]
     AsyncRuntime {
-        /// The operating system's error.
+        /// The system's reason.
         source: io::Error,
     },
     /// A task of the server panicked.
@@ -78,10 +75,10 @@ pub enum Error {
         /// The panic.
         source: tokio::task::JoinError,
     },
-    /// Standard output could not be written to.
+    /// Standard output could not be written.
     #[error("cannot write to standard output: {source}")]
     Output {
-        /// The operating system's error.
+        /// The system's reason.
         source: io::Error,
     },
 }
@@ -89,7 +86,7 @@ pub enum Error {
 // === impl Error ===
 
 impl Error {
-    /// Converts an error of clap. Its first paragraph is the message; the others show a valid form.
+    /// An error of clap. Its first paragraph is the message, and the others are the hint.
     pub(crate) fn usage(error: &clap::Error) -> Self {
         let text = error.to_string();
         let mut paragraphs = text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty());
@@ -99,15 +96,14 @@ impl Error {
         Error::Usage { message: message.to_owned(), hint }
     }
 
-    /// The exit code.
-    pub fn exit_code(&self) -> ExitCode {
-        // A reader that closes the pipe, as `head` does, has what it wants. SIGPIPE ends other programs
-        // without an error too.
+    /// The exit code of the error.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        // A reader that closes the pipe has what it wants. Other programs of a pipeline end by SIGPIPE then.
         if self.is_broken_pipe() { ExitCode::Done } else { self.code().into() }
     }
 
-    /// The error as `--json` writes it.
-    pub fn object(&self) -> ErrorObject {
+    /// The error, as `--json` writes it.
+    pub(crate) fn object(&self) -> ErrorObject {
         match self {
             Error::Client(error) => error.object(),
             Error::Runtime(error) => ErrorObject::from(error),
@@ -124,7 +120,7 @@ impl Error {
         }
     }
 
-    /// Whether the reader of standard output has closed it.
+    /// Whether the reader of standard output has closed the pipe.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         matches!(self, Error::Output { source } if source.kind() == io::ErrorKind::BrokenPipe)
     }
@@ -135,21 +131,8 @@ impl Error {
             Error::Client(error) => error.code(),
             Error::Runtime(error) => error.code(),
             Error::Config(error) => error.code(),
-            Error::Bind(BindError::InUse { .. } | BindError::DirectoryLocked { .. }) => Code::Busy,
-            Error::Bind(BindError::NotASocket { .. }) => Code::BadRequest,
-            Error::Server(segue_serve::Error::Listen { source, .. })
-                if source.kind() == io::ErrorKind::AddrInUse =>
-            {
-                Code::Busy
-            }
-            // Not an address, or not an address of this machine.
-            Error::Server(segue_serve::Error::Listen { source, .. })
-                if matches!(source.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::AddrNotAvailable) =>
-            {
-                Code::BadRequest
-            }
-            Error::Server(segue_serve::Error::Listen { source, .. }) if is_denied(source) => Code::Denied,
-            Error::Bind(BindError::Io { source, .. }) if is_denied(source) => Code::Denied,
+            Error::Bind(error) => bind_code(error),
+            Error::Server(segue_serve::Error::Listen { source, .. }) => listen_code(source),
             Error::Server(segue_serve::Error::DuplicateRoute { .. }) => Code::BadRequest,
             Error::Server(segue_serve::Error::Drain { .. }) => Code::Deadline,
             Error::New(error) => error.code(),
@@ -157,8 +140,7 @@ impl Error {
             Error::ProbeRefused { object } => object.code,
             Error::NoSuchFile { .. } => Code::NotFound,
             Error::File { .. } => Code::BadFile,
-            Error::Bind(_)
-            | Error::Control(_)
+            Error::Control(_)
             | Error::Server(_)
             | Error::AsyncRuntime { .. }
             | Error::Panicked { .. }
@@ -171,30 +153,45 @@ impl Error {
             Error::Usage { hint, .. } => Some(hint),
             Error::Config(error) => error.hint(),
             Error::Bind(BindError::InUse { .. }) => {
-                Some("stop the other runtime, or use another socket with --control PATH")
+                Some("stop the other runtime, or choose another socket with --control PATH")
             }
-            Error::Bind(BindError::NotASocket { .. }) => Some("use another path with --control PATH"),
+            Error::Bind(BindError::NotASocket { .. }) => Some("choose another path with --control PATH"),
             Error::Bind(BindError::DirectoryLocked { .. }) => {
-                Some("try again, or use another path with --control PATH")
+                Some("try again, or choose another path with --control PATH")
             }
             Error::Bind(BindError::Io { .. }) => Some(
-                "use --control PATH: in a directory that exists and is writable, and at most 107 bytes long",
+                "choose another path with --control PATH, of at most 107 bytes, in a directory that exists and is writable",
             ),
             Error::Server(segue_serve::Error::Listen { .. }) => {
-                Some("use another address with --listen ADDR; port 0 picks a free port")
+                Some("choose another address with --listen ADDR; port 0 takes a free port")
             }
             Error::Server(segue_serve::Error::Drain { .. }) => {
-                Some("`segue status` shows the calls that are inside while the server drains")
+                Some("while it serves, `segue status` shows the calls inside")
             }
             Error::New(error) => error.hint(),
-            Error::NoSuchFile { .. } => Some("cargo puts a module at target/release/lib<name>.so"),
+            Error::NoSuchFile { .. } => Some("cargo writes a module to target/release/lib<name>.so"),
             _ => None,
         }
     }
 }
 
-fn is_denied(source: &io::Error) -> bool {
-    source.kind() == io::ErrorKind::PermissionDenied
+fn bind_code(error: &BindError) -> Code {
+    match error {
+        BindError::InUse { .. } | BindError::DirectoryLocked { .. } => Code::Busy,
+        BindError::NotASocket { .. } => Code::BadRequest,
+        BindError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Code::Denied,
+        _ => Code::Internal,
+    }
+}
+
+fn listen_code(source: &io::Error) -> Code {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => Code::Busy,
+        // Not an address, or not one of this machine.
+        io::ErrorKind::InvalidInput | io::ErrorKind::AddrNotAvailable => Code::BadRequest,
+        io::ErrorKind::PermissionDenied => Code::Denied,
+        _ => Code::Internal,
+    }
 }
 
 #[cfg(test)]
@@ -202,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_closed_pipe_is_not_an_error() {
+    fn a_closed_pipe_is_no_error() {
         let closed = Error::Output { source: io::ErrorKind::BrokenPipe.into() };
         assert_eq!(closed.exit_code(), ExitCode::Done);
         let full = Error::Output { source: io::ErrorKind::StorageFull.into() };
@@ -212,22 +209,22 @@ mod tests {
     #[test]
     fn an_invalid_command_line_has_a_hint() {
         use clap::Parser;
-        let clap = crate::Cli::try_parse_from(["segue", "lode", "x.so"]).unwrap_err();
+        let clap = crate::cli::Cli::try_parse_from(["segue", "lode", "x.so"]).unwrap_err();
         let error = Error::usage(&clap);
         assert_eq!(error.to_string(), "unrecognized subcommand 'lode'");
         assert!(error.object().hint.unwrap().contains("Usage: segue"), "{clap}");
         assert_eq!(error.exit_code(), ExitCode::Usage);
-        let clap = crate::Cli::try_parse_from(["segue", "load"]).unwrap_err();
+        let clap = crate::cli::Cli::try_parse_from(["segue", "load"]).unwrap_err();
         assert!(Error::usage(&clap).to_string().contains("<FILE>"), "{clap}");
     }
 
     #[test]
-    fn a_refusal_keeps_the_error_object_of_the_runtime() {
+    fn a_refusal_keeps_the_runtimes_words() {
         let refusal = segue::Error::NothingToRollBack { module: "greeter".to_owned() };
-        let expected = ErrorObject::from(&refusal);
+        let object = ErrorObject::from(&refusal);
         let client =
-            ClientError::Refused { error: Box::new(expected.clone()), status: http::StatusCode::CONFLICT };
-        assert_eq!(Error::from(client).object(), expected);
+            ClientError::Refused { error: Box::new(object.clone()), status: http::StatusCode::CONFLICT };
+        assert_eq!(Error::from(client).object(), object);
         assert_eq!(Error::from(refusal).exit_code(), ExitCode::Refused);
     }
 

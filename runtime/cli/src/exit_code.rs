@@ -1,8 +1,8 @@
-//! The exit codes of the command. Only this file maps errors to exit codes.
+//! The exit codes of the command. This is the only place that assigns them.
 
 use segue::Code;
 
-/// The exit code of a command. The numbers are stable.
+/// The exit code of the command. The numbers are a promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitCode {
@@ -10,7 +10,7 @@ pub enum ExitCode {
     Done = 0,
     /// The runtime or this command failed.
     Internal = 1,
-    /// The command line or the configuration is not valid.
+    /// The command line or the configuration is invalid.
     Usage = 2,
     /// Refused; nothing changed.
     Refused = 3,
@@ -37,7 +37,7 @@ impl From<Code> for ExitCode {
             Code::Unreachable => ExitCode::Unreachable,
             Code::BadRequest => ExitCode::Usage,
             Code::Internal | Code::Noexec => ExitCode::Internal,
-            // All other codes mean that the runtime refused and changed nothing.
+            // Every other code, also one of a newer runtime, is a refusal.
             _ => ExitCode::Refused,
         }
     }
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_error_code_maps_to_an_exit_code() {
+    fn each_error_code_has_its_exit_code() {
         let refused = "bad_file bad_elf executable_stack missing_symbol missing_version missing_library library_overwritten link_failed \
             wrong_machine no_metadata name_mismatch abi_mismatch interface_mismatch unsigned \
             bad_signature blocked probe_failed on_load_failed code_change_failed not_purged nothing_to_roll_back sticky \
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_numbers_are_stable() {
+    fn the_numbers_are_the_promised_ones() {
         use ExitCode::*;
         let in_order = [Done, Internal, Usage, Refused, NotFound, Lingering, Unreachable, Denied, Found];
         for (number, code) in in_order.into_iter().enumerate() {

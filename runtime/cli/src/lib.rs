@@ -1,45 +1,59 @@
-//! The command `segue`. All text that a person reads is in this crate.
+//! The command `segue`: everything that it prints for a person.
 //!
-//! [`main`] parses the command line, runs one command, and returns an [`ExitCode`]. If the command fails, it
-//! also prints a message and a hint. Each command is a file in [`commands`] with its options, its work, and
-//! its output as text and as JSON (`--json`). The commands contain no policy: they change a running service
-//! through its control socket (`segue-control`).
+//! [`main`] parses the command line, runs one command, and returns an [`ExitCode`]. If the command failed, it
+//! prints a message and a hint. This crate decides nothing about a running service: a command sends a request
+//! to the service's control socket (`segue-control`), and prints the answer as text, or as JSON with
+//! `--json`.
 //!
-//! * [`cli`]: the command line: global options and the list of commands.
-//! * [`commands`]: one file per command.
-//! * `story`: events, told to a person.
-//! * [`Error`] and [`ExitCode`]: why a command failed, and its exit code.
-//! * [`Format`]: text or JSON.
+//! The rooms, from top to bottom. A file imports only from its own room and from rooms below it:
+//!
+//! * `cli`: the command line.
+//! * `commands`: one file per command.
+//! * `probe`: the engine of `segue probe`.
+//! * `progress`: what a long command waits for.
+//! * `event_text`: the text of events.
+//! * `view`: text that several commands share.
+//! * `context`: what all commands share; `output`: text or JSON; `error` and `exit_code`: how a command
+//!   fails.
+//! * `module_crate`: the crate that `segue new` writes.
+//! * `settings`: the settings of `segue serve`; `control_path`: the path of the control socket.
+//! * `duration`, `table`, `text`: parsing and formatting.
 
 #![forbid(unsafe_code)]
 
-pub mod cli;
-pub mod commands;
+mod cli;
+mod commands;
 mod context;
+mod control_path;
+mod duration;
 mod error;
+mod event_text;
 mod exit_code;
+mod module_crate;
 mod output;
+mod probe;
 mod progress;
-mod story;
+mod settings;
 mod table;
+#[cfg(test)]
+mod test_data;
 mod text;
+mod view;
 
 use std::ffi::OsString;
 
 use clap::{Parser, error::ErrorKind};
 
-pub use cli::Cli;
-pub use context::Context;
-pub use error::Error;
+use crate::{cli::Cli, error::Error, output::Format};
+
 pub use exit_code::ExitCode;
-pub use output::Format;
 
 /// Runs the command with these arguments. The first one is the name of the program.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(usage) => return print_usage(&usage, &args),
+        Err(error) => return print_usage(&error, &args),
     };
     let format = cli.format();
     cli.run().unwrap_or_else(|error| {
@@ -48,19 +62,19 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     })
 }
 
-/// Prints what clap returns instead of a command: the help, the version, or an error of the command line.
+/// Prints the help, the version, or what is wrong with the command line.
 fn print_usage(usage: &clap::Error, args: &[OsString]) -> ExitCode {
-    let requested = match usage.kind() {
+    let exit_code = match usage.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Some(ExitCode::Done),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Some(ExitCode::Usage),
         _ => None,
     };
-    if let Some(exit_code) = requested {
-        // An error means that nobody reads the output.
+    if let Some(exit_code) = exit_code {
+        // If printing fails, nobody is reading.
         drop(usage.print());
         return exit_code;
     }
-    // The command line could not be parsed, but a script that passes `--json` still gets JSON.
+    // The command line is invalid, but a script that wants JSON must still get JSON.
     let wants_json = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
     let format = if wants_json { Format::Json } else { Format::Human };
     let error = Error::usage(usage);

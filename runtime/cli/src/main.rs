@@ -1,4 +1,4 @@
-//! The binary `segue`. All code is in the library, so tests can use it.
+//! The program `segue`. Everything is in the library, so that tests can use it.
 
 #![forbid(unsafe_code)]
 

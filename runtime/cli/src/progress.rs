@@ -1,4 +1,4 @@
-//! Shows on a terminal what a slow command waits for.
+//! Shows on a terminal what a long command waits for.
 
 use std::{
     future::Future,
@@ -11,22 +11,23 @@ use segue::VersionStatus;
 use tokio::time;
 
 use crate::{
-    Context,
-    text::{clean, count, span},
+    context::Context,
+    text::{clean, count, duration},
+    view::version::name,
 };
 
 /// A command that ends within this time shows no progress.
-const QUIET: Duration = Duration::from_millis(300);
-/// How often to query the runtime for the calls inside the old version.
+const DELAY: Duration = Duration::from_millis(300);
+/// How often to ask the runtime for the calls inside.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// How often the spinner moves.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Waits for `work`. On a terminal it shows the elapsed time, and which calls are still inside the old
-/// version of the module.
+/// Waits for `work`. On a terminal, it shows the action, the time, and the calls inside the old version of
+/// the module.
 pub(crate) async fn while_waiting<T>(
     context: &Context,
-    what: &str,
+    action: &str,
     module: Option<&str>,
     work: impl Future<Output = T>,
 ) -> T {
@@ -35,7 +36,7 @@ pub(crate) async fn while_waiting<T>(
     }
     let started = Instant::now();
     let mut work = pin!(work);
-    if let Ok(done) = time::timeout(QUIET, &mut work).await {
+    if let Ok(done) = time::timeout(DELAY, &mut work).await {
         return done;
     }
     let spinner = ProgressBar::new_spinner()
@@ -47,7 +48,7 @@ pub(crate) async fn while_waiting<T>(
                 Some(module) => context.client().status(module).await.ok().and_then(|status| status.old),
                 None => None,
             };
-            spinner.set_message(message(what, started.elapsed(), old.as_ref()));
+            spinner.set_message(message(action, started.elapsed(), old.as_ref()));
             time::sleep(POLL_INTERVAL).await;
         };
         tokio::select! {
@@ -59,25 +60,25 @@ pub(crate) async fn while_waiting<T>(
     done
 }
 
-fn message(what: &str, elapsed: Duration, old: Option<&VersionStatus>) -> String {
-    let what = clean(what);
+fn message(action: &str, elapsed: Duration, old: Option<&VersionStatus>) -> String {
+    let action = clean(action);
     let elapsed = elapsed.as_secs();
-    let Some(old) = old else { return format!("{what}, {elapsed} s") };
+    let Some(old) = old else { return format!("{action}, {elapsed} s") };
     let inside = count(old.inside, "call");
     let oldest = match old.oldest_ms {
-        Some(oldest_ms) => format!(", the oldest for {}", span(Duration::from_millis(oldest_ms))),
+        Some(oldest_ms) => format!(", the oldest for {}", duration(Duration::from_millis(oldest_ms))),
         None => String::new(),
     };
-    format!("{what}, {elapsed} s: {inside} inside {}+g{}{oldest}", clean(&old.version), old.generation)
+    format!("{action}, {elapsed} s: {inside} inside {}{oldest}", name(&old.version, old.generation))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::tests::module;
+    use crate::test_data::module;
 
     #[test]
-    fn the_message_counts_the_calls_inside() {
+    fn the_message_has_the_calls_inside() {
         let old = module().old;
         assert_eq!(
             message("purging greeter", Duration::from_secs(3), old.as_ref()),

@@ -1,7 +1,6 @@
-//! Tables with aligned columns.
+//! Aligned tables.
 
-/// Rows of cells. A cell is printed unchanged, so pass text from outside through
-/// [`clean`](crate::text::clean) first.
+/// Rows of cells, aligned when rendered. Cells are printed unchanged, so clean untrusted text first.
 #[derive(Debug)]
 pub(crate) struct Table<const COLUMNS: usize> {
     alignment: [Align; COLUMNS],
@@ -29,7 +28,7 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
         self.rows.push(cells);
     }
 
-    /// The lines, with two spaces between columns and no trailing spaces.
+    /// The lines, with two spaces between columns and no trailing space.
     pub(crate) fn render(&self) -> String {
         let mut widths = [0; COLUMNS];
         for row in &self.rows {

@@ -1,18 +1,18 @@
-//! Formats text, durations, sizes and counts for a person.
+//! Words, numbers and times as text for a person.
 
 use std::{borrow::Cow, time::Duration};
 
 use jiff::Timestamp;
 
-/// Escapes the characters of a text from outside (metadata of a file, a path, an answer) that control a
-/// terminal or hide other characters.
+/// Escapes the characters of untrusted text (a file's metadata, a path, an answer) that steer a terminal or
+/// disguise the text.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_unsafe) {
+    if !text.contains(is_harmful) {
         return Cow::Borrowed(text);
     }
     let mut cleaned = String::with_capacity(text.len() + 8);
     for character in text.chars() {
-        if is_unsafe(character) {
+        if is_harmful(character) {
             cleaned.extend(character.escape_unicode());
         } else {
             cleaned.push(character);
@@ -22,16 +22,16 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
 }
 
 /// Whether it is a control character or changes the direction of writing.
-fn is_unsafe(character: char) -> bool {
-    let is_bidi_control =
+fn is_harmful(character: char) -> bool {
+    let changes_direction =
         matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    character.is_control() || is_bidi_control
+    character.is_control() || changes_direction
 }
 
-/// A duration, with two or three significant digits: `9.9 ms`, `2m 05s`.
-pub(crate) fn span(span: Duration) -> String {
-    let seconds = span.as_secs();
-    match span.as_micros() {
+/// A duration, with two or three significant digits.
+pub(crate) fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match duration.as_micros() {
         micros @ 0..1_000 => format!("{micros} µs"),
         micros @ 1_000..1_000_000 => format!("{} ms", digits(micros as f64 / 1e3)),
         micros @ 1_000_000..60_000_000 => format!("{} s", digits(micros as f64 / 1e6)),
@@ -41,9 +41,9 @@ pub(crate) fn span(span: Duration) -> String {
     }
 }
 
-/// Adds one decimal if the number is below 10.
+/// With one decimal if there is only one digit before it.
 fn digits(number: f64) -> String {
-    // Rounded down, so 999.9 ms is never printed as 1000 ms.
+    // Rounded down: 999.9 must not read as 1000, which is the next unit.
     if number < 10.0 {
         format!("{:.1}", (number * 10.0).floor() / 10.0)
     } else {
@@ -53,30 +53,31 @@ fn digits(number: f64) -> String {
 
 /// A duration in microseconds.
 pub(crate) fn micros(micros: u64) -> String {
-    span(Duration::from_micros(micros))
+    duration(Duration::from_micros(micros))
 }
 
-/// How long ago `then` was, to the second. It is `0 s` if the clock was set back.
+/// How long ago something happened, in seconds or more. A time in the future, from a clock that was set back,
+/// is `0 s`.
 pub(crate) fn age(then: Timestamp, now: Timestamp) -> String {
     let seconds = u64::try_from(now.as_second().saturating_sub(then.as_second())).unwrap_or(0);
-    if seconds < 60 { format!("{seconds} s") } else { span(Duration::from_secs(seconds)) }
+    if seconds < 60 { format!("{seconds} s") } else { duration(Duration::from_secs(seconds)) }
 }
 
-/// A count with its noun: `1 call`, `2 calls`.
-pub(crate) fn count(number: u64, thing: &str) -> String {
-    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+/// A count and its noun: `1 call`, `2 calls`.
+pub(crate) fn count(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// A list: `a, b and c`.
-pub(crate) fn list(things: &[String]) -> String {
-    match things {
+/// A list in words: `a, b and c`.
+pub(crate) fn list(items: &[String]) -> String {
+    match items {
         [] => String::new(),
         [only] => only.clone(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 
-/// A size: `512 B`, `1.5 KiB`.
+/// A size in bytes.
 pub(crate) fn size(bytes: u64) -> String {
     match bytes {
         0..1024 => format!("{bytes} B"),
@@ -118,18 +119,18 @@ mod tests {
     }
 
     #[test]
-    fn counts_sizes_and_lists_are_formatted() {
+    fn counts_sizes_and_lists_read_as_words() {
         assert_eq!((count(0, "call"), count(1, "call")), ("0 calls".to_owned(), "1 call".to_owned()));
         assert_eq!(
             (size(10), size(1536), size(3 << 20)),
             ("10 B".into(), "1.5 KiB".into(), "3.0 MiB".into())
         );
-        let things = ["a".to_owned(), "b".to_owned(), "c".to_owned()];
-        assert_eq!((list(&things[..1]), list(&things)), ("a".to_owned(), "a, b and c".to_owned()));
+        let items = ["a".to_owned(), "b".to_owned(), "c".to_owned()];
+        assert_eq!((list(&items[..1]), list(&items)), ("a".to_owned(), "a, b and c".to_owned()));
     }
 
     #[test]
-    fn only_unsafe_characters_are_escaped() {
+    fn only_harmful_characters_are_escaped() {
         assert!(matches!(clean("grüße, 世界"), Cow::Borrowed(_)));
         assert_eq!(clean("a\tb\u{202e}c"), "a\\u{9}b\\u{202e}c");
     }

@@ -1,7 +1,8 @@
 //! Builds modules with cargo, inside a build script.
 //!
-//! Three build scripts include this file: the demo's, which embeds modules, and those of the tests and the benchmarks, which
-//! load them. All three build in one directory, `segue-modules` in the target directory, to build nothing twice.
+//! Three build scripts include this file: the demo's, which embeds modules, and those of the tests and the
+//! benchmarks, which load them. All three build in one directory, `segue-modules` in the target directory, to
+//! build nothing twice.
 
 use std::{
     env,
@@ -19,8 +20,9 @@ pub(crate) const SDK: &[&str] = &["runtime/sdk", "runtime/abi", "runtime/interfa
 /// The separator of the flags in `CARGO_ENCODED_RUSTFLAGS`.
 const FLAG_SEPARATOR: char = '\x1f';
 
-/// Prefixes of the variables that cargo sets for the running build script: its package, its features, its target. Cargo
-/// sets them for the modules too, but a variable that cargo does not set for a module would keep this script's value.
+/// Prefixes of the variables that cargo sets for the running build script: its package, its features, its
+/// target. Cargo sets them for the modules too, but a variable that cargo does not set for a module would
+/// keep this script's value.
 const SCRIPT_VARIABLES: &[&str] = &["CARGO_FEATURE_", "CARGO_CFG_", "CARGO_PKG_", "CARGO_MANIFEST_", "DEP_"];
 
 /// Variables that belong to the outer build and would misdirect the inner one.
@@ -65,8 +67,8 @@ pub(crate) enum BuildError {
     Io { action: &'static str, path: PathBuf, source: io::Error },
 }
 
-/// The body of a build script: calls `work` with the workspace, which is `depth` folders above the package, and the
-/// output directory.
+/// The body of a build script: calls `work` with the workspace, which is `depth` folders above the package,
+/// and the output directory.
 pub(crate) fn script<E: fmt::Display>(depth: usize, work: fn(&Path, &Path) -> Result<(), E>) -> ExitCode {
     let (package, out_dir) = (cargo_variable("CARGO_MANIFEST_DIR"), cargo_variable("OUT_DIR"));
     let workspace = Path::new(&package).ancestors().nth(depth).expect("the package is in the workspace");
@@ -84,11 +86,12 @@ pub(crate) fn script<E: fmt::Display>(depth: usize, work: fn(&Path, &Path) -> Re
 // === impl ModuleBuilder ===
 
 impl ModuleBuilder {
-    /// For the build script of a package in `workspace`: uses the compiler, the target and the flags of its build.
+    /// For the build script of a package in `workspace`: uses the compiler, the target and the flags of its
+    /// build.
     ///
-    /// It keeps `RUSTFLAGS` and the flags of cargo's configuration, since a linker or a sanitizer may be needed on both
-    /// sides of the boundary. It drops `--cfg loom`, which swaps the primitives of a library for those of a model: a module
-    /// must run for real.
+    /// It keeps `RUSTFLAGS` and the flags of cargo's configuration, since a linker or a sanitizer may be
+    /// needed on both sides of the boundary. It drops `--cfg loom`, which swaps the primitives of a library
+    /// for those of a model: a module must run for real.
     pub(crate) fn for_build_script(workspace: &Path) -> Self {
         // The sources are watched by `rerun_if_changed`, and cargo watches the other variables.
         for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
@@ -115,7 +118,8 @@ impl ModuleBuilder {
     pub(crate) fn build(&self, batch: &Batch<'_>, directory: &Path) -> Result<(), BuildError> {
         fs::create_dir_all(&self.target_dir).map_err(BuildError::io("creating", &self.target_dir))?;
         fs::create_dir_all(directory).map_err(BuildError::io("creating", directory))?;
-        // Held until the files are copied: another script may be about to build another version of the same package.
+        // Held until the files are copied: another script may be about to build another version of the same
+        // package.
         let _lock = self.lock()?;
         self.run_cargo(batch)?;
         for package in batch.packages {
@@ -135,8 +139,8 @@ impl ModuleBuilder {
 
     fn run_cargo(&self, batch: &Batch<'_>) -> Result<(), BuildError> {
         let mut cargo = Command::new(&self.cargo);
-        // `--locked` uses the workspace's lock file, so the build downloads nothing that the workspace does not need.
-        // `--target` fixes where the file is written, whatever cargo's configuration says.
+        // `--locked` uses the workspace's lock file, so the build downloads nothing that the workspace does
+        // not need. `--target` fixes where the file is written, whatever cargo's configuration says.
         cargo.current_dir(&self.workspace).args(["build", "--release", "--locked", "--target", &self.target]);
         cargo.arg("--target-dir").arg(&self.target_dir);
         for package in batch.packages {
@@ -169,7 +173,8 @@ impl ModuleBuilder {
     }
 }
 
-/// Makes cargo run the script again when the sources of these packages (folders of the workspace) or of the SDK change.
+/// Makes cargo run the script again when the sources of these packages (folders of the workspace) or of the
+/// SDK change.
 pub(crate) fn rerun_if_changed(workspace: &Path, packages: &[&str]) {
     for package in packages.iter().chain(SDK) {
         for part in ["Cargo.toml", "build.rs", "src"] {

@@ -1,9 +1,9 @@
 //! What `segue demo` shows: a service whose module is replaced under load, and what its clients notice.
 //!
-//! [`run`] serves an embedded module on a free port, and sends requests at full speed: first while nothing is released, then
-//! while one version after the other is. All parts are the real ones: the runtime, the application server, the watched
-//! directory and the control socket, in a temporary directory that is removed at the end. One thing differs from
-//! production: clients and server share a process and its processors.
+//! [`run`] serves an embedded module on a free port, and sends requests at full speed: first while nothing is
+//! released, then while one version after the other is. All parts are the real ones: the runtime, the
+//! application server, the watched directory and the control socket, in a temporary directory that is removed
+//! at the end. One thing differs from production: clients and server share a process and its processors.
 //!
 //! * [`client`]: the load client, which checks every answer. The tests use it too.
 //! * [`Observer`]: receives each [`Step`] while the demo runs.
@@ -49,7 +49,8 @@ const RELEASE_PAUSE: Duration = Duration::from_millis(100);
 /// How long the last old version has to be unloaded, after the clients have stopped.
 const LAST_PURGE: Duration = Duration::from_secs(3);
 
-/// Runs the demo: about 15 seconds, 20 at most. It starts an async runtime of its own, so do not call it inside one.
+/// Runs the demo: about 15 seconds, 20 at most. It starts an async runtime of its own, so do not call it
+/// inside one.
 ///
 /// A lost request, or an old version that stays, is not an error: see [`Report::is_success`].
 ///

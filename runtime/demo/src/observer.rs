@@ -72,7 +72,8 @@ pub struct Release {
     pub from: VersionId,
     /// The version that is current now.
     pub to: VersionId,
-    /// How long the store took that makes a version current, in microseconds. `None` for a drop-in, which has no answer.
+    /// How long the store took that makes a version current, in microseconds. `None` for a drop-in, which has
+    /// no answer.
     pub publish_us: Option<u64>,
 }
 

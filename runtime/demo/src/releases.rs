@@ -17,11 +17,13 @@ use crate::{
     server::{self, DemoServer, MODULE},
 };
 
-/// How long a file in the modules directory may take to become current. It may have to wait for its predecessor.
+/// How long a file in the modules directory may take to become current. It may have to wait for its
+/// predecessor.
 const DROP_IN_DEADLINE: Duration = Duration::from_secs(6);
 /// How long a load over the socket may take, in milliseconds. The same applies.
 const LOAD_DEADLINE_MS: u64 = 6_000;
-/// How long to wait until a slow request is well inside. Without one, the old version may be gone before the rollback.
+/// How long to wait until a slow request is well inside. Without one, the old version may be gone before the
+/// rollback.
 const SLOW_INSIDE: Duration = Duration::from_secs(3);
 /// How much of a slow request must be left before a version is loaded that will be rolled back.
 const SLOW_LEFT: Duration = Duration::from_millis(400);

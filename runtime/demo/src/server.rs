@@ -172,8 +172,8 @@ impl DemoServer {
     }
 }
 
-/// Sets the flag at SIGINT or SIGTERM. If the system offers no such signal, its default action ends the process, and the
-/// directory stays.
+/// Sets the flag at SIGINT or SIGTERM. If the system offers no such signal, its default action ends the
+/// process, and the directory stays.
 async fn watch_signals(is_interrupted: Arc<AtomicBool>) {
     let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
     tokio::select! {

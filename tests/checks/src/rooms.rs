@@ -69,6 +69,30 @@ pub const CORE: &[&str] = &[
     "sync",
 ];
 
+/// The rooms of `runtime/cli/src`. There are no exceptions.
+pub const CLI: &[&str] = &[
+    "cli",
+    "commands",
+    "probe",
+    "progress",
+    "event_text",
+    "view",
+    "context",
+    "output",
+    "error",
+    "module_crate",
+    "settings",
+    "control_path",
+    "exit_code",
+    "duration",
+    "table",
+    "text",
+    "test_data",
+];
+
+/// The rooms of `runtime/demo/src`. There are no exceptions.
+pub const DEMO: &[&str] = &["releases", "observer", "server", "report", "client", "error", "embedded"];
+
 /// The path of a file below `src`, without `.rs` and `/mod`.
 type Name = String;
 
@@ -147,6 +171,17 @@ pub fn upward(
     wrong
 }
 
+/// Describes the imports between siblings in a room: those of a file, or a folder, from another one.
+pub fn between_siblings(files: &BTreeMap<Name, BTreeSet<Name>>, room: &str) -> Vec<String> {
+    let sibling =
+        |name: &str| name.strip_prefix(room)?.strip_prefix('/')?.split('/').next().map(str::to_owned);
+    let imports = files.iter().flat_map(|(name, imports)| imports.iter().map(move |import| (name, import)));
+    let between = imports.filter(
+        |(name, import)| matches!((sibling(name), sibling(import)), (Some(own), Some(other)) if own != other),
+    );
+    between.map(|(name, import)| format!("{name}.rs imports its sibling {import}")).collect()
+}
+
 /// Returns the groups of files that import each other in a cycle.
 pub fn cycles(files: &BTreeMap<Name, BTreeSet<Name>>) -> Vec<Vec<Name>> {
     let reach = |from: &Name| {
@@ -180,6 +215,12 @@ mod tests {
             .iter()
             .map(|(from, to)| ((*from).to_owned(), to.iter().map(|name| (*name).to_owned()).collect()))
             .collect()
+    }
+
+    #[test]
+    fn an_import_from_a_sibling_is_found() {
+        let files = graph(&[("a/x", &["a/y", "b"]), ("a/y/one", &["a/y/two", "a"]), ("a", &["a/x"])]);
+        assert_eq!(between_siblings(&files, "a"), ["a/x.rs imports its sibling a/y"]);
     }
 
     #[test]

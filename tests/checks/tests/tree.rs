@@ -48,6 +48,21 @@ fn a_file_of_core_imports_only_from_files_below_it() {
 }
 
 #[test]
+fn a_room_of_the_cli_imports_only_from_rooms_below_it() {
+    let files = rooms::imports_of(&source("cli")).unwrap();
+    assert!(files.len() > 40, "the files were found");
+    none(&rooms::upward(&files, rooms::CLI, &[]), "imports that run upward");
+    none(&rooms::between_siblings(&files, "commands"), "commands that import another command");
+}
+
+#[test]
+fn a_room_of_the_demo_imports_only_from_rooms_below_it() {
+    let files = rooms::imports_of(&source("demo")).unwrap();
+    assert!(files.len() > 10, "the files were found");
+    none(&rooms::upward(&files, rooms::DEMO, &[]), "imports that run upward");
+}
+
+#[test]
 fn no_files_of_a_crate_import_each_other_in_a_cycle() {
     let (mut found, mut count) = (Vec::new(), 0);
     let crates = ["runtime", "modules"].map(|folder| fs::read_dir(tree::root().join(folder)).unwrap());

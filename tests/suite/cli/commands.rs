@@ -168,7 +168,7 @@ fn each_kind_of_failure_has_its_exit_code() {
     assert_eq!(service.command.run(["load", "/nowhere/libx.so"]).code, Some(4));
     let refused = service.command.run(["load", &fixture_str("no-metadata", V1)]);
     assert!(
-        refused.stderr.contains("refused at the step read") && refused.stderr.contains("hint:"),
+        refused.stderr.contains("refused at step read") && refused.stderr.contains("hint:"),
         "{refused:?}"
     );
     assert_eq!(service.command.run(["rollback", "nobody"]).code, Some(4));

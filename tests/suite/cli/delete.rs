@@ -16,7 +16,7 @@ fn a_deleted_module_stays_deleted_after_a_restart_although_its_file_is_present()
     assert_eq!(service.get("/greeter/ada").0, 404);
     let (code, again) = service.command.json(&["delete", "greeter"]);
     assert_eq!((code, &again["deleted"]), (Some(0), &json!(false)), "{again}");
-    assert!(service.command.run(["delete", "greeter"]).stdout.contains("nothing was done"));
+    assert!(service.command.run(["delete", "greeter"]).stdout.contains("nothing changed"));
     let text = service.command.run(["history", "greeter"]).stdout;
     assert!(
         text.ends_with(

@@ -25,7 +25,7 @@ fn a_bad_release_and_its_rollback_are_in_the_history() {
     let first = service.command.run(["load", &fixture_str("sleeper", V1)]).pid;
     let second = service.command.run(load_bad).pid;
     let back = service.command.run(["rollback", "sleeper"]);
-    assert!(back.stdout.contains("it was in memory still"), "{back:?}");
+    assert!(back.stdout.contains("it was still in memory"), "{back:?}");
     until("the bad version is unloaded", || service.status("sleeper").unwrap()["old"].is_null());
     // A second attempt ends the process.
     service.command.run(load_bad);
@@ -37,25 +37,25 @@ fn a_bad_release_and_its_rollback_are_in_the_history() {
     let entry = entry_with(&history, "sleeper: 1.0.0+g1 is current; ");
     assert!(entry.contains(&format!("; file {good} from {}; took ", fixture_str("sleeper", V1))), "{entry}");
     assert!(entry.contains(&format!("[by uid {uid}, pid {first}]")), "{entry}");
-    let entry = entry_with(&history, "1.1.0+g2 is current, on trial for 10m 00s, and 1.0.0+g1 is old; ");
+    let entry = entry_with(&history, "1.1.0+g2 is current, on trial for 10m 00s; 1.0.0+g1 is old; ");
     assert!(entry.contains(&bad) && entry.contains(&format!("pid {second}]")), "{entry}");
     assert!(
         entry.contains("next: `segue confirm sleeper`") && entry.contains("`segue rollback sleeper`"),
         "{entry}"
     );
-    let entry = entry_with(&history, "went back to 1.0.0+g1, and 1.1.0+g2 is old; ");
+    let entry = entry_with(&history, "rolled back to 1.0.0+g1; 1.1.0+g2 is old; ");
     assert!(entry.contains(&good) && entry.contains(&format!("[by uid {uid}, pid {}]", back.pid)), "{entry}");
-    entry_with(&history, "sleeper: 1.1.0+g2 has left memory: ");
-    let entry = entry_with(&history, "sleeper: 1.1.0 is left behind: the restart did not return to it; ");
+    entry_with(&history, "sleeper: 1.1.0+g2 is unloaded: ");
+    let entry = entry_with(&history, "sleeper: the restart did not return to 1.1.0; ");
     assert!(entry.contains(&bad) && entry.contains("[by the runtime: a restart]"), "{entry}");
     assert!(
         entry.contains("why:  it was on trial and was not confirmed") && entry.contains("next: "),
         "{entry}"
     );
-    let entry = entry_with(&history, "1.0.0+g4 is current, as it was before; ");
+    let entry = entry_with(&history, "1.0.0+g4 is current again after the restart; ");
     assert!(entry.ends_with("<== current now; a restart returns to it"), "{entry}");
-    entry_with(&history, "sleeper: it is sticky");
-    let entry = entry_with(&history, "at the step read (sticky): nothing has changed");
+    entry_with(&history, "sleeper: sticky now");
+    let entry = entry_with(&history, "at step read (sticky); nothing changed");
     assert!(entry.contains("why:  sleeper is sticky") && entry.contains("next: `segue unstick"), "{entry}");
     let last = history.lines().last().unwrap();
     assert_eq!(last, format!("now: sleeper: 1.0.0+g4 ({good}) is current; a restart returns to it"));
@@ -68,8 +68,8 @@ fn a_bad_release_and_its_rollback_are_in_the_history() {
     });
     let numbers: Vec<usize> = numbers.collect();
     assert_eq!(numbers, (1..=numbers.len()).collect::<Vec<_>>());
-    assert_eq!(events.matches("the runtime 0.").count(), 2, "the service started twice: {events}");
-    entry_with(&events, "went back to 1.0.0+g1");
+    assert_eq!(events.matches("runtime 0.").count(), 2, "the service started twice: {events}");
+    entry_with(&events, "rolled back to 1.0.0+g1");
 }
 
 #[test]
@@ -91,28 +91,25 @@ fn a_release_that_crashes_the_process_is_in_the_history_with_the_function_and_a_
     service.wait_for_version("crasher", V1);
 
     let history = service.command.run(["history", "crasher"]).stdout;
-    let entry = entry_with(
-        &history,
-        "the process before this one was ended by SIGSEGV, in the code of crasher 1.1.0+g2",
-    );
+    let entry =
+        entry_with(&history, "the previous process ended by SIGSEGV, in the code of crasher 1.1.0+g2");
     assert!(entry.contains("why:  it happened in ") && entry.contains("write_at_null"), "{entry}");
     assert!(entry.contains("next: `segue blocked`"), "{entry}");
-    let entry =
-        entry_with(&history, "crasher: 1.1.0 is blocked, and is not loaded, however it comes; file sha256:");
+    let entry = entry_with(&history, "crasher: 1.1.0 is blocked: no load accepts it; file sha256:");
     assert!(entry.contains("while it was on trial") && entry.contains("next: "), "{entry}");
     assert!(history.trim_end().ends_with("is current; a restart returns to it"), "{history}");
 
     let (_, blocked) = service.command.json(&["blocked"]);
     let digest = blocked[0]["digest"].as_str().unwrap();
-    let entry = entry_with(&history, "is blocked, and is not loaded");
+    let entry = entry_with(&history, "is blocked: no load accepts it");
     assert!(entry.contains(&format!("`segue unblock {digest}`")), "{entry}");
     let refused = service.command.run(["load", &fixture_str("crasher", V2)]);
     assert_eq!(refused.code, Some(3), "{refused:?}");
     assert!(refused.stderr.contains("is blocked: it ended the process with SIGSEGV"), "{refused:?}");
     let unblocked = service.command.run(["unblock", digest]);
-    assert!(unblocked.stdout.contains("is not blocked any more"), "{unblocked:?}");
+    assert!(unblocked.stdout.contains("is unblocked: it may be loaded"), "{unblocked:?}");
     let again = service.command.run(["unblock", digest]);
     assert_eq!(again.code, Some(0));
-    assert!(again.stdout.contains("nothing was done"), "{again:?}");
+    assert!(again.stdout.contains("nothing changed"), "{again:?}");
     assert!(service.command.run(["blocked"]).stdout.contains("no file is blocked"));
 }

@@ -36,7 +36,7 @@ fn a_new_module_builds_passes_its_test_and_serves() {
     };
     let (passed, output) = cargo(&["test", "--release", "--", "--nocapture"], SEGUE);
     assert!(passed && output.contains("it_unloads ... ok"), "{output}");
-    assert!(output.contains("my-module 0.1.0: left memory each time, and nothing stayed"), "{output}");
+    assert!(output.contains("my-module 0.1.0: every version was unloaded, and nothing stayed"), "{output}");
     assert!(cargo(&["build", "--release"], SEGUE).0);
     let file = target.join("segue-new/release/libmy_module.so");
     let service = Service::start(SEGUE, &[]);

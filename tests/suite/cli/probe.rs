@@ -40,7 +40,7 @@ fn a_clean_module_leaves_nothing() {
     }
     let text = Command::new(SEGUE).run(["probe", &fixture_str("greeter", V1), "--rounds", "1"]);
     assert!(
-        text.stdout.starts_with("greeter 1.0.0: left memory each time, and nothing stayed\n"),
+        text.stdout.starts_with("greeter 1.0.0: every version was unloaded, and nothing stayed\n"),
         "{text:?}"
     );
 }
@@ -53,7 +53,7 @@ fn each_kind_of_leftover_is_named() {
         ("signal", "image", "SIGUSR2"),
         ("ignored", "signal", "SIGWINCH is ignored"),
         ("file", "descriptor", "/dev/null"),
-        ("key", "key", "pthread keys are not given back"),
+        ("key", "key", "not deleted"),
     ];
     for (leave, kind, named) in cases {
         let request = format!("GET /?leave={leave}");

@@ -29,7 +29,7 @@ fn a_set_with_bad_members_is_refused_and_each_is_named() {
         [fixture_str("greeter", V1), fixture_str("panics-on-load", V1), fixture_str("vetoes-load", V1)];
     let text = service.command.run(["load".to_owned()].iter().chain(&files));
     assert_eq!(text.code, Some(3), "{text:?}");
-    assert_eq!(text.stderr.matches("refused at the step on_load: ").count(), 2, "{text:?}");
+    assert_eq!(text.stderr.matches("refused at step on_load: ").count(), 2, "{text:?}");
     assert!(text.stderr.matches("hint: ").count() >= 2, "{text:?}");
 }
 
@@ -48,7 +48,7 @@ fn a_set_becomes_current_at_once_and_is_listed_in_the_order_given() {
         answer["loaded"].as_array().unwrap().iter().map(|one| &one["outcome"]).collect();
     assert_eq!(outcomes, ["unchanged", "loaded"]);
     let text = service.command.run(["history", "sleeper"]);
-    assert!(text.stdout.contains("is current, at once with greeter; "), "{text:?}");
+    assert!(text.stdout.contains("loaded together with greeter; "), "{text:?}");
     let twice = service.command.run(["load", &fixture_str("greeter", V1), &fixture_str("greeter", V2)]);
     assert_eq!(twice.code, Some(2), "one module twice is an error: {twice:?}");
 }

@@ -29,7 +29,7 @@ fn a_module_made_sticky_stays_sticky_after_a_restart() {
     service.command.json(&["load", &fixture_str("sleeper", V1)]);
     let (code, stuck) = service.command.json(&["stick", "sleeper"]);
     assert_eq!((code, &stuck["changed"]), (Some(0), &json!(true)));
-    assert!(service.command.run(["stick", "sleeper"]).stdout.contains("nothing was done"));
+    assert!(service.command.run(["stick", "sleeper"]).stdout.contains("nothing changed"));
     let service = service.kill_and_start_again();
     let (code, refused) = service.command.json(&["load", &fixture_str("sleeper", V2)]);
     assert_eq!((code, &refused["error"]["code"]), (Some(3), &json!("sticky")), "{refused}");

@@ -12,7 +12,7 @@ fn a_start_after_a_kill_serves_the_confirmed_version_and_not_the_trial() {
     let trial = service.command.run(["load", &fixture_str("sleeper", V2), "--trial", "10m"]);
     assert_eq!(trial.code, Some(0), "{trial:?}");
     assert!(
-        trial.stdout.contains("goes back by itself in 10m 00s: `segue confirm sleeper` keeps it"),
+        trial.stdout.contains("will be rolled back in 10m 00s; `segue confirm sleeper` keeps it"),
         "{trial:?}"
     );
     let status = service.status("sleeper").unwrap();
@@ -29,7 +29,7 @@ fn a_start_after_a_kill_serves_the_confirmed_version_and_not_the_trial() {
     assert_eq!(service.status("sleeper").unwrap()["current"]["status"], "confirmed");
     let (code, nothing) = service.command.json(&["confirm", "sleeper"]);
     assert_eq!((code, &nothing["confirmed"]), (Some(0), &json!(false)), "{nothing}");
-    assert!(service.command.run(["confirm", "sleeper"]).stdout.contains("nothing was done"));
+    assert!(service.command.run(["confirm", "sleeper"]).stdout.contains("nothing changed"));
 
     service.command.json(&["load", &fixture_str("sleeper", V2), "--trial", "10m"]);
     let (code, confirmed) = service.command.json(&["confirm", "sleeper"]);

@@ -1,17 +1,19 @@
-//! `segue blocked`: the files that are not loaded, however they come.
+//! `segue blocked`: lists the blocked files.
 
 use clap::Args;
 use segue::BlockedFile;
 
-use crate::{Context, Error, ExitCode, text::clean};
+use crate::{context::Context, error::Error, exit_code::ExitCode, text::clean};
 
-/// Show the files that are not loaded any more, however they come, and why
+/// List the files that no load accepts, and why
 ///
-/// A version that ends the process during its trial, or within its settle time, is blocked by the digest of its file, so that a
-/// restart does not fail the same way.
+/// A version that crashes the process during its trial, or shortly after its load, is blocked by the digest
+/// of its file, so that a restart does not crash the same way. `segue unblock` allows the file again.
+///
+/// Exits with 0, also if no file is blocked.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Example:\n  segue blocked")]
-pub struct Blocked {}
+pub(crate) struct Blocked {}
 
 // === impl Blocked ===
 
@@ -43,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_person_reads_which_why_and_what_next() {
+    fn each_file_has_its_reason_and_the_command_to_unblock_it() {
         assert_eq!(render(&[]), "no file is blocked\n");
         let file = BlockedFile {
             module: "greeter".to_owned(),

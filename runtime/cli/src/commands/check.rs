@@ -1,4 +1,4 @@
-//! `segue check`: reads a file without running it.
+//! `segue check`: checks a file without running it.
 
 use std::path::PathBuf;
 
@@ -6,22 +6,27 @@ use clap::Args;
 use segue::{FileReport, Finding, Interface};
 
 use crate::{
-    Context, Error, ExitCode,
+    context::Context,
+    error::Error,
+    exit_code::ExitCode,
     text::{clean, size},
 };
 
-/// Read a module's file without running any of it
+/// Check a module's file without running any of it
 ///
-/// Says what the file says of itself, or why a runtime would refuse it. No runtime is asked, and nothing of the file is
-/// executed, not even a constructor.
+/// Shows the file's metadata, or why a runtime would refuse it. It contacts no runtime and executes no code
+/// of the file, not even a constructor.
 ///
-/// Then it names what the file links and imports that matters when the module leaves memory, each with what it means and what to
-/// set: external libraries, a dynamic C++ runtime, functions for signals, timers and exit handlers; and the
-/// libraries, versions and symbols that this system lacks. `segue probe` shows what really stays.
+/// It also notes what could keep the module in memory, each with its meaning and what to set: external
+/// libraries, a dynamic C++ runtime, functions for signals, timers and exit handlers. It names the libraries,
+/// versions and symbols that this system lacks. To see what really stays, use `segue probe`.
+///
+/// Exits with 0 if a runtime would accept the file, also if there are notes. Exits with 3 if it would refuse
+/// it, and with 4 if there is no such file.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Example:\n  segue check target/release/libgreeter.so")]
-pub struct Check {
-    /// The file
+pub(crate) struct Check {
+    /// The .so file
     file: PathBuf,
 }
 
@@ -43,7 +48,7 @@ fn render(report: &FileReport) -> String {
     };
     let cleared = match report.cleared.as_slice() {
         [] => "nothing".to_owned(),
-        marks => format!("{} (by a load, so that it can leave memory)", clean(&marks.join(", "))),
+        marks => format!("{} (by each load, to make it unloadable)", clean(&marks.join(", "))),
     };
     let lines = [
         ("module", clean(&metadata.name).into_owned()),
@@ -62,13 +67,13 @@ fn render(report: &FileReport) -> String {
     lines.chain(report.findings.iter().map(render_finding)).collect()
 }
 
-/// What it is and what it means, and below it what to set.
+/// A finding and its meaning, and below it the advice.
 fn render_finding(finding: &Finding) -> String {
     let Finding { subject, meaning, advice, .. } = finding;
     format!("note        {}: {}\n              {}\n", clean(subject), clean(meaning), clean(advice))
 }
 
-/// Its name and fingerprint, and a line a method.
+/// The name and the fingerprint, and a line for each method.
 fn render_interface(interface: &Interface) -> String {
     let mut text = format!("{} ({})", clean(&interface.name), clean(&interface.fingerprint));
     for method in &interface.methods {
@@ -82,6 +87,7 @@ mod tests {
     use segue::{Argument, Digest, FindingKind, Metadata, Method, Type};
 
     use super::*;
+    use crate::output::Format;
 
     fn report() -> FileReport {
         let metadata = Metadata {
@@ -104,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_reads_a_list() {
+    fn the_text_has_a_line_for_each_property() {
         let expected = "\
 module      greeter
 version     1.0.0
@@ -119,8 +125,12 @@ unload      -
 sticky      no
 ";
         assert_eq!(render(&report()), expected);
+    }
+
+    #[test]
+    fn a_cleared_mark_and_a_finding_are_explained() {
         let marked = FileReport { cleared: vec!["DF_1_NODELETE".to_owned()], ..report() };
-        assert!(render(&marked).contains("cleared     DF_1_NODELETE (by a load"), "{}", render(&marked));
+        assert!(render(&marked).contains("cleared     DF_1_NODELETE (by each load"), "{}", render(&marked));
         let finding = Finding {
             kind: FindingKind::ExternalLibrary,
             subject: "libssl.so.3".to_owned(),
@@ -130,10 +140,14 @@ sticky      no
         let found = FileReport { findings: vec![finding], ..report() };
         let expected = "note        libssl.so.3: it may stay\n              use rustls\n";
         assert!(render(&found).ends_with(expected), "{}", render(&found));
-        let of = |name: &str| Type { name: name.to_owned(), ..Type::default() };
-        let quantity = Argument { name: "quantity".to_owned(), of: of("u32") };
-        let quote = Method { name: "quote".to_owned(), arguments: vec![quantity], answer: of("Cents") };
-        let open = Method { name: "open".to_owned(), arguments: Vec::new(), answer: of("()") };
+    }
+
+    #[test]
+    fn an_interface_has_a_line_for_each_method() {
+        let named = |name: &str| Type { name: name.to_owned(), ..Type::default() };
+        let quantity = Argument { name: "quantity".to_owned(), of: named("u32") };
+        let quote = Method { name: "quote".to_owned(), arguments: vec![quantity], answer: named("Cents") };
+        let open = Method { name: "open".to_owned(), arguments: Vec::new(), answer: named("()") };
         let pricing = Interface {
             name: "Pricing".to_owned(),
             fingerprint: "0123456789abcdef".to_owned(),
@@ -146,7 +160,7 @@ sticky      no
     }
 
     #[test]
-    fn a_script_reads_one_flat_object() {
+    fn the_json_is_one_flat_object() {
         let json = serde_json::to_value(report()).unwrap();
         let keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
         let mut expected = [
@@ -168,8 +182,8 @@ sticky      no
     }
 
     #[test]
-    fn what_is_refused_has_its_exit_code() {
-        let context = Context { format: crate::Format::Json, control: None };
+    fn a_refused_file_has_its_exit_code() {
+        let context = Context { format: Format::Json, control: None };
         let check = |file: &str| Check { file: file.into() }.run(&context).unwrap_err().exit_code();
         assert_eq!(check("/nowhere/libx.so"), ExitCode::NotFound);
         assert_eq!(check(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")), ExitCode::Refused);

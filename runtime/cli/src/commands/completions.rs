@@ -1,16 +1,19 @@
-//! `segue completions`: what a shell needs to complete the command line.
+//! `segue completions`: prints a completion script for a shell.
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 
-use crate::{Cli, Error, ExitCode, output};
+use crate::{error::Error, exit_code::ExitCode, output};
 
-/// Print the completions for a shell
+/// Print a completion script for a shell
+///
+/// Write it to the place where your shell looks for completions, and start a new shell.
 #[derive(Args, Debug)]
-#[command(
-    after_long_help = "Example:\n  segue completions bash > ~/.local/share/bash-completion/completions/segue"
-)]
-pub struct Completions {
+#[command(after_long_help = "\
+Examples:
+  segue completions bash > ~/.local/share/bash-completion/completions/segue
+  segue completions fish > ~/.config/fish/completions/segue.fish")]
+pub(crate) struct Completions {
     /// The shell
     shell: Shell,
 }
@@ -18,9 +21,10 @@ pub struct Completions {
 // === impl Completions ===
 
 impl Completions {
-    pub(crate) fn run(&self) -> Result<ExitCode, Error> {
+    /// Prints the script for this command line.
+    pub(crate) fn run(&self, mut command_line: clap::Command) -> Result<ExitCode, Error> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "segue", &mut script);
+        clap_complete::generate(self.shell, &mut command_line, "segue", &mut script);
         output::print(&String::from_utf8_lossy(&script))?;
         Ok(ExitCode::Done)
     }

@@ -1,20 +1,25 @@
-//! `segue confirm`: a trial becomes permanent.
+//! `segue confirm`: ends a trial.
 
 use clap::Args;
 use segue::Confirmed;
 
 use crate::{
-    Context, Error, ExitCode,
+    context::Context,
+    error::Error,
+    exit_code::ExitCode,
     text::{clean, micros},
+    view::version::id,
 };
 
 /// End the trial of a module's current version: a restart returns to it from now on
 ///
-/// The version before it is kept no longer than calls are inside it. Where there is no trial nothing is done, which is said, and the
-/// exit code is 0: what is current is confirmed.
+/// The previous version is then kept in memory only while calls are inside it.
+///
+/// Exits with 0, also if there is no trial; then nothing changes, because the current version is already
+/// confirmed.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Example:\n  segue load libgreeter.so --trial 5m\n  segue confirm greeter")]
-pub struct Confirm {
+pub(crate) struct Confirm {
     /// The module's name
     module: String,
 }
@@ -30,35 +35,32 @@ impl Confirm {
 }
 
 fn render(confirmed: &Confirmed) -> String {
-    let (module, current) = (clean(&confirmed.module), confirmed.current.to_string());
-    let current = clean(&current);
+    let (module, current) = (clean(&confirmed.module), id(&confirmed.current));
     match confirmed.confirmed {
         true => format!(
-            "{module} {current} is confirmed, and a restart returns to it; took {}\n",
+            "{module} {current} is confirmed: a restart returns to it; took {}\n",
             micros(confirmed.took_us)
         ),
-        false => {
-            format!("{module} {current} is not on trial: there is nothing to confirm, and nothing was done\n")
-        }
+        false => format!("{module} {current} is not on trial; nothing changed\n"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::story::tests::id;
+    use crate::test_data::id;
 
     #[test]
-    fn a_person_reads_whether_anything_was_done() {
+    fn the_text_says_whether_anything_changed() {
         let done = Confirmed {
             module: "greeter".to_owned(),
             confirmed: true,
             current: id("1.1.0", 2),
             took_us: 1500,
         };
-        let text = "greeter 1.1.0+g2 is confirmed, and a restart returns to it; took 1.5 ms\n";
+        let text = "greeter 1.1.0+g2 is confirmed: a restart returns to it; took 1.5 ms\n";
         assert_eq!(render(&done), text);
-        let nothing = Confirmed { confirmed: false, ..done };
-        assert!(render(&nothing).ends_with("nothing was done\n"));
+        let unchanged = Confirmed { confirmed: false, ..done };
+        assert_eq!(render(&unchanged), "greeter 1.1.0+g2 is not on trial; nothing changed\n");
     }
 }

@@ -1,21 +1,26 @@
-//! `segue delete`: a module without a current version.
+//! `segue delete`: makes the current version old, with no successor.
 
 use clap::Args;
 use segue::Deleted;
 
 use crate::{
-    Context, Error, ExitCode,
+    context::Context,
+    error::Error,
+    exit_code::ExitCode,
     text::{clean, micros},
+    view::version::id,
 };
 
-/// Make the current version of a module old, without another in its place
+/// Remove a module: its current version becomes old, with no successor
 ///
-/// New calls are answered that there is none, calls inside finish there, and then it leaves memory. A restart does not bring it back;
-/// a load does. It is refused while there is an old version, and where the module is sticky. Where nothing is current nothing is
-/// done, which is said, and the exit code is 0.
+/// New calls fail because no version is current. Calls inside finish, and then the version is unloaded. A
+/// restart does not bring the module back; a load does.
+///
+/// Exits with 0, also if no version is current; then nothing changes. Exits with 3 while there is an old
+/// version, and if the module is sticky.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Example:\n  segue delete greeter")]
-pub struct Delete {
+pub(crate) struct Delete {
     /// The module's name
     module: String,
 }
@@ -34,28 +39,27 @@ fn render(deleted: &Deleted) -> String {
     let module = clean(&deleted.module);
     match deleted.old.as_ref().filter(|_| deleted.deleted) {
         Some(old) => format!(
-            "{module} {} is deleted: nothing is current, and a restart brings nothing back; took {}\n",
-            clean(&old.to_string()),
+            "{module} {} is deleted: no version is current, and a restart restores none; took {}\n",
+            id(old),
             micros(deleted.took_us)
         ),
-        None => {
-            format!("{module} has no current version: there is nothing to delete, and nothing was done\n")
-        }
+        None => format!("{module} has no current version; nothing changed\n"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::story::tests::id;
+    use crate::test_data::id;
 
     #[test]
-    fn a_person_reads_whether_anything_was_done() {
+    fn the_text_says_whether_anything_changed() {
         let done =
             Deleted { module: "greeter".to_owned(), deleted: true, old: Some(id("1.1.0", 2)), took_us: 1500 };
-        let text = "greeter 1.1.0+g2 is deleted: nothing is current, and a restart brings nothing back; took 1.5 ms\n";
+        let text =
+            "greeter 1.1.0+g2 is deleted: no version is current, and a restart restores none; took 1.5 ms\n";
         assert_eq!(render(&done), text);
-        let nothing = Deleted { deleted: false, old: None, ..done };
-        assert!(render(&nothing).ends_with("nothing was done\n"));
+        let unchanged = Deleted { deleted: false, old: None, ..done };
+        assert_eq!(render(&unchanged), "greeter has no current version; nothing changed\n");
     }
 }

@@ -1,4 +1,4 @@
-//! `segue events`: what happened, and what happens.
+//! `segue events`: shows what happened, and follows what happens.
 
 use std::time::Duration;
 
@@ -7,45 +7,59 @@ use segue::Code;
 use segue_control::{Client, ClientError, EventStream, Extent};
 use tokio::time;
 
-use crate::{Context, Error, ExitCode, Format, story};
+use crate::{context::Context, error::Error, event_text, exit_code::ExitCode, output::Format};
 
 /// Show what happened: loads, refusals, rollbacks, confirmations, purges, crashes
 ///
-/// Everything that the ledger has, each with its number, when it was, which version and file it is about, who asked, and where
-/// something went wrong, why, and what to do next. With --follow, what happens is told as it happens, until this is interrupted;
-/// where the connection breaks, for instance when the server is restarted, it goes on when it can, and misses nothing.
+/// Shows all events in the ledger. Each has its number, its time, its version and file, and who asked for it.
+/// If something went wrong, it also has the reason and the next step.
+///
+/// With --follow, new events are shown as they happen, until you interrupt it. If the connection breaks, for
+/// example because the server restarts, it reconnects and continues without a gap.
+///
+/// Exits with 6 if the runtime cannot be reached at the start.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Examples:\n  segue events --from 120\n  segue events --follow --json")]
-pub struct Events {
-    /// Go on telling what happens
+pub(crate) struct Events {
+    /// Show new events as they happen
     #[arg(long)]
     follow: bool,
-    /// Begin with this number, instead of with the first
+    /// Start at this number instead of at the first event
     #[arg(long, value_name = "SEQ", default_value_t = 0, hide_default_value = true)]
     from: u64,
 }
 
-/// How long to wait before the next attempt to reach a runtime that was there before.
+/// The pause between two attempts to reach a runtime that was reached before.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Why a stream ended early.
+enum StreamError {
+    /// The connection broke.
+    Broken(ClientError),
+    /// A new connection would not help.
+    Failed(Error),
+}
 
 // === impl Events ===
 
 impl Events {
     pub(crate) async fn run(&self, context: &Context) -> Result<ExitCode, Error> {
         let client = context.client();
-        // A runtime that was never there is an error, also when following.
+        // With --follow too, the first connection must succeed.
         let mut stream = client.events(self.from, self.extent()).await?;
-        let mut seen = None;
+        let mut last_seq = None;
         loop {
-            match tell(&mut stream, context.format, &mut seen).await {
+            match print_all(&mut stream, context.format, &mut last_seq).await {
                 Ok(()) if self.extent() == Extent::Recorded => return Ok(ExitCode::Done),
-                Err(Told::Failed(error)) => return Err(error),
-                Err(Told::Broken(error)) if self.extent() == Extent::Recorded => return Err(error.into()),
-                Ok(()) | Err(Told::Broken(_)) => {
+                Err(StreamError::Failed(error)) => return Err(error),
+                Err(StreamError::Broken(error)) if self.extent() == Extent::Recorded => {
+                    return Err(error.into());
+                }
+                Ok(()) | Err(StreamError::Broken(_)) => {
                     if context.format == Format::Human {
-                        eprintln!("segue: the connection ended; waiting for the runtime");
+                        eprintln!("segue: connection lost; waiting for the runtime");
                     }
-                    stream = self.reopen(&client, seen).await?;
+                    stream = self.reopen(&client, last_seq).await?;
                 }
             }
         }
@@ -55,12 +69,12 @@ impl Events {
         if self.follow { Extent::Follow } else { Extent::Recorded }
     }
 
-    /// Tries until the runtime is there again.
-    async fn reopen(&self, client: &Client, seen: Option<u64>) -> Result<EventStream, Error> {
+    /// Retries until the runtime can be reached again.
+    async fn reopen(&self, client: &Client, last_seq: Option<u64>) -> Result<EventStream, Error> {
         loop {
             time::sleep(RETRY_AFTER).await;
-            let opened = match seen {
-                Some(seen) => client.events_after(seen, self.extent()).await,
+            let opened = match last_seq {
+                Some(seq) => client.events_after(seq, self.extent()).await,
                 None => client.events(self.from, self.extent()).await,
             };
             match opened {
@@ -71,24 +85,20 @@ impl Events {
     }
 }
 
-/// Why a stream ended too early.
-enum Told {
-    /// The connection.
-    Broken(ClientError),
-    /// Something that another connection does not change.
-    Failed(Error),
-}
-
-/// Tells everything that the stream has.
-async fn tell(stream: &mut EventStream, format: Format, seen: &mut Option<u64>) -> Result<(), Told> {
+/// Prints all events of the stream.
+async fn print_all(
+    stream: &mut EventStream,
+    format: Format,
+    last_seq: &mut Option<u64>,
+) -> Result<(), StreamError> {
     loop {
         let record = match stream.next().await {
             Ok(Some(record)) => record,
             Ok(None) => return Ok(()),
-            Err(error) if error.code() == Code::Unreachable => return Err(Told::Broken(error)),
-            Err(error) => return Err(Told::Failed(error.into())),
+            Err(error) if error.code() == Code::Unreachable => return Err(StreamError::Broken(error)),
+            Err(error) => return Err(StreamError::Failed(error.into())),
         };
-        format.print(&record, story::tell).map_err(Told::Failed)?;
-        *seen = Some(record.seq);
+        format.print(&record, event_text::render).map_err(StreamError::Failed)?;
+        *last_seq = Some(record.seq);
     }
 }

@@ -6,23 +6,27 @@ use clap::{Args, value_parser};
 use segue::{Event, ModuleStatus, Record, VersionState};
 
 use crate::{
-    Context, Error, ExitCode, Format, output,
-    story::{self, short},
+    context::Context,
+    error::Error,
+    event_text,
+    exit_code::ExitCode,
+    output::{self, Format},
     text::clean,
+    view::version::{name, short_digest},
 };
 
 /// Show what happened to a module, or to all modules, and the result
 ///
-/// The events come from the ledger, oldest first, and include those before the last restart. Two events are marked: the one
-/// that made the current version current, and the one that decided what a restart returns to. The last lines summarize each
-/// module.
+/// The events come from the ledger, oldest first, and include those before the last restart. Two events are
+/// marked: the one that made the current version current, and the one that decided what a restart returns to.
+/// The last lines summarize each module.
 ///
 /// With --json, it prints the events without marks; `segue status --json` has the result in `restarts_to`.
 ///
 /// Exits with 0, also if nothing has happened.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Examples:\n  segue history greeter\n  segue history --limit 1000 --json")]
-pub struct History {
+pub(crate) struct History {
     /// The module's name; all modules without it
     module: Option<String>,
     /// The maximum number of events; the latest are shown
@@ -61,7 +65,7 @@ fn render(records: &[Record], modules: &[ModuleStatus]) -> String {
     let mut text = String::new();
     for record in records {
         let mark = marks.get(&record.seq).map(|marks| format!("  <== {}", marks.join("; ")));
-        text.push_str(&story::tell_marked(record, &mark.unwrap_or_default()));
+        text.push_str(&event_text::render_marked(record, &mark.unwrap_or_default()));
     }
     if records.is_empty() {
         text.push_str("nothing has happened yet\n");
@@ -87,9 +91,8 @@ fn summary(module: &ModuleStatus) -> String {
         None => "no version is current".to_owned(),
         Some(version) => {
             let on_trial = if version.status == VersionState::Trial { ", on trial" } else { "" };
-            let (version, generation, file) =
-                (clean(&version.version), version.generation, short(&version.digest));
-            format!("{version}+g{generation} ({file}) is current{on_trial}")
+            let name = name(&version.version, version.generation);
+            format!("{name} ({}) is current{on_trial}", short_digest(&version.digest))
         }
     };
     let restart = match &module.restarts_to {
@@ -97,7 +100,7 @@ fn summary(module: &ModuleStatus) -> String {
             "returns to it".to_owned()
         }
         Some(target) => {
-            format!("returns to {} ({})", clean(&target.version), short(&target.digest))
+            format!("returns to {} ({})", clean(&target.version), short_digest(&target.digest))
         }
         None => "restores no version".to_owned(),
     };
@@ -109,10 +112,7 @@ mod tests {
     use segue::{Digest, RestartTarget};
 
     use super::*;
-    use crate::{
-        commands::tests::module,
-        story::tests::{id, record},
-    };
+    use crate::test_data::{id, module, record};
 
     fn load(seq: u64, version: &str, trial_ms: Option<u64>) -> Record {
         let event = Event::Loaded {
@@ -171,7 +171,7 @@ mod tests {
         let (found, _) = marks(&[load(2, "1.1.0", Some(5))], now(VersionState::Trial, None));
         assert_eq!(found, ["current now"]);
         let deleted = Event::Deleted { module: "greeter".to_owned(), old: id("1.1.0", 2) };
-        let gone = ModuleStatus { current: None, ..module() };
+        let gone = ModuleStatus { current: None, restarts_to: None, ..module() };
         let (_, last) = marks(&[load(2, "1.1.0", None), record(3, deleted)], gone);
         assert_eq!(last, "now: greeter: no version is current; a restart restores no version");
     }

@@ -1,22 +1,29 @@
-//! `segue ls`: what is loaded.
+//! `segue ls`: lists what is loaded.
 
 use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
-use segue::{ModuleStatus, VersionState, VersionStatus};
+use segue::ModuleStatus;
 
 use crate::{
-    Context, Error, ExitCode,
-    story::short,
+    context::Context,
+    error::Error,
+    exit_code::ExitCode,
     table::{Align, Table},
-    text::{age, clean, span},
+    text::{age, clean, duration},
+    view::version::{by_slot, name, short_digest, state_name},
 };
 
-/// Show what is loaded: what is current, what is old, and who is inside
+/// List what is loaded: each module's versions, and the calls inside them
+///
+/// A module has a current version, which new calls enter. It may have an old version, whose calls are
+/// finishing, and quarantined versions, which could not be unloaded.
+///
+/// Exits with 0, also if nothing is loaded.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Example:\n  segue ls")]
-pub struct Ls {}
+pub(crate) struct Ls {}
 
 // === impl Ls ===
 
@@ -44,57 +51,40 @@ fn render(modules: &[ModuleStatus], now: Timestamp) -> String {
         ("DIGEST", Align::Left),
     ]);
     for module in modules {
-        for (slot, version) in versions(module) {
-            let oldest = version.oldest_ms.map(|oldest_ms| span(Duration::from_millis(oldest_ms)));
+        for (slot, version) in by_slot(module) {
+            let oldest = version.oldest_ms.map(|oldest_ms| duration(Duration::from_millis(oldest_ms)));
             table.row([
-                name(module),
+                module_name(module),
                 slot.to_owned(),
-                format!("{}+g{}", clean(&version.version), version.generation),
-                standing(version.status).to_owned(),
+                name(&version.version, version.generation),
+                state_name(version.status).to_owned(),
                 version.inside.to_string(),
                 oldest.unwrap_or_else(|| "-".to_owned()),
                 version.calls.to_string(),
                 format!("{} ago", age(version.loaded_at, now)),
-                short(&version.digest),
+                short_digest(&version.digest),
             ]);
         }
     }
     table.render()
 }
 
-/// The module's name, whether it refuses to be replaced, and how many releases are left if its versions stay.
-fn name(module: &ModuleStatus) -> String {
+/// The module's name, whether it is sticky, and how many releases fit into memory if its versions stay.
+fn module_name(module: &ModuleStatus) -> String {
     let sticky = if module.sticky { " (sticky)" } else { "" };
     let left = module.releases_left.map(|left| format!(" ({left} releases left)")).unwrap_or_default();
     format!("{}{sticky}{left}", clean(&module.name))
 }
 
-/// The versions of a module, with the slot that each is in.
-pub(super) fn versions(module: &ModuleStatus) -> impl Iterator<Item = (&'static str, &VersionStatus)> {
-    let current = module.current.iter().map(|version| ("current", version));
-    let old = module.old.iter().map(|version| ("old", version));
-    let quarantined = module.quarantined.iter().map(|version| ("quarantined", version));
-    current.chain(old).chain(quarantined)
-}
-
-pub(super) fn standing(standing: VersionState) -> &'static str {
-    match standing {
-        VersionState::Trial => "trial",
-        VersionState::Confirmed => "confirmed",
-        VersionState::Draining => "draining",
-        VersionState::Warm => "warm",
-        VersionState::Pinned => "pinned",
-        _ => "other",
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use segue::VersionState;
+
     use super::*;
-    use crate::commands::tests::{module, now};
+    use crate::test_data::{module, now};
 
     #[test]
-    fn a_person_reads_a_table() {
+    fn the_table_has_a_row_for_each_version() {
         let expected = "\
 MODULE   SLOT     VERSION   STATUS     INSIDE  OLDEST  CALLS      LOADED  DIGEST
 greeter  current  1.1.0+g2  confirmed       0       -     40    12 s ago  sha256:e3b0c44298fc
@@ -102,10 +92,10 @@ greeter  old      1.0.0+g1  draining        1   2.5 s   1000  1h 00m ago  sha256
 ";
         assert_eq!(render(&[module()], now()), expected);
         assert_eq!(render(&[], now()), "nothing is loaded\n");
-        let mut tried = ModuleStatus { sticky: true, ..module() };
-        tried.current.as_mut().unwrap().status = VersionState::Trial;
-        tried.old.as_mut().unwrap().status = VersionState::Warm;
-        let text = render(&[tried], now());
+        let mut on_trial = ModuleStatus { sticky: true, ..module() };
+        on_trial.current.as_mut().unwrap().status = VersionState::Trial;
+        on_trial.old.as_mut().unwrap().status = VersionState::Warm;
+        let text = render(&[on_trial], now());
         assert!(text.contains("greeter (sticky)  current  1.1.0+g2  trial "), "{text}");
         assert!(text.contains("old      1.0.0+g1  warm "), "{text}");
     }

@@ -1,78 +1,25 @@
-//! One file per command: its options, what it does, and how it says so.
+//! The commands: one file each, with its options, the request that it sends, and its text.
+//! A line belongs here if only one command needs it.
+//! Never import from another command; what two commands share is in a room below.
 
-pub mod blocked;
-pub mod check;
-pub mod completions;
-pub mod confirm;
-mod deadline;
-pub mod delete;
-pub mod demo;
-pub mod events;
-pub mod history;
-pub mod load;
-pub mod ls;
-pub mod new;
-pub mod pins;
-pub mod probe;
-pub mod purge;
-mod purged;
-pub mod rollback;
-pub mod serve;
-pub mod soft_purge;
-pub mod status;
-pub mod stick;
-pub mod unblock;
-pub mod unstick;
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use segue::{Digest, ModuleStatus, Pin, PinKind, VersionState, VersionStatus};
-
-    /// A module whose old version still has a call inside.
-    pub(crate) fn module() -> ModuleStatus {
-        let current = VersionStatus {
-            version: "1.1.0".to_owned(),
-            generation: 2,
-            digest: Digest::of(b""),
-            source: "/srv/modules/libgreeter.so".to_owned(),
-            loaded_at: "2026-01-02T03:04:05Z".parse().unwrap(),
-            status: VersionState::Confirmed,
-            inside: 0,
-            oldest_ms: None,
-            calls: 40,
-            live_bytes: Some(21_504),
-            pins: Vec::new(),
-        };
-        let old = VersionStatus {
-            version: "1.0.0".to_owned(),
-            generation: 1,
-            loaded_at: "2026-01-02T02:04:05Z".parse().unwrap(),
-            status: VersionState::Draining,
-            inside: 1,
-            oldest_ms: Some(2500),
-            calls: 1000,
-            live_bytes: None,
-            pins: vec![Pin {
-                kind: PinKind::Call,
-                detail: "GET /slow".to_owned(),
-                waits_for: "it to return".to_owned(),
-            }],
-            ..current.clone()
-        };
-        ModuleStatus {
-            name: "greeter".to_owned(),
-            current: Some(current),
-            old: Some(old),
-            quarantined: Vec::new(),
-            restarts_to: None,
-            releases_left: None,
-            sticky: false,
-            callers: Vec::new(),
-        }
-    }
-
-    /// The moment at which tests look.
-    pub(crate) fn now() -> jiff::Timestamp {
-        "2026-01-02T03:04:17Z".parse().unwrap()
-    }
-}
+pub(crate) mod blocked;
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod confirm;
+pub(crate) mod delete;
+pub(crate) mod demo;
+pub(crate) mod events;
+pub(crate) mod history;
+pub(crate) mod load;
+pub(crate) mod ls;
+pub(crate) mod new;
+pub(crate) mod pins;
+pub(crate) mod probe;
+pub(crate) mod purge;
+pub(crate) mod rollback;
+pub(crate) mod serve;
+pub(crate) mod soft_purge;
+pub(crate) mod status;
+pub(crate) mod stick;
+pub(crate) mod unblock;
+pub(crate) mod unstick;

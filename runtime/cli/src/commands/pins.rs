@@ -1,17 +1,27 @@
-//! `segue pins`: who still holds what is to leave memory.
+//! `segue pins`: shows what keeps old versions in memory.
 
 use clap::Args;
 use segue::Pins;
 
-use super::{ls::standing, status::render_pin};
-use crate::{Context, Error, ExitCode, text::clean};
+use crate::{
+    context::Context,
+    error::Error,
+    exit_code::ExitCode,
+    text::clean,
+    view::{
+        pin,
+        version::{name, state_name},
+    },
+};
 
-/// Show who still holds the old version of a module, and what each of them waits for
+/// Show what keeps the old version of a module in memory, and what must happen before it is unloaded
 ///
-/// That is the old version while it is in memory, and those that were put in quarantine since something did not let them go.
+/// Shows the old version while it is in memory, and the quarantined versions, which could not be unloaded.
+///
+/// Exits with 4 if there is no such module.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Example:\n  segue pins greeter")]
-pub struct ShowPins {
+pub(crate) struct ShowPins {
     /// The module's name
     module: String,
 }
@@ -33,13 +43,13 @@ fn render(pins: &Pins) -> String {
     }
     let mut text = String::new();
     for held in &pins.held {
-        let id = format!("{}+g{}", clean(&held.version), held.generation);
-        text.push_str(&format!("{module} {id}  {}\n", standing(held.status)));
+        let name = name(&held.version, held.generation);
+        text.push_str(&format!("{module} {name}  {}\n", state_name(held.status)));
         if held.pins.is_empty() {
-            text.push_str("  nobody holds it: it is on its way out\n");
+            text.push_str("  nothing keeps it: it is about to be unloaded\n");
         }
         for pin in &held.pins {
-            text.push_str(&format!("  {}\n      waits for {}\n", render_pin(pin), clean(&pin.waits_for)));
+            text.push_str(&format!("  {}\n      waits for {}\n", pin::render(pin), clean(&pin.waits_for)));
         }
     }
     text
@@ -52,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_person_reads_who_and_what_it_waits_for() {
+    fn each_pin_has_what_it_waits_for() {
         let none = Pins { module: "greeter".to_owned(), held: Vec::new() };
         assert_eq!(render(&none), "greeter: no old version is in memory\n");
         let pin = Pin {
@@ -66,14 +76,14 @@ mod tests {
             status: VersionState::Pinned,
             pins: vec![pin],
         };
-        let leaving = HeldVersion { generation: 2, pins: Vec::new(), ..held.clone() };
+        let unkept = HeldVersion { generation: 2, pins: Vec::new(), ..held.clone() };
         let expected = "\
 greeter 1.0.0+g1  pinned
   signal: the handler of SIGUSR1 is in it
       waits for another handler
 greeter 1.0.0+g2  pinned
-  nobody holds it: it is on its way out
+  nothing keeps it: it is about to be unloaded
 ";
-        assert_eq!(render(&Pins { held: vec![held, leaving], ..none }), expected);
+        assert_eq!(render(&Pins { held: vec![held, unkept], ..none }), expected);
     }
 }

@@ -1,29 +1,34 @@
-//! `segue rollback`: the version before becomes current again.
+//! `segue rollback`: makes the previous version current again.
 
 use clap::Args;
 use segue::{RollbackSource, RolledBack};
 
 use crate::{
-    Context, Error, ExitCode,
+    context::Context,
+    error::Error,
+    exit_code::ExitCode,
     text::{clean, micros},
+    view::version::id,
 };
 
-/// Make the version before current again
+/// Make the previous version current again
 ///
-/// While that is in memory, because calls are inside it or it is kept during a trial, this needs no file and takes microseconds. Later
-/// its file is loaded again from the store of the state directory, as any other, through all checks. Either way what a restart returns
-/// to is the version that was gone back to.
+/// While the previous version is in memory, because calls are inside it or it is kept during a trial, a
+/// rollback needs no file and takes microseconds. Later its file is loaded again from the state directory,
+/// with all checks. In both cases a restart then returns to this version.
+///
+/// Exits with 3 if there is nothing to roll back to.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Example:\n  segue rollback greeter")]
-pub struct Rollback {
+pub(crate) struct Rollback {
     /// The module's name
     module: String,
 }
 
-/// What is told where the ledger does not have it.
+/// Printed if the ledger has not recorded the rollback.
 const NOT_RECORDED: &str =
-    "segue: it is done, and the ledger could not be written: until it can, a restart does not know of it
-  hint: see that the state directory has room and can be written to";
+    "segue: rolled back, but not recorded: until the ledger is writable, a restart may undo this
+  hint: check that the state directory is writable and has free space";
 
 // === impl Rollback ===
 
@@ -40,28 +45,26 @@ impl Rollback {
 
 fn render(rolled_back: &RolledBack) -> String {
     let RolledBack { module, current, old, from, took_us, .. } = rolled_back;
-    let from = match from {
-        RollbackSource::Memory => "it was in memory still",
-        RollbackSource::Store => "it had left memory, and was loaded again from the store",
+    let source = match from {
+        RollbackSource::Memory => "it was still in memory",
+        RollbackSource::Store => "it was loaded again from the state directory",
     };
     format!(
-        "{} {} is current again, {} is old; {from}; took {}\n",
+        "{} {} is current again, {} is old; {source}; took {}\n",
         clean(module),
-        clean(&current.to_string()),
-        clean(&old.to_string()),
+        id(current),
+        id(old),
         micros(*took_us)
     )
 }
 
 #[cfg(test)]
 mod tests {
-    use segue::VersionId;
-
     use super::*;
+    use crate::test_data::id;
 
     #[test]
-    fn a_person_reads_what_is_current_now() {
-        let id = |version: &str, generation| VersionId { version: version.to_owned(), generation };
+    fn the_text_names_both_versions_and_the_source() {
         let rolled_back = RolledBack {
             module: "greeter".to_owned(),
             current: id("1.0.0", 1),
@@ -70,9 +73,9 @@ mod tests {
             recorded: true,
             took_us: 4,
         };
-        let text = "greeter 1.0.0+g1 is current again, 1.1.0+g2 is old; it was in memory still; took 4 µs\n";
+        let text = "greeter 1.0.0+g1 is current again, 1.1.0+g2 is old; it was still in memory; took 4 µs\n";
         assert_eq!(render(&rolled_back), text);
         let again = RolledBack { from: RollbackSource::Store, ..rolled_back };
-        assert!(render(&again).contains("loaded again from the store"));
+        assert!(render(&again).contains("loaded again from the state directory"));
     }
 }

@@ -1,16 +1,18 @@
-//! `segue soft-purge`: takes old out of memory if nobody is inside.
+//! `segue soft-purge`: unloads the old version if nothing keeps it.
 
 use clap::Args;
 
-use super::purged;
-use crate::{Context, Error, ExitCode};
+use crate::{context::Context, error::Error, exit_code::ExitCode, view::purged};
 
-/// Take the old version of a module out of memory, if nobody is inside it
+/// Unload the old version of a module if no call is inside it
 ///
-/// It does not wait. Where something keeps old in memory, it says what, and exits with 5.
+/// It does not wait, and it ends no call.
+///
+/// Exits with 0 if the old version is unloaded or there is none. Exits with 5 if something keeps it, and
+/// shows what.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Example:\n  segue soft-purge greeter")]
-pub struct SoftPurge {
+pub(crate) struct SoftPurge {
     /// The module's name
     module: String,
 }

@@ -1,21 +1,28 @@
-//! `segue status`: everything about one module.
+//! `segue status`: shows everything about one module.
 
 use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
-use segue::{CallerStatus, ModuleStatus, Pin, PinKind, VersionState, VersionStatus};
+use segue::{CallerStatus, ModuleStatus, RestartTarget, VersionState, VersionStatus};
 
-use super::ls::{standing, versions};
 use crate::{
-    Context, Error, ExitCode,
-    text::{age, clean, count, size, span},
+    context::Context,
+    error::Error,
+    exit_code::ExitCode,
+    text::{age, clean, count, duration, size},
+    view::{
+        pin,
+        version::{by_slot, id, name, short_digest, state_name},
+    },
 };
 
-/// Show everything about one module
+/// Show everything about one module: its versions, their calls and memory, its callers
+///
+/// Exits with 4 if there is no such module.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Example:\n  segue status greeter")]
-pub struct Status {
+pub(crate) struct Status {
     /// The module's name
     module: String,
 }
@@ -33,13 +40,14 @@ impl Status {
 fn render(module: &ModuleStatus, now: Timestamp) -> String {
     let mut text = format!("{}{}\n", clean(&module.name), if module.sticky { " (sticky)" } else { "" });
     if module.current.is_none() {
-        text.push_str("  current      none: it cannot be called\n");
+        text.push_str("  current      none: calls fail\n");
     }
-    for (slot, version) in versions(module) {
+    for (slot, version) in by_slot(module) {
         text.push_str(&render_version(slot, version, now));
     }
+    text.push_str(&format!("  restart      {}\n", render_restart(module.restarts_to.as_ref())));
     if let Some(left) = module.releases_left {
-        text.push_str(&format!("  room for     {} that stay as the last one did\n", count(left, "version")));
+        text.push_str(&format!("  memory for   {} like the last one\n", count(left, "more version")));
     }
     for caller in &module.callers {
         text.push_str(&format!("  called by    {}\n", render_caller(caller)));
@@ -47,27 +55,34 @@ fn render(module: &ModuleStatus, now: Timestamp) -> String {
     text
 }
 
+fn render_restart(target: Option<&RestartTarget>) -> String {
+    match target {
+        Some(target) => format!("returns to {} ({})", clean(&target.version), short_digest(&target.digest)),
+        None => "restores no version".to_owned(),
+    }
+}
+
 fn render_caller(caller: &CallerStatus) -> String {
-    let version = caller.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
-    let who = match &caller.module {
-        Some(module) => format!("{}{}", clean(module), clean(&version)),
+    let version = caller.version.as_ref().map(|version| format!(" {}", id(version))).unwrap_or_default();
+    let caller_name = match &caller.module {
+        Some(module) => format!("{}{version}", clean(module)),
         None => "the host program".to_owned(),
     };
     match &caller.interface {
-        Some(interface) => format!("{who}, through {}", clean(interface)),
-        None => who,
+        Some(interface) => format!("{caller_name}, through {}", clean(interface)),
+        None => caller_name,
     }
 }
 
 fn render_version(slot: &str, version: &VersionStatus, now: Timestamp) -> String {
-    let id = format!("{}+g{}", clean(&version.version), version.generation);
+    let name = name(&version.version, version.generation);
     let loaded = format!("{:.0} ({} ago)", version.loaded_at, age(version.loaded_at, now));
     let oldest = match version.oldest_ms {
-        Some(oldest_ms) => format!(", the oldest for {}", span(Duration::from_millis(oldest_ms))),
+        Some(oldest_ms) => format!(", the oldest for {}", duration(Duration::from_millis(oldest_ms))),
         None => String::new(),
     };
-    let calls = format!("{} in all, {} inside{oldest}", version.calls, version.inside);
-    let mut text = format!("  {slot:<11}  {id}  {}\n", standing(version.status));
+    let calls = format!("{} total, {} inside{oldest}", version.calls, version.inside);
+    let mut text = format!("  {slot:<11}  {name}  {}\n", state_name(version.status));
     let mut line = |name: &str, value: &str| text.push_str(&format!("               {name:<7}  {value}\n"));
     line("loaded", &loaded);
     line("from", &clean(&version.source));
@@ -75,79 +90,65 @@ fn render_version(slot: &str, version: &VersionStatus, now: Timestamp) -> String
     line("calls", &calls);
     match version.status {
         VersionState::Trial => {
-            line("trial", "a restart does not return to it; `segue confirm` or `segue rollback` ends it")
+            line("trial", "until `segue confirm` or `segue rollback`, a restart does not return to it")
         }
-        VersionState::Warm => line("kept", "for a rollback, until the trial of current ends"),
+        VersionState::Warm => line("kept", "for a rollback, until the trial of the current version ends"),
         _ => {}
     }
     if let Some(bytes) = version.live_bytes {
         line("memory", &size(bytes));
     }
     for pin in &version.pins {
-        line("pinned", &render_pin(pin));
+        line("pinned", &pin::render(pin));
     }
     text
 }
 
-/// What keeps a version in memory.
-pub(crate) fn render_pin(pin: &Pin) -> String {
-    let kind = match pin.kind {
-        PinKind::Call => "call",
-        PinKind::OwnedGuard => "owned guard",
-        PinKind::Key => "pthread key",
-        PinKind::Signal => "signal",
-        PinKind::Thread => "thread",
-        PinKind::Tls => "thread-local",
-        PinKind::Handle => "handle",
-        PinKind::Library => "library",
-        PinKind::Flag => "linker",
-        _ => "other",
-    };
-    format!("{kind}: {}", clean(&pin.detail))
-}
-
-/// What lingers, in one line: `2 calls inside`.
-pub(super) fn render_lingering(calls: u64) -> String {
-    format!("{} inside", count(calls, "call"))
-}
-
 #[cfg(test)]
 mod tests {
-    use segue::VersionId;
-
     use super::*;
-    use crate::commands::tests::{module, now};
+    use crate::test_data::{id, module, now};
 
     #[test]
-    fn a_person_reads_a_list() {
+    fn each_version_has_its_calls_memory_and_pins() {
         let expected = "\
 greeter
   current      1.1.0+g2  confirmed
                loaded   2026-01-02T03:04:05Z (12 s ago)
                from     /srv/modules/libgreeter.so
                digest   sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
-               calls    40 in all, 0 inside
+               calls    40 total, 0 inside
                memory   21.0 KiB
   old          1.0.0+g1  draining
                loaded   2026-01-02T02:04:05Z (1h 00m ago)
                from     /srv/modules/libgreeter.so
                digest   sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
-               calls    1000 in all, 1 inside, the oldest for 2.5 s
+               calls    1000 total, 1 inside, the oldest for 2.5 s
                pinned   call: GET /slow
+  restart      returns to 1.1.0 (sha256:e3b0c44298fc)
 ";
         assert_eq!(render(&module(), now()), expected);
-        let mut tried = module();
-        tried.current.as_mut().unwrap().status = VersionState::Trial;
-        tried.old.as_mut().unwrap().status = VersionState::Warm;
-        let text = render(&tried, now());
-        assert!(text.contains("trial    a restart does not return to it"), "{text}");
+    }
+
+    #[test]
+    fn a_trial_is_explained() {
+        let mut on_trial = module();
+        on_trial.current.as_mut().unwrap().status = VersionState::Trial;
+        on_trial.old.as_mut().unwrap().status = VersionState::Warm;
+        let text = render(&on_trial, now());
+        assert!(text.contains("trial    until `segue confirm`"), "{text}");
         assert!(text.contains("kept     for a rollback"), "{text}");
-        let gone = ModuleStatus { current: None, old: None, ..module() };
-        assert_eq!(render(&gone, now()), "greeter\n  current      none: it cannot be called\n");
-        let version = VersionId { version: "2.0.0".to_owned(), generation: 7 };
-        let desk = CallerStatus { module: Some("desk".to_owned()), version: Some(version), interface: None };
+    }
+
+    #[test]
+    fn callers_are_shown_also_without_a_version() {
+        let deleted = ModuleStatus { current: None, old: None, restarts_to: None, ..module() };
+        let expected = "greeter\n  current      none: calls fail\n  restart      restores no version\n";
+        assert_eq!(render(&deleted, now()), expected);
+        let desk =
+            CallerStatus { module: Some("desk".to_owned()), version: Some(id("2.0.0", 7)), interface: None };
         let host = CallerStatus { module: None, version: None, interface: Some("Pricing".to_owned()) };
-        let called = ModuleStatus { callers: vec![desk, host], ..gone };
+        let called = ModuleStatus { callers: vec![desk, host], ..deleted };
         let expected = "  called by    desk 2.0.0+g7\n  called by    the host program, through Pricing\n";
         assert!(render(&called, now()).ends_with(expected), "{}", render(&called, now()));
     }

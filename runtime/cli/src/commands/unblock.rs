@@ -1,18 +1,18 @@
-//! `segue unblock`: a file may be loaded again.
+//! `segue unblock`: allows a blocked file again.
 
 use clap::Args;
 use segue::{Digest, Unblocked};
 
-use crate::{Context, Error, ExitCode, story::short};
+use crate::{context::Context, error::Error, exit_code::ExitCode, view::version::short_digest};
 
-/// Let a file be loaded again that was blocked
+/// Allow a blocked file to be loaded again
 ///
-/// Where it is not blocked nothing is done, which is said, and the exit code is 0.
+/// Exits with 0, also if the file is not blocked; then nothing changes.
 #[derive(Args, Debug)]
 #[command(
     after_long_help = "Example:\n  segue blocked\n  segue unblock sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )]
-pub struct Unblock {
+pub(crate) struct Unblock {
     /// The SHA-256 of the file, as `segue blocked` shows it
     digest: Digest,
 }
@@ -28,10 +28,10 @@ impl Unblock {
 }
 
 fn render(unblocked: &Unblocked) -> String {
-    let digest = short(&unblocked.digest);
+    let digest = short_digest(&unblocked.digest);
     match unblocked.unblocked {
-        true => format!("{digest} is not blocked any more: it may be loaded\n"),
-        false => format!("{digest} is not blocked: nothing was done\n"),
+        true => format!("{digest} is unblocked: it may be loaded\n"),
+        false => format!("{digest} is not blocked; nothing changed\n"),
     }
 }
 
@@ -40,10 +40,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_person_reads_whether_anything_was_done() {
+    fn the_text_says_whether_anything_changed() {
         let done = Unblocked { digest: Digest::of(b""), unblocked: true };
-        assert_eq!(render(&done), "sha256:e3b0c44298fc is not blocked any more: it may be loaded\n");
-        let nothing = Unblocked { unblocked: false, ..done };
-        assert_eq!(render(&nothing), "sha256:e3b0c44298fc is not blocked: nothing was done\n");
+        assert_eq!(render(&done), "sha256:e3b0c44298fc is unblocked: it may be loaded\n");
+        let unchanged = Unblocked { unblocked: false, ..done };
+        assert_eq!(render(&unchanged), "sha256:e3b0c44298fc is not blocked; nothing changed\n");
     }
 }

@@ -14,7 +14,8 @@ pub(super) struct RetiredGenerations {
     since: Mutex<HashMap<u64, Instant>>,
 }
 
-/// Checks the answer to the request with this name. Returns the version that answered, or why the answer counts as lost.
+/// Checks the answer to the request with this name. Returns the version that answered, or why the answer
+/// counts as lost.
 pub(super) fn check(
     answer: &Answer,
     name: &str,
@@ -57,8 +58,8 @@ impl RetiredGenerations {
         self.since.lock().remove(&generation);
     }
 
-    /// Whether the generation was retired when a request was sent, and still is. A generation that was reinstated
-    /// meanwhile may answer.
+    /// Whether the generation was retired when a request was sent, and still is. A generation that was
+    /// reinstated meanwhile may answer.
     fn contained_at(&self, generation: u64, sent: Instant) -> bool {
         self.since.lock().get(&generation).is_some_and(|since| *since <= sent)
     }

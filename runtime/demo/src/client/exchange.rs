@@ -33,7 +33,8 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
 }
 
-/// Sends one request, on the kept connection or a new one. Leaves the connection in `kept` if it is to be kept.
+/// Sends one request, on the kept connection or a new one. Leaves the connection in `kept` if it is to be
+/// kept.
 pub(super) async fn exchange(
     address: SocketAddr,
     spec: &RequestSpec,
@@ -64,8 +65,8 @@ impl Connection {
         let failed = |error: std::io::Error| (Loss::of_io(&error), format!("connecting: {error}"));
         let stream = TcpStream::connect(address).await.map_err(failed)?;
         stream.set_nodelay(true).map_err(failed)?;
-        // A closed connection waits a minute, and thousands a second would use up the ports of the machine. Its answer has
-        // been read by then, so nothing is lost by closing it at once.
+        // A closed connection waits a minute, and thousands a second would use up the ports of the machine.
+        // Its answer has been read by then, so nothing is lost by closing it at once.
         stream.set_zero_linger().map_err(failed)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost("opening"))?;
         Ok(Connection { sender, driver: tokio::spawn(connection) })

@@ -10,7 +10,8 @@ pub enum Loss {
     Refused,
     /// The connection was reset.
     Reset,
-    /// The connection ended before the answer did, or the server closed a kept connection between two requests.
+    /// The connection ended before the answer did, or the server closed a kept connection between two
+    /// requests.
     Eof,
     /// No complete answer in time.
     Timeout,
@@ -22,7 +23,8 @@ pub enum Loss {
     WentBack,
     /// The answer was not HTTP.
     Malformed,
-    /// The client itself failed, for example because no port is free. The server did nothing wrong, and did not answer.
+    /// The client itself failed, for example because no port is free. The server did nothing wrong, and did
+    /// not answer.
     Client,
 }
 

@@ -1,8 +1,9 @@
 //! A load client that checks every answer, so it notices what a release must never cause.
 //!
-//! It sends requests to a module that answers as `greeter` does. Each request has a unique name, so a wrong answer, a stale
-//! one, or another request's answer is noticed. It uses bare HTTP/1.1 connections. A connection pool would reconnect or
-//! retry silently; here, a kept connection that the server closes is a loss.
+//! It sends requests to a module that answers as `greeter` does. Each request has a unique name, so a wrong
+//! answer, a stale one, or another request's answer is noticed. It uses bare HTTP/1.1 connections. A
+//! connection pool would reconnect or retry silently; here, a kept connection that the server closes is a
+//! loss.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -20,10 +21,10 @@
 //!
 //! # What the latencies mean
 //!
-//! The clients are closed loops: each sends its next request when it has the last answer, at full speed. A latency starts
-//! when its request is sent. If the server stalls, fewer requests are sent, so the percentiles understate what a stall does
-//! to clients with a fixed rate. Use them to compare two periods under the same load, not as a service level. Slow requests
-//! are counted and checked, but not measured.
+//! The clients are closed loops: each sends its next request when it has the last answer, at full speed. A
+//! latency starts when its request is sent. If the server stalls, fewer requests are sent, so the percentiles
+//! understate what a stall does to clients with a fixed rate. Use them to compare two periods under the same
+//! load, not as a service level. Slow requests are counted and checked, but not measured.
 
 mod check;
 mod exchange;
@@ -66,8 +67,8 @@ pub struct Plan {
     pub keep_alive: usize,
     /// How many clients open a connection for each request.
     pub fresh: usize,
-    /// One more client, whose every request takes this long, so that a call is inside most of the time. The module must
-    /// support `?wait_ms=`.
+    /// One more client, whose every request takes this long, so that a call is inside most of the time. The
+    /// module must support `?wait_ms=`.
     pub slow: Option<Duration>,
     /// How long an answer may take, on top of the duration of a slow one. Later it counts as lost.
     pub answer_timeout: Duration,
@@ -124,7 +125,8 @@ impl Clients {
     ///
     /// If the system cannot start a thread.
     pub fn start(plan: Plan) -> io::Result<Self> {
-        // One thread for all clients leaves the processors to the server. The order of the answers does not matter.
+        // One thread for all clients leaves the processors to the server. The order of the answers does not
+        // matter.
         let executor = runtime::Builder::new_current_thread().enable_all().build()?;
         let shared = Arc::new(Shared {
             plan,
@@ -140,14 +142,14 @@ impl Clients {
         Ok(Clients { shared, thread: Some(thread) })
     }
 
-    /// Begins a period: requests sent from now on are measured as part of it. Before the first period, nothing is
-    /// measured.
+    /// Begins a period: requests sent from now on are measured as part of it. Before the first period,
+    /// nothing is measured.
     pub fn begin(&self, period: Period) {
         self.shared.tally.begin(period);
     }
 
-    /// Declares that the replacement of this generation is acknowledged: it must not answer a request that is sent from now
-    /// on, on any connection.
+    /// Declares that the replacement of this generation is acknowledged: it must not answer a request that is
+    /// sent from now on, on any connection.
     pub fn retire(&self, generation: u64) {
         self.shared.retired.add(generation);
     }

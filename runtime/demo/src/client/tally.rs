@@ -108,8 +108,8 @@ impl Latencies {
         self.us.len()
     }
 
-    /// The latency, in microseconds, that so many thousandths of the answers did not exceed: 500 is the median. `None` if
-    /// nothing was measured.
+    /// The latency, in microseconds, that so many thousandths of the answers did not exceed: 500 is the
+    /// median. `None` if nothing was measured.
     pub fn permille_us(&self, permille: u32) -> Option<u32> {
         let mut sorted = self.us.clone();
         let last = sorted.len().checked_sub(1)?;

@@ -5,19 +5,20 @@ mod report;
 
 use clap::Args;
 
-use crate::{Context, Error, ExitCode};
+use crate::{context::Context, error::Error, exit_code::ExitCode};
 use progress::Progress;
 
 /// Watch a service being replaced under load, with nothing to prepare
 ///
-/// Serves an embedded module on a free port of this machine, sends requests at full speed, and meanwhile releases new
-/// versions: by putting files into the modules directory, by loads over the control socket, and by rollbacks. It checks
-/// every answer and reports what the clients noticed. It takes at most 20 seconds and leaves no files behind.
+/// Serves an embedded module on a free port of this machine, sends requests at full speed, and meanwhile
+/// releases new versions: by putting files into the modules directory, by loads over the control socket, and
+/// by rollbacks. It checks every answer and reports what the clients noticed. It takes at most 20 seconds and
+/// leaves no files behind.
 ///
 /// Exits with 8 if a request was lost, or an old version stayed in memory.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Examples:\n  segue demo\n  segue demo --json")]
-pub struct Demo {}
+pub(crate) struct Demo {}
 
 // === impl Demo ===
 

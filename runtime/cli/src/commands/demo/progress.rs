@@ -9,8 +9,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use segue_demo::{Method, Observer, Release, Snapshot, Step};
 
 use crate::{
-    Format,
-    text::{count, micros, span},
+    output::Format,
+    text::{count, duration, micros},
+    view::version::name,
 };
 
 /// How often the figures on the terminal change: about as fast as one can read.
@@ -82,8 +83,8 @@ fn render_step(step: &Step) -> String {
             "{keep_alive} clients keep their connection, {fresh} open one per request, 1 sends requests that take {} s",
             slow.as_secs_f64()
         ),
-        Step::Quiet(duration) => format!("{} s without a release", duration.as_secs()),
-        Step::Releasing(duration) => format!("{} s of releases", duration.as_secs()),
+        Step::Quiet(length) => format!("{} s without a release", length.as_secs()),
+        Step::Releasing(length) => format!("{} s of releases", length.as_secs()),
         Step::Released(release) => render_release(release),
         other => format!("{other:?}"),
     }
@@ -107,12 +108,12 @@ fn render_snapshot(snapshot: &Snapshot) -> String {
     let mut message = format!("{}, {} lost", count(requests.answered, "answer"), requests.lost);
     for module in &snapshot.modules {
         if let Some(current) = &module.current {
-            message += &format!(", current {}+g{}", current.version, current.generation);
+            message += &format!(", current {}", name(&current.version, current.generation));
         }
         if let Some(old) = &module.old {
-            message += &format!(", old {}+g{} with {} inside", old.version, old.generation, old.inside);
+            message += &format!(", old {} with {} inside", name(&old.version, old.generation), old.inside);
             if let Some(oldest_ms) = old.oldest_ms {
-                message += &format!(" for {}", span(Duration::from_millis(oldest_ms)));
+                message += &format!(" for {}", duration(Duration::from_millis(oldest_ms)));
             }
         }
     }

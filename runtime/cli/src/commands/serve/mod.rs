@@ -1,11 +1,14 @@
-//! `segue serve`: runs the application server and the control socket.
+//! `segue serve`: runs the application server and its control socket.
 
-mod config;
-mod options;
 mod signals;
 
-use std::{io::IsTerminal, path::Path, time::Duration};
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
+use clap::Args;
 use segue::{ModuleStatus, Runtime};
 use segue_control::{Limits, Socket};
 use segue_serve::{Config, Server};
@@ -13,22 +16,61 @@ use serde::Serialize;
 use tokio::{sync::oneshot, task};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use self::{
-    config::{ConfigFile, Settings},
-    signals::Signals,
+use self::signals::Signals;
+use crate::{
+    context::Context,
+    error::Error,
+    exit_code::ExitCode,
+    settings::{ConfigError, ConfigFile, Options, Settings},
+    text::clean,
+    view::version::name,
 };
-use crate::{Context, Error, ExitCode, context, text::clean};
 
-pub use config::ConfigError;
-pub use options::Serve;
-
-/// How long the runtime may take to shut down after the server has answered all requests. The last calls and
-/// the modules' threads end in this time.
+/// How long the shutdown of the runtime may take: its last calls, and the threads of the modules.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
 
-/// How long blocking threads of the async runtime may delay the exit of the process after everything else has
-/// stopped.
-const EXECUTOR_TIMEOUT: Duration = Duration::from_millis(100);
+/// How long leftover threads may delay the end of the process.
+const EXECUTOR_SHUTDOWN: Duration = Duration::from_millis(100);
+
+/// Serve modules over HTTP
+///
+/// GET /greeter/x goes to the module greeter, which gets the path /x. The files in the modules directory are
+/// loaded at the start, and files that you add or replace later are loaded then. A refused file is logged,
+/// recorded as an event, and changes nothing.
+///
+/// SIGTERM or SIGINT stops the server cleanly: it answers the requests that are inside first. A second signal
+/// stops it at once.
+///
+/// The runtime reads the modules directory, and never writes or creates it. The log goes to standard error;
+/// RUST_LOG sets its level.
+///
+/// Exits with 0 after a clean stop. Exits with 2 if the configuration is invalid, with 3 if another runtime
+/// uses the address, the socket or the state directory, and with 5 if requests are still inside 30 s after the signal.
+#[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    options: Options,
+    /// A TOML file with the same names (modules, listen, control, state, route, workers, queue, body_max,
+    /// view); options override it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = r#"Examples:
+  segue serve --modules modules --listen 127.0.0.1:8080
+  segue serve --config segue.toml
+
+A configuration file; its paths are relative to its own directory:
+  modules = "modules"
+  listen = "0.0.0.0:8080"
+  control = "/run/segue/segue.sock"
+  state = "/var/lib/segue"
+  route = ["/=site", "/api/v1=pricing"]
+  workers = 32
+  queue = 512
+  body_max = 65536
+  view = "snapshot""#;
 
 /// Printed when the server is ready.
 #[derive(Serialize)]
@@ -51,24 +93,23 @@ impl Serve {
             Some(path) => ConfigFile::read(path)?,
             None => ConfigFile::default(),
         };
-        let named_control = context.control.clone().or_else(context::named_control_path);
-        let settings = Settings::resolve(self, named_control, file)?;
+        let settings = Settings::resolve(&self.options, context.named_control_path(), file)?;
         log_to_stderr()?;
         let executor = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .map_err(|source| Error::AsyncRuntime { source })?;
         let served = executor.block_on(serve(settings, context));
-        // A call that never returns occupies a thread of its own, and must not delay the exit.
-        executor.shutdown_timeout(EXECUTOR_TIMEOUT);
+        // A call that never returns has its own thread, and must not keep the process alive.
+        executor.shutdown_timeout(EXECUTOR_SHUTDOWN);
         served.map(|()| ExitCode::Done)
     }
 }
 
 /// Serves until a signal arrives.
 ///
-/// It binds both addresses first, so no module is loaded if one of them is taken. Clients that connect before
-/// the modules are loaded wait.
+/// It binds the addresses first, so that a failure touches no module. Clients that connect before the modules
+/// are loaded wait.
 async fn serve(settings: Settings, context: &Context) -> Result<(), Error> {
     let mut signals = Signals::listen().map_err(|source| Error::AsyncRuntime { source })?;
     let listener = tokio::net::TcpListener::bind(&settings.listen)
@@ -91,13 +132,13 @@ async fn serve(settings: Settings, context: &Context) -> Result<(), Error> {
     let served = server
         .run(async {
             tokio::select! {
-                () = signals.next() => tracing::info!("stopping: requests in progress are answered first"),
+                () = signals.first() => tracing::info!("stopping: answering the requests that are inside"),
                 _ = &mut control => tracing::error!("stopping: the control socket has failed"),
             }
-            signals.exit_on_next();
+            signals.exit_at_next();
         })
         .await;
-    // The control socket answers until here, so an operator can see what the shutdown waits for.
+    // The control socket answers until here, so `segue status` shows what the stop waits for.
     drop(stop_control);
     let controlled = if control.is_finished() { Ok(Ok(())) } else { control.await };
     let shut_down = blocking(move || runtime.shutdown(SHUTDOWN_DEADLINE)).await?;
@@ -106,12 +147,13 @@ async fn serve(settings: Settings, context: &Context) -> Result<(), Error> {
     Ok(shut_down?)
 }
 
-/// The server's default limits, with those that were set.
+/// The server's defaults, with the settings that are given.
 fn limits(settings: &Settings) -> Config {
     let defaults = Config::default();
-    // A value that a usize cannot hold is larger than any request.
-    let size =
-        |set: Option<u32>, default| set.map_or(default, |set| usize::try_from(set).unwrap_or(usize::MAX));
+    // A value that exceeds usize is no limit.
+    let size = |value: Option<u32>, default| {
+        value.map_or(default, |value| usize::try_from(value).unwrap_or(usize::MAX))
+    };
     Config {
         worker_threads: settings.workers.map_or(defaults.worker_threads, usize::from),
         queue_length_max: size(settings.queue, defaults.queue_length_max),
@@ -121,7 +163,7 @@ fn limits(settings: &Settings) -> Config {
     }
 }
 
-/// Prints the addresses and the modules. The server runs even if nobody reads standard output.
+/// Prints the addresses. The server runs even if this fails.
 fn print_ready(settings: &Settings, server: &Server, runtime: &Runtime, context: &Context) {
     let ready = Ready {
         listening: server.local_addr().to_string(),
@@ -139,14 +181,14 @@ fn render(ready: &Ready<'_>) -> String {
     text.push_str(&format!("control socket {}\n", clean(&ready.control.to_string_lossy())));
     for module in &ready.modules {
         let version = module.current.as_ref().map_or(String::new(), |current| {
-            format!(" {}+g{}, from {}", clean(&current.version), current.generation, clean(&current.source))
+            format!(" {}, from {}", name(&current.version, current.generation), clean(&current.source))
         });
         text.push_str(&format!("module {}{version}\n", clean(&module.name)));
     }
     if ready.modules.is_empty() {
         let directory = ready.modules_dir.to_string_lossy();
         text.push_str(&format!(
-            "no modules yet: put a .so file into {}, or run `segue load FILE`\n",
+            "no modules yet: put a .so file into {}, or `segue load` one\n",
             clean(&directory)
         ));
     }
@@ -157,13 +199,13 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     task::spawn_blocking(work).await.map_err(|source| Error::Panicked { source })
 }
 
-/// Writes the log of this process and its modules to standard error.
+/// Sends the log of this process and its modules to standard error.
 fn log_to_stderr() -> Result<(), Error> {
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
         .from_env()
         .map_err(|error| ConfigError::Log { reason: error.to_string() })?;
-    // A subscriber that is already set stays, for example in a test.
+    // If the process already has a subscriber, as in a test, that one stays.
     drop(
         tracing_subscriber::fmt()
             .with_env_filter(filter)
@@ -177,6 +219,7 @@ fn log_to_stderr() -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_data::module;
 
     fn ready(modules: Vec<ModuleStatus>) -> Ready<'static> {
         Ready {
@@ -189,18 +232,18 @@ mod tests {
 
     #[test]
     fn the_json_has_both_addresses() {
-        let json = serde_json::to_string(&ready(vec![crate::commands::tests::module()])).unwrap();
+        let json = serde_json::to_string(&ready(vec![module()])).unwrap();
         assert_eq!(json, r#"{"listening":"127.0.0.1:41234","control":"./segue.sock"}"#);
     }
 
     #[test]
-    fn the_text_lists_addresses_and_modules() {
+    fn the_text_has_the_addresses_and_the_modules() {
         let expected = "\
 serving on http://127.0.0.1:41234
 control socket ./segue.sock
 module greeter 1.1.0+g2, from /srv/modules/libgreeter.so
 ";
-        assert_eq!(render(&ready(vec![crate::commands::tests::module()])), expected);
+        assert_eq!(render(&ready(vec![module()])), expected);
         assert!(render(&ready(Vec::new())).contains("no modules yet: put a .so file into modules"));
     }
 }

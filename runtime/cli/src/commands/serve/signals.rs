@@ -4,9 +4,9 @@ use std::{io, process};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::ExitCode;
+use crate::exit_code::ExitCode;
 
-/// Receives SIGTERM, which service managers send, and SIGINT, which a terminal sends.
+/// SIGTERM, which service managers send, and SIGINT, which a terminal sends.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -15,7 +15,7 @@ pub(super) struct Signals {
 // === impl Signals ===
 
 impl Signals {
-    /// Starts to receive the signals. From now on they no longer end the process by default.
+    /// From now on, the signals no longer end the process.
     pub(super) fn listen() -> io::Result<Self> {
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
@@ -23,19 +23,19 @@ impl Signals {
         })
     }
 
-    /// Waits for the next signal.
-    pub(super) async fn next(&mut self) {
+    /// Waits for one of them.
+    pub(super) async fn first(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
     }
 
-    /// Makes the next signal end the process at once: a user who sends a second one does not want to wait.
-    pub(super) fn exit_on_next(mut self) {
+    /// Exits the process at the next signal: a second signal means that the user does not want to wait.
+    pub(super) fn exit_at_next(mut self) {
         tokio::spawn(async move {
-            self.next().await;
-            tracing::warn!("stopped by a second signal; requests in progress are lost");
+            self.first().await;
+            tracing::warn!("stopped by a second signal; the requests that were inside are lost");
             process::exit(ExitCode::Internal as i32);
         });
     }

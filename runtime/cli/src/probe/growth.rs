@@ -1,26 +1,27 @@
-//! What grows from round to round. The first round warms up, and allocators keep some memory, so a single step says nothing.
+//! Growth from round to round. The first round warms up, and allocators keep some memory, so a single step
+//! proves nothing.
 
-use super::report::{Stay, StayKind};
+use crate::probe::report::{Stay, StayKind};
 
-/// Resident memory that may grow with each round, in bytes. It is more than what allocators keep for later.
+/// By how many bytes resident memory may grow with each round. Allocators keep less than this.
 const MEMORY_SLACK_BYTES: i64 = 256 << 10;
-/// For fewer rounds than this, nothing is said of growth.
+/// With fewer values than this, no growth is reported.
 const VALUES_MIN: usize = 4;
 
-/// By how much each value is more than the one before it. The first value is left out.
+/// The differences between consecutive values, without the first value.
 fn steps(values: &[i64]) -> Vec<i64> {
     values.get(1..).unwrap_or_default().windows(2).map(|pair| pair[1] - pair[0]).collect()
 }
 
-/// The median growth per round; none for fewer than three values.
+/// The median growth per round; `None` for fewer than three values.
 pub(super) fn median(values: &[i64]) -> Option<i64> {
     let mut steps = steps(values);
     steps.sort_unstable();
-    // Of an even number the lower one: allocators take much at once, and give it back later.
+    // The lower of two in the middle: allocators take much at once, and return it later.
     steps.get(steps.len().saturating_sub(1) / 2).copied()
 }
 
-/// Resident memory that grew by more than the slack, in the median round and on average.
+/// Reports resident memory that grew by more than the slack, in the median round and on average.
 pub(super) fn of_memory(resident: &[i64]) -> Option<Stay> {
     let steps = steps(resident);
     let average = steps.iter().sum::<i64>() / i64::try_from(steps.len()).ok().filter(|many| *many > 0)?;
@@ -34,12 +35,12 @@ pub(super) fn of_memory(resident: &[i64]) -> Option<Stay> {
     Some(Stay { kind: StayKind::Memory, what, advice })
 }
 
-/// Mappings that became more in every round.
+/// Reports mappings whose number grew in every round.
 pub(super) fn of_mappings(mappings: &[i64]) -> Option<Stay> {
     let steps = steps(mappings);
     let least = steps.iter().min().filter(|least| mappings.len() >= VALUES_MIN && **least > 0)?;
     let what = format!("each version leaves {least} mappings or more");
-    let advice = "unmap in the module's `Drop` what the module has mapped".to_owned();
+    let advice = "unmap in the module's `Drop` everything that the module has mapped".to_owned();
     Some(Stay { kind: StayKind::Mapping, what, advice })
 }
 
@@ -48,12 +49,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_steady_growth_counts() {
+    fn only_steady_growth_is_reported() {
         let mib = 1 << 20;
         let memory = |values: &[i64]| of_memory(&values.iter().map(|mibs| mibs * mib).collect::<Vec<_>>());
         assert!(memory(&[10, 20, 21, 22, 23]).is_some());
         assert!(memory(&[10, 20, 20, 20, 30]).is_none(), "one step");
-        assert!(memory(&[10, 20, 22, 24, 10]).is_none(), "it is given back");
+        assert!(memory(&[10, 20, 22, 24, 10]).is_none(), "it is returned");
         assert!(memory(&[10, 20, 30]).is_none(), "too few");
         assert!(of_mappings(&[10, 90, 91, 92, 93]).is_some());
         assert!(of_mappings(&[10, 90, 91, 91, 93]).is_none());

@@ -9,14 +9,14 @@ use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use parking_lot::Mutex;
 use segue::{ModuleHandle, Runtime};
 
-use super::{report::Calls, request::Call};
+use crate::probe::{call::Call, report::Calls};
 
 /// The name of each thread.
 pub(super) const NAME: &str = "segue-probe";
 
 /// The threads that call.
 pub(super) struct Callers {
-    asked: Vec<Sender<Pass>>,
+    passes: Vec<Sender<Pass>>,
     threads: Vec<JoinHandle<()>>,
     calls: Arc<Mutex<Calls>>,
 }
@@ -27,33 +27,33 @@ struct Pass {
     done: Sender<()>,
 }
 
-/// A pass that goes on.
-pub(super) struct Going(Receiver<()>);
+/// A pass that is running on all threads.
+pub(super) struct RunningPass(Receiver<()>);
 
 // === impl Callers ===
 
 impl Callers {
     pub(super) fn start(runtime: &Runtime, threads: usize, requests: &[Call]) -> std::io::Result<Self> {
         let calls = Arc::new(Mutex::new(Calls::default()));
-        let mut callers = Callers { asked: Vec::new(), threads: Vec::new(), calls: calls.clone() };
+        let mut callers = Callers { passes: Vec::new(), threads: Vec::new(), calls: calls.clone() };
         for _ in 0..threads {
-            let (ask, asked) = unbounded();
+            let (sender, passes) = unbounded();
             let (runtime, requests, calls) = (runtime.clone(), requests.to_vec(), calls.clone());
             let thread = thread::Builder::new().name(NAME.to_owned());
-            callers.threads.push(thread.spawn(move || work(&runtime, &requests, &asked, &calls))?);
-            callers.asked.push(ask);
+            callers.threads.push(thread.spawn(move || run(&runtime, &requests, &passes, &calls))?);
+            callers.passes.push(sender);
         }
         Ok(callers)
     }
 
-    /// Has every thread call every request once.
-    pub(super) fn begin(&self, module: &ModuleHandle) -> Going {
-        let (done, is_done) = bounded(self.asked.len());
-        for ask in &self.asked {
-            // A thread that is gone has dropped its end, so nobody waits for it.
-            let _ = ask.send(Pass { module: module.clone(), done: done.clone() });
+    /// Starts one pass on every thread.
+    pub(super) fn begin(&self, module: &ModuleHandle) -> RunningPass {
+        let (done, all_done) = bounded(self.passes.len());
+        for sender in &self.passes {
+            // Fails if the thread has ended. Its sender is dropped then, so nobody waits for it.
+            let _ = sender.send(Pass { module: module.clone(), done: done.clone() });
         }
-        Going(is_done)
+        RunningPass(all_done)
     }
 
     /// The calls so far.
@@ -63,17 +63,17 @@ impl Callers {
 
     /// Ends the threads.
     pub(super) fn end(self) {
-        drop(self.asked);
+        drop(self.passes);
         for thread in self.threads {
-            // A panic of the module stays in its call, so the thread does not panic.
+            // Calls catch the panics of the module, so the threads do not panic.
             let _ = thread.join();
         }
     }
 }
 
-// === impl Going ===
+// === impl RunningPass ===
 
-impl Going {
+impl RunningPass {
     /// Waits until every thread is done.
     pub(super) fn wait(self) {
         // Ends when the last sender is dropped.
@@ -81,24 +81,24 @@ impl Going {
     }
 }
 
-fn work(runtime: &Runtime, requests: &[Call], asked: &Receiver<Pass>, calls: &Mutex<Calls>) {
-    let resident = runtime.register_thread();
+fn run(runtime: &Runtime, requests: &[Call], passes: &Receiver<Pass>, calls: &Mutex<Calls>) {
+    let registered = runtime.register_thread();
     loop {
         select! {
-            recv(asked) -> pass => {
+            recv(passes) -> pass => {
                 let Ok(Pass { module, done }) = pass else { return };
                 for request in requests {
-                    let answered = module.call(&request.request());
+                    let answer = module.call(&request.request());
                     let mut calls = calls.lock();
                     calls.made += 1;
-                    if let Err(error) = answered {
+                    if let Err(error) = answer {
                         calls.failed += 1;
                         calls.first_failure.get_or_insert_with(|| format!("{request}: {error}"));
                     }
                 }
                 drop(done);
             }
-            recv(resident.inbox()) -> errand => if let Ok(errand) = errand { errand.run() },
+            recv(registered.inbox()) -> task => if let Ok(task) = task { task.run() },
         }
     }
 }

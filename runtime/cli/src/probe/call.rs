@@ -1,22 +1,22 @@
-//! A request on the command line: `GET /x`, `POST /orders {"id":1}`, or a path alone.
+//! A request on the command line: `GET /x`, `POST /orders {"id":1}`, or only a path.
 
 use std::{fmt, str::FromStr};
 
 use segue::Request;
 
-/// A request that is made of the module.
+/// A request to the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Call {
+pub(crate) struct Call {
     method: String,
     path: String,
     query: String,
     body: String,
 }
 
-/// A text that is no request.
+/// The text is not a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a request is a method, a path and, if needed, a body, like 'GET /x?y=1' or 'POST /x text'")]
-pub(super) struct ParseCallError;
+#[error("a request is a method, a path and optionally a body, for example 'GET /x?y=1' or 'POST /x text'")]
+pub(crate) struct ParseCallError;
 
 // === impl Call ===
 

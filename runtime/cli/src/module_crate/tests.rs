@@ -1,7 +1,12 @@
 use super::*;
+use crate::exit_code::ExitCode;
 
-fn new(name: &str) -> New {
-    New { name: name.to_owned(), sdk: None }
+fn new(name: &str, parent: &Path) -> Result<Created, NewError> {
+    write(name, None, parent)
+}
+
+fn exit_code(error: &NewError) -> ExitCode {
+    error.code().into()
 }
 
 fn read(created: &Created, file: &str) -> String {
@@ -9,9 +14,9 @@ fn read(created: &Created, file: &str) -> String {
 }
 
 #[test]
-fn it_writes_a_crate_with_everything_that_it_needs() {
+fn a_new_crate_is_complete() {
     let parent = tempfile::tempdir().unwrap();
-    let created = new("till-2").run(parent.path()).unwrap();
+    let created = new("till-2", parent.path()).unwrap();
     assert_eq!(created.path, parent.path().join("till-2"));
     for file in &created.files {
         assert!(created.path.join(file).is_file(), "{}", file.display());
@@ -26,7 +31,7 @@ fn it_writes_a_crate_with_everything_that_it_needs() {
     assert_eq!(read(&created, ".gitignore"), "/target\n");
     for file in ["Cargo.toml", "README.md", "src/lib.rs"] {
         let text = read(&created, file);
-        assert!(!text.contains("{{"), "{file}: every placeholder is filled in");
+        assert!(!text.contains("{{"), "{file}: every placeholder is replaced");
     }
     assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1, "nothing else is left");
 }
@@ -38,9 +43,9 @@ fn files_below(directory: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn the_sdk_beside_it_is_whole() {
+fn the_copy_of_the_sdk_is_complete() {
     let parent = tempfile::tempdir().unwrap();
-    let created = new("till").run(parent.path()).unwrap();
+    let created = new("till", parent.path()).unwrap();
     for (crate_name, folder) in [("segue-sdk", "../sdk"), ("segue-abi", "../abi")] {
         let original = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join("src");
         for source in files_below(&original) {
@@ -56,42 +61,44 @@ fn the_sdk_beside_it_is_whole() {
 }
 
 #[test]
-fn it_can_use_the_sdk_of_a_checkout() {
+fn a_new_crate_can_depend_on_the_sdk_of_a_checkout() {
     let parent = tempfile::tempdir().unwrap();
     let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk");
-    let created = New { name: "till".to_owned(), sdk: Some(sdk.clone()) }.run(parent.path()).unwrap();
+    let created = write("till", Some(&sdk), parent.path()).unwrap();
     let manifest: toml::Table = read(&created, "Cargo.toml").parse().unwrap();
     let path = manifest["dependencies"]["segue-sdk"]["path"].as_str().unwrap();
     assert_eq!(Path::new(path), sdk.canonicalize().unwrap());
     assert!(!created.path.join("vendor").exists());
     assert!(!read(&created, "README.md").contains("vendor"));
 
-    let error = New { name: "other".to_owned(), sdk: Some(parent.path().to_owned()) }.run(parent.path());
-    assert_eq!(error.unwrap_err().exit_code(), ExitCode::NotFound);
+    let error = write("other", Some(parent.path()), parent.path()).unwrap_err();
+    assert_eq!(exit_code(&error), ExitCode::NotFound);
 }
 
 #[test]
-fn names_that_are_none() {
+fn an_invalid_name_is_refused() {
     let parent = tempfile::tempdir().unwrap();
     let long = "a".repeat(65);
     for name in ["", "a b", "a/b", "..", "é", "2a", "-a", "fn", "gen", "test", "std", "segue-sdk", "_", &long]
     {
-        let error = new(name).run(parent.path()).unwrap_err();
+        let error = new(name, parent.path()).unwrap_err();
         assert!(matches!(error, NewError::Name { .. }), "{name}: {error}");
-        assert_eq!(error.exit_code(), ExitCode::Usage);
+        assert_eq!(exit_code(&error), ExitCode::Usage);
     }
     assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
-    assert!(check_name("_a").is_ok() && check_name("A1-b_c").is_ok() && check_name(&"a".repeat(64)).is_ok());
+    for name in ["_a", "A1-b_c", &"a".repeat(64)] {
+        assert!(name::check(name).is_ok(), "{name}");
+    }
 }
 
 #[test]
-fn it_touches_nothing_that_exists_and_leaves_nothing_of_a_failure() {
+fn an_existing_directory_is_untouched_and_a_failure_leaves_nothing() {
     let parent = tempfile::tempdir().unwrap();
     fs::create_dir(parent.path().join("till")).unwrap();
-    let error = new("till").run(parent.path()).unwrap_err();
-    assert_eq!(error.exit_code(), ExitCode::Refused);
+    let error = new("till", parent.path()).unwrap_err();
+    assert_eq!(exit_code(&error), ExitCode::Refused);
     assert_eq!(fs::read_dir(parent.path().join("till")).unwrap().count(), 0);
-    let error = new("bill").run(&parent.path().join("nowhere")).unwrap_err();
+    let error = new("bill", &parent.path().join("nowhere")).unwrap_err();
     assert!(matches!(error, NewError::Io { .. }));
     assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1);
 }

@@ -1,5 +1,5 @@
-//! The settings of `segue serve`. An option overrides the configuration file, and the file overrides the
-//! default.
+//! The settings of `segue serve`: options override the configuration file, and the file overrides the
+//! defaults.
 
 use std::{
     fs, io,
@@ -7,39 +7,73 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use clap::Args;
 use segue::Code;
 use segue_serve::{Route, View};
 use serde::Deserialize;
 
-use super::options::Serve;
-use crate::context::default_control_path;
+use crate::control_path;
 
 /// The default modules directory.
-const MODULES_DEFAULT: &str = "modules";
-/// The default state directory, next to the default modules directory.
-const STATE_DEFAULT: &str = "state";
-/// The default address. Only this machine can reach it.
-const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
+const MODULES: &str = "modules";
+/// The default state directory. Both are in the working directory.
+const STATE: &str = "state";
+/// The default address, which only this machine reaches.
+const LISTEN: &str = "127.0.0.1:8080";
 
-/// The resolved settings.
+/// What to serve, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Settings {
-    pub(super) modules: PathBuf,
-    pub(super) state: PathBuf,
-    pub(super) listen: String,
-    pub(super) control: PathBuf,
-    pub(super) routes: Vec<Route>,
-    /// `None`, here and in the fields below: the server's default.
-    pub(super) workers: Option<u16>,
-    pub(super) queue: Option<u32>,
-    pub(super) body_max: Option<u32>,
-    pub(super) view: Option<View>,
+pub(crate) struct Settings {
+    pub(crate) modules: PathBuf,
+    pub(crate) state: PathBuf,
+    pub(crate) listen: String,
+    pub(crate) control: PathBuf,
+    pub(crate) routes: Vec<Route>,
+    /// `None` for the server's default, here and below.
+    pub(crate) workers: Option<u16>,
+    pub(crate) queue: Option<u32>,
+    pub(crate) body_max: Option<u32>,
+    pub(crate) view: Option<View>,
 }
 
-/// The configuration file. An unknown name is an error, so a misspelled setting is not ignored silently.
+/// The options of `segue serve` that the configuration file can set too.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Options {
+    /// The directory whose .so files are served [default: modules]
+    #[arg(long, value_name = "DIR")]
+    modules: Option<PathBuf>,
+    /// The address to listen on; port 0 takes a free port [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// The runtime's own directory; one runtime at a time may use it [default: state]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// Send all paths below a prefix to a module; repeat it for more routes
+    #[arg(long = "route", value_name = "PREFIX=MODULE")]
+    routes: Vec<Route>,
+    /// The number of threads that call modules, which is the number of concurrent calls [default: 4 per
+    /// processor, at least 16]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    workers: Option<u16>,
+    /// The number of requests that may wait for a thread; further ones are answered 503 [default: 1024]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    queue: Option<u32>,
+    /// The maximum length of a request body; a longer one is answered 413 [default: 1048576]
+    #[arg(long, value_name = "BYTES")]
+    body_max: Option<u32>,
+    /// The versions that a module's own calls to other modules reach [default: current]
+    ///
+    /// current: each call reaches the version that is current then. snapshot: all calls of a request reach
+    /// the versions that were current when it began; this takes slightly longer, and an old version stays as
+    /// long as the request.
+    #[arg(long, value_name = "current|snapshot")]
+    view: Option<View>,
+}
+
+/// The configuration file. Unknown keys are refused, because they may be misspelt.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ConfigFile {
+pub(crate) struct ConfigFile {
     modules: Option<PathBuf>,
     state: Option<PathBuf>,
     listen: Option<String>,
@@ -52,46 +86,46 @@ pub(super) struct ConfigFile {
     view: Option<ViewText>,
 }
 
-/// A view in the file, as text.
+/// A view, as text in the file.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "String")]
 struct ViewText(View);
 
-/// A route in the file, as text.
+/// A route, as text in the file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
 struct RouteText(Route);
 
-/// Why the settings cannot be used.
+/// Why the settings are invalid.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ConfigError {
+pub(crate) enum ConfigError {
     /// The configuration file could not be read.
     #[error("cannot read the configuration file {}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// The operating system's error.
+        /// The system's reason.
         source: io::Error,
     },
-    /// The configuration file is not valid.
-    #[error("the configuration file {} is not valid: {source}", path.display())]
+    /// The configuration file is invalid.
+    #[error("the configuration file {} is invalid: {source}", path.display())]
     Parse {
         /// The file.
         path: PathBuf,
-        /// The parser's error, with the line and column.
+        /// The line, and why.
         source: Box<toml::de::Error>,
     },
-    /// The modules directory of an option or the configuration file does not exist.
+    /// The named modules directory is missing.
     #[error("the modules directory {} does not exist", path.display())]
     NoModulesDir {
         /// The directory.
         path: PathBuf,
     },
-    /// `RUST_LOG` is not valid.
-    #[error("RUST_LOG is not valid: {reason}")]
+    /// `RUST_LOG` is invalid.
+    #[error("RUST_LOG is invalid: {reason}")]
     Log {
-        /// The parser's message.
+        /// Why.
         reason: String,
     },
 }
@@ -99,13 +133,13 @@ pub enum ConfigError {
 // === impl Settings ===
 
 impl Settings {
-    /// Merges the options, the file and the defaults, in this order of precedence. Routes of the options and
-    /// the file are both used. `named_control` comes from the option or the environment.
+    /// Options override the file, and the file overrides the defaults. Routes of both are used.
+    /// `named_control` is from the option or the environment.
     ///
-    /// A modules directory that the user named must exist, because the name may be misspelled and the runtime
-    /// never creates the directory. The default directory may be created later.
-    pub(super) fn resolve(
-        options: &Serve,
+    /// A named modules directory must exist: its name may be misspelt, and the runtime never creates it. The
+    /// default one may be created later.
+    pub(crate) fn resolve(
+        options: &Options,
         named_control: Option<PathBuf>,
         file: ConfigFile,
     ) -> Result<Self, ConfigError> {
@@ -115,13 +149,13 @@ impl Settings {
         }
         let routes =
             options.routes.iter().cloned().chain(file.routes.into_iter().map(|RouteText(route)| route));
-        let modules = named_modules.unwrap_or_else(|| MODULES_DEFAULT.into());
+        let modules = named_modules.unwrap_or_else(|| MODULES.into());
         Ok(Settings {
-            // `segue status` prints the path, and may run in another directory.
+            // Absolute, because a client that reads the source of a version may be in another directory.
             modules: std::path::absolute(&modules).unwrap_or(modules),
-            state: options.state.clone().or(file.state).unwrap_or_else(|| STATE_DEFAULT.into()),
-            listen: options.listen.clone().or(file.listen).unwrap_or_else(|| LISTEN_DEFAULT.to_owned()),
-            control: named_control.or(file.control).unwrap_or_else(default_control_path),
+            state: options.state.clone().or(file.state).unwrap_or_else(|| STATE.into()),
+            listen: options.listen.clone().or(file.listen).unwrap_or_else(|| LISTEN.to_owned()),
+            control: named_control.or(file.control).unwrap_or_else(control_path::default),
             routes: routes.collect(),
             workers: options.workers.or(file.workers.map(Into::into)),
             queue: options.queue.or(file.queue.map(Into::into)),
@@ -134,12 +168,12 @@ impl Settings {
 // === impl ConfigFile ===
 
 impl ConfigFile {
-    pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {
         let text =
             fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         let mut file: ConfigFile = toml::from_str(&text)
             .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })?;
-        // Relative paths must not depend on the directory in which the command runs.
+        // Paths in the file are relative to the file, not to the working directory.
         if let Some(directory) = path.parent() {
             for named in [&mut file.modules, &mut file.state, &mut file.control].into_iter().flatten() {
                 *named = directory.join(&*named);
@@ -179,10 +213,8 @@ impl ConfigError {
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             ConfigError::Parse { .. } => Some("`segue serve --help` shows an example"),
-            ConfigError::NoModulesDir { .. } => {
-                Some("create it, or name another directory with --modules DIR")
-            }
-            ConfigError::Log { .. } => Some("examples: RUST_LOG=info, RUST_LOG=warn,segue=debug"),
+            ConfigError::NoModulesDir { .. } => Some("create it, or name another with --modules DIR"),
+            ConfigError::Log { .. } => Some("for example RUST_LOG=info, or RUST_LOG=warn,segue=debug"),
             ConfigError::Read { .. } => None,
         }
     }
@@ -195,13 +227,13 @@ mod tests {
     use super::*;
 
     #[derive(Parser)]
-    struct TestCli {
+    struct Line {
         #[command(flatten)]
-        serve: Serve,
+        options: Options,
     }
 
-    fn options(line: &str) -> Serve {
-        TestCli::try_parse_from(line.split(' ')).unwrap().serve
+    fn options(line: &str) -> Options {
+        Line::try_parse_from(line.split(' ')).unwrap().options
     }
 
     fn file(directory: &Path, text: &str) -> Result<ConfigFile, ConfigError> {
@@ -250,12 +282,12 @@ mod tests {
         assert_eq!(neither.modules, std::env::current_dir().unwrap().join("modules"));
         assert_eq!(neither.state, PathBuf::from("state"));
         assert_eq!(neither.listen, "127.0.0.1:8080");
-        assert_eq!(neither.control, default_control_path());
+        assert_eq!(neither.control, control_path::default());
         assert_eq!((neither.routes.len(), neither.workers), (0, None));
     }
 
     #[test]
-    fn invalid_settings_are_refused() {
+    fn an_invalid_setting_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         for text in ["lisen = \"x\"", "workers = 0", "workers = \"many\"", "route = [\"api\"]", "modules ="] {
             let error = file(directory.path(), text).unwrap_err();
@@ -269,7 +301,7 @@ mod tests {
         let named =
             Settings::resolve(&options("serve --modules /nowhere/modules"), None, ConfigFile::default());
         assert!(matches!(named, Err(ConfigError::NoModulesDir { .. })));
-        assert!(TestCli::try_parse_from(["serve", "--route", "api"]).is_err());
-        assert!(TestCli::try_parse_from(["serve", "--workers", "0"]).is_err());
+        assert!(Line::try_parse_from(["serve", "--route", "api"]).is_err());
+        assert!(Line::try_parse_from(["serve", "--workers", "0"]).is_err());
     }
 }

@@ -1,27 +1,31 @@
-//! A probe's report, for a person.
+//! The text of a probe's report.
 
-use super::report::{Outcome, Report, Stay};
-use crate::text::{clean, count, micros, size, span};
 use std::time::Duration;
 
+use crate::{
+    probe::report::{Outcome, Report, Stay},
+    text::{clean, count, duration, micros, size},
+    view::version::id,
+};
+
 /// The text.
-pub(super) fn render(report: &Report) -> String {
+pub(crate) fn report(report: &Report) -> String {
     let mut text = format!("{} {}: {}\n", clean(&report.module), clean(&report.version), verdict(report));
     let mut line = |name: &str, value: String| text.push_str(&format!("  {name:<9}  {value}\n"));
     if let Some(step) = &report.step {
         line("at", clean(step).into_owned());
     }
     if let Some(crash) = &report.crash {
-        let who = match (&crash.module, &crash.version) {
-            (Some(module), Some(id)) => format!("in {} {}", clean(module), clean(&id.to_string())),
-            _ => "in no module's code".to_owned(),
+        let code = match (&crash.module, &crash.version) {
+            (Some(module), Some(version)) => format!("in {} {}", clean(module), id(version)),
+            _ => "not in the code of a module".to_owned(),
         };
         let place = crash.place.as_deref().map_or(String::new(), |place| format!(", {}", clean(place)));
-        line("crash", format!("{} {who}{place}", clean(&crash.signal)));
+        line("crash", format!("{} {code}{place}", clean(&crash.signal)));
     }
     let measured = &report.measured;
-    let left = measured.versions.iter().filter(|version| version.left).count();
-    line("versions", format!("{left} of {} left memory", measured.versions.len()));
+    let unloaded = measured.versions.iter().filter(|version| version.left).count();
+    line("versions", format!("{unloaded} of {} unloaded", measured.versions.len()));
     if let Some(purge) = measured.purge_us {
         line("purge", format!("{} median, {} max", micros(purge.median), micros(purge.max)));
     }
@@ -34,7 +38,7 @@ pub(super) fn render(report: &Report) -> String {
     if let Some(most) =
         measured.versions.iter().map(|version| version.leaked_bytes).max().filter(|most| *most > 0)
     {
-        line("heap", format!("at most {} not freed by a version; the runtime freed it", size(most)));
+        line("heap", format!("up to {} leaked by a version; the runtime freed it", size(most)));
     }
     let ended = measured.versions.iter().map(|version| version.threads_ended).max().unwrap_or(0);
     if ended > 0 {
@@ -42,7 +46,7 @@ pub(super) fn render(report: &Report) -> String {
         line(
             "threads",
             format!(
-                "{threads} left by a version, and ended by the runtime; end them in `Drop` for a prompt release"
+                "a version left up to {threads}, which the runtime ended; end them in `Drop` to unload faster"
             ),
         );
     }
@@ -55,38 +59,39 @@ pub(super) fn render(report: &Report) -> String {
         line("resident", format!("{sign}{} per round", size(bytes.unsigned_abs())));
     }
     for stay in &measured.stays {
-        text.push_str(&render_stay(stay));
+        text.push_str(&stay_text(stay));
     }
     text
 }
 
 fn verdict(report: &Report) -> String {
     match &report.outcome {
-        Outcome::Left => "left memory each time, and nothing stayed".to_owned(),
+        Outcome::Left => "every version was unloaded, and nothing stayed".to_owned(),
         Outcome::Stays => format!("{} stayed", count(report.measured.stays.len() as u64, "thing")),
-        Outcome::Crashed(how) => format!("its process ended with {}", clean(how)),
-        Outcome::Hung(after_ms) => format!("hung for {}", span(Duration::from_millis(*after_ms))),
+        Outcome::Crashed(how) => format!("the process ended by {}", clean(how)),
+        Outcome::Hung(after_ms) => format!("hung for {}", duration(Duration::from_millis(*after_ms))),
     }
 }
 
-fn render_stay(stay: &Stay) -> String {
+fn stay_text(stay: &Stay) -> String {
     let (what, advice) = (clean(&stay.what), clean(&stay.advice));
-    format!("  stays: {}: {what}\n      {advice}\n", stay.kind.word())
+    format!("  stays: {}: {what}\n      {advice}\n", stay.kind.name())
 }
 
 #[cfg(test)]
 mod tests {
-    use segue::{Digest, VersionId};
+    use segue::Digest;
 
     use super::*;
     use crate::{
-        ExitCode,
-        commands::probe::{Calls, Leaving, Measured, Spread, StayKind},
+        exit_code::ExitCode,
+        probe::report::{Calls, Measured, Spread, StayKind, UnloadedVersion},
+        test_data::id,
     };
 
-    fn report() -> Report {
-        let leaving = Leaving {
-            id: VersionId { version: "1.0.0".to_owned(), generation: 1 },
+    fn clean_report() -> Report {
+        let version = UnloadedVersion {
+            id: id("1.0.0", 1),
             left: true,
             purge_us: Some(1500),
             leaked_bytes: 2048,
@@ -95,7 +100,7 @@ mod tests {
             resident_bytes: 1 << 20,
         };
         let measured = Measured {
-            versions: vec![leaving; 6],
+            versions: vec![version; 6],
             calls: Calls { made: 44, failed: 0, first_failure: None },
             purge_us: Some(Spread { median: 1500, max: 2500 }),
             resident_bytes_per_round: Some(-4096),
@@ -114,48 +119,48 @@ mod tests {
     }
 
     #[test]
-    fn a_person_reads_the_verdict_first() {
+    fn the_verdict_comes_first() {
         let expected = "\
-greeter 1.0.0: left memory each time, and nothing stayed
-  versions   6 of 6 left memory
+greeter 1.0.0: every version was unloaded, and nothing stayed
+  versions   6 of 6 unloaded
   purge      1.5 ms median, 2.5 ms max
   calls      44
-  heap       at most 2.0 KiB not freed by a version; the runtime freed it
+  heap       up to 2.0 KiB leaked by a version; the runtime freed it
   resident   -4.0 KiB per round
 ";
-        assert_eq!(render(&report()), expected);
-        assert_eq!(report().exit_code(), ExitCode::Done);
+        assert_eq!(report(&clean_report()), expected);
+        assert_eq!(clean_report().exit_code(), ExitCode::Done);
     }
 
     #[test]
-    fn what_stays_is_named_with_what_to_do() {
-        let mut report = report();
-        report.outcome = Outcome::Stays;
+    fn a_thing_that_stays_has_its_advice() {
+        let mut stays = clean_report();
+        stays.outcome = Outcome::Stays;
         let what = "1 open: socket".to_owned();
-        report.measured.stays =
-            vec![Stay { kind: StayKind::Descriptor, what, advice: "close it".to_owned() }];
-        let text = render(&report);
+        stays.measured.stays = vec![Stay { kind: StayKind::Descriptor, what, advice: "close it".to_owned() }];
+        let text = report(&stays);
         assert!(text.starts_with("greeter 1.0.0: 1 thing stayed\n"), "{text}");
         assert!(text.ends_with("  stays: descriptor: 1 open: socket\n      close it\n"), "{text}");
-        assert_eq!(report.exit_code(), ExitCode::Found);
+        assert_eq!(stays.exit_code(), ExitCode::Found);
     }
 
     #[test]
-    fn a_crash_says_where() {
+    fn a_crash_names_its_step_and_its_place() {
         let crash = segue::Crash {
             signal: "SIGSEGV".to_owned(),
             module: Some("greeter".to_owned()),
-            version: Some(VersionId { version: "1.0.0".to_owned(), generation: 2 }),
+            version: Some(id("1.0.0", 2)),
             place: Some("greeter::f+0x1".to_owned()),
             left_ms: None,
             attributed_by: None,
         };
         let outcome = Outcome::Crashed("SIGSEGV".to_owned());
-        let report = Report { outcome, step: Some("calls".to_owned()), crash: Some(crash), ..report() };
-        let text = render(&report);
-        let expected = "greeter 1.0.0: its process ended with SIGSEGV\n  at         calls\n  \
+        let crashed =
+            Report { outcome, step: Some("calls".to_owned()), crash: Some(crash), ..clean_report() };
+        let text = report(&crashed);
+        let expected = "greeter 1.0.0: the process ended by SIGSEGV\n  at         calls\n  \
                         crash      SIGSEGV in greeter 1.0.0+g2, greeter::f+0x1\n";
         assert!(text.starts_with(expected), "{text}");
-        assert_eq!(report.exit_code(), ExitCode::Found);
+        assert_eq!(crashed.exit_code(), ExitCode::Found);
     }
 }

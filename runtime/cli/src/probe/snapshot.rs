@@ -1,4 +1,4 @@
-//! What the system says of this process, and what differs between two moments.
+//! Snapshots of this process from `/proc`, and the differences between two of them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,52 +6,55 @@ use std::{
     path::Path,
 };
 
-use super::{
-    callers::NAME as CALLER,
-    report::{Stay, StayKind},
+use crate::{
+    probe::{
+        callers::NAME as CALLER,
+        report::{Stay, StayKind},
+    },
+    text::count,
 };
 
-/// What a module can leave in a process, at one moment.
+/// Everything that a module can leave in a process, at one moment.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Process {
+pub(super) struct Snapshot {
     /// Names by thread id.
     threads: BTreeMap<u32, String>,
     /// Targets by descriptor.
     descriptors: BTreeMap<u32, String>,
     /// Files that are mapped.
     files: BTreeSet<String>,
-    /// How many mappings there are.
+    /// The number of mappings.
     pub(super) mappings: i64,
-    /// Taken pthread keys.
+    /// The number of pthread keys in use.
     pub(super) keys: usize,
     /// Signals that have a handler, one bit each.
     caught: u64,
     /// Signals that are ignored, one bit each.
     ignored: u64,
-    /// Resident memory.
+    /// Resident memory, in bytes.
     pub(super) resident_bytes: u64,
 }
 
-/// Libraries that libc maps for itself and never unmaps.
-const OF_LIBC: [&str; 6] = ["libnss_", "libresolv", "libgcc_s", "locale-archive", "gconv", "libc.mo"];
+/// Files that libc maps for itself and never unmaps.
+const LIBC_FILES: [&str; 6] = ["libnss_", "libresolv", "libgcc_s", "locale-archive", "gconv", "libc.mo"];
 
-// === impl Process ===
+// === impl Snapshot ===
 
-impl Process {
-    /// Looks now. What lies below `own` belongs to the runtime.
-    pub(super) fn now(own: &Path, keys: usize) -> io::Result<Self> {
+impl Snapshot {
+    /// Takes a snapshot. Files below `own` belong to the runtime and are left out.
+    pub(super) fn take(own: &Path, keys: usize) -> io::Result<Self> {
         let own = own.to_string_lossy();
         let is_own = |path: &str| path.starts_with(&*own);
-        let mut process = Process { keys, ..Process::default() };
+        let mut snapshot = Snapshot { keys, ..Snapshot::default() };
         for task in fs::read_dir("/proc/self/task")? {
             let task = task?;
             let Some(tid) = task.file_name().to_str().and_then(|tid| tid.parse().ok()) else { continue };
-            // A thread that has ended meanwhile has no name.
+            // Fails if the thread has ended meanwhile.
             if let Ok(name) = fs::read_to_string(task.path().join("comm")) {
-                process.threads.insert(tid, name.trim_end().to_owned());
+                snapshot.threads.insert(tid, name.trim_end().to_owned());
             }
         }
-        // The listing itself has a descriptor, which is gone when its target is read.
+        // Collected first: the listing itself has a descriptor, which is closed before its target is read.
         let descriptors: Vec<_> = fs::read_dir("/proc/self/fd")?.filter_map(Result::ok).collect();
         for descriptor in descriptors {
             let Some(number) = descriptor.file_name().to_str().and_then(|fd| fd.parse().ok()) else {
@@ -59,80 +62,83 @@ impl Process {
             };
             match fs::read_link(descriptor.path()) {
                 Ok(target) if !is_own(&target.to_string_lossy()) => {
-                    process.descriptors.insert(number, target.to_string_lossy().into_owned());
+                    snapshot.descriptors.insert(number, target.to_string_lossy().into_owned());
                 }
                 _ => {}
             }
         }
         for line in fs::read_to_string("/proc/self/maps")?.lines() {
-            process.mappings += 1;
+            snapshot.mappings += 1;
             if let Some(at) = line.find('/')
                 && !is_own(&line[at..])
             {
-                process.files.insert(line[at..].to_owned());
+                snapshot.files.insert(line[at..].to_owned());
             }
         }
         for line in fs::read_to_string("/proc/self/status")?.lines() {
             let Some((field, value)) = line.split_once(':') else { continue };
             let bits = || u64::from_str_radix(value.trim(), 16).unwrap_or(0);
             match field {
-                "SigCgt" => process.caught = bits(),
-                "SigIgn" => process.ignored = bits(),
+                "SigCgt" => snapshot.caught = bits(),
+                "SigIgn" => snapshot.ignored = bits(),
                 "VmRSS" => {
                     let kib = value.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok());
-                    process.resident_bytes = kib.unwrap_or(0) * 1024;
+                    snapshot.resident_bytes = kib.unwrap_or(0) * 1024;
                 }
                 _ => {}
             }
         }
-        Ok(process)
+        Ok(snapshot)
     }
 
-    /// Whether threads are here that were not there.
-    pub(super) fn has_new_threads(&self, before: &Process) -> bool {
+    /// Whether there are threads that `before` does not have.
+    pub(super) fn has_new_threads(&self, before: &Snapshot) -> bool {
         self.threads.keys().any(|tid| !before.threads.contains_key(tid))
     }
 
-    /// What is here now and was not there before. While images stay, the runtime's own threads for them go on, and do not count.
-    pub(super) fn since(&self, before: &Process, module: &str, images: usize) -> Vec<Stay> {
+    /// The things that `before` does not have. While images stay, the runtime's own threads for them run, and
+    /// are left out.
+    pub(super) fn since(&self, before: &Snapshot, module: &str, images: usize) -> Vec<Stay> {
         let mut stays = Vec::new();
         let mut add = |kind, what: String, advice: &str| {
             stays.push(Stay { kind, what, advice: advice.to_owned() });
         };
-        let journeys =
-            ["load", "purge", "delete", "on_load", "drop"].map(|verb| cut(&format!("{verb} {module}")));
+        let runtime_threads =
+            ["load", "purge", "delete", "on_load", "drop"].map(|verb| truncated(&format!("{verb} {module}")));
         let new = self.threads.iter().filter(|(tid, _)| !before.threads.contains_key(tid));
-        for (name, many) in counted(new.map(|(_, name)| name.clone())) {
-            // A thread that is given no name has that of the thread that started it.
-            if journeys.contains(&name) && images > 0 {
+        for (name, number) in counted(new.map(|(_, name)| name.clone())) {
+            // A thread without a name of its own has that of the thread that started it.
+            if runtime_threads.contains(&name) && images > 0 {
                 continue;
             }
-            let is_nameless = name == CALLER || journeys.contains(&name);
-            let what =
-                if is_nameless { format!("{many} without a name") } else { format!("{many} named {name:?}") };
+            let is_nameless = name == CALLER || runtime_threads.contains(&name);
+            let what = match is_nameless {
+                true => format!("{number} without a name"),
+                false => format!("{number} named {name:?}"),
+            };
             add(StayKind::Thread, what, "end the thread and join it in the module's `Drop`");
         }
         let new = self.descriptors.iter().filter(|(fd, target)| before.descriptors.get(fd) != Some(target));
-        for (target, many) in counted(new.map(|(_, target)| kind_of(target))) {
+        for (target, number) in counted(new.map(|(_, target)| kind_of(target))) {
             let advice = "close it in the module's `Drop`: keep it in the module's value, not in a static";
-            add(StayKind::Descriptor, format!("{many} open: {target}"), advice);
+            add(StayKind::Descriptor, format!("{number} open: {target}"), advice);
         }
-        let is_of_libc = |file: &&String| OF_LIBC.iter().any(|part| file.contains(part));
+        let is_of_libc = |file: &&String| LIBC_FILES.iter().any(|part| file.contains(part));
         for file in self.files.difference(&before.files).filter(|file| !is_of_libc(file)) {
             add(StayKind::Mapping, file.clone(), "unmap it, or close the library, in the module's `Drop`");
         }
         if self.keys > before.keys {
-            let what = format!("{} pthread keys are not given back", self.keys - before.keys);
+            let what = format!("{} not deleted", count((self.keys - before.keys) as u64, "pthread key"));
             add(StayKind::Key, what, "delete the keys in the module's `Drop`; a process has 1024");
         }
         for signal in 1..=64 {
             let is_in = |set: u64| set >> (signal - 1) & 1 == 1;
-            let of = |process: &Process| match (is_in(process.caught), is_in(process.ignored)) {
+            let state = |snapshot: &Snapshot| match (is_in(snapshot.caught), is_in(snapshot.ignored)) {
                 (true, _) => "has a handler",
                 (_, true) => "is ignored",
                 _ => "has the default action",
             };
-            let (was, is) = (of(before), of(self));
+            let (was, is) = (state(before), state(self));
             if was != is {
                 let what = format!("{} {is}; before, it {}", segue::signal_name(signal), past(was));
                 add(StayKind::Signal, what, "restore the disposition in the module's `Drop`");
@@ -142,8 +148,8 @@ impl Process {
     }
 }
 
-/// A thread's name as the system keeps it.
-fn cut(name: &str) -> String {
+/// A thread's name as the kernel keeps it.
+fn truncated(name: &str) -> String {
     let mut end = name.len().min(15);
     while !name.is_char_boundary(end) {
         end -= 1;
@@ -165,7 +171,7 @@ fn kind_of(target: &str) -> String {
     if numbered { target.split(':').next().unwrap_or(target).to_owned() } else { target.to_owned() }
 }
 
-/// Each text once, with how often it is there.
+/// Each text once, with its count.
 fn counted(texts: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for text in texts {
@@ -181,37 +187,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_descriptor_a_thread_and_a_key_are_noticed_and_nothing_else() {
+    fn new_descriptors_threads_and_keys_are_found_and_nothing_else() {
         let own = tempfile::tempdir().unwrap();
-        let before = Process::now(own.path(), 3).unwrap();
+        let before = Snapshot::take(own.path(), 3).unwrap();
         let _ours = File::create(own.path().join("ours")).unwrap();
         let theirs = tempfile::tempdir().unwrap();
         let path = theirs.path().join("theirs");
         let _theirs = File::create(&path).unwrap();
-        let ((stop, stopped), (begun, begins)) = (mpsc::channel::<()>(), mpsc::channel());
+        let ((stop, stopped), (started, has_started)) = (mpsc::channel::<()>(), mpsc::channel());
         let stays = thread::Builder::new().name("stays-here".to_owned());
         let stays = stays.spawn(move || {
-            // It has its name from now on.
-            begun.send(()).unwrap();
+            // The thread has its name by now.
+            started.send(()).unwrap();
             let _ = stopped.recv();
         });
         let stays = stays.unwrap();
-        begins.recv().unwrap();
-        let after = Process::now(own.path(), 4).unwrap();
+        has_started.recv().unwrap();
+        let after = Snapshot::take(own.path(), 4).unwrap();
         let found = after.since(&before, "m", 0);
         let of = |kind| found.iter().filter(move |stay| stay.kind == kind).map(|stay| &*stay.what);
         assert!(of(StayKind::Thread).any(|what| what == "1 named \"stays-here\""), "{found:?}");
         assert!(of(StayKind::Descriptor).any(|what| what.ends_with("/theirs")), "{found:?}");
         assert!(!of(StayKind::Descriptor).any(|what| what.ends_with("/ours")), "{found:?}");
-        assert_eq!(of(StayKind::Key).collect::<Vec<_>>(), ["1 pthread keys are not given back"]);
+        assert_eq!(of(StayKind::Key).collect::<Vec<_>>(), ["1 pthread key not deleted"]);
         drop(stop);
         stays.join().unwrap();
     }
 
     #[test]
-    fn a_changed_disposition_is_named() {
-        let before = Process::default();
-        let after = Process { caught: 1 << 9, ignored: 1 << 12, ..Process::default() };
+    fn a_changed_signal_disposition_is_found() {
+        let before = Snapshot::default();
+        let after = Snapshot { caught: 1 << 9, ignored: 1 << 12, ..Snapshot::default() };
         let what: Vec<String> = after.since(&before, "m", 0).into_iter().map(|stay| stay.what).collect();
         let expected = [
             "SIGUSR1 has a handler; before, it had the default action",
