@@ -63,9 +63,10 @@ pub(crate) struct Options {
     body_max: Option<u32>,
     /// The versions that a module's own calls to other modules reach [default: current]
     ///
-    /// current: each call reaches the version that is current then. snapshot: all calls of a request reach
-    /// the versions that were current when it began; this takes slightly longer, and an old version stays as
-    /// long as the request.
+    /// current: each call reaches the version that is current then.
+    ///
+    /// snapshot: all calls of a request reach the versions that were current when it began. This takes slightly
+    /// longer, and an old version stays as long as the request.
     #[arg(long, value_name = "current|snapshot")]
     view: Option<View>,
 }

@@ -34,8 +34,8 @@ use crate::{
 #[command(after_long_help = "\
 Examples:
   segue load target/release/libgreeter.so
-  segue load libgreeter.so --trial 5m             # rolls back unless you `segue confirm greeter` in time
-  segue load libshop.so libtill.so                # both, or none
+  segue load libgreeter.so --trial 5m      # rolls back without a `segue confirm greeter`
+  segue load libshop.so libtill.so         # both, or none
   segue load libgreeter.so --policy wait --deadline 5m")]
 pub(crate) struct Load {
     /// The .so files; the runtime reads them from the same paths
@@ -43,8 +43,11 @@ pub(crate) struct Load {
     files: Vec<PathBuf>,
     /// What to do if an old version is still in use [default: refuse]
     ///
-    /// refuse: refuse the load, and name what keeps the old version. wait: wait until its calls end.
-    /// supersede: ask its calls to end, and quarantine the version if it is still in use at the deadline.
+    /// refuse: refuse the load, and name what keeps the old version.
+    ///
+    /// wait: wait until the calls inside it end.
+    ///
+    /// supersede: ask the calls inside it to end, and quarantine it if it is still in use at the deadline.
     #[arg(long, value_name = "refuse|wait|supersede")]
     policy: Option<Policy>,
     /// How long the whole load may take [default: 30s]

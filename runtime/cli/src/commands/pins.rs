@@ -14,9 +14,10 @@ use crate::{
     },
 };
 
-/// Show what keeps the old version of a module in memory, and what must happen before it is unloaded
+/// Show what keeps the old versions of a module in memory
 ///
-/// Shows the old version while it is in memory, and the quarantined versions, which could not be unloaded.
+/// Lists the old version while it is in memory, and the quarantined versions, which could not be unloaded.
+/// Each has what keeps it, and what must happen before it is unloaded.
 ///
 /// Exits with 4 if there is no such module.
 #[derive(Args, Debug)]

@@ -12,7 +12,7 @@ use crate::{
     probe::{call::Call, child, parent, plan::Plan, render},
 };
 
-/// Load a module in a separate process, replace it with itself, and report what stays behind
+/// Load, replace and unload a module in a separate process, and report what stays
 ///
 /// The process loads the file into a real runtime, calls it from several threads, replaces it with a copy of
 /// itself, and unloads the old version, in as many rounds as --rounds says. Then it deletes the last version
@@ -36,10 +36,10 @@ pub(crate) struct Probe {
     /// A request that every thread sends to every version: a method, a path inside the module, and optionally
     /// a body
     ///
-    /// Repeat it for more requests. The default is 'GET /'.
+    /// Repeat it for more requests.
     #[arg(long = "request", value_name = "REQUEST", default_value = "GET /")]
     requests: Vec<Call>,
-    /// How often to replace the module with itself
+    /// How many times to replace the module with itself
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
     /// How many threads call it

@@ -17,7 +17,9 @@ use crate::{
     },
 };
 
-/// Show everything about one module: its versions, their calls and memory, its callers
+/// Show everything about one module
+///
+/// Shows its versions with their calls, memory and pins, what a restart returns to, and its callers.
 ///
 /// Exits with 4 if there is no such module.
 #[derive(Args, Debug)]

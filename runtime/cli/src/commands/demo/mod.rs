@@ -8,7 +8,7 @@ use clap::Args;
 use crate::{context::Context, error::Error, exit_code::ExitCode};
 use progress::Progress;
 
-/// Watch a service being replaced under load, with nothing to prepare
+/// Watch a service being replaced under load; needs no setup
 ///
 /// Serves an embedded module on a free port of this machine, sends requests at full speed, and meanwhile
 /// releases new versions: by putting files into the modules directory, by loads over the control socket, and
