@@ -79,7 +79,7 @@ fn each_refusal_has_its_code_and_the_linkers_text() {
         assert!(findings.iter().any(|finding| finding.subject == to), "a check reports it too: {findings:?}");
     }
     let version = refused(&host, &directory.path().join("with-GLIBC_9.99.so"));
-    assert!(version.message.contains("libc.so.6 of this system lacks"), "{version:?}");
+    assert!(version.message.contains("libc.so.6 on this system does not have version"), "{version:?}");
 }
 
 #[test]
