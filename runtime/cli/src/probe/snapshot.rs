@@ -54,17 +54,15 @@ impl Snapshot {
                 snapshot.threads.insert(tid, name.trim_end().to_owned());
             }
         }
-        // Collected first: the listing itself has a descriptor, which is closed before its target is read.
-        let descriptors: Vec<_> = fs::read_dir("/proc/self/fd")?.filter_map(Result::ok).collect();
+        // Collect only paths: an entry would keep the listing open, and its own descriptor would count.
+        let entries = fs::read_dir("/proc/self/fd")?.filter_map(Result::ok);
+        let descriptors: Vec<_> = entries.map(|entry| entry.path()).collect();
         for descriptor in descriptors {
-            let Some(number) = descriptor.file_name().to_str().and_then(|fd| fd.parse().ok()) else {
-                continue;
-            };
-            match fs::read_link(descriptor.path()) {
-                Ok(target) if !is_own(&target.to_string_lossy()) => {
-                    snapshot.descriptors.insert(number, target.to_string_lossy().into_owned());
-                }
-                _ => {}
+            let number = descriptor.file_name().and_then(|fd| fd.to_str()).and_then(|fd| fd.parse().ok());
+            let (Some(number), Ok(target)) = (number, fs::read_link(&descriptor)) else { continue };
+            let target = target.to_string_lossy();
+            if !is_own(&target) {
+                snapshot.descriptors.insert(number, target.into_owned());
             }
         }
         for line in fs::read_to_string("/proc/self/maps")?.lines() {
@@ -209,6 +207,7 @@ mod tests {
         assert!(of(StayKind::Thread).any(|what| what == "1 named \"stays-here\""), "{found:?}");
         assert!(of(StayKind::Descriptor).any(|what| what.ends_with("/theirs")), "{found:?}");
         assert!(!of(StayKind::Descriptor).any(|what| what.ends_with("/ours")), "{found:?}");
+        assert!(!of(StayKind::Descriptor).any(|what| what.ends_with("/fd")), "{found:?}");
         assert_eq!(of(StayKind::Key).collect::<Vec<_>>(), ["1 pthread key not deleted"]);
         drop(stop);
         stays.join().unwrap();
