@@ -27,6 +27,17 @@ fn a_room_of_the_host_imports_only_from_rooms_below_it() {
 }
 
 #[test]
+fn the_architecture_page_lists_the_rooms_of_the_host_in_order() {
+    let page = fs::read_to_string(tree::root().join("ARCHITECTURE.md")).unwrap();
+    let listed: Vec<&str> = page
+        .lines()
+        .filter(|line| line.contains("](runtime/host/src/"))
+        .filter_map(|line| line.strip_prefix("| [")?.split(']').next())
+        .collect();
+    assert_eq!(listed, rooms::HOST);
+}
+
+#[test]
 fn a_room_of_the_loader_imports_only_from_rooms_below_it() {
     let files = rooms::imports_of(&source("loader")).unwrap();
     assert!(files.len() > 50, "the files were found");
