@@ -146,7 +146,8 @@ fn slow_call(greeter: &ModuleHandle) -> Result<(String, String), CallError> {
     Ok((version.version().to_string(), text.trim_end().to_owned()))
 }
 
-/// Waits until the old version is unloaded. The runtime unloads it without a command, so it may be gone already.
+/// Waits until the old version is unloaded. The runtime unloads it without a command, so it may be gone
+/// already.
 fn wait_until_unloaded(runtime: &Runtime) -> Result<(), Box<dyn Error>> {
     runtime.purge("greeter", DEADLINE)?;
     match runtime.status("greeter")?.old {

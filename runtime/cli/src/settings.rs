@@ -65,8 +65,8 @@ pub(crate) struct Options {
     ///
     /// current: each call reaches the version that is current then.
     ///
-    /// snapshot: all calls of a request reach the versions that were current when it began. This takes slightly
-    /// longer, and an old version stays as long as the request.
+    /// snapshot: all calls of a request reach the versions that were current when it began. This takes
+    /// slightly longer, and an old version stays as long as the request.
     #[arg(long, value_name = "current|snapshot")]
     view: Option<View>,
 }

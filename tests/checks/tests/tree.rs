@@ -4,7 +4,7 @@
 
 use std::{fs, path::Path};
 
-use segue_checks::{api_page, error_page, links, rooms, tree};
+use segue_checks::{api_page, error_page, links, rooms, tree, widths};
 use serde_json::Value;
 
 fn none(wrong: &[String], what: &str) {
@@ -85,6 +85,16 @@ fn no_files_of_a_crate_import_each_other_in_a_cycle() {
     }
     assert!(count >= 13, "the crates were found");
     none(&found, "files that import each other in a cycle");
+}
+
+#[test]
+fn comment_lines_are_no_longer_than_code() {
+    none(&widths::long_comments(&tree::root()).unwrap(), "comment lines that are too long");
+}
+
+#[test]
+fn a_file_can_be_read_in_one_sitting_or_says_why_it_is_long() {
+    none(&widths::long_files(&tree::root().join("runtime")).unwrap(), "source files that are too long");
 }
 
 #[test]

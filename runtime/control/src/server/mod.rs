@@ -1,6 +1,6 @@
-//! The server: accepts connections, routes each request, and shuts down cleanly.
-//! A line belongs here if it reads a request or writes a response: one file per route, and what the routes share.
-//! Never use `client` here, and never decide anything: that is the runtime's part.
+//! The server: accepts connections, routes each request, and shuts down cleanly. A line belongs here if it
+//! reads a request or writes a response: one file per route, and what the routes share. Never use `client`
+//! here, and never decide anything: that is the runtime's part.
 
 mod api_error;
 mod blocked;

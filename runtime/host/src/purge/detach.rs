@@ -21,8 +21,8 @@ use crate::{
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Waits until the threads that have been inside a version have destroyed what it left on them. A registered
-/// thread does so in a cleanup task. Any other thread does so when it next leaves a call or ends. The wait for
-/// each thread has a limit. What is left after that is dropped with the image.
+/// thread does so in a cleanup task. Any other thread does so when it next leaves a call or ends. The wait
+/// for each thread has a limit. What is left after that is dropped with the image.
 ///
 /// No call can enter the version any more. It still has its place in the cell, so a thread that ends
 /// meanwhile departs from it.

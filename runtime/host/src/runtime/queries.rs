@@ -17,7 +17,7 @@ impl Runtime {
     /// # fn main() -> Result<(), segue::Error> {
     /// # let runtime = segue::Runtime::builder().build()?;
     /// for module in runtime.modules() {
-    ///     let current = module.current.map(|version| format!("{} g{}", version.version, version.generation));
+    ///     let current = module.current.map(|version| version.version);
     ///     println!("{}: {}", module.name, current.unwrap_or_default());
     /// }
     /// # Ok(())

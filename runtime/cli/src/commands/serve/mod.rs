@@ -45,7 +45,8 @@ const EXECUTOR_SHUTDOWN: Duration = Duration::from_millis(100);
 /// RUST_LOG sets its level.
 ///
 /// Exits with 0 after a clean stop. Exits with 2 if the configuration is invalid, with 3 if another runtime
-/// uses the address, the socket or the state directory, and with 5 if requests are still inside 30 s after the signal.
+/// uses the address, the socket or the state directory, and with 5 if requests are still inside 30 s after
+/// the signal.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Serve {
