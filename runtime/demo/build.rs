@@ -1,5 +1,5 @@
-//! Builds two versions of the sample module `greeter`, and embeds them, so that `segue demo` needs no
-//! checkout.
+//! Builds two versions of the sample module `greeter` and embeds them, because `segue demo` must run without
+//! a checkout.
 
 use std::{path::Path, process::ExitCode};
 

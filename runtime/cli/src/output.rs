@@ -6,7 +6,10 @@ use segue::ErrorObject;
 use segue_control::api::ErrorBody;
 use serde::Serialize;
 
-use crate::{error::Error, text::clean};
+use crate::{
+    error::Error,
+    text::{clean, count},
+};
 
 /// The output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +70,8 @@ fn error_text(error: &ErrorObject) -> String {
     if error.members.is_empty() {
         return format!("segue: {}", one_error_text(error, "  "));
     }
-    let mut text = format!("segue: {} files of the set are refused; none was loaded\n", error.members.len());
+    let mut text =
+        format!("segue: refused {} of the set; none was loaded\n", count(error.members.len() as u64, "file"));
     for member in &error.members {
         text.push_str(&format!("  {}", one_error_text(member, "    ")));
     }
@@ -103,7 +107,7 @@ mod tests {
         assert_eq!(
             error_text(&ErrorObject::from(&error)),
             "\
-segue: 2 files of the set are refused; none was loaded
+segue: refused 2 files of the set; none was loaded
   refused at step read: shop is sticky and cannot be replaced
     hint: `segue unstick MODULE` allows it
   refused at step read: till is sticky and cannot be replaced

@@ -1,8 +1,8 @@
 //! Builds modules with cargo, inside a build script.
 //!
 //! Three build scripts include this file: the demo's, which embeds modules, and those of the tests and the
-//! benchmarks, which load them. All three build in one directory, `segue-modules` in the target directory, to
-//! build nothing twice.
+//! benchmarks, which load them. All three build in one directory, `segue-modules` in the target directory, so
+//! nothing is built twice.
 
 use std::{
     env,

@@ -1,9 +1,9 @@
-//! The sample module `greeter` in two versions, built by the build script for the machine that runs the demo.
+//! Two versions of the sample module `greeter`, built by the build script for the target of this program.
 
 /// One version of a module, as the file that cargo built.
 #[derive(Clone, Copy)]
 pub struct EmbeddedModule {
-    /// The name of the file. All versions have the same one, so a version can be dropped in over another.
+    /// The name of the file. It is the same for all versions, so one version's file can replace another's.
     pub file_name: &'static str,
     /// The version.
     pub version: &'static str,
@@ -11,7 +11,7 @@ pub struct EmbeddedModule {
     pub bytes: &'static [u8],
 }
 
-/// One version, with the file that the build script wrote.
+/// Embeds the file that the build script wrote for a version.
 macro_rules! embedded {
     ($version:literal) => {
         EmbeddedModule {

@@ -9,32 +9,32 @@ use segue_control::{BindError, ClientError, ServeError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A file or directory of the demo.
-    #[error("{action} {}: {source}", path.display())]
+    /// A file or directory of the demo could not be used.
+    #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// The failed action: "writing".
+        /// The failed action: "write".
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// The system's reason.
+        /// The operating system's error.
         source: io::Error,
     },
     /// The async runtime could not be started.
-    #[error("starting the async runtime: {source}")]
+    #[error("cannot start the async runtime: {source}")]
     AsyncRuntime {
-        /// The system's reason.
+        /// The operating system's error.
         source: io::Error,
     },
     /// The clients could not be started.
-    #[error("starting the clients: {source}")]
+    #[error("cannot start the clients: {source}")]
     Clients {
-        /// The system's reason.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// The runtime.
+    /// The runtime failed.
     #[error(transparent)]
     Runtime(#[from] segue::Error),
-    /// The application server.
+    /// The application server failed.
     #[error(transparent)]
     Server(#[from] segue_serve::Error),
     /// The control socket could not be opened.
@@ -43,7 +43,7 @@ pub enum Error {
     /// The control socket could not be served.
     #[error(transparent)]
     Control(#[from] ServeError),
-    /// A command over the control socket.
+    /// A command over the control socket failed.
     #[error(transparent)]
     Command(#[from] ClientError),
     /// The answer to a load names no module.
@@ -66,7 +66,7 @@ pub enum Error {
     /// A part of the demo panicked.
     #[error("{part} panicked")]
     Panicked {
-        /// Which part.
+        /// The name of the part.
         part: &'static str,
     },
     /// SIGINT or SIGTERM ended the demo.
@@ -91,7 +91,7 @@ impl Error {
         };
         let hint = match self {
             Error::Io { .. } => {
-                Some("the demo works in the directory for temporary files; set TMPDIR to use another")
+                Some("the demo uses the directory for temporary files; set TMPDIR to use another one")
             }
             _ => None,
         };

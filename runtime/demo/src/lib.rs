@@ -1,9 +1,10 @@
-//! What `segue demo` shows: a service whose module is replaced under load, and what its clients notice.
+//! The demo of `segue demo`: a service whose module is replaced under load, and the losses and latencies that
+//! its clients see.
 //!
-//! [`run`] serves an embedded module on a free port, and sends requests at full speed: first while nothing is
-//! released, then while one version after the other is. All parts are the real ones: the runtime, the
-//! application server, the watched directory and the control socket, in a temporary directory that is removed
-//! at the end. One thing differs from production: clients and server share a process and its processors.
+//! [`run`] serves an embedded module on a free port, and sends requests at full speed: first without
+//! releases, then during releases. It uses the real runtime, application server, watched directory and
+//! control socket, in a temporary directory that it removes at the end. One thing differs from production:
+//! clients and server share one process and its processors.
 //!
 //! * [`client`]: the load client, which checks every answer. The tests use it too.
 //! * [`Observer`]: receives each [`Step`] while the demo runs.
@@ -34,29 +35,29 @@ use server::DemoServer;
 
 pub use error::Error;
 pub use observer::{Method, Observer, Release, Snapshot, Step};
-pub use report::{Compared, Report, Requests, Spread};
+pub use report::{Comparison, Report, Requests, Spread};
 
 /// Lets connections open and caches fill before the measurement.
 const WARM_UP: Duration = Duration::from_millis(300);
 /// How long requests are measured while nothing is released.
 const QUIET: Duration = Duration::from_secs(4);
-/// How long a further release may start. The last one may end one slow request later.
+/// How long new releases start. The last one may take one slow request longer.
 const RELEASING: Duration = Duration::from_secs(8);
-/// How long each slow request takes. Each old version waits for one of them.
+/// The duration of each slow request. Each old version waits for one of them.
 const SLOW: Duration = Duration::from_millis(1000);
 /// The pause between two releases, so that each version answers some requests.
 const RELEASE_PAUSE: Duration = Duration::from_millis(100);
-/// How long the last old version has to be unloaded, after the clients have stopped.
-const LAST_PURGE: Duration = Duration::from_secs(3);
+/// How long the unload of the last old version may take after the clients have stopped.
+const LAST_PURGE_DEADLINE: Duration = Duration::from_secs(3);
 
 /// Runs the demo: about 15 seconds, 20 at most. It starts an async runtime of its own, so do not call it
 /// inside one.
 ///
-/// A lost request, or an old version that stays, is not an error: see [`Report::is_success`].
+/// A lost request or an old version that is not unloaded is not an error: see [`Report::is_success`].
 ///
 /// # Errors
 ///
-/// If the demo cannot run to its end. The temporary directory is removed then too.
+/// If the demo cannot run to its end. It removes the temporary directory in this case too.
 pub fn run(observer: &dyn Observer) -> Result<Report, Error> {
     let server = DemoServer::start()?;
     observer.step(&Step::Serving {
@@ -66,7 +67,7 @@ pub fn run(observer: &dyn Observer) -> Result<Report, Error> {
         control: server.control.path().to_owned(),
     });
     let report = measure(&server, observer);
-    // The first error is the cause.
+    // An error of the measurement comes first, because it may have caused the one of the stop.
     let stopped = server.stop();
     let report = report?;
     stopped?;
@@ -90,12 +91,12 @@ fn measure(server: &DemoServer, observer: &dyn Observer) -> Result<Report, Error
     });
     let outcome = clients.stop();
     let figures = figures?;
-    // No caller is left, so nothing keeps the old version.
-    server.purge(LAST_PURGE)?;
+    // No caller is left, so nothing holds the old version.
+    server.purge(LAST_PURGE_DEADLINE)?;
     Ok(Report::new(&outcome, figures, &server.runtime))
 }
 
-/// Releases one version after the other, until the time is over.
+/// Releases versions until the time is over.
 fn release(server: &DemoServer, clients: &Clients, observer: &dyn Observer) -> Result<ReleaseFigures, Error> {
     let mut releases = Releases::new(server, clients, SLOW)?;
     let started = Instant::now();

@@ -1,4 +1,4 @@
-//! What the demo reports while it runs.
+//! The progress that the demo reports while it runs.
 
 use std::{
     net::SocketAddr,
@@ -15,9 +15,9 @@ use crate::{
     server::DemoServer,
 };
 
-/// Receives what the demo reports while it runs. Printing is the caller's job.
+/// Receives the progress of the demo. The caller prints it.
 pub trait Observer: Sync {
-    /// A step begins, or a release is done.
+    /// Called when a step begins or a release is done.
     fn step(&self, step: &Step);
 
     /// How often [`snapshot`](Observer::snapshot) is called during the measurement; `None` for never.
@@ -25,7 +25,7 @@ pub trait Observer: Sync {
         None
     }
 
-    /// The figures so far.
+    /// Called with the figures so far.
     fn snapshot(&self, snapshot: &Snapshot) {
         let _ = snapshot;
     }
@@ -72,7 +72,7 @@ pub struct Release {
     pub from: VersionId,
     /// The version that is current now.
     pub to: VersionId,
-    /// How long the store took that makes a version current, in microseconds. `None` for a drop-in, which has
+    /// How long the store that makes a version current took, in microseconds. `None` for a drop-in, which has
     /// no answer.
     pub publish_us: Option<u64>,
 }
@@ -82,7 +82,7 @@ pub struct Release {
 pub enum Method {
     /// Another file is renamed over the one in the modules directory.
     Rename,
-    /// The file in the modules directory is written over in place.
+    /// The file in the modules directory is overwritten in place.
     Overwrite,
     /// The control socket loads a path.
     LoadPath,

@@ -20,15 +20,15 @@ use crate::{
 /// How long a file in the modules directory may take to become current. It may have to wait for its
 /// predecessor.
 const DROP_IN_DEADLINE: Duration = Duration::from_secs(6);
-/// How long a load over the socket may take, in milliseconds. The same applies.
+/// How long a load over the socket may take, in milliseconds. It may have to wait too.
 const LOAD_DEADLINE_MS: u64 = 6_000;
-/// How long to wait until a slow request is well inside. Without one, the old version may be gone before the
-/// rollback.
-const SLOW_INSIDE: Duration = Duration::from_secs(3);
-/// How much of a slow request must be left before a version is loaded that will be rolled back.
-const SLOW_LEFT: Duration = Duration::from_millis(400);
+/// How long to wait for a slow request inside the current version. Without one, the old version may be
+/// unloaded before the rollback.
+const SLOW_REQUEST_DEADLINE: Duration = Duration::from_secs(3);
+/// How much time a slow request must have left when a version is loaded that will be rolled back.
+const SLOW_REMAINING_MIN: Duration = Duration::from_millis(400);
 /// How long after it was sent a slow request is certainly inside the module.
-const SLOW_SENT: Duration = Duration::from_millis(50);
+const SLOW_ENTRY_TIME: Duration = Duration::from_millis(50);
 
 /// Releases one version after the other.
 pub(crate) struct Releases<'a> {
@@ -50,7 +50,7 @@ impl<'a> Releases<'a> {
         Ok(Releases { server, clients, slow, current, round: 0, publish_us, figures })
     }
 
-    /// The next release, or two: a load and its rollback.
+    /// Does the next release, or two: a load and its rollback.
     pub(crate) fn next(&mut self) -> Result<Vec<Release>, Error> {
         self.server.check_interrupt()?;
         let round = self.round;
@@ -77,10 +77,10 @@ impl<'a> Releases<'a> {
         let mut events = self.server.runtime.events().from_now();
         let path = self.server.modules_dir().join(module.file_name);
         if method == Method::Rename {
-            // The watcher ignores hidden files, so it never reads half of this one.
+            // The watcher ignores hidden files, so it never reads an incomplete one.
             let hidden = path.with_file_name(format!(".{}", module.file_name));
             server::write(&hidden, module.bytes)?;
-            fs::rename(&hidden, &path).map_err(|source| Error::Io { action: "renaming", path, source })?;
+            fs::rename(&hidden, &path).map_err(|source| Error::Io { action: "rename", path, source })?;
         } else {
             server::write(&path, module.bytes)?;
         }
@@ -122,7 +122,7 @@ impl<'a> Releases<'a> {
         Ok(self.released(method, current, loaded.took_us.publish))
     }
 
-    /// Goes back to the version that was replaced last.
+    /// Rolls back to the old version.
     fn roll_back(&mut self) -> Result<Release, Error> {
         if let Some(old) = self.server.runtime.status(MODULE)?.old {
             self.clients.reinstate(old.generation);
@@ -132,7 +132,7 @@ impl<'a> Releases<'a> {
         Ok(self.released(Method::Rollback, rolled_back.current, Some(rolled_back.took_us)))
     }
 
-    /// Notes an acknowledged release.
+    /// Records an acknowledged release.
     fn released(&mut self, method: Method, to: VersionId, publish_us: Option<u64>) -> Release {
         let from = std::mem::replace(&mut self.current, to.clone());
         self.clients.retire(from.generation);
@@ -140,11 +140,12 @@ impl<'a> Releases<'a> {
         Release { method, from, to, publish_us }
     }
 
-    /// Waits until no version is old, and a slow request is inside the current one and will be for a while.
+    /// Waits until there is no old version, and a slow request is inside the current one and will stay there
+    /// for a while.
     fn wait_for_slow_request(&self) -> Result<(), Error> {
         self.server.purge(DROP_IN_DEADLINE)?;
-        let deadline = Instant::now() + SLOW_INSIDE;
-        let well_inside = SLOW_SENT..self.slow.saturating_sub(SLOW_LEFT);
+        let deadline = Instant::now() + SLOW_REQUEST_DEADLINE;
+        let well_inside = SLOW_ENTRY_TIME..self.slow.saturating_sub(SLOW_REMAINING_MIN);
         while Instant::now() < deadline {
             self.server.check_interrupt()?;
             let elapsed = self.clients.progress().slow_since.map(|since| since.elapsed());
@@ -153,7 +154,7 @@ impl<'a> Releases<'a> {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        Err(Error::TimedOut { what: "a slow request", after_s: SLOW_INSIDE.as_secs() })
+        Err(Error::TimedOut { what: "a slow request", after_s: SLOW_REQUEST_DEADLINE.as_secs() })
     }
 
     /// The version that is not current.

@@ -7,18 +7,19 @@ use serde::Serialize;
 
 use crate::client::{Latencies, Outcome};
 
-/// What the clients noticed, and how long the releases took. The JSON field names are a promise.
+/// The losses and latencies that the clients saw, and how long the releases took. The JSON field names are
+/// stable.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
-    /// The requests that got their one right answer.
+    /// The requests that got exactly one right answer.
     pub requests: Requests,
-    /// The requests that did not. Anything but 0 is a failure of the demo.
+    /// The requests that did not. The demo fails if it is not 0.
     pub lost: u64,
     /// The lost requests, by kind of loss.
     pub losses: BTreeMap<&'static str, u64>,
-    /// The first losses, in words.
+    /// Descriptions of the first losses.
     pub loss_examples: Vec<String>,
-    /// How many times another version became current.
+    /// How often another version became current.
     pub releases: u64,
     /// How many of these were files put into the modules directory.
     pub dropped_in: u64,
@@ -26,18 +27,18 @@ pub struct Report {
     pub loaded: u64,
     /// How many of these were rollbacks.
     pub rolled_back: u64,
-    /// How long the store took that makes a version current, in microseconds. Drop-ins are not included.
+    /// How long the store that makes a version current took, in microseconds, without drop-ins.
     pub publish_us: Option<Spread>,
     /// The time from becoming old to the end of the last call, in milliseconds.
     pub drain_ms: Option<Spread>,
     /// The time from the end of the last call to being unmapped, in milliseconds.
     pub purge_ms: Option<Spread>,
-    /// How many module images the dynamic linker lists at the end. The demo has one module, so: 1.
+    /// How many module images the dynamic linker lists at the end. It is 1 if every old version was unloaded.
     pub images_mapped: usize,
     /// The median latency, in microseconds.
-    pub p50_us: Compared,
+    pub p50_us: Comparison,
     /// The latency that 99 of 100 answers did not exceed, in microseconds.
-    pub p99_us: Compared,
+    pub p99_us: Comparison,
 }
 
 /// Answered requests.
@@ -60,14 +61,14 @@ pub struct Spread {
 
 /// The same measure in two periods; null if nothing was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Compared {
+pub struct Comparison {
     /// While nothing was released.
     pub quiet: Option<u32>,
     /// While versions were released.
     pub during: Option<u32>,
 }
 
-/// What the releases took; see [`Report`].
+/// The figures of the releases; see [`Report`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct ReleaseFigures {
     pub(crate) dropped_in: u64,
@@ -87,7 +88,7 @@ impl Report {
                 purge_us.push(purge);
             }
         }
-        let compared = |permille| Compared::of(&outcome.quiet, &outcome.during, permille);
+        let compared = |permille| Comparison::of(&outcome.quiet, &outcome.during, permille);
         Report {
             requests: Requests { total: outcome.total(), by_version: outcome.by_version() },
             lost: outcome.lost(),
@@ -115,11 +116,12 @@ impl Report {
 // === impl Spread ===
 
 impl Spread {
-    /// Of values in whole units; `None` if there are none.
+    /// Summarizes values in whole units. `None` if there are no values.
     pub(crate) fn of(mut values: Vec<u64>) -> Option<Self> {
         values.sort_unstable();
         let max = *values.last()?;
-        // The lower of two in the middle: a value that was measured. f64 is exact up to 2^53.
+        // The lower of two in the middle, because it was measured; their mean was not. f64 is exact up to
+        // 2^53.
         Some(Spread { median: values[(values.len() - 1) / 2] as f64, max: max as f64 })
     }
 
@@ -128,11 +130,11 @@ impl Spread {
     }
 }
 
-// === impl Compared ===
+// === impl Comparison ===
 
-impl Compared {
+impl Comparison {
     fn of(quiet: &Latencies, during: &Latencies, permille: u32) -> Self {
-        Compared { quiet: quiet.permille_us(permille), during: during.permille_us(permille) }
+        Comparison { quiet: quiet.permille_us(permille), during: during.permille_us(permille) }
     }
 }
 
@@ -157,8 +159,8 @@ mod tests {
             drain_ms: Some(Spread { median: 812.25, max: 1003.5 }),
             purge_ms: Some(Spread { median: 0.75, max: 2.0 }),
             images_mapped: 1,
-            p50_us: Compared { quiet: Some(310), during: Some(312) },
-            p99_us: Compared { quiet: Some(1200), during: None },
+            p50_us: Comparison { quiet: Some(310), during: Some(312) },
+            p99_us: Comparison { quiet: Some(1200), during: None },
         }
     }
 

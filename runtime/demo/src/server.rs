@@ -1,4 +1,4 @@
-//! The service that the demo shows: all parts of `segue serve`, in one temporary directory.
+//! The service of the demo: all parts of `segue serve`, in one temporary directory.
 
 use std::{
     fs,
@@ -49,7 +49,7 @@ pub(crate) struct DemoServer {
     http: JoinHandle<Result<(), segue_serve::Error>>,
     control_socket: JoinHandle<Result<(), ServeError>>,
     is_interrupted: Arc<AtomicBool>,
-    /// Dropped last: everything in it is closed before it is removed.
+    /// The last field, so all files in the directory are closed before it is removed.
     directory: TempDir,
 }
 
@@ -62,7 +62,7 @@ impl DemoServer {
         let directory = tempfile::Builder::new()
             .prefix("segue-demo-")
             .tempdir()
-            .map_err(|source| Error::Io { action: "creating a directory in", path: temp_dir, source })?;
+            .map_err(|source| Error::Io { action: "create a directory in", path: temp_dir, source })?;
         let root = directory.path();
         let modules = modules_dir(root);
         create_dir(&modules)?;
@@ -87,7 +87,7 @@ impl DemoServer {
         let (stop, stopped) = watch::channel(false);
         let stopped = || {
             let mut stopped = stopped.clone();
-            // Ready also if the sender is dropped.
+            // Also completes if the sender is dropped.
             async move { drop(stopped.wait_for(|stop| *stop).await) }
         };
         let control_socket =
@@ -126,7 +126,7 @@ impl DemoServer {
         modules_dir(self.directory.path())
     }
 
-    /// Runs a command of the control client.
+    /// Waits for a command of the control client.
     pub(crate) fn command<T, E: Into<Error>>(
         &self,
         command: impl Future<Output = Result<T, E>>,
@@ -151,7 +151,7 @@ impl DemoServer {
         if self.is_interrupted.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
     }
 
-    /// Waits until the old version is unloaded. If it is not in time, the report shows it.
+    /// Waits until the old version is unloaded. A timeout is not an error: the report shows the image.
     pub(crate) fn purge(&self, deadline: Duration) -> Result<(), Error> {
         self.runtime.purge(MODULE, deadline)?;
         Ok(())
@@ -168,12 +168,12 @@ impl DemoServer {
         http.map_err(|_| Error::Panicked { part: "the HTTP server" })??;
         control_socket.map_err(|_| Error::Panicked { part: "the control socket" })??;
         shut_down?;
-        removed.map_err(|source| Error::Io { action: "removing", path, source })
+        removed.map_err(|source| Error::Io { action: "remove", path, source })
     }
 }
 
-/// Sets the flag at SIGINT or SIGTERM. If the system offers no such signal, its default action ends the
-/// process, and the directory stays.
+/// Sets the flag at SIGINT or SIGTERM. If the handler of SIGTERM cannot be installed, the default actions of
+/// both signals end the process, and the directory stays.
 async fn watch_signals(is_interrupted: Arc<AtomicBool>) {
     let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
     tokio::select! {
@@ -183,7 +183,7 @@ async fn watch_signals(is_interrupted: Arc<AtomicBool>) {
     is_interrupted.store(true, Ordering::Relaxed);
 }
 
-/// Fails if the first version was refused. A start reports a refused file only as an event.
+/// Fails if the first version was refused: the start of a runtime reports a refused file only as an event.
 fn check_loaded(runtime: &Runtime) -> Result<(), Error> {
     let refused = runtime.events().recent(0).into_iter().find_map(|record| match record.event {
         Event::Refused { error, .. } => Some(Error::Refused { error: Box::new(error) }),
@@ -194,11 +194,11 @@ fn check_loaded(runtime: &Runtime) -> Result<(), Error> {
 
 /// Writes a file. It is not atomic: the watcher may read half of it.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    fs::write(path, bytes).map_err(|source| Error::Io { action: "writing", path: path.to_owned(), source })
+    fs::write(path, bytes).map_err(|source| Error::Io { action: "write", path: path.to_owned(), source })
 }
 
 fn create_dir(path: &Path) -> Result<(), Error> {
-    fs::create_dir_all(path).map_err(|source| Error::Io { action: "creating", path: path.to_owned(), source })
+    fs::create_dir_all(path).map_err(|source| Error::Io { action: "create", path: path.to_owned(), source })
 }
 
 fn modules_dir(root: &Path) -> PathBuf {

@@ -35,9 +35,9 @@ pub(crate) enum NewError {
         path: PathBuf,
     },
     /// A file or directory could not be written.
-    #[error("{action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// The failed action: "writing".
+        /// The failed action: "write".
         action: &'static str,
         /// The file or directory.
         path: PathBuf,

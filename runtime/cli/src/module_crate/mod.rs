@@ -57,7 +57,7 @@ pub(crate) fn write(name: &str, sdk: Option<&Path>, parent: &Path) -> Result<Cre
     let files = files(name, sdk)?;
     // Written into a temporary directory and then renamed: a failure leaves nothing half done. The temporary
     // directory is removed when it is dropped.
-    let failed = |source| NewError::Io { action: "creating a directory in", path: parent.to_owned(), source };
+    let failed = |source| NewError::Io { action: "create a directory in", path: parent.to_owned(), source };
     let temporary = tempfile::Builder::new().prefix(".segue-new-").tempdir_in(parent).map_err(failed)?;
     let unfinished = temporary.path().join(name);
     for (file, text) in &files {
@@ -65,7 +65,7 @@ pub(crate) fn write(name: &str, sdk: Option<&Path>, parent: &Path) -> Result<Cre
     }
     // A directory that was created meanwhile is replaced only if it is empty.
     fs::rename(&unfinished, &path).map_err(|source| NewError::Io {
-        action: "creating",
+        action: "create",
         path: path.clone(),
         source,
     })?;
@@ -120,7 +120,7 @@ fn dependency_on(sdk: &Path) -> Result<String, NewError> {
 }
 
 fn write_file(path: &Path, text: &str) -> Result<(), NewError> {
-    let failed = |source| NewError::Io { action: "writing", path: path.to_owned(), source };
+    let failed = |source| NewError::Io { action: "write", path: path.to_owned(), source };
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory).map_err(failed)?;
     }

@@ -24,7 +24,7 @@ pub(super) fn median(values: &[i64]) -> Option<i64> {
 /// Reports resident memory that grew by more than the slack, in the median round and on average.
 pub(super) fn of_memory(resident: &[i64]) -> Option<Stay> {
     let steps = steps(resident);
-    let average = steps.iter().sum::<i64>() / i64::try_from(steps.len()).ok().filter(|many| *many > 0)?;
+    let average = steps.iter().sum::<i64>() / i64::try_from(steps.len()).ok().filter(|count| *count > 0)?;
     let each = median(resident)?.min(average);
     if resident.len() < VALUES_MIN || each <= MEMORY_SLACK_BYTES {
         return None;

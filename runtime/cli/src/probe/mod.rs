@@ -8,7 +8,6 @@ pub(crate) mod child;
 mod growth;
 pub(crate) mod parent;
 pub(crate) mod plan;
-
 pub(crate) mod render;
 mod report;
 mod snapshot;

@@ -8,7 +8,7 @@ use segue::VersionId;
 
 use crate::client::{exchange::Answer, loss::Loss};
 
-/// The generations that must not answer any more, and since when.
+/// The generations that must no longer answer, each with the time since when.
 #[derive(Debug, Default)]
 pub(super) struct RetiredGenerations {
     since: Mutex<HashMap<u64, Instant>>,
@@ -86,18 +86,18 @@ mod tests {
     }
 
     #[test]
-    fn only_the_right_answer_passes() {
+    fn only_the_right_answer_is_accepted() {
         let now = Instant::now();
-        let of = |status, version: &str, body: &str| {
+        let result = |status, version: &str, body: &str| {
             checked(status, version, body, &RetiredGenerations::default(), now)
         };
-        assert_eq!(of(200, "1.0.0+g3", "Hello, n7! This is greeter 1.0.0.\n"), Ok(3));
-        assert_eq!(of(503, "1.0.0+g3", "Hello, n7! This is greeter 1.0.0.\n"), Err(Loss::Status));
-        assert_eq!(of(200, "1.0.0+g3", "Hello, n7! This is greeter 1.1.0.\n"), Err(Loss::WrongBody));
-        assert_eq!(of(200, "1.0.0+g3", "Hello, n8! This is greeter 1.0.0.\n"), Err(Loss::WrongBody));
-        assert_eq!(of(200, "1.0.0+g3", "Hello, n7! This is greeter 1.0.0."), Err(Loss::WrongBody));
-        assert_eq!(of(200, "", "Hello, n7! This is greeter 1.0.0.\n"), Err(Loss::WrongBody));
-        assert_eq!(of(200, "1.0.0", "Hello, n7! This is greeter 1.0.0.\n"), Err(Loss::WrongBody));
+        assert_eq!(result(200, "1.0.0+g3", "Hello, n7! This is greeter 1.0.0.\n"), Ok(3));
+        assert_eq!(result(503, "1.0.0+g3", "Hello, n7! This is greeter 1.0.0.\n"), Err(Loss::Status));
+        assert_eq!(result(200, "1.0.0+g3", "Hello, n7! This is greeter 1.1.0.\n"), Err(Loss::WrongBody));
+        assert_eq!(result(200, "1.0.0+g3", "Hello, n8! This is greeter 1.0.0.\n"), Err(Loss::WrongBody));
+        assert_eq!(result(200, "1.0.0+g3", "Hello, n7! This is greeter 1.0.0."), Err(Loss::WrongBody));
+        assert_eq!(result(200, "", "Hello, n7! This is greeter 1.0.0.\n"), Err(Loss::WrongBody));
+        assert_eq!(result(200, "1.0.0", "Hello, n7! This is greeter 1.0.0.\n"), Err(Loss::WrongBody));
     }
 
     #[test]
@@ -106,10 +106,14 @@ mod tests {
         let before = Instant::now();
         retired.add(3);
         let after = Instant::now();
-        let of = |sent| checked(200, "1.0.0+g3", "Hello, n7! This is greeter 1.0.0.\n", &retired, sent);
-        assert_eq!(of(before - std::time::Duration::from_millis(1)), Ok(3), "it was inside");
-        assert_eq!(of(after), Err(Loss::WentBack));
+        let result = |sent| checked(200, "1.0.0+g3", "Hello, n7! This is greeter 1.0.0.\n", &retired, sent);
+        assert_eq!(
+            result(before - std::time::Duration::from_millis(1)),
+            Ok(3),
+            "the request was sent before the replacement"
+        );
+        assert_eq!(result(after), Err(Loss::WentBack));
         retired.remove(3);
-        assert_eq!(of(after), Ok(3), "a rollback made it current again");
+        assert_eq!(result(after), Ok(3), "a rollback made it current again");
     }
 }

@@ -1,4 +1,4 @@
-//! One request and its answer, over one bare connection.
+//! One request and its answer, over one connection.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -15,11 +15,11 @@ use crate::client::loss::Loss;
 #[derive(Debug)]
 pub(super) struct Connection {
     sender: SendRequest<Empty<Bytes>>,
-    /// Moves the bytes. Ends with the connection.
+    /// Reads and writes the bytes of the connection, and ends with it.
     driver: JoinHandle<Result<(), hyper::Error>>,
 }
 
-/// What to request, and on which kind of connection.
+/// The target of a request, and the kind of its connection.
 pub(super) struct RequestSpec {
     pub(super) target: String,
     /// Whether to keep the connection. If not, the request asks the server to close it.
@@ -33,8 +33,8 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
 }
 
-/// Sends one request, on the kept connection or a new one. Leaves the connection in `kept` if it is to be
-/// kept.
+/// Sends one request, on the connection in `kept` or a new one. Puts the connection back if the client keeps
+/// it.
 pub(super) async fn exchange(
     address: SocketAddr,
     spec: &RequestSpec,
@@ -62,11 +62,12 @@ pub(super) async fn exchange(
 
 impl Connection {
     async fn open(address: SocketAddr) -> Result<Self, (Loss, String)> {
-        let failed = |error: std::io::Error| (Loss::of_io(&error), format!("connecting: {error}"));
+        let failed = |error: std::io::Error| (Loss::from_io(&error), format!("connecting: {error}"));
         let stream = TcpStream::connect(address).await.map_err(failed)?;
         stream.set_nodelay(true).map_err(failed)?;
-        // A closed connection waits a minute, and thousands a second would use up the ports of the machine.
-        // Its answer has been read by then, so nothing is lost by closing it at once.
+        // Without this, each closed connection stays in TIME_WAIT for a minute, and thousands per second
+        // would exhaust the ports of the machine. A reset loses nothing, because the answer has been read by
+        // then.
         stream.set_zero_linger().map_err(failed)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost("opening"))?;
         Ok(Connection { sender, driver: tokio::spawn(connection) })
@@ -95,6 +96,6 @@ impl Drop for Connection {
 fn lost(action: &'static str) -> impl Fn(hyper::Error) -> (Loss, String) {
     move |error| {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        (Loss::of_hyper(&error), format!("{action}: {error}{cause}"))
+        (Loss::from_hyper(&error), format!("{action}: {error}{cause}"))
     }
 }

@@ -1,8 +1,8 @@
-//! The ways in which a request can be lost.
+//! The kinds of loss.
 
 use std::{error::Error, fmt, io};
 
-/// How a request was lost: anything but one right answer.
+/// How a request was lost. Everything except exactly one right answer is a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Loss {
@@ -13,18 +13,17 @@ pub enum Loss {
     /// The connection ended before the answer did, or the server closed a kept connection between two
     /// requests.
     Eof,
-    /// No complete answer in time.
+    /// There was no complete answer in time.
     Timeout,
-    /// A status other than 200.
+    /// The answer had another status than 200.
     Status,
-    /// An answer without a version, or a text that is not this version's answer to this request.
+    /// The answer had no version, or its text is not this version's answer to this request.
     WrongBody,
-    /// An answer from a version whose replacement was acknowledged before the request was sent.
+    /// The answer came from a version whose replacement was acknowledged before the request was sent.
     WentBack,
     /// The answer was not HTTP.
     Malformed,
-    /// The client itself failed, for example because no port is free. The server did nothing wrong, and did
-    /// not answer.
+    /// The client itself failed, for example because no port was free. The server is not at fault.
     Client,
 }
 
@@ -47,7 +46,7 @@ impl Loss {
     }
 
     /// The loss behind a system error.
-    pub(super) fn of_io(error: &io::Error) -> Self {
+    pub(super) fn from_io(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Loss::Refused,
             io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
@@ -60,11 +59,11 @@ impl Loss {
     }
 
     /// The loss behind an error of the HTTP library.
-    pub(super) fn of_hyper(error: &hyper::Error) -> Self {
+    pub(super) fn from_hyper(error: &hyper::Error) -> Self {
         let mut source = error.source();
         while let Some(cause) = source {
             if let Some(io) = cause.downcast_ref::<io::Error>() {
-                return Loss::of_io(io);
+                return Loss::from_io(io);
             }
             source = cause.source();
         }

@@ -1,9 +1,9 @@
-//! A load client that checks every answer, so it notices what a release must never cause.
+//! A load client that checks every answer, and so detects every loss that a release could cause.
 //!
-//! It sends requests to a module that answers as `greeter` does. Each request has a unique name, so a wrong
-//! answer, a stale one, or another request's answer is noticed. It uses bare HTTP/1.1 connections. A
-//! connection pool would reconnect or retry silently; here, a kept connection that the server closes is a
-//! loss.
+//! It sends requests to a module that answers as `greeter` does. Each request has a unique name, so the
+//! client detects a wrong answer, a stale one, and the answer to another request. It uses plain HTTP/1.1
+//! connections. A connection pool would reconnect or retry silently; here, a kept connection that the server
+//! closes is a loss.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -53,10 +53,10 @@ use tally::Tally;
 pub use loss::Loss;
 pub use tally::{Latencies, Outcome, Period, Progress};
 
-/// The pause of a client after a loss. Without it, a server that is down would cause a million losses.
+/// The pause of a client after a loss. Without it, a server that is down would cause millions of losses.
 const PAUSE_AFTER_LOSS: Duration = Duration::from_millis(20);
 
-/// How many clients there are, and what they request.
+/// The number of clients, and their requests.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The server.
@@ -67,10 +67,10 @@ pub struct Plan {
     pub keep_alive: usize,
     /// How many clients open a connection for each request.
     pub fresh: usize,
-    /// One more client, whose every request takes this long, so that a call is inside most of the time. The
-    /// module must support `?wait_ms=`.
+    /// The duration of the requests of one more client, which keeps a call inside most of the time. The
+    /// module must support `?wait_ms=`. `None` for no such client.
     pub slow: Option<Duration>,
-    /// How long an answer may take, on top of the duration of a slow one. Later it counts as lost.
+    /// How long an answer may take, on top of the duration of a slow request. A later answer counts as lost.
     pub answer_timeout: Duration,
 }
 
@@ -81,7 +81,7 @@ pub struct Clients {
     thread: Option<thread::JoinHandle<()>>,
 }
 
-/// What the clients share.
+/// The state that all clients share.
 #[derive(Debug)]
 struct Shared {
     plan: Plan,
@@ -135,10 +135,10 @@ impl Clients {
             tally: Tally::default(),
             retired: RetiredGenerations::default(),
         });
-        let of_thread = shared.clone();
+        let for_thread = shared.clone();
         let thread = thread::Builder::new()
             .name("segue-load-client".to_owned())
-            .spawn(move || executor.block_on(run(of_thread)))?;
+            .spawn(move || executor.block_on(run(for_thread)))?;
         Ok(Clients { shared, thread: Some(thread) })
     }
 
@@ -173,7 +173,7 @@ impl Clients {
     fn end(&mut self) {
         self.shared.is_stopping.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // A panic of a client has been printed. Only the request that it did not count is missing.
+            // A panic of a client was printed already, and only its last request is not counted.
             let _ = thread.join();
         }
     }
@@ -207,7 +207,7 @@ async fn client(shared: Arc<Shared>, kind: ClientKind) {
     }
 }
 
-/// Makes one request. If the client keeps its connection, it stays in `connection`.
+/// Makes one request. A connection that the client keeps is in `connection` afterwards.
 async fn request(
     shared: &Shared,
     kind: ClientKind,

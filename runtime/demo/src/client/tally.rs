@@ -1,4 +1,4 @@
-//! Counts what the clients see.
+//! Counts answers, losses and latencies.
 
 use std::{
     collections::BTreeMap,
@@ -10,22 +10,22 @@ use segue::VersionId;
 
 use crate::client::loss::Loss;
 
-/// How many losses are described. The others are only counted.
+/// How many losses get a description. The others are only counted.
 const EXAMPLES_MAX: usize = 10;
 
-/// What happens while requests are measured.
+/// The periods of the measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Period {
-    /// Only requests.
+    /// Without releases.
     Quiet,
-    /// Requests and releases.
+    /// During releases.
     Releases,
 }
 
 /// The counts so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Requests that got their one right answer.
+    /// Requests that got exactly one right answer.
     pub answered: u64,
     /// Requests that did not.
     pub lost: u64,
@@ -36,11 +36,11 @@ pub struct Progress {
 /// The counts at the end.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// Requests that got their one right answer, by the version and generation that gave it.
+    /// Requests that got exactly one right answer, by the version and generation that gave it.
     pub answered: BTreeMap<(String, u64), u64>,
     /// Requests that did not, by kind of loss.
     pub losses: BTreeMap<Loss, u64>,
-    /// The first losses, in words.
+    /// Descriptions of the first losses.
     pub examples: Vec<String>,
     /// The latencies in the period [`Period::Quiet`].
     pub quiet: Latencies,
@@ -48,13 +48,13 @@ pub struct Outcome {
     pub during: Latencies,
 }
 
-/// Latencies in microseconds. Each one is kept, in four bytes.
+/// Latencies in microseconds. Each one is stored, in four bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Latencies {
     us: Vec<u32>,
 }
 
-/// Written by all clients. They share one thread, so the lock is contended only while somebody reads.
+/// The counters of all clients. The clients share one thread, so only a reader contends for the lock.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     counts: Mutex<Counts>,
@@ -103,13 +103,13 @@ impl Latencies {
         self.us.push(u32::try_from(latency.as_micros()).unwrap_or(u32::MAX));
     }
 
-    /// How many were measured.
+    /// The number of latencies.
     pub fn count(&self) -> usize {
         self.us.len()
     }
 
-    /// The latency, in microseconds, that so many thousandths of the answers did not exceed: 500 is the
-    /// median. `None` if nothing was measured.
+    /// The latency in microseconds that `permille` of 1000 answers did not exceed: 500 is the median. `None`
+    /// if nothing was measured.
     pub fn permille_us(&self, permille: u32) -> Option<u32> {
         let mut sorted = self.us.clone();
         let last = sorted.len().checked_sub(1)?;

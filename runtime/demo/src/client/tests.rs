@@ -1,4 +1,4 @@
-//! Runs the load client against servers that do what a release must never cause. It must notice.
+//! Runs the load client against faulty servers. The client must detect each loss.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -23,7 +23,8 @@ fn serve(answer: impl Fn(TcpStream) + Clone + Send + 'static) -> Plan {
     plan
 }
 
-/// Reads the head of a request, and returns the requested name; `None` if the client is gone.
+/// Reads the head of a request and returns the requested name. `None` if the client has closed the
+/// connection.
 fn read(reader: &mut impl BufRead) -> Option<String> {
     let mut lines = reader.lines().map_while(Result::ok);
     let name = lines.next()?.split(['/', ' ', '?']).nth(3)?.to_owned();
@@ -34,12 +35,12 @@ fn read(reader: &mut impl BufRead) -> Option<String> {
 fn write(stream: &mut TcpStream, version: &str, body: &str) {
     let head =
         format!("HTTP/1.1 200 OK\r\nx-segue-version: {version}\r\ncontent-length: {}\r\n\r\n", body.len());
-    // The client may be gone.
+    // Fails if the client has closed the connection.
     let _ = stream.write_all(format!("{head}{body}").as_bytes());
 }
 
-/// Gives `times` right answers on each connection, and then closes it.
-fn right(times: usize) -> impl Fn(TcpStream) + Clone + Send + 'static {
+/// Sends `times` right answers on each connection, and then closes it.
+fn right_answers(times: usize) -> impl Fn(TcpStream) + Clone + Send + 'static {
     move |mut stream| {
         let mut reader = BufReader::new(stream.try_clone().unwrap());
         for _ in 0..times {
@@ -49,7 +50,7 @@ fn right(times: usize) -> impl Fn(TcpStream) + Clone + Send + 'static {
     }
 }
 
-/// Runs the clients until `is_enough`.
+/// Runs the clients until `is_enough` returns true.
 fn run(plan: Plan, is_enough: impl Fn(&Clients) -> bool) -> Outcome {
     let clients = Clients::start(plan).unwrap();
     clients.begin(Period::Quiet);
@@ -66,8 +67,8 @@ fn losses(outcome: &Outcome) -> Vec<Loss> {
 }
 
 #[test]
-fn right_answers_are_no_loss() {
-    let plan = Plan { slow: Some(Duration::from_millis(1)), ..serve(right(usize::MAX)) };
+fn a_right_answer_is_not_a_loss() {
+    let plan = Plan { slow: Some(Duration::from_millis(1)), ..serve(right_answers(usize::MAX)) };
     let outcome = run(plan, |clients| clients.progress().answered >= 50);
     assert_eq!(outcome.lost(), 0, "{:?}", outcome.examples);
     assert_eq!(outcome.total(), outcome.by_version()["1.0.0"]);
@@ -76,7 +77,7 @@ fn right_answers_are_no_loss() {
 
 #[test]
 fn a_kept_connection_that_the_server_closes_is_a_loss() {
-    let outcome = run(serve(right(3)), |clients| clients.progress().lost >= 3);
+    let outcome = run(serve(right_answers(3)), |clients| clients.progress().lost >= 3);
     assert!(
         losses(&outcome).iter().all(|loss| matches!(loss, Loss::Eof | Loss::Reset)),
         "{:?}",
@@ -88,7 +89,7 @@ fn a_kept_connection_that_the_server_closes_is_a_loss() {
 
 #[test]
 fn a_fresh_connection_may_be_closed_after_its_answer() {
-    let plan = Plan { keep_alive: 0, fresh: 2, ..serve(right(1)) };
+    let plan = Plan { keep_alive: 0, fresh: 2, ..serve(right_answers(1)) };
     let outcome = run(plan, |clients| clients.progress().answered >= 50);
     assert_eq!(outcome.lost(), 0, "{:?}", outcome.examples);
 }
@@ -114,7 +115,7 @@ fn the_answer_to_another_request_is_a_loss() {
 }
 
 #[test]
-fn half_an_answer_and_no_answer_are_losses() {
+fn an_incomplete_answer_and_a_missing_answer_are_losses() {
     let half = |mut stream: TcpStream| {
         read(&mut BufReader::new(stream.try_clone().unwrap()));
         let _ = stream
@@ -133,7 +134,7 @@ fn half_an_answer_and_no_answer_are_losses() {
 
 #[test]
 fn an_answer_from_a_replaced_version_is_a_loss() {
-    let clients = Clients::start(serve(right(usize::MAX))).unwrap();
+    let clients = Clients::start(serve(right_answers(usize::MAX))).unwrap();
     while clients.progress().answered == 0 {
         thread::sleep(Duration::from_millis(1));
     }

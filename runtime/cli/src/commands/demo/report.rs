@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use segue_demo::{Compared, Report, Spread};
+use segue_demo::{Comparison, Report, Spread};
 
 use crate::text::{clean, count, micros};
 
@@ -39,7 +39,7 @@ pub(super) fn render(report: &Report) -> String {
     }
     line("images mapped now", &report.images_mapped.to_string(), "the current version");
     line("", "quiet", "during releases");
-    for (title, Compared { quiet, during }) in [("p50", report.p50_us), ("p99", report.p99_us)] {
+    for (title, Comparison { quiet, during }) in [("p50", report.p50_us), ("p99", report.p99_us)] {
         let latency = |us: Option<u32>| us.map_or("-".to_owned(), |us| micros(us.into()));
         line(title, &latency(quiet), &latency(during));
     }
@@ -98,8 +98,8 @@ mod tests {
             drain_ms: Some(Spread { median: 812.25, max: 1003.5 }),
             purge_ms: Some(Spread { median: 0.75, max: 2.0 }),
             images_mapped: 1,
-            p50_us: Compared { quiet: Some(310), during: Some(312) },
-            p99_us: Compared { quiet: Some(1200), during: None },
+            p50_us: Comparison { quiet: Some(310), during: Some(312) },
+            p99_us: Comparison { quiet: Some(1200), during: None },
         };
         let expected = "\
 requests                 184,233  100,000 by 1.0.0, 84,233 by 1.1.0
