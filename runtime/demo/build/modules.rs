@@ -90,8 +90,8 @@ impl ModuleBuilder {
     /// build.
     ///
     /// It keeps `RUSTFLAGS` and the flags of cargo's configuration, since a linker or a sanitizer may be
-    /// needed on both sides of the boundary. It drops `--cfg loom`, which swaps the primitives of a library
-    /// for those of a model: a module must run for real.
+    /// needed on both sides of the boundary. It drops `--cfg loom`, which replaces the atomics and
+    /// locks of a library by a model that runs only inside a loom test.
     pub(crate) fn for_build_script(workspace: &Path) -> Self {
         // The sources are watched by `rerun_if_changed`, and cargo watches the other variables.
         for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {

@@ -60,6 +60,9 @@ impl NewError {
 
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
+            NewError::Name { name, .. } if name.contains('/') => {
+                Some("give a name, not a path; the crate is created in the working directory")
+            }
             NewError::Exists { .. } => Some("choose another name, or remove the directory"),
             NewError::NoSdk { .. } => Some("--sdk takes the directory runtime/sdk of a checkout"),
             _ => None,

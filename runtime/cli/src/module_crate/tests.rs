@@ -84,6 +84,7 @@ fn an_invalid_name_is_refused() {
         let error = new(name, parent.path()).unwrap_err();
         assert!(matches!(error, NewError::Name { .. }), "{name}: {error}");
         assert_eq!(exit_code(&error), ExitCode::Usage);
+        assert_eq!(error.hint().is_some(), name.contains('/'), "{name}");
     }
     assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
     for name in ["_a", "A1-b_c", &"a".repeat(64)] {
