@@ -1,4 +1,4 @@
-//! The program `segue`. Everything is in the library, so that tests can use it.
+//! The program `segue`. All code is in the library, where tests can use it.
 
 #![forbid(unsafe_code)]
 

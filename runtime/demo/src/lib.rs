@@ -45,7 +45,7 @@ const QUIET: Duration = Duration::from_secs(4);
 const RELEASING: Duration = Duration::from_secs(8);
 /// The duration of each slow request. Each old version waits for one of them.
 const SLOW: Duration = Duration::from_millis(1000);
-/// The pause between two releases, so that each version answers some requests.
+/// The pause between two releases, in which each version answers some requests.
 const RELEASE_PAUSE: Duration = Duration::from_millis(100);
 /// How long the unload of the last old version may take after the clients have stopped.
 const LAST_PURGE_DEADLINE: Duration = Duration::from_secs(3);

@@ -109,7 +109,7 @@ impl Serve {
 
 /// Serves until a signal arrives.
 ///
-/// It binds the addresses first, so that a failure touches no module. Clients that connect before the modules
+/// It binds the addresses first: if that fails, no module is loaded. Clients that connect before the modules
 /// are loaded wait.
 async fn serve(settings: Settings, context: &Context) -> Result<(), Error> {
     let mut signals = Signals::listen().map_err(|source| Error::AsyncRuntime { source })?;
