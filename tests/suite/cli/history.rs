@@ -45,6 +45,8 @@ fn a_bad_release_and_its_rollback_are_in_the_history() {
     );
     let entry = entry_with(&history, "rolled back to 1.0.0+g1; 1.1.0+g2 is old; ");
     assert!(entry.contains(&good) && entry.contains(&format!("[by uid {uid}, pid {}]", back.pid)), "{entry}");
+    // The rollback confirmed the version, and the restart did not confirm it again.
+    assert!(entry.ends_with("  <== a restart returns to it"), "{entry}");
     entry_with(&history, "sleeper: 1.1.0+g2 is unloaded: ");
     let entry = entry_with(&history, "sleeper: the restart did not return to 1.1.0; ");
     assert!(entry.contains(&bad) && entry.contains("[by the runtime: a restart]"), "{entry}");
@@ -53,7 +55,7 @@ fn a_bad_release_and_its_rollback_are_in_the_history() {
         "{entry}"
     );
     let entry = entry_with(&history, "1.0.0+g4 is current again after the restart; ");
-    assert!(entry.ends_with("<== current now; a restart returns to it"), "{entry}");
+    assert!(entry.ends_with("  <== current now"), "{entry}");
     entry_with(&history, "sleeper: sticky now");
     let entry = entry_with(&history, "at step read (sticky); nothing changed");
     assert!(entry.contains("why:  sleeper is sticky") && entry.contains("next: `segue unstick"), "{entry}");
