@@ -66,9 +66,10 @@ unsafe extern "C" fn interfaces<M: Identity>() -> RSlice<'static, ExportRef> {
 }
 
 unsafe extern "C" fn attach<M>(host: HostRef) {
+    // Before the host is attached, because a thread that starts from then on unblocks this signal.
+    idle::set_wake_signal(host.wake_signal);
     // SAFETY: the host promises this (segue_abi::ModuleRoot).
     unsafe { attached::attach(host, panics::report_if_missed) };
-    idle::set_wake_signal(host.wake_signal);
     signals::install_pending();
     own_logger::set_author_crate(type_name::<M>());
     panic_hook::install();
