@@ -248,7 +248,7 @@ pub(crate) mod tests {
         let pins = Pins { module: "greeter".to_owned(), held: vec![held] };
         vec![
             sample("ModuleStatus", &module),
-            sample("RestartTarget", &restart_target()),
+            sample("RestartTarget", restart_target()),
             sample("VersionStatus", module.old.clone()),
             sample("Pin", &purged.pins[0]),
             sample("HeldVersion", &pins.held[0]),

@@ -17,7 +17,7 @@ pub struct ModuleStatus {
     /// Versions that could not be unloaded. No call enters them again.
     pub quarantined: Vec<VersionStatus>,
     /// What a restart returns to: the version that was confirmed last and is not blocked, unless the module
-    /// was deleted since. Null if a restart restores no version, or if the ledger cannot be read.
+    /// was deleted since. Null if a restart restores no version.
     pub restarts_to: Option<RestartTarget>,
     /// Whether the module is sticky: it refuses to be replaced.
     pub sticky: bool,

@@ -1,11 +1,11 @@
 //! The status of modules, as `segue ls` shows it.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use segue_core::Role;
 
 use crate::{
-    api::{Error, ModuleStatus, Pin, RestartTarget, VersionState, VersionStatus},
+    api::{Error, ModuleStatus, Pin, VersionState, VersionStatus},
     inspect::{call_pins, kept},
     module::{
         Module,
@@ -25,35 +25,20 @@ struct ModuleView<'a> {
 /// The status of all modules, in the order of their names.
 pub(crate) fn all(shared: &Shared) -> Vec<ModuleStatus> {
     let modules: Vec<Arc<Module>> = shared.modules.read().values().cloned().collect();
-    let mut targets = restart_targets(shared);
-    modules
-        .iter()
-        .filter_map(|module| ModuleView { shared, module }.status(targets.remove(&*module.name)))
-        .collect()
+    modules.iter().filter_map(|module| ModuleView { shared, module }.status()).collect()
 }
 
 /// The status of one module.
 pub(crate) fn of(shared: &Shared, name: &str) -> Result<ModuleStatus, Error> {
     let module = shared.module(name)?;
-    let target = restart_targets(shared).remove(name);
-    ModuleView { shared, module: &module }.status(target).ok_or_else(|| no_such_module(name))
-}
-
-/// What a restart returns to, by module. A failed read must not fail the status, which is what you need then.
-///
-/// It locks the event log, and a commit locks states while it has that lock. So no state may be locked here.
-fn restart_targets(shared: &Shared) -> BTreeMap<String, RestartTarget> {
-    shared.events.read_ledger(|ledger| ledger.restart_targets()).unwrap_or_else(|error| {
-        tracing::error!("cannot read from the ledger what a restart returns to: {error}");
-        BTreeMap::new()
-    })
+    ModuleView { shared, module: &module }.status().ok_or_else(|| no_such_module(name))
 }
 
 // === impl ModuleView ===
 
 impl ModuleView<'_> {
     /// `None` if there is nothing to report about the module.
-    fn status(&self, restarts_to: Option<RestartTarget>) -> Option<ModuleStatus> {
+    fn status(&self) -> Option<ModuleStatus> {
         // Before the lock, because it locks the states of all modules.
         let releases_left = kept::releases_left(self.shared, self.module);
         let state = self.module.state();
@@ -69,7 +54,7 @@ impl ModuleView<'_> {
                 .iter()
                 .map(|version| self.quarantined(version))
                 .collect(),
-            restarts_to,
+            restarts_to: self.shared.events.restart_target(&self.module.name),
             sticky: state.is_sticky(),
             releases_left,
             callers: self.module.callers.status(),

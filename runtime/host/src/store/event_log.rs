@@ -6,8 +6,11 @@ use jiff::Timestamp;
 use parking_lot::{Condvar, Mutex};
 
 use crate::{
-    api::{Actor, Command, Error, Event, Record},
-    store::ledger::{Durability, Entry, Ledger, LedgerChange},
+    api::{Actor, Command, Error, Event, Record, RestartTarget},
+    store::{
+        ledger::{Durability, Entry, Ledger, LedgerChange},
+        restart_targets::RestartTargets,
+    },
 };
 
 /// How many events are kept in memory for subscribers. Older ones are read from the ledger.
@@ -29,6 +32,7 @@ struct SharedLog {
     log: Mutex<LogState>,
     /// Notified of each new event, and when the log is closed.
     changed: Condvar,
+    restart_targets: RestartTargets,
 }
 
 struct LogState {
@@ -86,9 +90,11 @@ pub(crate) struct Answered {
 impl Events {
     pub(crate) fn new(ledger: Ledger) -> Result<Self, Error> {
         let next_seq = ledger.last_seq()? + 1;
+        let restart_targets = RestartTargets::read(&ledger)?;
         let log =
             LogState { next_seq, recent: VecDeque::new(), unwritten: VecDeque::new(), ledger, closed: false };
-        Ok(Events { shared: Arc::new(SharedLog { log: Mutex::new(log), changed: Condvar::new() }) })
+        let (log, changed) = (Mutex::new(log), Condvar::new());
+        Ok(Events { shared: Arc::new(SharedLog { log, changed, restart_targets }) })
     }
 
     /// Writes the events, waits for the disk, calls `apply`, and then publishes the events. `apply` must not
@@ -107,7 +113,7 @@ impl Events {
     ) -> Result<(), Error> {
         let mut log = self.shared.log.lock();
         let entries = log.number(actor, events);
-        log.write(&entries, Durability::Synced)?;
+        log.write(&entries, Durability::Synced, &self.shared.restart_targets)?;
         apply();
         log.publish(entries);
         self.shared.changed.notify_all();
@@ -125,7 +131,7 @@ impl Events {
     ) -> Recorded {
         let mut log = self.shared.log.lock();
         let entries = log.number(actor, vec![(event, changes)]);
-        let recorded = match log.write(&entries, durability) {
+        let recorded = match log.write(&entries, durability, &self.shared.restart_targets) {
             Ok(()) => Recorded::Yes,
             Err(error) => {
                 if log.unwritten.is_empty() {
@@ -151,6 +157,11 @@ impl Events {
     /// Reads the ledger.
     pub(crate) fn read_ledger<R>(&self, read: impl FnOnce(&Ledger) -> R) -> R {
         read(&self.shared.log.lock().ledger)
+    }
+
+    /// What a restart returns to for a module; `None` if it restores no version. Does not wait for the disk.
+    pub(crate) fn restart_target(&self, module: &str) -> Option<RestartTarget> {
+        self.shared.restart_targets.of(module)
     }
 
     /// The command with this key and its answer, also if the answer is not written yet.
@@ -209,9 +220,16 @@ impl LogState {
             .collect()
     }
 
-    fn write(&mut self, entries: &[Entry], durability: Durability) -> Result<(), Error> {
-        let written = self.ledger.write(self.unwritten.iter().chain(entries), durability);
+    fn write(
+        &mut self,
+        entries: &[Entry],
+        durability: Durability,
+        restart_targets: &RestartTargets,
+    ) -> Result<(), Error> {
+        let all = self.unwritten.iter().chain(entries);
+        let written = self.ledger.write(all.clone(), durability);
         written.map_err(|source| self.ledger.failed("write", source))?;
+        restart_targets.update(&self.ledger, all.flat_map(|entry| &entry.changes));
         self.unwritten.clear();
         Ok(())
     }

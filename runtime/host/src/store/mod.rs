@@ -5,4 +5,5 @@
 pub(crate) mod event_log;
 pub(crate) mod idempotency;
 pub(crate) mod ledger;
+pub(crate) mod restart_targets;
 pub(crate) mod state_dir;

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{OptionalExtension, Row, params, types::Type};
+use rusqlite::{
+    OptionalExtension, Row, params,
+    types::{Type, ValueRef},
+};
 use segue_loader::Digest;
 
 use super::{change::Block, database::Ledger};
@@ -85,12 +88,25 @@ impl Ledger {
                        AND (last.digest IS NULL OR last.digest NOT IN (SELECT digest FROM blocked)))
                  ORDER BY module",
             )?;
-            let targets = query.query_map([], |row| {
-                let ToRestore { module, digest, version } = to_restore(row)?;
-                let seq = row.get::<_, i64>(3)?.cast_unsigned();
-                Ok((module, RestartTarget { version, digest, seq }))
-            })?;
-            targets.collect()
+            query.query_map([], restart_target)?.collect()
+        };
+        read().map_err(|source| self.failed("read", source))
+    }
+
+    /// What a restart returns to for one module.
+    pub(crate) fn restart_target(&self, module: &str) -> Result<Option<RestartTarget>, Error> {
+        let read = || -> rusqlite::Result<Option<RestartTarget>> {
+            let mut query = self.connection.prepare_cached(
+                "SELECT module, digest, version, seq FROM confirmed
+                 WHERE module = ?1 AND (digest IS NULL OR digest NOT IN (SELECT digest FROM blocked))
+                 ORDER BY id DESC LIMIT 1",
+            )?;
+            let last = query.query_row([module], |row| match row.get_ref(1)? {
+                // It was deleted.
+                ValueRef::Null => Ok(None),
+                _ => restart_target(row).map(|(_, target)| Some(target)),
+            });
+            Ok(last.optional()?.flatten())
         };
         read().map_err(|source| self.failed("read", source))
     }
@@ -226,6 +242,13 @@ impl Ledger {
             .optional()
             .map_err(|source| self.failed("read", source))
     }
+}
+
+/// A module and what a restart returns to, from `module, digest, version, seq`.
+fn restart_target(row: &Row<'_>) -> rusqlite::Result<(String, RestartTarget)> {
+    let ToRestore { module, digest, version } = to_restore(row)?;
+    let seq = row.get::<_, i64>(3)?.cast_unsigned();
+    Ok((module, RestartTarget { version, digest, seq }))
 }
 
 /// Reads a row of module, digest and version.
