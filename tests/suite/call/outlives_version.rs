@@ -3,22 +3,14 @@
 
 use std::{fs, sync::Arc, thread, time::Duration};
 
-use segue::{CallFailure, InterfaceHandle, ModuleHandle, PinKind, Request};
+use segue::{CallFailure, InterfaceHandle, PinKind, Request};
 use segue_tests::{TestHost, V1, V2, in_child, till::Till, until};
 use tokio::sync::Notify;
-
-/// A host with the first version of `holder`.
-fn holder() -> (TestHost, ModuleHandle) {
-    let host = TestHost::new();
-    host.load("holder", V1).unwrap();
-    let module = host.module("holder");
-    (host, module)
-}
 
 #[test]
 fn errors_answers_and_panics_outlive_their_version() {
     in_child(|| {
-        let (host, module) = holder();
+        let (host, module) = TestHost::serving("holder");
         let get = |query| module.call(&Request { query, ..Request::get("/") });
         let (answer, fault, panic) = (get(""), get("do=fault").unwrap_err(), get("do=panic").unwrap_err());
         let error = host.load("vetoes-load", V1).unwrap_err();
@@ -35,7 +27,7 @@ fn errors_answers_and_panics_outlive_their_version() {
 #[test]
 fn a_panic_payload_is_dropped_inside_the_module_before_the_call_ends() {
     in_child(|| {
-        let (host, module) = holder();
+        let (host, module) = TestHost::serving("holder");
         let file = host.state.path().join("notes");
         let query = format!("do=panic-with-payload&file={}", file.display());
         let panic = module.call(&Request { query: &query, ..Request::get("/") }).unwrap_err();
@@ -80,7 +72,7 @@ fn handles_keep_no_version_and_outlive_every_version() {
 #[test]
 fn an_owned_guard_is_listed_as_such_and_may_be_dropped_on_another_thread() {
     in_child(|| {
-        let (host, module) = holder();
+        let (host, module) = TestHost::serving("holder");
         let (guard, call) = (module.enter_owned().unwrap(), module.enter().unwrap());
         host.load("holder", V2).unwrap();
         let pins = || host.runtime.pins("holder").unwrap().held.remove(0).pins;
@@ -101,7 +93,7 @@ fn an_owned_guard_is_listed_as_such_and_may_be_dropped_on_another_thread() {
 fn a_guard_in_a_task_keeps_its_version_until_the_task_ends_or_is_aborted() {
     in_child(|| {
         let tasks = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-        let (host, module) = holder();
+        let (host, module) = TestHost::serving("holder");
         for (round, (entered, next)) in [(V1, V2), (V2, V1)].into_iter().enumerate() {
             let (has_entered, goes_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
             let (guard_of, enter, go_on) = (module.clone(), has_entered.clone(), goes_on.clone());

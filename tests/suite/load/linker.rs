@@ -44,10 +44,9 @@ fn refused(host: &TestHost, file: &Path) -> ErrorObject {
     error
 }
 
+/// A host with the first version of `greeter`.
 fn serving() -> TestHost {
-    let host = TestHost::new();
-    host.load("greeter", V1).unwrap();
-    host
+    TestHost::serving("greeter").0
 }
 
 #[test]

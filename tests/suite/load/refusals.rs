@@ -22,10 +22,9 @@ fn refused(host: &TestHost, file: &Path) -> (Error, ErrorObject) {
     (error, recorded)
 }
 
+/// A host with the first version of `greeter`.
 fn serving() -> TestHost {
-    let host = TestHost::new();
-    host.load("greeter", V1).unwrap();
-    host
+    TestHost::serving("greeter").0
 }
 
 fn write(directory: &TempDir, name: &str, bytes: &[u8]) -> std::path::PathBuf {

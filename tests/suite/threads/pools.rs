@@ -115,7 +115,7 @@ fn rayons_global_pool_ends_with_its_version() {
 }
 
 #[test]
-fn a_module_with_rayon_replace_under_calls() {
+fn a_module_with_rayon_is_replaced_under_calls() {
     in_child(|| {
         let loaded = Loaded::new("with-rayon");
         loaded.call("pool").unwrap();
@@ -192,7 +192,7 @@ fn rayons_global_pool_stays_without_the_sdk() {
 }
 
 #[test]
-fn a_module_with_tokio_replace_under_calls() {
+fn a_module_with_tokio_is_replaced_under_calls() {
     in_child(|| {
         let loaded = Loaded::new("with-tokio");
         assert_eq!(loaded.call("use").unwrap(), "42");
