@@ -128,8 +128,8 @@ fn record_unmapped(
     module.record_purged(info, drain, purge, unmapped);
 }
 
-/// Starts to unload the current version without a successor, because the runtime shuts down. /// as it takes,
-/// and does not delay other modules.
+/// Starts to unload the current version without a successor, because the runtime shuts down. It returns at
+/// once. The unload does not delay other modules.
 pub(crate) fn withdraw(shared: &Arc<Shared>, module: &Arc<Module>) -> Result<(), Error> {
     let (shared_of_task, module) = (shared.clone(), module.clone());
     shared.tasks.spawn(format!("purge {}", module.name), move || {

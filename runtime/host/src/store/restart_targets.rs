@@ -1,5 +1,5 @@
-//! What a restart returns to, in memory. A status reads it without the lock of the event log, which a commit holds
-//! while it waits for the disk.
+//! What a restart returns to, in memory. A status reads it without the lock of the event log, which a commit
+//! holds while it waits for the disk.
 
 use std::collections::BTreeMap;
 
