@@ -125,12 +125,12 @@ fn render_one(loaded: &Loaded) -> String {
         return format!("{module} {version} is already current, from the same file; nothing changed\n");
     }
     let previous = match &loaded.replaced {
-        Some(replaced) => format!("{} is old", id(replaced)),
-        None => "it is the first version".to_owned(),
+        Some(replaced) => format!(", {} is old", id(replaced)),
+        None => String::new(),
     };
     let took = &loaded.took_us;
     let publish = took.publish.map_or(String::new(), |publish| format!(", publish took {}", micros(publish)));
-    format!("{module} {version} is current, {previous}; took {}{publish}\n", micros(took.total))
+    format!("{module} {version} is current{previous}; took {}{publish}\n", micros(took.total))
 }
 
 #[cfg(test)]
@@ -163,7 +163,7 @@ mod tests {
         let lines = [
             "greeter 1.1.0+g2 is current, 1.0.0+g1 is old; took 2.1 ms, publish took 3 µs\n",
             "greeter 1.1.0+g2 is already current, from the same file; nothing changed\n",
-            "greeter 1.1.0+g2 is current, it is the first version; took 2.1 ms, publish took 3 µs\n",
+            "greeter 1.1.0+g2 is current; took 2.1 ms, publish took 3 µs\n",
         ];
         let answer = LoadResponse { loaded: vec![loaded(), unchanged(), first] };
         assert_eq!(render(&answer, &LoadRequest::set(Vec::new())), lines.concat());

@@ -122,7 +122,7 @@ fn record_unmapped(
     tracing::info!(
         module = %module.name, version = info.id.version, generation = info.id.generation,
         purge_us = micros(purge), leaked_bytes, destructors_dropped,
-        left_open = %left_open, "purged"
+        left_open = (!left_open.is_empty()).then(|| tracing::field::display(left_open)), "purged"
     );
     shared.observer.reached(&module.name, info.id.generation, Phase::Unmapped);
     module.record_purged(info, drain, purge, unmapped);
