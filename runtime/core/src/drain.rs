@@ -31,8 +31,10 @@ impl<T: Occupant> Cell<T> {
         let mut state = self.state().lock();
         let lane = state.lane_of(role)?;
         self.run_due_fence(&mut state);
-        let tally = state.registry.tally(lane);
-        Some(Count { inside: tally.inside(), calls: tally.calls().saturating_sub(state.calls_before[lane]) })
+        let (entered, left) = self.counters(&state, lane, role);
+        let inside = entered.iter().sum::<u64>().saturating_sub(left.iter().sum());
+        let calls = state.registry.tally(lane).calls();
+        Some(Count { inside, calls: calls.saturating_sub(state.calls_before[lane]) })
     }
 
     /// The threads that are or were inside an occupant, and have not exited.
@@ -84,7 +86,28 @@ impl<T: Occupant> Cell<T> {
         // Makes entries visible that their threads have completed.
         self.fences.heavy();
         state.is_fence_due = false;
-        state.lane_of(role).map(|lane| state.registry.calls_by_thread(lane)).unwrap_or_default()
+        let Some(lane) = state.lane_of(role) else { return Vec::new() };
+        let (entered, left) = self.counters(&state, lane, role);
+        state.registry.calls_by_thread(lane, &entered, &left)
+    }
+
+    /// Reads `entered` and `left` of each stripe, in the order that is right for the role.
+    ///
+    /// Counters of a current occupant move meanwhile. With `entered` read first, the difference is at most the
+    /// number of callers that were inside at the fence. With `left` read first, it would include each call that
+    /// began between the two readings. An occupant that is not current gets no new callers, and zero must mean
+    /// drained: with `entered` read first, an entry that is cancelled meanwhile would hide a caller.
+    fn counters(&self, state: &CellState<T>, lane: usize, role: Role) -> (Vec<u64>, Vec<u64>) {
+        let registry = &state.registry;
+        if role != Role::Current || is_mutated(Mutation::CountLeftFirst) {
+            let left = registry.left(lane);
+            return (registry.entered(lane), left);
+        }
+        let entered = registry.entered(lane);
+        // For each caller: every counting out that came before an entry in the first reading is visible to the
+        // second.
+        self.fences.heavy();
+        (entered, registry.left(lane))
     }
 
     /// Makes callers that leave the current occupant call `wake`, or ends that. Use it to notice threads that

@@ -22,6 +22,8 @@ pub enum Mutation {
     SkipCancelWake,
     /// Sums `entered` before `left`.
     SumEnteredFirst,
+    /// Reads `left` before `entered` to count the callers inside a current occupant.
+    CountLeftFirst,
     /// Reuses a lane although a caller may be between counting in and rechecking.
     ReuseBusyLane,
 }

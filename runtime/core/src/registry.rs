@@ -135,17 +135,25 @@ impl Registry {
         self.rows.iter().filter_map(visitor).collect()
     }
 
-    /// The calls inside a lane, by thread.
-    pub(crate) fn calls_by_thread(&self, lane: usize) -> Vec<ThreadCalls> {
-        let inside = |row: &Row| {
+    /// `entered` of each stripe.
+    pub(crate) fn entered(&self, lane: usize) -> Vec<u64> {
+        self.rows.iter().map(|row| row.stripe.lane(lane).entered()).collect()
+    }
+
+    /// `left` of each stripe.
+    pub(crate) fn left(&self, lane: usize) -> Vec<u64> {
+        self.rows.iter().map(|row| row.stripe.lane(lane).left()).collect()
+    }
+
+    /// The calls inside a lane, by thread, for these values of each stripe's counters.
+    pub(crate) fn calls_by_thread(&self, lane: usize, entered: &[u64], left: &[u64]) -> Vec<ThreadCalls> {
+        let inside = |(row, (entered, left)): (&Row, (&u64, &u64))| {
             let (Owner::Thread(thread) | Owner::Abandoned(thread)) = row.owner else { return None };
-            let counters = row.stripe.lane(lane);
-            let left = counters.left();
-            let balance = counters.entered().wrapping_sub(left);
+            let balance = entered.wrapping_sub(*left);
             let calls = balance.wrapping_sub(row.balance_at_start[lane]).cast_signed();
             (calls > 0).then_some(ThreadCalls { thread, tid: row.tid, calls: calls.unsigned_abs() })
         };
-        self.rows.iter().filter_map(inside).collect()
+        self.rows.iter().zip(entered.iter().zip(left)).filter_map(inside).collect()
     }
 
     /// The number of stripes, free ones included.

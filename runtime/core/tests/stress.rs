@@ -133,3 +133,38 @@ fn a_waiting_writer_is_woken() {
         assert_eq!(log.drops.load(SeqCst) as u64, GENERATIONS - 1);
     }
 }
+
+#[test]
+fn a_count_never_exceeds_the_callers_inside() {
+    const COUNTS: usize = if cfg!(miri) { 20 } else { 20_000 };
+    for fences in both_fences() {
+        let log = Arc::new(Log::default());
+        let cell = empty_cell(fences);
+        publish(&cell, 0, &log);
+        let (stop, started) = (AtomicBool::new(false), AtomicU64::new(0));
+        std::thread::scope(|scope| {
+            let call = || {
+                started.fetch_add(1, SeqCst);
+                while !stop.load(SeqCst) {
+                    cell.enter().unwrap().call();
+                }
+            };
+            let callers: Vec<_> = (0..CALLERS).map(|_| scope.spawn(call)).collect();
+            while started.load(SeqCst) < CALLERS {
+                std::thread::yield_now();
+            }
+            let (mut inside, mut of_one) = (0, 0);
+            for _ in 0..COUNTS {
+                inside = inside.max(cell.count(Role::Current).unwrap().inside);
+                let calls = cell.calls_by_thread(Role::Current).iter().map(|thread| thread.calls).max();
+                of_one = of_one.max(calls.unwrap_or(0));
+            }
+            stop.store(true, SeqCst);
+            // A join also waits for the exit hooks, which enter the cell.
+            callers.into_iter().for_each(|caller| caller.join().unwrap());
+            assert!(inside <= CALLERS, "{CALLERS} callers were counted as {inside}");
+            assert!(of_one <= 1, "one caller was counted as {of_one}");
+        });
+        assert_eq!(cell.count(Role::Current).unwrap().inside, 0, "exact when no caller moves");
+    }
+}

@@ -13,6 +13,7 @@
 #![cfg(loom)]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod count;
 mod enter;
 mod exit;
 mod moved_guard;
