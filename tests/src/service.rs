@@ -137,6 +137,19 @@ impl Service {
     ///
     /// If it does not start.
     pub fn start_in(program: &str, home: TempDir, listen: &str, extra: &[&str]) -> Self {
+        Service::spawn(program, home, listen, extra, Stdio::piped())
+    }
+
+    /// Starts a service whose log goes to this file or pipe.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub fn start_with_log(program: &str, log: Stdio) -> Self {
+        Service::spawn(program, TempDir::new().expect("a temporary directory"), "127.0.0.1:0", &[], log)
+    }
+
+    fn spawn(program: &str, home: TempDir, listen: &str, extra: &[&str], stderr: Stdio) -> Self {
         let modules = home.path().join("modules");
         std::fs::create_dir_all(&modules).expect("a directory can be made");
         let control = home.path().join("segue.sock");
@@ -153,14 +166,16 @@ impl Service {
             .args(extra)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(stderr)
             .spawn()
             .expect("the service starts");
-        let mut stderr = child.stderr.take().expect("the output is piped");
+        let stderr = child.stderr.take();
         let log = thread::spawn(move || {
             let mut log = String::new();
-            // Ignore a log that is not text: if nobody read the pipe, the service would block.
-            let _ = stderr.read_to_string(&mut log);
+            if let Some(mut stderr) = stderr {
+                // Ignore a log that is not text: if nobody read the pipe, the service would block.
+                let _ = stderr.read_to_string(&mut log);
+            }
             log
         });
         let mut ready = String::new();
@@ -308,7 +323,7 @@ impl Service {
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        // It would follow for ever.
+        // It would follow forever.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -52,6 +52,11 @@ fn print_json(answer: &impl Serialize) -> Result<(), Error> {
     print(&line)
 }
 
+/// Prints a notice to standard error. It is lost if that cannot be written; `eprintln!` would panic.
+pub(crate) fn print_notice(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
 /// Prints why a command failed. If that fails too, the exit code remains.
 pub(crate) fn print_error(error: &Error, format: Format) {
     // The reader closed the pipe, and knows it.

@@ -3,4 +3,5 @@
 mod http;
 mod http2;
 mod kill;
+mod log;
 mod releases;

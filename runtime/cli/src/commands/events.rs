@@ -7,7 +7,13 @@ use segue::Code;
 use segue_control::{Client, ClientError, EventStream, Extent};
 use tokio::time;
 
-use crate::{context::Context, error::Error, event_text, exit_code::ExitCode, output::Format};
+use crate::{
+    context::Context,
+    error::Error,
+    event_text,
+    exit_code::ExitCode,
+    output::{Format, print_notice},
+};
 
 /// Show what happened: loads, refusals, rollbacks, confirmations, purges, crashes
 ///
@@ -57,7 +63,7 @@ impl Events {
                 }
                 Ok(()) | Err(StreamError::Broken(_)) => {
                     if context.format == Format::Human {
-                        eprintln!("segue: connection lost; waiting for the runtime");
+                        print_notice("segue: connection lost; waiting for the runtime");
                     }
                     stream = self.reopen(&client, last_seq).await?;
                 }

@@ -7,6 +7,7 @@ use crate::{
     context::Context,
     error::Error,
     exit_code::ExitCode,
+    output::print_notice,
     text::{clean, micros},
     view::version::id,
 };
@@ -37,7 +38,7 @@ impl Rollback {
         let rolled_back = context.client().rollback(&self.module).await?;
         context.format.print(&rolled_back, render)?;
         if !rolled_back.recorded {
-            eprintln!("{NOT_RECORDED}");
+            print_notice(NOT_RECORDED);
         }
         Ok(ExitCode::Done)
     }

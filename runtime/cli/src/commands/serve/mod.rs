@@ -200,7 +200,8 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     task::spawn_blocking(work).await.map_err(|source| Error::Panicked { source })
 }
 
-/// Sends the log of this process and its modules to standard error.
+/// Sends the log of this process and its modules to standard error. A line that cannot be written, because the
+/// reader is gone or the disk is full, is lost: a log must not fail what it reports.
 fn log_to_stderr() -> Result<(), Error> {
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
@@ -212,6 +213,8 @@ fn log_to_stderr() -> Result<(), Error> {
             .with_env_filter(filter)
             .with_writer(std::io::stderr)
             .with_ansi(std::io::stderr().is_terminal())
+            // It would print the failure with `eprintln!`, which panics if standard error cannot be written.
+            .log_internal_errors(false)
             .try_init(),
     );
     Ok(())
