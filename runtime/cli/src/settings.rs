@@ -5,6 +5,7 @@ use std::{
     fs, io,
     num::{NonZeroU16, NonZeroU32},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::Args;
@@ -12,7 +13,10 @@ use segue::Code;
 use segue_serve::{Route, View};
 use serde::Deserialize;
 
-use crate::control_path;
+use crate::{
+    control_path,
+    duration::{DurationArg, ParseDurationError},
+};
 
 /// The default modules directory.
 const MODULES: &str = "modules";
@@ -34,6 +38,7 @@ pub(crate) struct Settings {
     pub(crate) queue: Option<u32>,
     pub(crate) body_max: Option<u32>,
     pub(crate) view: Option<View>,
+    pub(crate) drain: Option<Duration>,
 }
 
 /// The options of `segue serve` that the configuration file can set too.
@@ -69,6 +74,9 @@ pub(crate) struct Options {
     /// slightly longer, and an old version stays as long as the request.
     #[arg(long, value_name = "current|snapshot")]
     view: Option<View>,
+    /// How long a stop waits for the requests that are inside; then it cuts them and exits with 5 [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    drain: Option<DurationArg>,
 }
 
 /// The configuration file. Unknown keys are refused, because they may be misspelt.
@@ -85,12 +93,18 @@ pub(crate) struct ConfigFile {
     queue: Option<NonZeroU32>,
     body_max: Option<u32>,
     view: Option<ViewText>,
+    drain: Option<DurationText>,
 }
 
 /// A view, as text in the file.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "String")]
 struct ViewText(View);
+
+/// A duration, as text in the file.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct DurationText(DurationArg);
 
 /// A route, as text in the file.
 #[derive(Clone, Debug, Deserialize)]
@@ -162,6 +176,7 @@ impl Settings {
             queue: options.queue.or(file.queue.map(Into::into)),
             body_max: options.body_max.or(file.body_max),
             view: options.view.or(file.view.map(|ViewText(view)| view)),
+            drain: options.drain.or(file.drain.map(|DurationText(drain)| drain)).map(DurationArg::duration),
         })
     }
 }
@@ -189,6 +204,14 @@ impl TryFrom<String> for RouteText {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse().map(RouteText)
+    }
+}
+
+impl TryFrom<String> for DurationText {
+    type Error = ParseDurationError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(DurationText)
     }
 }
 
@@ -257,6 +280,7 @@ mod tests {
             queue = 7
             body_max = 9
             view = "snapshot"
+            drain = "2m"
         "#;
         let file = file(directory.path(), text).unwrap();
 
@@ -267,15 +291,17 @@ mod tests {
         assert_eq!(from_file.control, directory.path().join("run/segue.sock"));
         assert_eq!((from_file.workers, from_file.queue, from_file.body_max), (Some(3), Some(7), Some(9)));
         assert_eq!(from_file.view, Some(View::Snapshot));
+        assert_eq!(from_file.drain, Some(Duration::from_secs(120)));
 
         let line = format!(
-            "serve --modules {} --state s --listen 127.0.0.1:0 --route /=site --workers 5 --queue 6",
+            "serve --modules {} --state s --listen 127.0.0.1:0 --route /=site --workers 5 --queue 6 --drain 5s",
             directory.path().display()
         );
         let both = Settings::resolve(&options(&line), Some("named.sock".into()), file).unwrap();
         assert_eq!(both.modules, directory.path());
         assert_eq!((both.state, both.control), (PathBuf::from("s"), PathBuf::from("named.sock")));
         assert_eq!((both.listen.as_str(), both.workers, both.queue), ("127.0.0.1:0", Some(5), Some(6)));
+        assert_eq!(both.drain, Some(Duration::from_secs(5)));
         let routes: Vec<_> = both.routes.iter().map(|route| (route.prefix(), route.module())).collect();
         assert_eq!(routes, [("/", "site"), ("/api", "pricing")]);
 
@@ -290,7 +316,14 @@ mod tests {
     #[test]
     fn an_invalid_setting_is_refused() {
         let directory = tempfile::tempdir().unwrap();
-        for text in ["lisen = \"x\"", "workers = 0", "workers = \"many\"", "route = [\"api\"]", "modules ="] {
+        for text in [
+            "lisen = \"x\"",
+            "workers = 0",
+            "workers = \"many\"",
+            "drain = \"30\"",
+            "route = [\"api\"]",
+            "modules =",
+        ] {
             let error = file(directory.path(), text).unwrap_err();
             assert!(matches!(error, ConfigError::Parse { .. }), "{text}: {error}");
             assert_eq!(error.code(), Code::BadRequest);

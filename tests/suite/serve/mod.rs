@@ -5,3 +5,4 @@ mod http2;
 mod kill;
 mod log;
 mod releases;
+mod signals;

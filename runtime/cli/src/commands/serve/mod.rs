@@ -29,6 +29,9 @@ use crate::{
 /// How long the shutdown of the runtime may take: its last calls, and the threads of the modules.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
 
+/// The same if the server has cut requests: their calls have had their time.
+const SHUTDOWN_DEADLINE_AFTER_CUT: Duration = Duration::from_secs(1);
+
 /// How long leftover threads may delay the end of the process.
 const EXECUTOR_SHUTDOWN: Duration = Duration::from_millis(100);
 
@@ -38,22 +41,22 @@ const EXECUTOR_SHUTDOWN: Duration = Duration::from_millis(100);
 /// loaded at the start, and files that you add or replace later are loaded then. A refused file is logged,
 /// recorded as an event, and changes nothing.
 ///
-/// SIGTERM or SIGINT stops the server cleanly: it answers the requests that are inside first. A second signal
-/// stops it at once.
+/// SIGTERM, SIGINT or SIGQUIT stops the server cleanly: it answers the requests that are inside first. A second
+/// such signal stops it at once. SIGHUP, SIGUSR1 and SIGUSR2 are ignored.
 ///
 /// The runtime reads the modules directory, and never writes or creates it. The log goes to standard error;
 /// RUST_LOG sets its level.
 ///
 /// Exits with 0 after a clean stop. Exits with 2 if the configuration is invalid, with 3 if another runtime
-/// uses the address, the socket or the state directory, and with 5 if requests are still inside 30 s after
-/// the signal.
+/// uses the address, the socket or the state directory, and with 5 if requests are still inside when the time
+/// of --drain is over.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Serve {
     #[command(flatten)]
     options: Options,
     /// A TOML file with the same names (modules, listen, control, state, route, workers, queue, body_max,
-    /// view); options override it
+    /// view, drain); options override it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -71,7 +74,8 @@ A configuration file; its paths are relative to its own directory:
   workers = 32
   queue = 512
   body_max = 65536
-  view = "snapshot""#;
+  view = "snapshot"
+  drain = "1m""#;
 
 /// Printed when the server is ready.
 #[derive(Serialize)]
@@ -142,7 +146,8 @@ async fn serve(settings: Settings, context: &Context) -> Result<(), Error> {
     // The control socket answers until here, so `segue status` shows what the stop waits for.
     drop(stop_control);
     let controlled = if control.is_finished() { Ok(Ok(())) } else { control.await };
-    let shut_down = blocking(move || runtime.shutdown(SHUTDOWN_DEADLINE)).await?;
+    let deadline = if served.is_ok() { SHUTDOWN_DEADLINE } else { SHUTDOWN_DEADLINE_AFTER_CUT };
+    let shut_down = blocking(move || runtime.shutdown(deadline)).await?;
     served?;
     controlled.map_err(|source| Error::Panicked { source })??;
     Ok(shut_down?)
@@ -160,6 +165,7 @@ fn limits(settings: &Settings) -> Config {
         queue_length_max: size(settings.queue, defaults.queue_length_max),
         body_bytes_max: size(settings.body_max, defaults.body_bytes_max),
         view: settings.view.unwrap_or(defaults.view),
+        drain_deadline: settings.drain.unwrap_or(defaults.drain_deadline),
         ..defaults
     }
 }

@@ -1,4 +1,4 @@
-//! The signals that stop the server.
+//! The signals that the server handles.
 
 use std::{io, process};
 
@@ -6,20 +6,29 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit_code::ExitCode;
 
-/// SIGTERM, which service managers send, and SIGINT, which a terminal sends.
+/// The signals that stop the server.
 pub(super) struct Signals {
+    /// Service managers send it.
     terminate: Signal,
+    /// A terminal sends it for Ctrl-C.
     interrupt: Signal,
+    /// A terminal sends it for Ctrl-\, and some service managers for a clean stop.
+    quit: Signal,
 }
 
 // === impl Signals ===
 
 impl Signals {
-    /// From now on, the signals no longer end the process.
+    /// From now on, no signal ends the process that is sent to services: neither these, nor SIGHUP, SIGUSR1 and
+    /// SIGUSR2, whose default action would cut the requests that are inside.
     pub(super) fn listen() -> io::Result<Self> {
+        ignore(SignalKind::hangup(), "SIGHUP")?;
+        ignore(SignalKind::user_defined1(), "SIGUSR1")?;
+        ignore(SignalKind::user_defined2(), "SIGUSR2")?;
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
         })
     }
 
@@ -28,6 +37,7 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = self.quit.recv() => {}
         }
     }
 
@@ -39,4 +49,15 @@ impl Signals {
             process::exit(ExitCode::Internal as i32);
         });
     }
+}
+
+/// Logs each such signal. Modules that handle it get it too.
+fn ignore(kind: SignalKind, name: &'static str) -> io::Result<()> {
+    let mut signals = signal(kind)?;
+    tokio::spawn(async move {
+        while signals.recv().await.is_some() {
+            tracing::info!("{name} is ignored");
+        }
+    });
+    Ok(())
 }
