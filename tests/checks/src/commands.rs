@@ -85,8 +85,10 @@ fn is_to_run(block: &Block) -> bool {
 
 /// Returns a script with all blocks. It kills background jobs at the end.
 fn script(path: &Path, blocks: &[Block]) -> String {
-    let mut script = "set -euo pipefail\n\
-                      trap 'code=$?; kill $(jobs -p) 2> /dev/null || true; wait || true; exit $code' EXIT\n"
+    // Job control gives each job a process group: `a && b &` is a shell with a child, and both must end.
+    let mut script = "set -euo pipefail; set -m\n\
+                      trap 'code=$?; for job in $(jobs -p); do kill -- \"-$job\" 2> /dev/null || true; done; \
+                      wait || true; exit $code' EXIT\n"
         .to_owned();
     for block in blocks {
         // Writing to a string cannot fail.
@@ -97,6 +99,11 @@ fn script(path: &Path, blocks: &[Block]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        thread,
+        time::{Duration, Instant},
+    };
+
     use super::*;
 
     fn run_text(text: &str) -> Result<usize, CommandsError> {
@@ -112,6 +119,25 @@ mod tests {
             "```sh\necho 1 > made; sleep 60 &\n```\n\n```text\nfalse\n```\n\n```sh\ntest -s made\n```\n";
         assert_eq!(run_text(page).unwrap(), 2);
         assert!(matches!(run_text("```sh\nfalse\ntrue\n```\n"), Err(CommandsError::Failed { .. })));
+    }
+
+    #[test]
+    fn background_jobs_end_with_the_session() {
+        let directory = tempfile::tempdir().unwrap();
+        let pid = directory.path().join("pid");
+        // The second process of the job is a child of the shell that runs the list.
+        let job = format!("true && sh -c 'echo $$ > {0}; exec sleep 600' &", pid.display());
+        let page = format!("```sh\n{job}\nuntil test -s {}; do sleep 0.01; done\n```\n", pid.display());
+        assert_eq!(run_text(&page).unwrap(), 1);
+        let pid = fs::read_to_string(pid).unwrap();
+        // A process that was killed ends soon after. What is left of it has no command line.
+        let command_line =
+            || fs::read(Path::new("/proc").join(pid.trim()).join("cmdline")).unwrap_or_default();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !command_line().is_empty() && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert!(command_line().is_empty(), "{pid} is still running");
     }
 
     #[test]

@@ -24,7 +24,8 @@ fn wait_until_inside(service: &Service) {
     });
 }
 
-/// Sends a request whose call takes longer than any test waits, and returns what arrives until the connection closes.
+/// Sends a request whose call takes longer than any test waits, and returns what arrives until the connection
+/// closes.
 fn response_until_closed(address: SocketAddr) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(b"GET /sleeper/?ms=600000 HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();

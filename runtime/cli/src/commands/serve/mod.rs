@@ -41,8 +41,8 @@ const EXECUTOR_SHUTDOWN: Duration = Duration::from_millis(100);
 /// loaded at the start, and files that you add or replace later are loaded then. A refused file is logged,
 /// recorded as an event, and changes nothing.
 ///
-/// SIGTERM, SIGINT or SIGQUIT stops the server cleanly: it answers the requests that are inside first. A second
-/// such signal stops it at once. SIGHUP, SIGUSR1 and SIGUSR2 are ignored.
+/// SIGTERM, SIGINT or SIGQUIT stops the server cleanly: it answers the requests that are inside first. A
+/// second such signal stops it at once. SIGHUP, SIGUSR1 and SIGUSR2 are ignored.
 ///
 /// The runtime reads the modules directory, and never writes or creates it. The log goes to standard error;
 /// RUST_LOG sets its level.
@@ -206,8 +206,8 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     task::spawn_blocking(work).await.map_err(|source| Error::Panicked { source })
 }
 
-/// Sends the log of this process and its modules to standard error. A line that cannot be written, because the
-/// reader is gone or the disk is full, is lost: a log must not fail what it reports.
+/// Sends the log of this process and its modules to standard error. A line that cannot be written, because
+/// the reader is gone or the disk is full, is lost: a log must not fail what it reports.
 fn log_to_stderr() -> Result<(), Error> {
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())

@@ -19,8 +19,8 @@ pub(super) struct Signals {
 // === impl Signals ===
 
 impl Signals {
-    /// From now on, no signal ends the process that is sent to services: neither these, nor SIGHUP, SIGUSR1 and
-    /// SIGUSR2, whose default action would cut the requests that are inside.
+    /// From now on, no signal ends the process that is sent to services: neither these, nor SIGHUP, SIGUSR1
+    /// and SIGUSR2, whose default action would cut the requests that are inside.
     pub(super) fn listen() -> io::Result<Self> {
         ignore(SignalKind::hangup(), "SIGHUP")?;
         ignore(SignalKind::user_defined1(), "SIGUSR1")?;
