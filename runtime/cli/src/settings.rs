@@ -74,7 +74,8 @@ pub(crate) struct Options {
     /// slightly longer, and an old version stays as long as the request.
     #[arg(long, value_name = "current|snapshot")]
     view: Option<View>,
-    /// How long a stop waits for the requests that are inside; then it cuts them and exits with 5 [default: 30s]
+    /// How long a stop waits for the requests that are inside; then it cuts them and exits with 5 [default:
+    /// 30s]
     #[arg(long, value_name = "TIME")]
     drain: Option<DurationArg>,
 }

@@ -27,11 +27,12 @@ pub struct Quarantine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
     /// The callers inside, including threads on their way out. For a current occupant, at most the number
-    /// that were inside at one moment of the count, and exact if no caller enters or leaves meanwhile. For any
-    /// other occupant, never too low: zero means drained.
+    /// that were inside at one moment of the count, and exact if no caller enters or leaves meanwhile. For
+    /// any other occupant, never too low: zero means drained.
     pub inside: u64,
     /// The calls that entered since the occupant was given its lane. Exact if no caller is inside. Otherwise
-    /// the number may include an entry that is about to be cancelled because a new occupant was just published.
+    /// the number may include an entry that is about to be cancelled because a new occupant was just
+    /// published.
     pub calls: u64,
 }
 
@@ -42,9 +43,9 @@ pub struct ThreadCalls {
     pub thread: ThreadId,
     /// The operating system's id of the thread.
     pub tid: i32,
-    /// The calls that the thread made and that have not ended. While a thread calls a current occupant all the
-    /// time, it may be missing. An owned guard is added to the thread that made it and subtracted from the
-    /// thread that drops it. If these differ, a thread may be missing or have too many calls.
+    /// The calls that the thread made and that have not ended. While a thread calls a current occupant all
+    /// the time, it may be missing. An owned guard is added to the thread that made it and subtracted from
+    /// the thread that drops it. If these differ, a thread may be missing or have too many calls.
     pub calls: u64,
 }
 

@@ -93,10 +93,11 @@ impl<T: Occupant> Cell<T> {
 
     /// Reads `entered` and `left` of each stripe, in the order that is right for the role.
     ///
-    /// Counters of a current occupant move meanwhile. With `entered` read first, the difference is at most the
-    /// number of callers that were inside at the fence. With `left` read first, it would include each call that
-    /// began between the two readings. An occupant that is not current gets no new callers, and zero must mean
-    /// drained: with `entered` read first, an entry that is cancelled meanwhile would hide a caller.
+    /// Counters of a current occupant move meanwhile. With `entered` read first, the difference is at most
+    /// the number of callers that were inside at the fence. With `left` read first, it would include each
+    /// call that began between the two readings. An occupant that is not current gets no new callers, and
+    /// zero must mean drained: with `entered` read first, an entry that is cancelled meanwhile would hide a
+    /// caller.
     fn counters(&self, state: &CellState<T>, lane: usize, role: Role) -> (Vec<u64>, Vec<u64>) {
         let registry = &state.registry;
         if role != Role::Current || is_mutated(Mutation::CountLeftFirst) {
@@ -104,8 +105,8 @@ impl<T: Occupant> Cell<T> {
             return (registry.entered(lane), left);
         }
         let entered = registry.entered(lane);
-        // For each caller: every counting out that came before an entry in the first reading is visible to the
-        // second.
+        // For each caller: every counting out that came before an entry in the first reading is visible to
+        // the second.
         self.fences.heavy();
         (entered, registry.left(lane))
     }
