@@ -109,7 +109,7 @@ impl Registry {
     /// fall between the two: it would count as an earlier one, succeed in the new occupant, and its thread
     /// would be in no list of visitors.
     pub(crate) fn start_lane(&mut self, lane: usize) -> Option<u64> {
-        let lefts: Vec<u64> = self.rows.iter().map(|row| row.stripe.lane(lane).left()).collect();
+        let lefts = self.left(lane);
         let left = lefts.iter().sum();
         let before: Vec<(u64, u64)> = (self.rows.iter().map(|row| row.stripe.lane(lane)))
             .map(|counters| (counters.non_calls(), counters.entered()))
