@@ -70,7 +70,7 @@ fn print_usage(usage: &clap::Error, args: &[OsString]) -> ExitCode {
         _ => None,
     };
     if let Some(exit_code) = exit_code {
-        // If printing fails, nobody is reading.
+        // A failed write means that the reader is gone.
         drop(usage.print());
         return exit_code;
     }

@@ -20,9 +20,9 @@ use std::sync::{Arc, Weak};
 /// [`reserve`](Cell::reserve) → [`publish`](crate::Reservation::publish) → current → old →
 /// [`vacate`](Cell::vacate).
 ///
-/// Dropping a cell drops the occupants that it still holds. Nobody is inside then, since guards borrow or own
-/// the cell. A thread that is exiting briefly owns the cells that it has entered. (Joining a thread waits for
-/// the end of that. [`std::thread::scope`] alone does not.)
+/// Dropping a cell drops the occupants that it still holds. No caller is inside then, since guards borrow or
+/// own the cell. A thread that is exiting briefly owns the cells that it has entered. (Joining a thread waits
+/// for the end of that. [`std::thread::scope`] alone does not.)
 ///
 /// # Example
 /// See the [crate's documentation](crate).

@@ -141,8 +141,8 @@ impl<T: Occupant> Cell<T> {
         state.is_fence_due = false;
     }
 
-    /// Takes an occupant out if nobody is inside. Its lane is then free again. The current occupant cannot be
-    /// taken out: the result is [`VacateOutcome::Absent`].
+    /// Takes an occupant out if no caller is inside. Its lane is then free again. The current occupant cannot
+    /// be taken out: the result is [`VacateOutcome::Absent`].
     ///
     /// # Example
     /// ```

@@ -80,7 +80,7 @@ impl<T> Lane<T> {
         }
     }
 
-    /// Puts `occupant` into the lane. Nobody is inside, because nobody can enter a lane before it is
+    /// Puts `occupant` into the lane. No caller is inside, because nobody can enter a lane before it is
     /// published.
     pub(crate) fn set_occupant(&self, occupant: &Arc<T>) {
         // Relaxed: the Release store of `current`, which comes later, makes it visible to callers.

@@ -37,8 +37,8 @@
 //! To publish, a writer stores `current`, and nothing else. To learn who is still inside the previous lane,
 //! it then executes a *heavy* fence. After this fence, a caller that is not counted yet finds at its recheck
 //! that the lane is not current. The writer sums `left` over all stripes, and then `entered`. If the sums are
-//! equal, nobody is inside. A guard that moves to another thread is counted out on that thread's stripe. This
-//! is why there are two counters, and why only their sums mean anything.
+//! equal, no caller is inside. A guard that moves to another thread is counted out on that thread's stripe.
+//! This is why there are two counters, and why only their sums mean anything.
 //!
 //! A writer that wants to be woken instead of polling raises a flag and executes a heavy fence before it
 //! sums. A leaving caller checks the flag after it has counted itself out.

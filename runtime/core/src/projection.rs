@@ -94,7 +94,7 @@ impl<T: Occupant, V: View<T>> ProjectionSlots<T> for Projection<T, V> {
     }
 
     fn clear(&self, lane: usize) -> Option<Box<dyn RemovedValue>> {
-        // SAFETY: the lane is drained, or was never published, so nobody is inside.
+        // SAFETY: the lane is drained, or was never published, so no caller is inside.
         let value = unsafe { self.slots[lane].take() }?;
         if MODELLED_BY_LOOM {
             // A model with a mutation must fail, and not crash.
@@ -109,7 +109,7 @@ impl<T: Occupant, V: View<T>> Slot<T, V> {
     /// Empties the slot.
     ///
     /// # Safety
-    /// Nobody is inside the lane through this projection.
+    /// No caller is inside the lane through this projection.
     unsafe fn take(&self) -> Option<Box<StoredValue<T, V>>> {
         // Relaxed, and no read-modify-write: the caller holds the cell's mutex, or is the last owner of the
         // projection, to which all other accesses are visible.
@@ -140,7 +140,7 @@ impl<T: Occupant, V: View<T>> PendingView for PendingValue<T, V> {
 impl<T: Occupant, V: View<T>> Drop for Projection<T, V> {
     fn drop(&mut self) {
         for slot in &self.slots {
-            // SAFETY: guards borrow the projection, so nobody is inside through it.
+            // SAFETY: guards borrow the projection, so no caller is inside through it.
             drop(unsafe { slot.take() });
         }
     }

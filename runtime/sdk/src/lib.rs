@@ -46,7 +46,7 @@
 //!   value.
 //! * A **version** is one load of your module, with a generation number. Two versions can run side by side:
 //!   new calls enter *current*, and calls that are inside *old* finish there. The runtime unloads *old* when
-//!   nobody is inside.
+//!   no caller is inside.
 //! * [`Request`] and [`Reply`] are one call. A reply is written directly to memory of the host.
 //! * [`Fault`] is a failed call. Like a panic, it fails that one call and nothing else.
 //! * [`Host`] is the runtime as the module sees it. It gives name, version and generation, and handles to
